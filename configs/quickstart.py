@@ -1,0 +1,24 @@
+"""A CLIP, its adversarially trained twin and a supervised ResNet on held-out scans of digits.
+
+Command: bash launch/quickstart.sh
+Run time: TIME
+Expected: RESULT
+"""
+
+from jaxbench import config
+
+
+def get_config() -> config.Config:
+  """Clean, three corruptions at five severities, two attacks at five epsilons."""
+  return config.Config(
+    models=("digits-clip", "digits-clip-robust", "digits-resnet"),
+    data=("digits",),
+    prompts=("class_name", "simple", "openai_80"),
+    corruptions=config.Corruptions(
+      names=("gaussian_noise", "contrast", "jpeg_compression"), variant="cifar"
+    ),
+    attacks=config.Attacks(
+      names=("fgsm", "pgd(steps=10)"), epsilons=(1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255)
+    ),
+    slots=30,
+  )

@@ -1,0 +1,145 @@
+"""Evaluates the robustness of vision-language models, as a config describes it.
+
+python -m jaxbench --config=configs/quickstart.py --workdir=runs/quickstart
+
+Any field of the config can be set on the command line: --config.limit=100,
+--config.attacks.epsilons=2/255,4/255, --config.models=digits-clip; jaxbench/config.py lists them.
+The same command again continues a run that was interrupted.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags, logging
+from etils import epath
+from ml_collections import config_flags
+
+from jaxbench import (
+  config,
+  devices,
+  errors,
+  estimate,
+  interrupt,
+  metrics,
+  records,
+  report,
+  runner,
+  training,
+)
+from jaxbench import plan as planning
+
+_CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: a Python file.")
+_WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the results: new, or one to continue.")
+_PLAN = flags.DEFINE_bool("plan", False, "Print what would be run and its cost; run nothing.")
+_CACHE = flags.DEFINE_bool(
+  "compilation_cache", True, "Keep compiled programs in ~/.cache/jaxbench."
+)
+
+
+def main(arguments: Sequence[str]) -> int:
+  """Runs what the flags say; returns the exit status."""
+  try:
+    _run(arguments)
+  except errors.InputError as error:
+    print(f"jaxbench: {error}", file=sys.stderr)
+    return 2
+  except interrupt.Interrupted as signal:
+    print(f"jaxbench: stopped by {signal}; the same command continues the run", file=sys.stderr)
+    return signal.exit_status
+  except OSError as error:  # A full disk, most often; parts are whole or absent.
+    print(f"jaxbench: {error}; mend it, then the same command continues the run", file=sys.stderr)
+    return 1
+  return 0
+
+
+def _run(arguments: Sequence[str]) -> None:
+  if len(arguments) > 1:
+    raise errors.InputError(f"unexpected argument {arguments[1]!r}; see --help")
+  settings = _settings()
+  if _WORKDIR.value is None and not _PLAN.value:
+    raise errors.InputError("--workdir is missing: name a folder for the results")
+  devices.use_all_cores()
+  if _CACHE.value:
+    devices.use_compilation_cache()
+  if isinstance(settings, config.Config):
+    _evaluate(config.checked(settings))
+  elif _PLAN.value:
+    raise errors.InputError("--plan is for evaluations; this config trains")
+  else:
+    training.run(settings, epath.Path(_WORKDIR.value))
+
+
+def _evaluate(settings: config.Config) -> None:
+  plan = planning.make(settings)
+  if _PLAN.value:
+    print(*estimate.lines(plan), sep="\n")
+    return
+  if not plan.cells:
+    reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
+    raise errors.InputError(f"nothing can be run. {reasons}")
+  runner.run(settings, plan, _WORKDIR.value)
+  page = epath.Path(_WORKDIR.value) / "report.html"
+  report.write([_WORKDIR.value], page)
+  print(metrics.overview(metrics.summarize(records.read(_WORKDIR.value))))
+  print(f"report: {page}")
+
+
+def _settings() -> config.Config | config.Training:
+  """The config, if it can be had."""
+  settings = _CONFIG.value
+  if settings is None:
+    raise errors.InputError("--config is missing: name a file of configs/, or your own")
+  if not isinstance(settings, (config.Config, config.Training)):
+    try:
+      settings.models  # noqa: B018 -- ml_collections reports a missing file when it is first read.
+    except OSError as error:
+      raise errors.InputError(f"--config: {_last_line(error)}") from error
+    except AttributeError:
+      pass
+    raise errors.InputError("--config: get_config() must return a jaxbench.config.Config")
+  return settings
+
+
+def parse_flags(arguments: Sequence[str]) -> list[str]:
+  """absl's parser, with one line and status 2 for whatever goes wrong, a broken config included."""
+  try:
+    rest = flags.FLAGS(arguments)
+    if flags.FLAGS["verbosity"].using_default_value:
+      logging.set_verbosity(logging.WARNING)  # Libraries tell much at absl's INFO.
+    return rest
+  except flags.Error as error:
+    message = str(error)
+  except (KeyError, AttributeError) as error:
+    message = _unknown_field(arguments) or _broken_config(arguments, error)
+  except Exception as error:
+    message = _broken_config(arguments, error)
+  print(f"jaxbench: {message}; see --help", file=sys.stderr)
+  sys.exit(2)
+
+
+def _unknown_field(arguments: Sequence[str]) -> str | None:
+  """The first --config.field of the command line that no config has."""
+  known = config.fields(config.Config) + config.fields(config.Training)
+  for argument in arguments:
+    name = argument.lstrip("-").partition("=")[0].removeprefix("config.")
+    if argument.lstrip("-").startswith("config.") and name not in known:
+      return str(errors.unknown("config field", name, known))
+  return None
+
+
+def _broken_config(arguments: Sequence[str], error: Exception) -> str:
+  named = [argument for argument in arguments if argument.lstrip("-").startswith("config")]
+  return f"{named[0] if named else '--config'}: {type(error).__name__}: {_last_line(error)}"
+
+
+def _last_line(error: Exception) -> str:
+  return str(error).strip().splitlines()[-1].strip() if str(error).strip() else ""
+
+
+def console() -> None:
+  """The entry point of the `jaxbench` command."""
+  app.run(main, flags_parser=parse_flags)
+
+
+if __name__ == "__main__":
+  console()

@@ -1,0 +1,58 @@
+"""What an attack is: a named pair of pure functions for one example, in the spirit of optax."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+
+from jaxbench.attacks.norms import Norm
+
+Classifier = Callable[[jax.Array], jax.Array]  # A pytree callable: [B, H, W, 3] -> [B, K].
+
+
+class State(Protocol):
+  """What every attack's state has; a frozen dataclass of arrays, for one example."""
+
+  @property
+  def image(self) -> jax.Array:
+    """[H, W, 3] float32, always inside the ball and inside [0, 1]."""
+
+  @property
+  def count(self) -> jax.Array:
+    """[] int32, steps taken."""
+
+  @property
+  def done(self) -> jax.Array:
+    """[] bool: fooled, or out of steps."""
+
+
+class InitFn(Protocol):
+  """Starts on one example."""
+
+  def __call__(
+    self, key: jax.Array, image: jax.Array, label: jax.Array, epsilon: jax.Array
+  ) -> State:
+    """Image [H, W, 3] float32 in [0, 1], label [] int32, epsilon [] float32 in pixel units."""
+
+
+class StepFn(Protocol):
+  """One iteration: the same program at every iteration, for every example and epsilon."""
+
+  def __call__(self, classifier: Classifier, state: Any) -> State:
+    """The state after one more step; the image is left alone where it fools already."""
+
+
+class Attack(NamedTuple):
+  """An attack. It never reports its own success: the engine judges the image it returns."""
+
+  init: InitFn
+  step: StepFn
+  norm: Norm  # Of the ball that the engine holds it to.
+  steps: int  # The most steps it takes.
+  forwards: int  # Forward passes per step.
+  backwards: int  # Backward passes per step.
+
+
+def logits_of(classifier: Classifier, image: jax.Array) -> jax.Array:
+  """Logits [K] of one image [H, W, 3]."""
+  return classifier(image[None])[0]

@@ -1,0 +1,150 @@
+"""The settings: one dataclass per concern, every default in one place.
+
+Tuples only, and not frozen: that is what `--config.key=value` can override.
+"""
+
+import dataclasses
+import fractions
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from jaxbench import errors
+
+
+@dataclasses.dataclass
+class Corruptions:
+  """Common corruptions (ImageNet-C)."""
+
+  names: tuple[str, ...] = ()  # From `corruptions.NAMES`.
+  severities: tuple[int, ...] = (1, 2, 3, 4, 5)
+  variant: str = "imagenet"  # Whose constants: "imagenet" for 224 pixels, "cifar" for 32.
+
+
+@dataclasses.dataclass
+class Attacks:
+  """Adversarial attacks, each at every epsilon."""
+
+  names: tuple[str, ...] = ()  # Specs: "fgsm", "pgd(steps=20, norm='linf')".
+  epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
+
+
+@dataclasses.dataclass
+class Config:
+  """One evaluation: models x data sets x prompt sets x (clean, corruptions, attacks)."""
+
+  models: tuple[str, ...] = ()  # Names or paths, as `models.load` takes them.
+  data: tuple[str, ...] = ()  # From `data.DATA_SETS`.
+  prompts: tuple[str, ...] = ("simple",)  # From `models.PROMPTS`; supervised models use none.
+  corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
+  attacks: Attacks = dataclasses.field(default_factory=Attacks)
+  seed: int = 0
+  limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
+  slots: int = 64  # Examples per device and batch.
+  block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
+  gallery: int = 4  # Examples whose pictures are kept, per cell.
+
+
+@dataclasses.dataclass
+class Training:
+  """Trains the three embedded models on the training scans of scikit-learn's digits."""
+
+  seed: int = 0
+  batch_size: int = 128
+  steps: int = 1500  # Of CLIP, and of the ResNet.
+  learning_rate: float = 1e-3  # Peak, cosine to zero.
+  robust_steps: int = 600  # Of the robust twin, from CLIP's weights.
+  robust_learning_rate: float = 5e-4
+  robust_epsilon: float = 12 / 255  # Reached linearly over the first half.
+  weight_decay: float = 0.05
+
+
+def checked(settings: Config) -> Config:
+  """A copy of `settings` with every list in its proper type.
+
+  The command line makes strings of `4/255` and of `a,b`; here they become what was meant.
+
+  Raises:
+    InputError: a value is wrong; the message names the field.
+  """
+  settings = dataclasses.replace(
+    settings,
+    models=_names("models", settings.models),
+    data=_names("data", settings.data),
+    prompts=_names("prompts", settings.prompts),
+    corruptions=dataclasses.replace(
+      settings.corruptions,
+      names=_names("corruptions.names", settings.corruptions.names),
+      severities=_numbers("corruptions.severities", settings.corruptions.severities, int),
+    ),
+    attacks=dataclasses.replace(
+      settings.attacks,
+      names=_names("attacks.names", settings.attacks.names),
+      epsilons=_numbers("attacks.epsilons", settings.attacks.epsilons, float),
+    ),
+  )
+  for field in ("models", "data"):
+    if not getattr(settings, field):
+      raise errors.InputError(f"--config.{field} is empty: name at least one")
+  for field, least in {"seed": 0, "limit": 0, "slots": 1, "block": 1, "gallery": 0}.items():
+    value = getattr(settings, field)
+    if not isinstance(value, int) or value < least:
+      raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
+  if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
+    raise errors.InputError("--config.corruptions.severities go from 1 to 5")
+  if not all(0 <= epsilon <= 1 for epsilon in settings.attacks.epsilons):
+    raise errors.InputError(
+      "--config.attacks.epsilons are in [0, 1] pixel units: write 4/255 for four grey levels"
+    )
+  return settings
+
+
+def _names(field: str, value: Any) -> tuple[str, ...]:
+  """Names and specs; commas outside brackets separate them."""
+  items = (value,) if isinstance(value, str) else tuple(value)
+  if not all(isinstance(item, str) for item in items):
+    raise errors.InputError(f"--config.{field}: {value!r} is not a list of names; write a,b")
+  parts = [part.strip() for item in items for part in _split(item) if part.strip()]
+  if len(set(parts)) < len(parts):
+    raise errors.InputError(f"--config.{field}: {value!r} names something twice")
+  return tuple(parts)
+
+
+def _split(text: str) -> Iterator[str]:
+  start = depth = 0
+  for position, character in enumerate(text):
+    depth += (character in "([") - (character in ")]")
+    if character == "," and depth == 0:
+      yield text[start:position]
+      start = position + 1
+  yield text[start:]
+
+
+def _numbers(field: str, value: Any, kind: Callable[[Any], Any]) -> tuple[Any, ...]:
+  """Numbers, also as text: "4/255", "(1/255, 2/255)"."""
+  items: Sequence[Any] = value if isinstance(value, (tuple, list)) else (value,)
+  numbers = []
+  for item in items:
+    parts = re.split(r"[,\s]+", item.strip("()[], ")) if isinstance(item, str) else [item]
+    for part in parts:
+      try:
+        exact = fractions.Fraction(part)
+      except (ValueError, TypeError, ZeroDivisionError) as error:
+        raise errors.InputError(
+          f"--config.{field}: {part!r} is not a number; write 4/255,8/255 or (0.1,0.2)"
+        ) from error
+      if kind is int and exact.denominator != 1:
+        raise errors.InputError(f"--config.{field}: {part!r} is not a whole number")
+      numbers.append(kind(exact))
+  if len(set(numbers)) < len(numbers):
+    raise errors.InputError(f"--config.{field}: {value!r} names a number twice")
+  return tuple(numbers)
+
+
+def fields(kind: Any, prefix: str = "") -> list[str]:
+  """Dotted names of all settings of a config class."""
+  names = []
+  for field in dataclasses.fields(kind):
+    nested = dataclasses.is_dataclass(field.type)
+    names += fields(field.type, f"{prefix}{field.name}.") if nested else [prefix + field.name]
+  return names

@@ -1,0 +1,49 @@
+"""What every data set is: examples with stable ids, read at random."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+
+class Example(NamedTuple):
+  """One image as stored, decoded."""
+
+  image: np.ndarray  # [h, w, 3] uint8, RGB, of any size.
+  label: int  # Index into the source's class names.
+
+
+class Source(Protocol):
+  """A data set. An id names an example wherever the data lies and however it is ordered."""
+
+  @property
+  def class_names(self) -> Sequence[str]:
+    """What the labels mean."""
+
+  @property
+  def ids(self) -> Sequence[str]:
+    """One for each example."""
+
+  @property
+  def sha256(self) -> str:
+    """Of whatever fixes the images and labels."""
+
+  def __len__(self) -> int:
+    """Number of examples."""
+
+  def __getitem__(self, index: int) -> Example:
+    """The example whose id is `ids[index]`."""
+
+
+def hash_id(text: str) -> np.ndarray:
+  """uint32 [2]: the first 64 bits of BLAKE2b, to order by and to fold into a PRNG key."""
+  return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=8).digest(), ">u4").astype("u4")
+
+
+def canonical_order(ids: Sequence[str]) -> list[int]:
+  """Indices of `ids` in the order of their hashes: however a source is sorted, the same order.
+
+  Any first part of it is a random sample that does not change when more is asked for.
+  """
+  return sorted(range(len(ids)), key=lambda index: (*hash_id(ids[index]).tolist(), ids[index]))

@@ -1,0 +1,141 @@
+"""This host's devices: one mesh, programs mapped over it, batches of one shape."""
+
+import os
+import pathlib
+import platform
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import struct
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+_AXIS = "data"
+
+
+@struct.dataclass
+class Replicated:
+  """A pytree copied to every device, flattened once so that each call dispatches fast."""
+
+  leaves: tuple[jax.Array, ...]
+  structure: Any = struct.field(pytree_node=False)
+
+  def tree(self) -> Any:
+    """The pytree as it was."""
+    return jax.tree.unflatten(self.structure, self.leaves)
+
+
+class Batch(NamedTuple):
+  """One batch's result and which examples it holds."""
+
+  examples: slice  # Of the arrays that were streamed.
+  result: Any  # Arrays [slots * devices, ...] on the device; the surplus rows repeat the last one.
+
+  def fetch(self, part: Callable[[Any], Any] = lambda result: result) -> Any:
+    """`part(result)` on the host, without the surplus rows."""
+    count = self.examples.stop - self.examples.start
+    return jax.tree.map(lambda array: array[:count], jax.device_get(part(self.result)))
+
+
+def mesh() -> Mesh:
+  """All devices of this host in a row."""
+  # Not jax.make_mesh, whose axes are explicit in newer JAX.
+  return Mesh(np.asarray(jax.local_devices()), (_AXIS,))
+
+
+def replicate(tree: Any) -> Replicated:
+  """Copies a pytree of arrays, a classifier for one, to every device of this host."""
+  leaves, structure = jax.tree.flatten(jax.device_put(tree, NamedSharding(mesh(), P())))
+  return Replicated(tuple(leaves), structure)
+
+
+def shard(function: Callable[..., Any]) -> Callable[..., Any]:
+  """Jits `function(tree, *arrays)` and maps it over the devices.
+
+  Each device sees the whole first argument, a `Replicated`, and its share of the rows of the
+  others. Nothing is communicated, so devices whose loops end at different times never wait for
+  one another. Matrix products and convolutions run in full float32 whatever the hardware prefers.
+  """
+
+  def on_device(replicated: Replicated, *arrays: Any) -> Any:
+    with jax.default_matmul_precision("highest"):
+      return function(replicated.tree(), *arrays)
+
+  def on_mesh(replicated: Replicated, *arrays: Any) -> Any:
+    specs = (P(), *(P(_AXIS) for _ in arrays))
+    mapped = jax.shard_map(
+      on_device, mesh=mesh(), in_specs=specs, out_specs=P(_AXIS), check_vma=False
+    )
+    return mapped(replicated, *arrays)
+
+  on_mesh.__name__ = getattr(function, "__name__", "program")
+  return jax.jit(on_mesh)
+
+
+def stream(
+  program: Callable[..., Any], replicated: Replicated, arrays: Sequence[Any], slots: int
+) -> Iterator[Batch]:
+  """Runs a sharded program over all rows in batches of one shape.
+
+  The next batch is under way before the last one is handed out, so a device never waits for the
+  host. The last batch is filled up by repeating its last row.
+
+  Args:
+    program: made by `shard`.
+    replicated: its first argument.
+    arrays: its other arguments, each [N, ...].
+    slots: examples per device and batch.
+  """
+  total, size = len(arrays[0]), slots * mesh().size
+  pending: deque[Batch] = deque()
+  for start in range(0, total, size):
+    examples = slice(start, min(start + size, total))
+    rows = np.minimum(np.arange(start, start + size), total - 1)
+    pending.append(Batch(examples, program(replicated, *(array[rows] for array in arrays))))
+    if len(pending) > 1:
+      yield pending.popleft()
+  yield from pending
+
+
+def example_keys(seed: int, perturbation: jax.Array, examples: jax.Array) -> jax.Array:
+  """One PRNG key per example, from ids alone, never from positions.
+
+  Args:
+    seed: of the run.
+    perturbation: uint32 [2], the hash of what is done to the example.
+    examples: uint32 [B, 2], the hashes of the example ids.
+
+  Returns:
+    typed keys [B].
+  """
+
+  def key(example: jax.Array) -> jax.Array:
+    folded = jax.random.key(seed)
+    for word in (*perturbation, *example):
+      folded = jax.random.fold_in(folded, word)
+    return folded
+
+  return jax.vmap(key)(examples)
+
+
+def use_all_cores() -> None:
+  """On a CPU, makes each core a device; call it before anything else touches JAX.
+
+  Small models keep cores busier that way than through threads inside one operation.
+  """
+  if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
+    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+
+
+def use_compilation_cache() -> pathlib.Path:
+  """Keeps compiled programs in the user's cache folder from one run to the next."""
+  root = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+  # CPU programs hold for one kind of machine only.
+  folder = root / "jaxbench" / f"{jax.default_backend()}-{platform.machine()}-jax{jax.__version__}"
+  jax.config.update("jax_compilation_cache_dir", str(folder))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+  jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+  return folder

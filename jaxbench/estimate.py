@@ -1,0 +1,65 @@
+"""What a plan would cost, told before anything is run."""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxbench import models
+from jaxbench.plan import Plan
+
+# Sustained float32 rate per core, measured with configs/quickstart.py on a 2-core x86 machine.
+_CPU_FLOPS_PER_CORE = 3e10
+
+
+def lines(plan: Plan) -> Iterator[str]:
+  """The cells of a plan with their cost, a line each, then the totals.
+
+  Attacks stop early where a model is fooled, so their passes are upper bounds.
+  """
+  width = max((len(cell.id) for cell in plan.cells), default=4)
+  yield f"{'cell':{width}}  {'examples':>9} {'forward':>11} {'backward':>11}"
+  for cell in plan.cells:
+    forwards, backwards = cell.examples * cell.forwards, cell.examples * cell.backwards
+    yield f"{cell.id:{width}}  {cell.examples:9,} {forwards:11,} {backwards:11,}"
+  yield ""
+  forwards = sum(cell.examples * cell.forwards for cell in plan.cells)
+  backwards = sum(cell.examples * cell.backwards for cell in plan.cells)
+  yield f"{len(plan.cells)} cells, at most {forwards:,} forward and {backwards:,} backward passes"
+  yield _time(plan)
+  for absent in plan.absent:
+    yield f"cannot be run: {absent.what}: {absent.reason}"
+
+
+def _time(plan: Plan) -> str:
+  flops = {name: forward_flops(name) for name in {cell.model for cell in plan.cells}}
+  total = sum(cell.passes * flops[cell.model] for cell in plan.cells)
+  work = f"at most {total:.3g} floating-point operations"
+  if jax.default_backend() != "cpu":
+    return (
+      f"{work}; no rate has been measured on {jax.devices()[0].device_kind}, so no time is given"
+    )
+  cores = os.cpu_count() or 1
+  seconds = total / (cores * _CPU_FLOPS_PER_CORE)
+  rate = f"{_CPU_FLOPS_PER_CORE / 1e9:.0f} GFLOP/s per core"
+  return f"{work}: about {_duration(seconds)} on {cores} CPU cores at {rate}, plus compilation"
+
+
+def forward_flops(model: str) -> float:
+  """Floating-point operations of one image's forward pass, as XLA counts them."""
+  description = models.describe(model)
+  network = models.abstract(description)
+  size = description.config.preprocess.size
+  image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  forward = models.CLIP.encode_image if isinstance(network, models.CLIP) else models.ResNet.__call__
+  costs: Any = jax.jit(forward).lower(network, image).cost_analysis()
+  return costs["flops"]
+
+
+def _duration(seconds: float) -> str:
+  for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+    if seconds >= 2 * length:
+      return f"{seconds / length:.1f} {unit}"
+  return f"{seconds:.0f} seconds"

@@ -1,0 +1,23 @@
+"""Proportions of examples, with exact intervals."""
+
+from typing import NamedTuple
+
+from scipy import stats
+
+
+class Proportion(NamedTuple):
+  """A share of examples with its 95 % Clopper-Pearson interval."""
+
+  value: float
+  low: float
+  high: float
+
+
+def proportion(count: int, total: int, confidence: float = 0.95) -> Proportion:
+  """`count` of `total`, with the exact binomial interval (Clopper & Pearson, 1934).
+
+  Raises:
+    ValueError: there are no examples, so there is no number.
+  """
+  interval = stats.binomtest(count, total).proportion_ci(confidence, method="exact")
+  return Proportion(count / total, float(interval.low), float(interval.high))

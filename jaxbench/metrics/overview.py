@@ -1,0 +1,50 @@
+"""The table that a run prints when it ends."""
+
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+
+def overview(summary: pa.Table) -> str:
+  """Accuracy in percent, a line per model and prompt set.
+
+  Corruptions are averaged over their severities; attacks stand at the middle one of their epsilons.
+  """
+  rows = summary.to_pylist()
+  lines: dict[tuple[str, ...], dict[str, str]] = {
+    (row["data"], row["model"], row["prompts"] or "-"): {} for row in rows
+  }
+  for title, cells in _columns(rows).items():
+    for line, values in lines.items():
+      shares = [
+        c["accuracy"] for c in cells if (c["data"], c["model"], c["prompts"] or "-") == line
+      ]
+      values[title] = f"{100 * sum(shares) / len(shares):.1f}" if shares else "absent"
+  titles = list(_columns(rows))
+  table = [["data", "model", "prompts", *titles]]
+  table += [[*line, *(values[title] for title in titles)] for line, values in sorted(lines.items())]
+  return _aligned(table)
+
+
+def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
+  """Cells by column title: clean, corruptions, attacks."""
+  columns: dict[str, list[dict]] = {"clean": []}
+  for row in sorted(rows, key=lambda row: (row["epsilon"] is not None, row["perturbation"])):
+    columns.setdefault(row["perturbation"], []).append(row)
+  titled = {}
+  for name, cells in columns.items():
+    epsilons = sorted({cell["epsilon"] for cell in cells} - {None})
+    if epsilons:
+      middle = epsilons[len(epsilons) // 2]
+      cells = [cell for cell in cells if cell["epsilon"] == middle]
+      name = f"{name} {255 * middle:g}/255"
+    titled[name] = cells
+  return titled
+
+
+def _aligned(table: list[list[str]]) -> str:
+  widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+  lines = [
+    "  ".join(f"{text:>{width}}" for text, width in zip(row, widths, strict=True)) for row in table
+  ]
+  return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""From rows per example to one row per cell, and to the table a person reads first."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jaxbench.metrics.accuracy import Proportion, proportion
+
+_CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
+
+
+def is_correct(rows: pa.Table) -> pa.ChunkedArray:
+  """Whether the model is right: under attack, whether the attack had no success."""
+  right = pc.equal(rows["prediction"], rows["label"])
+  return pc.if_else(pc.is_valid(rows["success"]), pc.invert(rows["success"]), right)
+
+
+def summarize(rows: pa.Table) -> pa.Table:
+  """One row per cell.
+
+  Args:
+    rows: of `records.read`.
+
+  Returns:
+    the cell's columns and `examples`; `correct`, `accuracy` with `accuracy_low` and
+    `accuracy_high`, its 95 % Clopper-Pearson interval; `clean_correct`, how many are right
+    without the perturbation; for attacks `attack_success`, the share of those that the attack
+    turned, with `attack_success_low` and `attack_success_high`; `forwards` and `backwards`, the
+    passes used.
+
+  Example:
+    >>> metrics.summarize(records.read("runs/quickstart")).to_pandas()
+  """
+  clean = pc.equal(rows["clean_prediction"], rows["label"])
+  counted = rows.select([*_CELL, "forwards", "backwards"])
+  for name, column in {
+    "correct": is_correct(rows),
+    "clean_correct": clean,
+    "fooled": pc.and_(clean, rows["success"]),  # Null where nothing attacks.
+    "attacked": pc.if_else(pc.is_valid(rows["success"]), clean, None),
+  }.items():
+    counted = counted.append_column(name, column.cast(pa.int64()))
+  sums = ["correct", "clean_correct", "fooled", "attacked", "forwards", "backwards"]
+  grouped = counted.group_by(_CELL, use_threads=False).aggregate(
+    [("correct", "count"), *((name, "sum") for name in sums)]
+  )
+  return pa.Table.from_pylist([_with_intervals(row) for row in grouped.to_pylist()])
+
+
+def _with_intervals(row: dict) -> dict:
+  result = {name: row[name] for name in _CELL}
+  result["examples"] = row["correct_count"]
+  result["correct"] = row["correct_sum"]
+  accuracy = proportion(row["correct_sum"], row["correct_count"])
+  result |= _named("accuracy", accuracy)
+  result["clean_correct"] = row["clean_correct_sum"]
+  attacked = row["attacked_sum"]
+  result |= _named("attack_success", proportion(row["fooled_sum"], attacked) if attacked else None)
+  return result | {name: row[f"{name}_sum"] for name in ("forwards", "backwards")}
+
+
+def _named(name: str, share: Proportion | None) -> dict[str, float | None]:
+  names = (name, f"{name}_low", f"{name}_high")
+  return dict(zip(names, share or (None, None, None), strict=True))

@@ -1,0 +1,181 @@
+"""A config becomes an ordered list of cells: model x data set x prompt set x perturbation."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import jaxbench
+from jaxbench import attacks, config, corruptions, data, errors, models, spec
+
+CLEAN = "clean"
+
+
+@dataclasses.dataclass(frozen=True)
+class Cell:
+  """One number of the result: a classifier on one data set under one perturbation."""
+
+  model: str
+  data: str
+  prompts: str | None  # None for a supervised model.
+  perturbation: str  # "clean" or a canonical spec.
+  severity: int | None  # Of a corruption.
+  epsilon: float | None  # Of an attack, in [0, 1] pixel units.
+  preprocess: models.Preprocess
+  examples: int
+  forwards: int  # The most passes for one example.
+  backwards: int
+  stream: str  # What the randomness is drawn for: the perturbation in full, without epsilon.
+  fingerprint: str  # Hash of everything that can change its numbers.
+
+  @property
+  def setting(self) -> str:
+    """Severity or epsilon as people write it, or ""."""
+    if self.epsilon is not None:
+      return format_epsilon(self.epsilon)
+    return "" if self.severity is None else str(self.severity)
+
+  @property
+  def id(self) -> str:
+    """Readable and unique."""
+    setting = f"@{self.setting}" if self.setting else ""
+    prompts = self.prompts or "supervised"
+    name = f"{self.perturbation}{setting}"
+    return f"{self.model}:{prompts}:{self.data}:{name}#{self.fingerprint}"
+
+  @property
+  def passes(self) -> int:
+    """The most work of the cell, a backward pass counted as two forward ones."""
+    return self.examples * (self.forwards + 2 * self.backwards)
+
+
+class Absent(NamedTuple):
+  """What was asked for and cannot be run."""
+
+  what: str
+  reason: str
+
+
+class Plan(NamedTuple):
+  """Everything a run will do."""
+
+  cells: tuple[Cell, ...]  # Perturbation by perturbation, so that models share the images.
+  absent: tuple[Absent, ...]
+
+
+class _Classifier(NamedTuple):
+  model: str
+  prompts: str | None
+  preprocess: models.Preprocess
+  identity: dict[str, Any]  # What decides its logits.
+
+
+class _Perturbation(NamedTuple):
+  text: str
+  full: str
+  severity: int | None = None
+  epsilon: float | None = None
+  forwards: int = 1
+  backwards: int = 0
+
+
+def format_epsilon(epsilon: float) -> str:
+  """4/255 rather than 0.0156863, where it is such a fraction."""
+  steps = round(epsilon * 255, 3)
+  return f"{steps:g}/255" if abs(steps / 255 - epsilon) < 1e-9 else f"{epsilon:g}"
+
+
+def make(settings: config.Config) -> Plan:
+  """The cells of a checked config; reads descriptions, no weights.
+
+  Raises:
+    InputError: a model, data set, prompt set, corruption or attack is unknown.
+  """
+  perturbations = list(_perturbations(settings))
+  for prompts in settings.prompts:
+    models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
+  cells: list[Cell] = []
+  absent: list[Absent] = []
+  for name in settings.data:
+    source = data.load(name)
+    examples = min(settings.limit or len(source), len(source))
+    classifiers = list(_classifiers(settings, source, name, absent))
+    cells += [
+      Cell(
+        model=classifier.model,
+        data=name,
+        prompts=classifier.prompts,
+        perturbation=perturbation.text,
+        severity=perturbation.severity,
+        epsilon=perturbation.epsilon,
+        preprocess=classifier.preprocess,
+        examples=examples,
+        forwards=perturbation.forwards,
+        backwards=perturbation.backwards,
+        stream=perturbation.full,
+        fingerprint=_fingerprint(classifier, perturbation, source, settings.seed),
+      )
+      for perturbation in perturbations
+      for classifier in classifiers
+    ]
+  return Plan(tuple(cells), tuple(absent))
+
+
+def _perturbations(settings: config.Config) -> Iterator[_Perturbation]:
+  yield _Perturbation(CLEAN, CLEAN)
+  for name in settings.corruptions.names:
+    corruptions.check(name, settings.corruptions.variant)
+    full = f"{name}(variant={settings.corruptions.variant!r})"
+    for severity in settings.corruptions.severities:
+      yield _Perturbation(name, f"{full}@{severity}", severity=severity)
+  for text in settings.attacks.names:
+    resolved = spec.resolve(text, attacks.ATTACKS, "attack")
+    attack = spec.build(resolved)
+    for epsilon in settings.attacks.epsilons:
+      forwards, backwards = 2 + attack.forwards * attack.steps, attack.backwards * attack.steps
+      yield _Perturbation(
+        resolved.text, resolved.full, None, epsilon, forwards=forwards, backwards=backwards
+      )
+
+
+def _classifiers(
+  settings: config.Config, source: data.Source, data_name: str, absent: list[Absent]
+) -> Iterator[_Classifier]:
+  """Those that can serve the data set's classes; the others become absent."""
+  for model in settings.models:
+    description = models.describe(model)
+    preprocess = description.config.preprocess
+    identity = {"weights": description.sha256, "preprocess": dataclasses.asdict(preprocess)}
+    if isinstance(description.config, models.ResNetConfig):
+      classes, found = len(source.class_names), description.config.num_classes
+      if classes == found:
+        yield _Classifier(model, None, preprocess, identity)
+      else:
+        reason = f"it has {found} classes, the data set {classes}"
+        absent.append(Absent(f"{model} on {data_name}", reason))
+      continue
+    for prompts in settings.prompts:
+      templates = models.templates(prompts)
+      try:
+        models.check_prompts(description.config, source.class_names, templates)
+      except errors.InputError as error:
+        absent.append(Absent(f"{model} on {data_name}, prompts {prompts}", str(error)))
+      else:
+        text = {"classes": list(source.class_names), "templates": templates}
+        yield _Classifier(model, prompts, preprocess, identity | text)
+
+
+def _fingerprint(
+  classifier: _Classifier, perturbation: _Perturbation, source: data.Source, seed: int
+) -> str:
+  """A hash of everything that can change a cell's numbers."""
+  decisive = classifier.identity | {
+    "data": source.sha256,
+    "perturbation": perturbation.full,
+    "epsilon": perturbation.epsilon,
+    "seed": seed,
+    "jaxbench": jaxbench.__version__,
+  }
+  packed = json.dumps(decisive, sort_keys=True).encode()
+  return hashlib.blake2b(packed, digest_size=5).hexdigest()

@@ -1,0 +1,53 @@
+"""What a run's `run.json` tells: what was asked, of what, and where it was computed."""
+
+import dataclasses
+import datetime
+import platform
+from importlib import metadata
+from typing import Any
+
+import jax
+
+import jaxbench
+from jaxbench import config, data, models
+from jaxbench.plan import Plan
+
+_LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
+
+
+def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
+  """Everything known before a run. Two runs with equal "identity" have equal rows."""
+  described = {name: models.describe(name) for name in settings.models}
+  sources = {name: data.load(name) for name in settings.data}
+  return {
+    "identity": {
+      "jaxbench": jaxbench.__version__,
+      "config": dataclasses.asdict(settings),
+      "weights": {name: description.sha256 for name, description in described.items()},
+      "data": {name: source.sha256 for name, source in sources.items()},
+    },
+    "models": {name: dataclasses.asdict(description) for name, description in described.items()},
+    "data": {
+      name: {"examples": len(source), "class_names": list(source.class_names)}
+      for name, source in sources.items()
+    },
+    "prompts": {name: models.templates(name) for name in settings.prompts},
+    "cells": [
+      dataclasses.asdict(cell) | {"id": cell.id, "setting": cell.setting} for cell in plan.cells
+    ],
+    "absent": [absent._asdict() for absent in plan.absent],
+    "sessions": [],
+  }
+
+
+def describe_session() -> dict[str, Any]:
+  """Where and when this process computes; "seconds" comes when it ends."""
+  devices = jax.local_devices()
+  return {
+    "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    "seconds": None,
+    "device": f"{len(devices)} x {devices[0].device_kind}",
+    "platform": f"{platform.system()} {platform.machine()}",
+    "python": platform.python_version(),
+    "libraries": {name: metadata.version(name) for name in _LIBRARIES},
+  }

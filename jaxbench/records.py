@@ -1,0 +1,203 @@
+"""Per-example results: one row per example and cell, in Parquet parts that appear whole or not.
+
+A run's folder holds `run.json` (what was asked, where it ran) and `records/*.parquet`. A part
+holds some cells of one block of examples; a killed run goes on with whatever parts there are.
+"""
+
+import io
+import json
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from jaxbench import errors
+
+_NAME = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+  [
+    pa.field("cell", _NAME, nullable=False),  # Id: names and a hash of all that matters.
+    pa.field("model", _NAME, nullable=False),
+    pa.field("data", _NAME, nullable=False),
+    pa.field("prompts", _NAME),  # Null for supervised models.
+    pa.field("perturbation", _NAME, nullable=False),  # "clean", a corruption, or an attack's spec.
+    pa.field("severity", pa.int32()),  # Of a corruption.
+    pa.field("epsilon", pa.float64()),  # Of an attack, in [0, 1] pixel units.
+    pa.field("example", pa.string(), nullable=False),  # Id within the data set.
+    pa.field("label", pa.int32(), nullable=False),
+    pa.field("clean_prediction", pa.int32(), nullable=False),
+    pa.field("prediction", pa.int32(), nullable=False),  # Of the perturbed image.
+    pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
+    pa.field("distance", pa.float32()),  # Attacks: size of the perturbation in the attack's norm.
+    pa.field("steps", pa.int32()),  # Attacks.
+    pa.field("forwards", pa.int32(), nullable=False),  # Passes of the model on this example.
+    pa.field("backwards", pa.int32(), nullable=False),
+    pa.field("picture", pa.binary()),  # PNG of the perturbed image, 8 bits, for the first examples.
+  ]
+)
+
+
+def table(cell: Mapping[str, Any], columns: Mapping[str, Any]) -> pa.Table:
+  """Rows of one cell: `cell` holds what they share, `columns` arrays; the rest is null."""
+  rows = len(columns["example"])
+  arrays = []
+  for field in SCHEMA:
+    if field.name in columns:
+      arrays.append(pa.array(columns[field.name], field.type))
+    else:
+      repeated = pa.repeat(pa.scalar(cell.get(field.name), _plain(field.type)), rows)
+      arrays.append(repeated.cast(field.type))
+  return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
+  """All rows of a run, sorted by cell and example.
+
+  Args:
+    workdir: the run's folder.
+    columns: names of `SCHEMA` to read; all by default. "picture" is the only large one.
+
+  Raises:
+    InputError: the folder holds no records.
+
+  Example:
+    >>> rows = records.read("runs/quickstart")
+    >>> rows.group_by(["model", "perturbation"]).aggregate([("prediction", "count")])
+  """
+  names = SCHEMA.names if columns is None else list(columns)
+  parts = _parts(epath.Path(workdir))
+  if not parts:
+    raise errors.InputError(f"{workdir}: no records there; is it the --workdir of a run?")
+  keys = ["cell", "example"]
+  wanted = list(dict.fromkeys([*keys, *names]))
+  rows = pa.concat_tables([_read_part(part, wanted, plain=True) for part in parts])
+  rows = rows.sort_by([(key, "ascending") for key in keys]).combine_chunks()
+  return rows.select(names).cast(_fields(names))
+
+
+def _parts(workdir: epath.Path) -> list[epath.Path]:
+  folder = workdir / "records"
+  return sorted(folder.glob("*.parquet")) if folder.exists() else []
+
+
+def _fields(names: Iterable[str]) -> pa.Schema:
+  return pa.schema([SCHEMA.field(name) for name in names])
+
+
+def _read_part(part: epath.Path, columns: list[str], *, plain: bool = False) -> pa.Table:
+  """Some columns of a part; `plain` without dictionaries, by which pyarrow cannot sort."""
+  fields = _fields(columns)
+  if plain:
+    fields = pa.schema([field.with_type(_plain(field.type)) for field in fields])
+  return pq.read_table(io.BytesIO(part.read_bytes()), columns=columns).cast(fields)
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+  return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+class Store:
+  """The folder of one run.
+
+  Raises:
+    InputError: the folder belongs to another configuration or to something else, or cannot be
+      written; nothing in it is touched.
+  """
+
+  def __init__(self, workdir: epath.PathLike, run: Mapping[str, Any]):
+    self.workdir = epath.Path(workdir)
+    try:
+      self.run = self._open(run)
+    except OSError as error:
+      reason = error.strerror or error
+      raise errors.InputError(f"--workdir={workdir} cannot be used: {reason}") from error
+
+  def _open(self, run: Mapping[str, Any]) -> dict[str, Any]:
+    file = self.workdir / "run.json"
+    if not file.exists():
+      if self.workdir.exists() and any(self.workdir.iterdir()):
+        raise errors.InputError(f"--workdir={self.workdir} holds something else; name a new folder")
+      (self.workdir / "records").mkdir(parents=True, exist_ok=True)
+      self.save({**run, "sessions": []})
+    found = json.loads(file.read_text())
+    asked = json.loads(json.dumps(run["identity"]))  # As JSON would give it back.
+    if differences := list(_differences(found["identity"], asked)):
+      raise errors.InputError(
+        f"--workdir={self.workdir} belongs to another configuration: {'; '.join(differences[:3])}. "
+        "Name another --workdir, or ask for the same again to continue it"
+      )
+    return found
+
+  def save(self, run: Mapping[str, Any]) -> None:
+    """Replaces run.json."""
+    self.run = dict(run)
+    _write_whole(self.workdir / "run.json", json.dumps(self.run, indent=1).encode())
+
+  def done(self) -> set[tuple[str, str, int]]:
+    """(cell, data set, block) of everything that has been written."""
+    result = set()
+    for part in _parts(self.workdir):
+      data, block = part.stem.rsplit("-", 2)[:2]
+      cells = _read_part(part, ["cell"])["cell"].unique().to_pylist()
+      result |= {(cell, data, int(block)) for cell in cells}
+    return result
+
+  def write(self, data: str, block: int, tables: list[pa.Table]) -> None:
+    """Writes whole cells of one block as one part."""
+    buffer = io.BytesIO()
+    pq.write_table(pa.concat_tables(tables).unify_dictionaries(), buffer, compression="zstd")
+    name = f"{data}-{block:06d}-{uuid.uuid4().hex[:12]}.parquet"
+    _write_whole(self.workdir / "records" / name, buffer.getvalue())
+
+
+def load_run(workdir: epath.PathLike) -> dict[str, Any]:
+  """What `run.json` says of a run.
+
+  Raises:
+    InputError: there is none.
+  """
+  file = epath.Path(workdir) / "run.json"
+  if not file.exists():
+    raise errors.InputError(f"{workdir}: not the --workdir of a run (no run.json)")
+  return json.loads(file.read_text())
+
+
+def _differences(there: Any, here: Any, name: str = "") -> Iterable[str]:
+  """Fields that differ, by their dotted names."""
+  if isinstance(there, dict) and isinstance(here, dict):
+    for key in {**there, **here}:
+      yield from _differences(there.get(key), here.get(key), f"{name}.{key}" if name else key)
+  elif there != here:
+    yield f"{name} is {_brief(there)} there and {_brief(here)} here"
+
+
+def _brief(value: Any) -> str:
+  text = json.dumps(value)
+  return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def _write_whole(file: epath.Path, content: bytes) -> None:
+  """A reader sees all of `content` or nothing of it, whatever happens."""
+  if "://" in str(file):  # Object stores publish an object when it is complete.
+    file.write_bytes(content)
+    return
+  temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
+  try:
+    with open(temporary, "wb") as out:
+      out.write(content)
+      out.flush()
+      os.fsync(out.fileno())
+    os.replace(temporary, file)
+  except BaseException:
+    temporary.unlink(missing_ok=True)
+    raise
+  folder = os.open(file.parent, os.O_RDONLY)
+  try:
+    os.fsync(folder)
+  finally:
+    os.close(folder)

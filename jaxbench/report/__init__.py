@@ -1,0 +1,42 @@
+"""One self-contained HTML page for one or several runs."""
+
+import pathlib
+from collections.abc import Sequence
+
+import jinja2
+from etils import epath
+
+from jaxbench.report import content
+
+
+def write(workdirs: Sequence[epath.PathLike], out: epath.PathLike) -> None:
+  """Writes a page that opens from disk without a network, in light and dark, on any screen.
+
+  Args:
+    workdirs: folders of runs, finished or not.
+    out: the HTML file; replaced if it exists.
+
+  Raises:
+    InputError: a folder holds no run or no records.
+
+  Example:
+    >>> report.write(["runs/quickstart"], "report.html")
+  """
+  runs = [content.load(workdir) for workdir in workdirs]
+  environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+  )
+  environment.filters |= {"percent": _percent, "p_value": _p_value}
+  epath.Path(out).write_text(environment.get_template("page.html").render(runs=runs))
+
+
+def _percent(share: float) -> str:
+  return f"{100 * share:.1f}"
+
+
+def _p_value(value: float) -> str:
+  return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"

@@ -1,0 +1,30 @@
+"""Writes a report of one or several runs.
+
+python -m jaxbench.report runs/quickstart --out=report.html
+"""
+
+import sys
+from collections.abc import Sequence
+
+from absl import app, flags
+
+from jaxbench import errors, report
+
+_OUT = flags.DEFINE_string("out", "report.html", "The HTML file to write.")
+
+
+def main(arguments: Sequence[str]) -> int:
+  """Returns the exit status."""
+  try:
+    if len(arguments) < 2:
+      raise errors.InputError("name at least one run: python -m jaxbench.report runs/quickstart")
+    report.write(arguments[1:], _OUT.value)
+  except (errors.InputError, OSError) as error:
+    print(f"jaxbench.report: {error}", file=sys.stderr)
+    return 2
+  print(f"report: {_OUT.value}")
+  return 0
+
+
+if __name__ == "__main__":
+  app.run(main)

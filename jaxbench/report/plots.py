@@ -1,0 +1,61 @@
+"""Curves as inline SVG that takes its text colour from the page, light or dark."""
+
+import io
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import matplotlib
+from matplotlib.figure import Figure
+
+_TEXT = "#010203"  # Replaced by currentColor; used by nothing else.
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")
+DASHES = ("-", "--", ":", "-.")
+_STYLE: Any = {
+  "svg.fonttype": "none",
+  "svg.hashsalt": "jaxbench",
+  "font.size": 10,
+  "axes.spines.top": False,
+  "axes.spines.right": False,
+  "text.color": _TEXT,
+  "axes.labelcolor": _TEXT,
+  "axes.edgecolor": _TEXT,
+  "xtick.color": _TEXT,
+  "ytick.color": _TEXT,
+}
+
+
+class Curve(NamedTuple):
+  """Accuracy of one classifier over the settings of one perturbation, in percent."""
+
+  name: str
+  color: str
+  dash: str
+  values: Sequence[float]
+  low: Sequence[float]
+  high: Sequence[float]
+
+
+def accuracy_curves(title: str, axis: str, settings: Sequence[str], curves: Sequence[Curve]) -> str:
+  """An SVG element: one line per classifier with its interval.
+
+  Args:
+    title: of the plot.
+    axis: what the settings are.
+    settings: labels of the horizontal axis, evenly spaced; the first is the clean image.
+    curves: each with one value per setting.
+  """
+  with matplotlib.rc_context(_STYLE):
+    figure = Figure(figsize=(4.2, 3.0), layout="constrained")
+    axes = figure.add_subplot()
+    for curve in curves:
+      positions = range(len(curve.values))
+      axes.plot(positions, curve.values, curve.dash, color=curve.color, marker="o", markersize=3)
+      axes.fill_between(positions, curve.low, curve.high, color=curve.color, alpha=0.08, lw=0)
+    axes.set_xticks(range(len(settings)), settings)
+    axes.set(title=title, xlabel=axis, ylabel="accuracy, %", ylim=(-3, 103))
+    axes.grid(axis="y", alpha=0.25)
+    buffer = io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+  svg = buffer.getvalue()
+  return svg[svg.index("<svg") :].replace(_TEXT, "currentColor")

@@ -1,0 +1,149 @@
+"""Runs the cells of a plan: one pass over the data feeds every cell that shares it."""
+
+import itertools
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+from etils import epath
+
+from jaxbench import config, data, interrupt, judge, records
+from jaxbench import plan as planning
+from jaxbench.plan import Cell
+from jaxbench.progress import Progress
+from jaxbench.provenance import describe_run, describe_session
+
+_FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
+
+
+def run(settings: config.Config, plan: planning.Plan, workdir: epath.PathLike) -> None:
+  """Computes the rows of `plan` that `workdir` lacks.
+
+  Args:
+    settings: as `plan.checked` returns them.
+    plan: of these settings.
+    workdir: a new folder, or one that holds a part of this run.
+
+  Raises:
+    InputError: the folder belongs to another configuration or cannot be written.
+    Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
+  """
+  store = records.Store(workdir, describe_run(settings, plan))
+  session, started = describe_session(), time.monotonic()
+  earlier = store.run["sessions"]
+  store.save({**store.run, "sessions": [*earlier, session]})
+  work = _Work(settings, plan, store)
+  try:
+    with interrupt.listen() as request:
+      for name in settings.data:
+        work.run_data(name, request)
+  finally:
+    work.progress.close()
+    session = {**session, "seconds": round(time.monotonic() - started, 1)}
+    store.save({**store.run, "absent": work.absent, "sessions": [*earlier, session]})
+
+
+class _Work:
+  """What one process has to do on a run, and what it has not written yet."""
+
+  def __init__(self, settings: config.Config, plan: planning.Plan, store: records.Store):
+    self.absent = [absent._asdict() for absent in plan.absent]
+    self._settings, self._plan, self._store = settings, plan, store
+    self._done = store.done()
+    self._waiting: list[pa.Table] = []
+    self._written = time.monotonic()
+    cells = {cell.id: cell for cell in plan.cells}
+    finished = sum(
+      _cost(cells[cell]) * min(settings.block, cells[cell].examples - block * settings.block)
+      for cell, _, block in self._done
+    )
+    self.progress = Progress(sum(cell.passes for cell in plan.cells), finished, "pass")
+
+  def run_data(self, name: str, request: interrupt.Request) -> None:
+    """Runs all cells of one data set, block by block.
+
+    Raises:
+      Interrupted: a signal has come.
+    """
+    source = data.load(name)
+    judging = judge.Judge(self._settings, source.class_names)
+    order = data.canonical_order(source.ids)[: self._settings.limit or None]
+    for number, start in enumerate(range(0, len(order), self._settings.block)):
+      cells = [cell for cell in self._plan.cells if cell.data == name]
+      cells = [cell for cell in cells if (cell.id, name, number) not in self._done]
+      indices = order[start : start + self._settings.block]
+      for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
+        same = [cell for cell in cells if cell.preprocess == preprocess]
+        pictures = max(0, self._settings.gallery - start)
+        block = judge.load_block(source, indices, preprocess, pictures)
+        for table in self._run_block(judging, same, block):
+          self._waiting.append(table)
+          if request.number is not None:
+            break
+          if time.monotonic() - self._written > _FLUSH_SECONDS:
+            self._flush(name, number)
+        self._flush(name, number)
+        request.obey()
+
+  def _flush(self, name: str, number: int) -> None:
+    if self._waiting:
+      self._store.write(name, number, self._waiting)
+    self._waiting, self._written = [], time.monotonic()
+
+  def _run_block(
+    self, judging: judge.Judge, cells: list[Cell], block: judge.Block
+  ) -> Iterator[pa.Table]:
+    """Rows of each cell, as soon as it is finished."""
+    one_each = {(cell.model, cell.prompts): cell for cell in reversed(cells)}
+    self.progress.show("clean images")
+    judged = judging.clean(list(one_each.values()), block)
+    clean = {(cell.model, cell.prompts): columns for cell, columns in judged.items()}
+    usable = [cell for cell in cells if self._vetted(cell, clean[cell.model, cell.prompts])]
+    for _, group in itertools.groupby(usable, key=lambda cell: (cell.perturbation, cell.setting)):
+      for cell, columns in self._judged(judging, list(group), block, clean):
+        prediction = clean[cell.model, cell.prompts]["prediction"]
+        yield _rows(cell, block, columns | {"clean_prediction": prediction})
+        self.progress.update(_cost(cell) * len(block.ids))
+
+  def _judged(
+    self, judging: judge.Judge, cells: list[Cell], block: judge.Block, clean: dict[Any, Any]
+  ) -> Iterator[tuple[Cell, judge.Columns]]:
+    """The columns of cells that share one perturbation."""
+    first = cells[0]
+    if first.perturbation == planning.CLEAN:
+      yield from ((cell, clean[cell.model, cell.prompts]) for cell in cells)
+    elif first.severity is not None:
+      self.progress.show(f"{first.perturbation} {first.setting}")
+      yield from judging.corrupted(cells, block).items()
+    else:
+      for cell in cells:
+        self.progress.show(f"{cell.perturbation} {cell.setting} on {cell.model}")
+        yield cell, judging.attacked(cell, block)
+
+  def _vetted(self, cell: Cell, clean: judge.Columns) -> bool:
+    """Whether the classifier's clean logits are numbers; if not, its cells are absent."""
+    broken = (clean["prediction"] == judge.NOT_FINITE).sum()
+    if broken:
+      reason = f"its logits are not finite on {broken} of {len(clean['prediction'])} clean images"
+      self.absent.append({"what": cell.id, "reason": reason})
+    return not broken
+
+
+def _cost(cell: Cell) -> int:
+  """Passes for one example."""
+  return cell.passes // cell.examples
+
+
+def _rows(cell: Cell, block: judge.Block, columns: judge.Columns) -> pa.Table:
+  """The rows of one cell on one block."""
+  shared = {
+    "cell": cell.id,
+    "model": cell.model,
+    "data": cell.data,
+    "prompts": cell.prompts,
+    "perturbation": cell.perturbation,
+    "severity": cell.severity,
+    "epsilon": cell.epsilon,
+  }
+  return records.table(shared, {"example": block.ids, "label": block.labels} | columns)

@@ -1,0 +1,75 @@
+"""Specs: what a config calls an attack or a corruption, `pgd(steps=20, norm='linf')`.
+
+The same canonical string keys records, resumption and tables.
+"""
+
+import ast
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from jaxbench import errors
+
+
+class Spec(NamedTuple):
+  """A spec that has been looked up."""
+
+  text: str  # Canonical: the arguments that were given, by name, in the function's order.
+  full: str  # Canonical with every default filled in: whatever can change a number.
+  call: Callable[..., Any]
+  arguments: dict[str, Any]  # Those that were given.
+
+
+def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str) -> Spec:
+  """Looks up `text` in `table`.
+
+  Args:
+    text: a name, or a call with literal keyword arguments.
+    table: functions by name; keyword-only parameters are what a spec may set.
+    kind: what the table holds, for messages.
+
+  Raises:
+    InputError: the text is not a spec, or the name or an argument is unknown.
+  """
+  name, arguments = _parse(text, kind)
+  if name not in table:
+    raise errors.unknown(kind, name, table)
+  parameters = inspect.signature(table[name]).parameters.values()
+  defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+  for argument in arguments:
+    if argument not in defaults:
+      raise errors.unknown(f"argument of {kind} {name}", argument, defaults)
+  given = {key: arguments[key] for key in defaults if key in arguments}
+  return Spec(_format(name, given), _format(name, defaults | given), table[name], given)
+
+
+def build(spec: Spec) -> Any:
+  """Calls what a spec names.
+
+  Raises:
+    InputError: an argument has the wrong type or range.
+  """
+  try:
+    return spec.call(**spec.arguments)
+  except TypeError as error:
+    raise errors.InputError(f"{spec.text!r}: {error}") from error
+
+
+def _parse(text: str, kind: str) -> tuple[str, dict[str, Any]]:
+  try:
+    node = ast.parse(text.strip(), mode="eval").body
+    if isinstance(node, ast.Name):
+      return node.id, {}
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
+      named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
+      return node.func.id, named
+  except (SyntaxError, ValueError):
+    pass
+  raise errors.InputError(
+    f"{kind} {text!r} is not a name or a call with literal keyword arguments, like pgd(steps=20)"
+  )
+
+
+def _format(name: str, arguments: Mapping[str, Any]) -> str:
+  inside = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
+  return f"{name}({inside})" if inside else name

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Everything that must pass before a change lands: bash launch/test.sh [arguments of pytest]
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+
+install test 3500
+cd "$ROOT"
+"$PYTHON" -m ruff check
+"$PYTHON" -m ruff format --check
+"$PYTHON" -m mypy
+"$VENV/bin/lint-imports"
+exec "$PYTHON" -m pytest -n 2 "$@"

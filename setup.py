@@ -1,0 +1,64 @@
+"""Metadata, dependencies and extras of jaxbench; tool settings live in pyproject.toml."""
+
+import pathlib
+import re
+
+import setuptools
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(
+  r'^__version__ = "(.+)"', (HERE / "jaxbench/__init__.py").read_text(), re.MULTILINE
+).group(1)
+
+setuptools.setup(
+  name="jaxbench",
+  version=VERSION,
+  description="How robust is a zero-shot vision-language model? The RoZ benchmark, fast, in JAX.",
+  long_description=(HERE / "README.md").read_text(),
+  long_description_content_type="text/markdown",
+  license="Apache-2.0",
+  python_requires=">=3.11",
+  # A wheel carries third_party/ as jaxbench/third_party; see jaxbench/tables.py.
+  packages=[*setuptools.find_packages(include=["jaxbench*"]), "jaxbench.third_party"],
+  package_dir={"jaxbench.third_party": "third_party"},
+  package_data={
+    "jaxbench": ["models/embedded/**/*", "report/*.html"],
+    "jaxbench.third_party": ["*"],
+  },
+  install_requires=[
+    "absl-py>=1.4",
+    "dm-pix>=0.4.5",
+    "etils[epath]>=1.9",
+    "flax>=0.11.2",
+    "ftfy>=6.1",
+    "grain>=0.2.10",
+    "jax>=0.7.2",
+    "jinja2>=3.1",
+    "matplotlib>=3.8",
+    "ml_collections>=1.1",
+    "numpy>=1.26",
+    "optax>=0.2.5",
+    "orbax-checkpoint>=0.11",
+    "pillow>=10.1",
+    "pyarrow>=17",
+    "scipy>=1.11",
+    "tensorflow-datasets>=4.9.9",
+    "tokenizers>=0.20",
+    "tqdm>=4.66",
+  ],
+  extras_require={
+    "gpu": ["jax[cuda12]>=0.7.2"],
+    "tpu": ["jax[tpu]>=0.7.2", "gcsfs"],
+    "test": [
+      "hypothesis",
+      "import-linter",
+      "mypy",
+      "pytest",
+      "pytest-xdist",
+      "ruff",
+      "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
+      "transformers>=5",
+    ],
+  },
+  entry_points={"console_scripts": ["jaxbench = jaxbench.__main__:console"]},
+)

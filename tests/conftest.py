@@ -1,0 +1,46 @@
+"""Strict JAX on eight CPU devices: silent promotions, broadcasts and warnings are failures."""
+
+import os
+import pathlib
+
+os.environ["XLA_FLAGS"] = "--xla_force_host_platform_device_count=8"
+os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+
+import hypothesis
+import jax
+import numpy as np
+import pytest
+
+from jaxbench import data, models
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+hypothesis.settings.register_profile("fast", deadline=None, max_examples=20, derandomize=True)
+hypothesis.settings.load_profile("fast")
+
+
+@pytest.fixture(scope="session")
+def scans():
+  """All held-out scans: images float32 [360, 32, 32, 3] in [0, 1] and labels int32 [360]."""
+  source = data.load("digits")
+  images, labels = data.load_images(source, range(len(source)), models.Preprocess(32))
+  return images.astype(np.float32) / 255, labels
+
+
+@pytest.fixture(scope="session")
+def clip():
+  return models.load("digits-clip")
+
+
+@pytest.fixture(scope="session")
+def classifier(clip):
+  return models.zero_shot(clip, data.load("digits").class_names, models.templates("simple"))
+
+
+@pytest.fixture
+def linear():
+  """A linear classifier of three classes on 4x4 images, as a pytree callable."""
+  weights = jax.random.normal(jax.random.key(7), (48, 3))
+  return jax.tree_util.Partial(lambda w, x: x.reshape(len(x), -1) @ w, weights)

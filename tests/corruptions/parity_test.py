@@ -1,0 +1,78 @@
+"""The deterministic halves against numpy and Pillow, with the same draws."""
+
+import functools
+import io
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from jaxbench import corruptions
+
+SEVERITIES = range(1, 6)
+
+
+def _picture(height: int, width: int) -> np.ndarray:
+  """Smooth gradients, sharp edges, flat areas and noise: uint8 [H, W, 3]."""
+  y, x = np.mgrid[:height, :width]
+  smooth = (np.sin(y / 7 + x / 11) / 2 + 0.5) * 255
+  edges = ((x // 9 + y // 5) % 2) * 200 + np.random.default_rng(0).integers(0, 40, (height, width))
+  return np.stack([smooth, (x * 3 + y * 2) % 256, edges], axis=-1).astype(np.uint8)
+
+
+@functools.cache
+def _program(name: str, variant: str):
+  return jax.jit(functools.partial(corruptions.corrupt, name=name, variant=variant))
+
+
+def _corrupted(name: str, variant: str, severity: int, pixels: np.ndarray) -> np.ndarray:
+  image = jnp.asarray(pixels, jnp.float32) / 255
+  result = _program(name, variant)(jax.random.key(0), image, severity=jnp.int32(severity))
+  return np.rint(np.asarray(result) * 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("variant", corruptions.VARIANTS)
+@pytest.mark.parametrize("shape", [(224, 224), (32, 32), (33, 47), (223, 225)])
+def test_jpeg_equals_pillow_bit_for_bit(variant, shape):
+  pixels = _picture(*shape)
+  qualities = corruptions.CORRUPTIONS["jpeg_compression"].constants[variant]
+  for severity, quality in zip(SEVERITIES, qualities, strict=True):
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    found = _corrupted("jpeg_compression", variant, severity, pixels)
+    np.testing.assert_array_equal(found, np.asarray(Image.open(file)))
+
+
+@pytest.mark.parametrize("variant", corruptions.VARIANTS)
+@pytest.mark.parametrize("shape", [(224, 224), (32, 32), (33, 47)])
+def test_contrast_equals_the_reference_formula(variant, shape):
+  pixels = _picture(*shape)
+  factors = {"imagenet": (0.4, 0.3, 0.2, 0.1, 0.05), "cifar": (0.75, 0.5, 0.4, 0.3, 0.15)}[variant]
+  for severity, factor in zip(SEVERITIES, factors, strict=True):
+    unit = pixels / 255.0
+    mean = unit.mean(axis=(0, 1), keepdims=True)
+    expected = np.uint8(np.clip((unit - mean) * factor + mean, 0, 1) * 255)
+    found = _corrupted("contrast", variant, severity, pixels)
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("variant", corruptions.VARIANTS)
+def test_gaussian_noise_equals_the_reference_given_its_draws(variant):
+  pixels = _picture(224, 224)
+  corruption = corruptions.CORRUPTIONS["gaussian_noise"]
+  for deviation in corruption.constants[variant]:
+    noise = np.random.default_rng(1).normal(size=pixels.shape, scale=deviation)
+    expected = np.uint8(np.clip(pixels / 255.0 + noise, 0, 1) * 255)
+    drawn = (jnp.float32(pixels), jnp.float32(noise), jnp.float32(deviation))
+    found = np.floor(np.clip(corruption.apply(*drawn), 0, 255)).astype(np.uint8)
+    assert (found != expected).mean() <= 2e-5  # The reference's prototype: 1e-5.
+    assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_gaussian_draws_have_the_right_distribution():
+  corruption = corruptions.CORRUPTIONS["gaussian_noise"]
+  draws = corruption.draw(jax.random.key(3), (64, 64, 3), jnp.float32(0.18))
+  assert stats.kstest(np.ravel(draws) / 0.18, "norm").pvalue > 0.01

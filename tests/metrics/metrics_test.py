@@ -1,0 +1,92 @@
+"""Against closed forms and brute force, not against ourselves."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from jaxbench import errors, metrics, records
+
+
+def _rows(cell, labels, clean, predictions, success=None, epsilon=None):
+  count = len(labels)
+  shared = {"cell": cell, "model": cell, "data": "d", "perturbation": "p", "epsilon": epsilon}
+  columns = {
+    "example": [f"{i}" for i in range(count)],
+    "label": labels,
+    "clean_prediction": clean,
+    "prediction": predictions,
+    "forwards": [2] * count,
+    "backwards": [1] * count,
+  }
+  return records.table(shared, columns | ({} if success is None else {"success": success}))
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 7), (7, 7), (3, 10), (345, 360)])
+def test_interval_is_clopper_and_pearsons(count, total):
+  """Its ends are quantiles of beta distributions."""
+  share = metrics.proportion(count, total)
+  low = stats.beta.ppf(0.025, count, total - count + 1) if count else 0.0
+  high = stats.beta.ppf(0.975, count + 1, total - count) if count < total else 1.0
+  np.testing.assert_allclose(share, (count / total, low, high), rtol=1e-6)
+
+
+def test_no_examples_are_no_number():
+  with pytest.raises(ValueError, match="n"):
+    metrics.proportion(0, 0)
+
+
+def test_summary_counts_what_a_person_would_count():
+  plain = _rows("a", [0, 1, 2, 3], [0, 1, 2, 0], [0, 1, 0, 3])
+  success = [True, False, False, True]  # The last was wrong before; the third left the ball.
+  attacked = _rows("b", [0, 1, 2, 3], [0, 1, 2, 0], [1, 1, 0, 0], success, 0.1)
+  one, two = metrics.summarize(pa.concat_tables([plain, attacked]).unify_dictionaries()).to_pylist()
+  assert (one["cell"], one["examples"], one["correct"], one["accuracy"]) == ("a", 4, 3, 0.75)
+  assert one["attack_success"] is None
+  assert (two["correct"], two["clean_correct"]) == (2, 3)
+  assert two["attack_success"] == pytest.approx(1 / 3)
+  assert two["attack_success_low"] == pytest.approx(metrics.proportion(1, 3).low)
+  assert (two["forwards"], two["backwards"], two["epsilon"]) == (8, 4, 0.1)
+
+
+def test_an_attack_on_a_model_that_is_never_right_has_no_success_rate():
+  rows = _rows("b", [0, 0], [1, 1], [1, 1], [True, True], 0.1)
+  (summary,) = metrics.summarize(rows).to_pylist()
+  assert summary["accuracy"] == 0
+  assert summary["attack_success"] is None
+
+
+def test_comparison_is_the_exact_mcnemar_test():
+  rng = np.random.default_rng(0)
+  labels = np.zeros(60, np.int32)
+  first, second = rng.integers(0, 2, (2, 60)).astype(np.int32)
+  rows = pa.concat_tables(
+    [_rows("a", labels, labels, first), _rows("b", labels, labels, second)]
+  ).unify_dictionaries()
+  result = metrics.compare(rows, "a", "b")
+  only_first = int(((first == 0) & (second != 0)).sum())
+  only_second = int(((first != 0) & (second == 0)).sum())
+  discordant = only_first + only_second
+  tail = sum(math.comb(discordant, k) for k in range(min(only_first, only_second) + 1))
+  assert (result.only_first, result.only_second) == (only_first, only_second)
+  assert result.p_value == pytest.approx(min(1, 2 * tail / 2**discordant))
+  assert result.difference == pytest.approx((only_first - only_second) / 60)
+  assert metrics.compare(rows, "a", "a").p_value == 1
+
+
+def test_comparing_with_nothing_is_an_error():
+  rows = _rows("a", [0], [0], [0])
+  with pytest.raises(errors.InputError, match="no rows of cell 'b'"):
+    metrics.compare(rows, "a", "b")
+
+
+def test_overview_averages_severities_and_takes_the_middle_epsilon():
+  tables = [_rows("m", [0, 0], [0, 0], [0, 0])]
+  for epsilon, fooled in ((1 / 255, 0), (2 / 255, 1), (4 / 255, 2)):
+    success = [i < fooled for i in range(2)]
+    tables.append(_rows("m", [0, 0], [0, 0], [0, 0], success, epsilon))
+  text = metrics.overview(metrics.summarize(pa.concat_tables(tables).unify_dictionaries()))
+  assert "p 2/255" in text
+  assert text.split()[-1] == "50.0"

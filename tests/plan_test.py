@@ -1,0 +1,168 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from jaxbench import config, data, errors, estimate, models, plan
+
+
+def _settings(**changes) -> config.Config:
+  base = config.Config(
+    models=("digits-clip", "digits-resnet"),
+    data=("digits",),
+    prompts=("simple", "openai_80"),
+    corruptions=config.Corruptions(names=("contrast",), severities=(1, 5)),
+    attacks=config.Attacks(names=("pgd(steps=3)",), epsilons=(1 / 255, 4 / 255)),
+    limit=50,
+  )
+  return config.checked(dataclasses.replace(base, **changes))
+
+
+def _ids(**changes) -> set[str]:
+  return {cell.id for cell in plan.make(_settings(**changes)).cells}
+
+
+def test_cells_are_the_product_and_supervised_models_use_no_prompts():
+  cells = plan.make(_settings()).cells
+  assert len(cells) == 3 * (1 + 2 + 2)
+  assert len({cell.id for cell in cells}) == len(cells)
+  assert {c.prompts for c in cells if c.model == "digits-resnet"} == {None}
+  assert all(cell.examples == 50 for cell in cells)
+
+
+def test_models_that_share_images_stand_together():
+  perturbations = [(c.perturbation, c.setting) for c in plan.make(_settings()).cells]
+  assert perturbations == sorted(perturbations, key=perturbations.index)
+
+
+def test_ids_are_readable_and_stable():
+  (cell,) = [c for c in plan.make(_settings()).cells if "simple" in c.id and "@4/255" in c.id]
+  assert cell.id.startswith("digits-clip:simple:digits:pgd(steps=3)@4/255#")
+  assert _ids() == _ids()
+
+
+@pytest.mark.parametrize(
+  "changes",
+  [
+    {"seed": 1},
+    {"corruptions": config.Corruptions(names=("contrast",), severities=(1, 5), variant="cifar")},
+  ],
+)
+def test_what_can_change_a_number_changes_its_cell(changes):
+  corrupted = {cell for cell in _ids() if "contrast" in cell}
+  assert not corrupted & _ids(**changes)
+
+
+def test_weights_decide_the_id(monkeypatch):
+  before = _ids()
+  describe = models.describe
+  monkeypatch.setattr(
+    models, "describe", lambda name: dataclasses.replace(describe(name), sha256="0" * 64)
+  )
+  assert not before & _ids()
+
+
+def test_what_does_not_change_a_number_leaves_its_cell():
+  assert _ids() == _ids(slots=7, block=13, limit=10, gallery=0)
+
+
+def test_a_model_of_another_label_space_is_absent_with_the_reason(monkeypatch):
+  class Two(data.Digits):
+    class_names = ("zero", "one")
+
+  monkeypatch.setitem(data.DATA_SETS, "digits", Two)
+  made = plan.make(_settings())
+  assert {cell.model for cell in made.cells} == {"digits-clip"}
+  assert made.absent == (
+    plan.Absent("digits-resnet on digits", "it has 10 classes, the data set 2"),
+  )
+
+
+def test_a_class_that_a_cut_clip_cannot_read_is_absent_with_the_reason(monkeypatch):
+  class Animals(data.Digits):
+    class_names = tuple(f"animal {i}" for i in range(10))
+
+  monkeypatch.setitem(data.DATA_SETS, "digits", Animals)
+  made = plan.make(_settings())
+  assert {cell.model for cell in made.cells} == {"digits-resnet"}
+  assert len(made.absent) == 2
+  assert "cannot read 'a photo of a animal 0.'" in made.absent[0].reason
+
+
+@pytest.mark.parametrize(
+  ("value", "expected"),
+  [
+    (("(4/255,)",), (4 / 255,)),
+    (("4/255,8/255",), (4 / 255, 8 / 255)),
+    (("(1/255, 2/255)",), (1 / 255, 2 / 255)),
+    ((0.1,), (0.1,)),
+    ((0.1, "1/2"), (0.1, 0.5)),
+    (("0.25 0.5",), (0.25, 0.5)),
+  ],
+)
+def test_epsilons_as_people_write_them(value, expected):
+  attacks = config.Attacks(names=("fgsm",), epsilons=value)
+  np.testing.assert_allclose(_settings(attacks=attacks).attacks.epsilons, expected)
+
+
+def test_lists_of_names_as_people_write_them():
+  attacks = config.Attacks(names=("pgd(steps=3,norm='l2'),fgsm",))
+  settings = _settings(models=("digits-clip, digits-resnet",), attacks=attacks)
+  assert settings.models == ("digits-clip", "digits-resnet")
+  assert settings.attacks.names == ("pgd(steps=3,norm='l2')", "fgsm")
+
+
+@pytest.mark.parametrize(
+  ("changes", "message"),
+  [
+    ({"models": ()}, "--config.models is empty"),
+    ({"models": ("",)}, "--config.models is empty"),
+    ({"models": (3,)}, "--config.models: (3,) is not a list of names"),
+    ({"models": ("digits-clip,digits-clip",)}, "names something twice"),
+    ({"models": ("digits-clap",)}, "Did you mean 'digits-clip'?"),
+    ({"data": ("digit",)}, "Did you mean 'digits'?"),
+    ({"prompts": ("simpel",)}, "Did you mean 'simple'?"),
+    ({"corruptions": config.Corruptions(names=("contrst",))}, "Did you mean 'contrast'?"),
+    (
+      {"corruptions": config.Corruptions(names=("contrast",), variant="x")},
+      "unknown variant 'x'",
+    ),
+    ({"corruptions": config.Corruptions(severities=(0,))}, "severities go from 1 to 5"),
+    ({"corruptions": config.Corruptions(severities=(1.5,))}, "not a whole number"),
+    ({"attacks": config.Attacks(names=("pdg",))}, "Did you mean 'pgd'?"),
+    ({"attacks": config.Attacks(epsilons=("4:255",))}, "--config.attacks.epsilons: '4:255'"),
+    ({"attacks": config.Attacks(epsilons=("4/0",))}, "--config.attacks.epsilons: '4/0'"),
+    ({"attacks": config.Attacks(epsilons=(8.0,))}, "write 4/255 for four grey levels"),
+    ({"attacks": config.Attacks(epsilons=(0.1, 0.1))}, "names a number twice"),
+    ({"slots": 0}, "--config.slots=0 must be a whole number >= 1"),
+    ({"limit": 1.5}, "--config.limit=1.5 must be a whole number"),
+    ({"seed": -1}, "--config.seed=-1"),
+  ],
+)
+def test_bad_values_are_one_clear_line_that_names_the_field(changes, message):
+  with pytest.raises(errors.InputError) as error:
+    plan.make(_settings(**changes))
+  assert message in str(error.value)
+
+
+def test_every_field_has_a_dotted_name():
+  names = config.fields(config.Config)
+  assert {"models", "corruptions.severities", "attacks.epsilons", "seed"} <= set(names)
+
+
+def test_the_estimate_tells_cells_passes_and_time():
+  made = plan.make(_settings())
+  text = "\n".join(estimate.lines(made))
+  assert all(cell.id in text for cell in made.cells)
+  forwards = sum(cell.examples * cell.forwards for cell in made.cells)
+  assert f"at most {forwards:,} forward" in text
+  assert "CPU cores" in text
+
+
+def test_operations_are_counted_as_by_hand():
+  """A ResNet's stem alone: 2 * 16 * 16 outputs * 7 * 7 * 3 inputs * 16 channels."""
+  stem = 2 * 16 * 16 * 7 * 7 * 3 * 16
+  assert stem < estimate.forward_flops("digits-resnet") < 4 * stem
+  tokens, width = 17, 64
+  blocks = 3 * 2 * tokens * 12 * width * width
+  assert blocks < estimate.forward_flops("digits-clip") < 1.5 * blocks

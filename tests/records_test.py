@@ -1,0 +1,86 @@
+import os
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from jaxbench import errors, records
+
+RUN = {"identity": {"jaxbench": "1", "config": {"seed": 0, "attacks": {"epsilons": [0.1]}}}}
+
+
+def _table(cell: str, examples: list[str]):
+  shared = {"cell": cell, "model": "m", "data": "d", "perturbation": "clean"}
+  numbers = np.arange(len(examples), dtype=np.int32)
+  names = ("label", "clean_prediction", "prediction", "forwards", "backwards")
+  return records.table(shared, {"example": examples} | dict.fromkeys(names, numbers))
+
+
+def test_rows_come_back_sorted_with_the_documented_schema(tmp_path):
+  store = records.Store(tmp_path / "run", RUN)
+  store.write("d", 1, [_table("b", ["y", "x"]), _table("a", ["z"])])
+  store.write("d", 0, [_table("a", ["w"])])
+  rows = records.read(tmp_path / "run")
+  assert rows.schema == records.SCHEMA
+  assert rows["example"].to_pylist() == ["w", "z", "x", "y"]
+  assert rows["label"].to_pylist() == [0, 0, 1, 0]
+  assert rows["epsilon"].null_count == 4
+  assert store.done() == {("a", "d", 0), ("a", "d", 1), ("b", "d", 1)}
+
+
+def test_columns_can_be_chosen(tmp_path):
+  store = records.Store(tmp_path / "run", RUN)
+  store.write("d", 0, [_table("a", ["z", "x"])])
+  assert records.read(tmp_path / "run", columns=["label"]).to_pydict() == {"label": [1, 0]}
+
+
+def test_parts_are_plain_parquet(tmp_path):
+  store = records.Store(tmp_path / "run", RUN)
+  store.write("d", 0, [_table("a", ["z", "x"])])
+  (part,) = (tmp_path / "run" / "records").iterdir()
+  assert pq.read_table(part).num_rows == 2
+
+
+def test_a_part_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
+  store = records.Store(tmp_path / "run", RUN)
+
+  def full(_):
+    raise OSError(28, "No space left on device")
+
+  monkeypatch.setattr(os, "fsync", full)
+  with pytest.raises(OSError, match="No space left"):
+    store.write("d", 0, [_table("a", ["z"])])
+  assert not list((tmp_path / "run" / "records").iterdir())
+  assert not store.done()
+
+
+def test_the_same_configuration_continues(tmp_path):
+  records.Store(tmp_path / "run", RUN)
+  assert records.Store(tmp_path / "run", RUN).run["identity"] == RUN["identity"]
+
+
+def test_another_configuration_is_refused_with_the_difference_named(tmp_path):
+  records.Store(tmp_path / "run", RUN)
+  before = (tmp_path / "run" / "run.json").read_bytes()
+  other = {"identity": {"jaxbench": "1", "config": {"seed": 0, "attacks": {"epsilons": [0.2]}}}}
+  with pytest.raises(errors.InputError) as error:
+    records.Store(tmp_path / "run", other)
+  assert "config.attacks.epsilons is [0.1] there and [0.2] here" in str(error.value)
+  assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_a_folder_of_something_else_is_refused(tmp_path):
+  (tmp_path / "thesis.tex").write_text("precious")
+  with pytest.raises(errors.InputError, match="holds something else"):
+    records.Store(tmp_path, RUN)
+
+
+def test_an_unwritable_place_is_refused(tmp_path):
+  (tmp_path / "file").write_text("")
+  with pytest.raises(errors.InputError, match="cannot be used: Not a directory"):
+    records.Store(tmp_path / "file" / "run", RUN)
+
+
+def test_a_folder_without_records_is_an_error(tmp_path):
+  with pytest.raises(errors.InputError, match="no records there"):
+    records.read(tmp_path)

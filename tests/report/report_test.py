@@ -1,0 +1,200 @@
+"""The page of a real run, read back: every number must be the one the records give."""
+
+import html.parser
+import io
+import json
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from jaxbench import config, plan, records, report, runner
+from jaxbench.report import gallery
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  settings = config.checked(
+    config.Config(
+      models=("digits-clip", "digits-resnet"),
+      data=("digits",),
+      prompts=("simple",),
+      corruptions=config.Corruptions(names=("contrast",), severities=(1, 5)),
+      attacks=config.Attacks(names=("fgsm",), epsilons=(1 / 255, 8 / 255)),
+      limit=40,
+      slots=5,
+      gallery=2,
+    )
+  )
+  workdir = tmp_path_factory.mktemp("report") / "run"
+  runner.run(settings, plan.make(settings), workdir)
+  return workdir
+
+
+class _Page(html.parser.HTMLParser):
+  """Collects cells with their attributes and texts, and everything that could need a network."""
+
+  def __init__(self, text: str):
+    super().__init__()
+    self.cells, self.links, self.tags, self.images = [], [], set(), []
+    self._row, self._open = {}, None
+    self.feed(text)
+
+  def handle_starttag(self, tag, attrs):
+    attributes = dict(attrs)
+    self.tags.add(tag)
+    self.links += [v for k, v in attrs if k in ("src", "href", "action", "xlink:href")]
+    if tag == "img":
+      self.images.append(attributes["src"])
+    if tag == "tr":
+      self._row = attributes
+    if tag == "td":
+      self._open = {**self._row, **attributes, "texts": []}
+      self.cells.append(self._open)
+
+  def handle_endtag(self, tag):
+    if tag == "td":
+      self._open = None
+
+  def handle_data(self, data):
+    if self._open is not None and data.strip():
+      self._open["texts"].append(data.strip())
+
+
+@pytest.fixture(scope="module")
+def page(run):
+  report.write([run], run.parent / "report.html")
+  return _Page((run.parent / "report.html").read_text())
+
+
+def _columns(run, cell):
+  rows = [row for row in records.read(run).to_pylist() if row["cell"] == cell]
+  return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def _share(count, total):
+  low = stats.beta.ppf(0.025, count, total - count + 1) if count else 0.0
+  high = stats.beta.ppf(0.975, count + 1, total - count) if count < total else 1.0
+  return [f"{100 * count / total:.1f}", f"{100 * low:.1f}–{100 * high:.1f}"]
+
+
+def test_every_accuracy_and_attack_success_is_that_of_the_records(run, page):
+  seen = set()
+  for cell in page.cells:
+    if "data-cell" not in cell:
+      continue
+    rows = _columns(run, cell["data-cell"])
+    right = rows["prediction"] == rows["label"]
+    if cell["data-field"] == "accuracy":
+      expected = _share(int(right.sum()), len(right))
+    else:
+      before = rows["clean_prediction"] == rows["label"]
+      expected = _share(int((before & ~right).sum()), int(before.sum()))
+    assert cell["texts"] == expected
+    seen.add((cell["data-cell"], cell["data-field"]))
+  cells = records.load_run(run)["cells"]
+  attacks = [cell for cell in cells if cell["epsilon"] is not None]
+  assert len(seen) == len(cells) + len(attacks) == 14
+
+
+def test_every_paired_difference_is_that_of_the_records(run, page):
+  pairs = [cell for cell in page.cells if "data-first" in cell and "data-field" in cell]
+  for cell in pairs:
+    one, two = (_columns(run, cell[key]) for key in ("data-first", "data-second"))
+    right, other = (rows["prediction"] == rows["label"] for rows in (one, two))
+    first, second = int((right & ~other).sum()), int((other & ~right).sum())
+    discordant = first + second
+    tail = sum(math.comb(discordant, k) for k in range(min(first, second) + 1))
+    p_value = min(1.0, 2 * tail / 2**discordant)
+    expected = {
+      "difference": f"{100 * (first - second) / len(right):.1f}",
+      "only_first": str(first),
+      "only_second": str(second),
+      "p_value": f"{p_value:.3f}" if p_value >= 0.001 else f"{p_value:.1e}",
+    }[cell["data-field"]]
+    assert cell["texts"] == [expected]
+  assert len(pairs) == 4 * 3  # Clean, contrast, fgsm.
+
+
+def test_the_page_needs_nothing_but_itself(page):
+  assert not [link for link in page.links if not link.startswith(("data:", "#"))]
+  assert not page.tags & {"script", "iframe", "object", "embed"}
+
+
+def test_the_gallery_shows_the_pictures_of_the_records(run, page):
+  assert len(page.images) == 2 * 2 * 2 * 3  # Perturbations, models, examples, kinds.
+  rows = records.read(run, ["cell", "picture"]).to_pylist()
+  kept = {cell["id"]: 0 for cell in records.load_run(run)["cells"]}
+  for row in rows:
+    kept[row["cell"]] += row["picture"] is not None
+  assert set(kept.values()) == {2}
+
+
+def test_pictures_are_what_was_judged_to_8_bits(run):
+  rows = records.read(run).to_pylist()
+  for row in rows:
+    if row["picture"] is not None and row["epsilon"] is not None:
+      (clean,) = [
+        r["picture"]
+        for r in rows
+        if r["perturbation"] == "clean"
+        and (r["model"], r["example"]) == (row["model"], row["example"])
+      ]
+      before, after = (
+        np.asarray(Image.open(io.BytesIO(png)), np.float64) for png in (clean, row["picture"])
+      )
+      np.testing.assert_allclose(np.abs(after - before).max() / 255, row["distance"], atol=1e-6)
+
+
+def test_a_difference_is_magnified_by_the_largest_whole_factor():
+  before = np.full((2, 2, 3), 100)
+  png, factor = gallery.magnify(before, before + np.array([5, -10, 0]))
+  assert factor == 12
+  found = np.asarray(Image.open(io.BytesIO(png)))
+  assert (found == 128 + 12 * np.array([5, -10, 0])).all()
+
+
+def test_protocol_names_what_it_takes_to_repeat_the_run(run, page):
+  text = (run.parent / "report.html").read_text()
+  described = records.load_run(run)
+  for weights in described["identity"]["weights"].values():
+    assert weights in text
+  (session,) = described["sessions"]
+  assert session["started"] in text
+  assert f"jax {session['libraries']['jax']}" in text
+  assert session["seconds"] is not None
+  assert "a photo of a {}." in text
+  assert "Only a random sample of 40 examples" in text
+
+
+def test_text_from_data_is_escaped(run, tmp_path):
+  described = records.load_run(run)
+  described["data"]["digits"]["class_names"][0] = "<script>alert(1)</script>"
+  described["absent"] = [{"what": "<b>x</b>", "reason": "a & b"}]
+  copy = tmp_path / "run<i>"
+  copy.mkdir()
+  (copy / "records").symlink_to(run / "records")
+  (copy / "run.json").write_text(json.dumps(described))
+  report.write([copy], tmp_path / "report.html")
+  text = (tmp_path / "report.html").read_text()
+  assert "<script" not in text
+  assert "<b>x</b>" not in text
+  assert "&lt;b&gt;x&lt;/b&gt;</b>: a &amp; b" in text
+  assert "run<i>" not in text
+
+
+def test_an_unfinished_run_is_reported_with_what_is_missing(run, tmp_path):
+  described = records.load_run(run)
+  (tmp_path / "run" / "records").mkdir(parents=True)
+  (tmp_path / "run" / "run.json").write_text(json.dumps(described))
+  clean = [cell["id"] for cell in described["cells"] if cell["perturbation"] == "clean"]
+  rows = records.read(run)
+  keep = [cell in clean for cell in rows["cell"].to_pylist()]
+  store = records.Store(tmp_path / "run", described)
+  store.write("digits", 0, [rows.filter(keep)])
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  text = (tmp_path / "report.html").read_text()
+  assert text.count("not computed yet") == len(described["cells"]) - len(clean)
+  assert "<td>absent</td>" in text
