@@ -14,9 +14,7 @@ def get_config() -> config.Config:
     models=("digits-clip", "digits-clip-robust", "digits-resnet"),
     data=("digits",),
     prompts=("class_name", "simple", "openai_80"),
-    corruptions=config.Corruptions(
-      names=("gaussian_noise", "contrast", "jpeg_compression"), variant="cifar"
-    ),
+    corruptions=config.Corruptions(names=("gaussian_noise", "contrast", "jpeg_compression")),
     attacks=config.Attacks(
       names=("fgsm", "pgd(steps=10)"), epsilons=(1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255)
     ),

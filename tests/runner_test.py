@@ -1,0 +1,124 @@
+"""The runner in this process: order, views, and models that cannot be judged."""
+
+import pathlib
+import threading
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jaxbench import config, data, models, plan, records, runner
+
+CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
+ATTACKS = config.Attacks(names=("pgd(steps=2)",), epsilons=(4 / 255,))
+
+
+def _run(workdir: pathlib.Path, **changes):
+  settings = {"models": ("digits-resnet",), "data": ("digits",), "limit": 24, "slots": 2}
+  settings |= {"corruptions": CORRUPTIONS, "attacks": ATTACKS, "block": 16, **changes}
+  checked = config.checked(config.Config(**settings))
+  runner.run(checked, plan.make(checked), workdir)
+  return records.read(workdir)
+
+
+class _Shuffled(data.Digits):
+  """The same scans in another order."""
+
+  def __init__(self):
+    super().__init__()
+    order = np.random.default_rng(0).permutation(len(self))
+    self._rows = [self._rows[i] for i in order]
+    self.ids = [self.ids[i] for i in order]
+
+
+def test_the_order_of_the_data_changes_nothing(tmp_path, monkeypatch):
+  expected = _run(tmp_path / "one")
+  monkeypatch.setitem(data.DATA_SETS, "digits", _Shuffled)
+  assert _run(tmp_path / "two").equals(expected)
+
+
+def test_a_larger_sample_repeats_the_rows_of_a_smaller_one(tmp_path):
+  small, large = _run(tmp_path / "small", limit=16), _run(tmp_path / "large", limit=40)
+  examples = set(small["example"].to_pylist())
+  kept = large.filter([example in examples for example in large["example"].to_pylist()])
+  assert kept.drop(["picture"]).equals(small.drop(["picture"]))
+
+
+def test_noise_differs_between_examples_and_is_shared_by_models(tmp_path):
+  rows = _run(tmp_path / "run", models=("digits-resnet", "digits-clip"), gallery=3).to_pylist()
+  noisy = [row for row in rows if row["perturbation"] == "gaussian_noise" and row["picture"]]
+  pictures = {}
+  for row in noisy:
+    pictures.setdefault(row["example"], set()).add(row["picture"])
+  assert len(noisy) == 6
+  assert [len(found) for found in pictures.values()] == [1, 1, 1]
+
+
+def _save(folder, size, edit=lambda model: None):
+  shape = models.ResNetConfig((1,), 4, 10, models.Preprocess(size))
+  model = models.ResNet(shape, rngs=nnx.Rngs(0))
+  edit(model)
+  models.save(model, folder, "a test")
+  return str(folder)
+
+
+def test_models_of_different_input_sizes_see_the_same_examples(tmp_path):
+  small = _save(tmp_path / "small", 16)
+  rows = _run(tmp_path / "run", models=("digits-resnet", small))
+  pairs = {(row["model"], row["example"]) for row in rows.to_pylist()}
+  assert len(pairs) == 2 * 24
+  assert rows.num_rows == 3 * 2 * 24
+
+
+def test_a_model_whose_logits_are_not_numbers_is_absent_with_the_reason(tmp_path):
+  def spoil(model):
+    model.fc.bias[...] = jnp.full(10, jnp.nan)
+
+  broken = _save(tmp_path / "broken", 32, spoil)
+  rows = _run(tmp_path / "run", models=("digits-resnet", broken))
+  assert set(rows["model"].to_pylist()) == {"digits-resnet"}
+  absent = records.load_run(tmp_path / "run")["absent"]
+  assert {entry["what"].split(":")[0] for entry in absent} == {broken}
+  assert "logits are not finite on 16 of 16 clean images" in absent[0]["reason"]
+
+
+def test_records_of_attacks_agree_with_attacking_directly(tmp_path, scans):
+  """The runner's numbers against a plain forward pass on the pictures' own examples."""
+  rows = _run(tmp_path / "run").to_pylist()
+  model = models.load("digits-resnet")
+  source = data.load("digits")
+  images, _ = scans
+  clean = np.argmax(jax.jit(lambda m, x: m(x))(model, images), axis=1)
+  for row in rows:
+    index = source.ids.index(row["example"])
+    assert row["label"] == source[index].label
+    assert row["clean_prediction"] == clean[index]
+    if row["perturbation"] == "clean":
+      assert row["prediction"] == clean[index]
+    if row["epsilon"] is not None:
+      assert row["distance"] <= row["epsilon"] + 1e-6
+      assert row["success"] == (row["prediction"] != row["label"])
+      assert row["forwards"] == row["steps"] + 2
+
+
+def test_an_interrupt_outside_the_main_thread_is_left_to_others(tmp_path):
+  failures = []
+
+  def work():
+    try:
+      _run(tmp_path / "run", limit=4, attacks=config.Attacks())
+    except BaseException as error:
+      failures.append(error)
+
+  thread = threading.Thread(target=work)
+  thread.start()
+  thread.join()
+  assert not failures
+
+
+@pytest.mark.parametrize("gallery", [0, 24])
+def test_pictures_are_kept_of_as_many_examples_as_asked(gallery, tmp_path):
+  rows = _run(tmp_path / "run", gallery=gallery, attacks=config.Attacks())
+  assert rows["picture"].null_count == rows.num_rows - 2 * gallery
