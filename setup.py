@@ -60,5 +60,5 @@ setuptools.setup(
       "transformers>=5",
     ],
   },
-  entry_points={"console_scripts": ["jaxbench = jaxbench.__main__:console"]},
+  entry_points={"console_scripts": ["jaxbench = jaxbench.console:main"]},
 )

@@ -136,10 +136,5 @@ def _last_line(error: Exception) -> str:
   return str(error).strip().splitlines()[-1].strip() if str(error).strip() else ""
 
 
-def console() -> None:
-  """The entry point of the `jaxbench` command."""
-  app.run(main, flags_parser=parse_flags)
-
-
 if __name__ == "__main__":
-  console()
+  app.run(main, flags_parser=parse_flags)
