@@ -1,5 +1,6 @@
 """This host's devices: one mesh, programs mapped over it, batches of one shape."""
 
+import functools
 import os
 import pathlib
 import platform
@@ -9,11 +10,14 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from absl import logging
 from flax import struct
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 _AXIS = "data"
+# JAX 0.7 cannot differentiate batched convolutions under shard_map; there, one device works alone.
+_CAN_MAP = jax.__version_info__ >= (0, 8)
 
 
 @struct.dataclass
@@ -40,15 +44,21 @@ class Batch(NamedTuple):
     return jax.tree.map(lambda array: array[:count], jax.device_get(part(self.result)))
 
 
+@functools.cache
 def mesh() -> Mesh:
   """All devices of this host in a row."""
+  devices = jax.local_devices()
+  if not _CAN_MAP and len(devices) > 1:
+    logging.warning("JAX %s: 1 of %d devices is used; 0.8 uses all", jax.__version__, len(devices))
+    devices = devices[:1]
   # Not jax.make_mesh, whose axes are explicit in newer JAX.
-  return Mesh(np.asarray(jax.local_devices()), (_AXIS,))
+  return Mesh(np.asarray(devices), (_AXIS,))
 
 
 def replicate(tree: Any) -> Replicated:
   """Copies a pytree of arrays, a classifier for one, to every device of this host."""
-  leaves, structure = jax.tree.flatten(jax.device_put(tree, NamedSharding(mesh(), P())))
+  everywhere = NamedSharding(mesh(), P()) if _CAN_MAP else mesh().devices[0]
+  leaves, structure = jax.tree.flatten(jax.device_put(tree, everywhere))
   return Replicated(tuple(leaves), structure)
 
 
@@ -71,8 +81,7 @@ def shard(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     return mapped(replicated, *arrays)
 
-  on_mesh.__name__ = getattr(function, "__name__", "program")
-  return jax.jit(on_mesh)
+  return jax.jit(on_mesh if _CAN_MAP else on_device)
 
 
 def stream(
@@ -121,13 +130,20 @@ def example_keys(seed: int, perturbation: jax.Array, examples: jax.Array) -> jax
   return jax.vmap(key)(examples)
 
 
+def cores() -> int:
+  """CPU cores that this process may use."""
+  limited = hasattr(os, "sched_getaffinity")
+  return len(os.sched_getaffinity(0)) if limited else os.cpu_count() or 1
+
+
 def use_all_cores() -> None:
   """On a CPU, makes each core a device; call it before anything else touches JAX.
 
   Small models keep cores busier that way than through threads inside one operation.
   """
-  if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
-    jax.config.update("jax_num_cpu_devices", len(os.sched_getaffinity(0)))
+  forced = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+  if _CAN_MAP and not forced:
+    jax.config.update("jax_num_cpu_devices", cores())
 
 
 def use_compilation_cache() -> pathlib.Path:

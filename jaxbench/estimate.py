@@ -1,13 +1,12 @@
 """What a plan would cost, told before anything is run."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from jaxbench import models
+from jaxbench import devices, models
 from jaxbench.plan import Plan
 
 # Sustained float32 rate per core, measured with configs/quickstart.py on a 2-core x86 machine.
@@ -41,7 +40,7 @@ def _time(plan: Plan) -> str:
     return (
       f"{work}; no rate has been measured on {jax.devices()[0].device_kind}, so no time is given"
     )
-  cores = os.cpu_count() or 1
+  cores = devices.cores()
   seconds = total / (cores * _CPU_FLOPS_PER_CORE)
   rate = f"{_CPU_FLOPS_PER_CORE / 1e9:.0f} GFLOP/s per core"
   return f"{work}: about {_duration(seconds)} on {cores} CPU cores at {rate}, plus compilation"

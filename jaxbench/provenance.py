@@ -6,10 +6,8 @@ import platform
 from importlib import metadata
 from typing import Any
 
-import jax
-
 import jaxbench
-from jaxbench import config, data, models
+from jaxbench import config, data, devices, models
 from jaxbench.plan import Plan
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
@@ -42,11 +40,11 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
 
 def describe_session() -> dict[str, Any]:
   """Where and when this process computes; "seconds" comes when it ends."""
-  devices = jax.local_devices()
+  mesh = devices.mesh()
   return {
     "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "seconds": None,
-    "device": f"{len(devices)} x {devices[0].device_kind}",
+    "device": f"{mesh.size} x {mesh.devices.flat[0].device_kind}",
     "platform": f"{platform.system()} {platform.machine()}",
     "python": platform.python_version(),
     "libraries": {name: metadata.version(name) for name in _LIBRARIES},

@@ -1,5 +1,6 @@
 """Runs the cells of a plan: one pass over the data feeds every cell that shares it."""
 
+import functools
 import itertools
 import time
 from collections.abc import Iterator
@@ -30,10 +31,12 @@ def run(settings: config.Config, plan: planning.Plan, workdir: epath.PathLike) -
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
   store = records.Store(workdir, describe_run(settings, plan))
+  work = _Work(settings, plan, store)
+  if work.finished == work.total:
+    return
   session, started = describe_session(), time.monotonic()
   earlier = store.run["sessions"]
   store.save({**store.run, "sessions": [*earlier, session]})
-  work = _Work(settings, plan, store)
   try:
     with interrupt.listen() as request:
       for name in settings.data:
@@ -53,12 +56,17 @@ class _Work:
     self._done = store.done()
     self._waiting: list[pa.Table] = []
     self._written = time.monotonic()
+    self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
-    finished = sum(
+    self.finished = sum(
       _cost(cells[cell]) * min(settings.block, cells[cell].examples - block * settings.block)
       for cell, _, block in self._done
     )
-    self.progress = Progress(sum(cell.passes for cell in plan.cells), finished, "pass")
+
+  @functools.cached_property
+  def progress(self) -> Progress:
+    """In planned passes, which tell the time left better than cells do."""
+    return Progress(self.total, self.finished, "pass")
 
   def run_data(self, name: str, request: interrupt.Request) -> None:
     """Runs all cells of one data set, block by block.
