@@ -3,6 +3,7 @@
 import os
 import pathlib
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -196,6 +197,28 @@ def test_an_unwritable_workdir_is_refused(tmp_path):
   (tmp_path / "file").write_text("")
   _, err = _run(*SMALL, f"--workdir={tmp_path / 'file' / 'run'}", status=2)
   assert "cannot be used: Not a directory" in err
+
+
+def test_a_disk_that_fills_up_loses_nothing(reference, tmp_path):
+  """A limit on the size of files stands in for the full disk; parts that fit stay good."""
+  workdir = tmp_path / "run"
+  process = _start(
+    *SMALL,
+    f"--workdir={workdir}",
+    "--config.gallery=16",
+    "--nocompilation_cache",
+    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+  )
+  _, err = process.communicate(timeout=300)
+  assert process.returncode == 1
+  (line,) = err.strip().splitlines()
+  assert "File too large" in line
+  assert line.endswith("mend it, then the same command continues the run")
+  assert not [file for file in (workdir / "records").iterdir() if file.suffix != ".parquet"]
+  _run(*SMALL, f"--workdir={workdir}", "--config.gallery=16")
+  assert (
+    records.read(workdir).drop(["picture"]).equals(records.read(reference[0]).drop(["picture"]))
+  )
 
 
 def test_several_runs_make_one_report(reference, tmp_path):

@@ -13,12 +13,18 @@ def _digests(folder):
   return {n: json.loads((folder / n / "model.json").read_text())["sha256"] for n in names}
 
 
+@pytest.fixture(autouse=True)
+def _as_users_run_it():
+  """Optax itself promotes."""
+  with jax.numpy_dtype_promotion("standard"):
+    yield
+
+
 def test_training_twice_gives_the_same_bits(tmp_path):
   settings = config.Training(steps=3, robust_steps=2, batch_size=16)
   folders = [epath.Path(tmp_path / name) for name in ("one", "two")]
   for folder in folders:
-    with jax.numpy_dtype_promotion("standard"):  # Optax itself promotes.
-      training.run(settings, folder)
+    training.run(settings, folder)
   assert _digests(folders[0]) == _digests(folders[1])
 
 
