@@ -46,6 +46,9 @@ def main(arguments: Sequence[str]) -> int:
   except interrupt.Interrupted as signal:
     print(f"jaxbench: stopped by {signal}; the same command continues the run", file=sys.stderr)
     return signal.exit_status
+  except KeyboardInterrupt:  # A second Ctrl-C, or one before anything ran.
+    print("jaxbench: stopped at once; the same command continues the run", file=sys.stderr)
+    return 130
   except OSError as error:  # A full disk, most often; parts are whole or absent.
     print(f"jaxbench: {error}; mend it, then the same command continues the run", file=sys.stderr)
     return 1

@@ -10,7 +10,7 @@ from jaxbench import devices, models
 from jaxbench.plan import Plan
 
 # Sustained float32 rate per core, measured with configs/quickstart.py on a 2-core x86 machine.
-_CPU_FLOPS_PER_CORE = 3e10
+_CPU_FLOPS_PER_CORE = 4e10
 
 
 def lines(plan: Plan) -> Iterator[str]:

@@ -119,6 +119,10 @@ def make(settings: config.Config) -> Plan:
       for perturbation in perturbations
       for classifier in classifiers
     ]
+  ids = [cell.id for cell in cells]
+  if len(set(ids)) < len(ids):
+    twice = next(name for name in ids if ids.count(name) > 1)
+    raise errors.InputError(f"--config asks twice for {twice}")
   return Plan(tuple(cells), tuple(absent))
 
 
@@ -146,7 +150,10 @@ def _classifiers(
   for model in settings.models:
     description = models.describe(model)
     preprocess = description.config.preprocess
-    identity = {"weights": description.sha256, "preprocess": dataclasses.asdict(preprocess)}
+    identity = {
+      "weights": description.sha256,
+      "model": dataclasses.asdict(description.config),
+    }
     if isinstance(description.config, models.ResNetConfig):
       classes, found = len(source.class_names), description.config.num_classes
       if classes == found:

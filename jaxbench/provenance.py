@@ -15,21 +15,19 @@ _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
 def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   """Everything known before a run. Two runs with equal "identity" have equal rows."""
-  described = {name: models.describe(name) for name in settings.models}
   sources = {name: data.load(name) for name in settings.data}
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
       "config": dataclasses.asdict(settings),
-      "weights": {name: description.sha256 for name, description in described.items()},
+      "models": {name: dataclasses.asdict(models.describe(name)) for name in settings.models},
+      "prompts": {name: models.templates(name) for name in settings.prompts},
       "data": {name: source.sha256 for name, source in sources.items()},
     },
-    "models": {name: dataclasses.asdict(description) for name, description in described.items()},
     "data": {
       name: {"examples": len(source), "class_names": list(source.class_names)}
       for name, source in sources.items()
     },
-    "prompts": {name: models.templates(name) for name in settings.prompts},
     "cells": [
       dataclasses.asdict(cell) | {"id": cell.id, "setting": cell.setting} for cell in plan.cells
     ],

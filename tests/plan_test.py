@@ -62,8 +62,30 @@ def test_weights_decide_the_id(monkeypatch):
   assert not before & _ids()
 
 
+def test_what_shapes_a_model_decides_the_id(monkeypatch):
+  """The same tensors mean something else under another activation."""
+  before = {cell for cell in _ids() if "clip" in cell}
+  describe = models.describe
+
+  def other(name):
+    described = describe(name)
+    if isinstance(described.config, models.ResNetConfig):
+      return described
+    shape = dataclasses.replace(described.config, activation="gelu")
+    return dataclasses.replace(described, config=shape)
+
+  monkeypatch.setattr(models, "describe", other)
+  assert not before & _ids()
+
+
 def test_what_does_not_change_a_number_leaves_its_cell():
   assert _ids() == _ids(slots=7, block=13, limit=10, gallery=0)
+
+
+def test_one_attack_in_two_spellings_is_refused():
+  attacks = config.Attacks(names=("pgd(steps=3,norm='l2')", "pgd(norm='l2', steps=3)"))
+  with pytest.raises(errors.InputError, match="asks twice for digits-clip:simple:digits:pgd"):
+    plan.make(_settings(attacks=attacks))
 
 
 def test_a_model_of_another_label_space_is_absent_with_the_reason(monkeypatch):

@@ -19,5 +19,7 @@ def proportion(count: int, total: int, confidence: float = 0.95) -> Proportion:
   Raises:
     ValueError: there are no examples, so there is no number.
   """
+  if total < 1:
+    raise ValueError("there are no examples")
   interval = stats.binomtest(count, total).proportion_ci(confidence, method="exact")
   return Proportion(count / total, float(interval.low), float(interval.high))

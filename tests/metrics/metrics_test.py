@@ -34,7 +34,7 @@ def test_interval_is_clopper_and_pearsons(count, total):
 
 
 def test_no_examples_are_no_number():
-  with pytest.raises(ValueError, match="n"):
+  with pytest.raises(ValueError, match="no examples"):
     metrics.proportion(0, 0)
 
 

@@ -159,8 +159,8 @@ def test_a_difference_is_magnified_by_the_largest_whole_factor():
 def test_protocol_names_what_it_takes_to_repeat_the_run(run, page):
   text = (run.parent / "report.html").read_text()
   described = records.load_run(run)
-  for weights in described["identity"]["weights"].values():
-    assert weights in text
+  for model in described["identity"]["models"].values():
+    assert model["sha256"] in text
   (session,) = described["sessions"]
   assert session["started"] in text
   assert f"jax {session['libraries']['jax']}" in text
