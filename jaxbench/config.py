@@ -34,6 +34,7 @@ class Config:
   """One evaluation: models x data sets x prompt sets x (clean, corruptions, attacks)."""
 
   models: tuple[str, ...] = ()  # Names or paths, as `models.load` takes them.
+  download: bool = False  # Fetch models that are named but not on this disk.
   data: tuple[str, ...] = ()  # From `data.DATA_SETS`.
   prompts: tuple[str, ...] = ("simple",)  # From `models.PROMPTS`; supervised models use none.
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)

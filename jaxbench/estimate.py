@@ -49,10 +49,15 @@ def _time(plan: Plan) -> str:
 def forward_flops(model: str) -> float:
   """Floating-point operations of one image's forward pass, as XLA counts them."""
   description = models.describe(model)
-  network = models.abstract(description)
+  network = models.abstract(description.config)
   size = description.config.preprocess.size
   image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
-  forward = models.CLIP.encode_image if isinstance(network, models.CLIP) else models.ResNet.__call__
+
+  def forward(network: models.Model, images: jax.Array) -> jax.Array:
+    if isinstance(network, models.Classifier):
+      return network(images)
+    return network.encode_image(images)
+
   costs: Any = jax.jit(forward).lower(network, image).cost_analysis()
   return costs["flops"]
 

@@ -148,13 +148,13 @@ def _classifiers(
 ) -> Iterator[_Classifier]:
   """Those that can serve the data set's classes; the others become absent."""
   for model in settings.models:
-    description = models.describe(model)
+    description = models.describe(model, download=settings.download)
     preprocess = description.config.preprocess
     identity = {
       "weights": description.sha256,
       "model": dataclasses.asdict(description.config),
     }
-    if isinstance(description.config, models.ResNetConfig):
+    if isinstance(description.config, models.ClassifierConfig):
       classes, found = len(source.class_names), description.config.num_classes
       if classes == found:
         yield _Classifier(model, None, preprocess, identity)

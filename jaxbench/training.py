@@ -41,8 +41,8 @@ def run(settings: config.Training, workdir: epath.Path) -> None:
   captions, vocabulary = _captions(source.class_names)
   clip_config = models.CLIPConfig(
     embed_dim=64,
-    vision=models.TowerConfig(width=64, layers=3, heads=2),
-    text=models.TowerConfig(width=64, layers=2, heads=2),
+    vision=models.TowerConfig(64, 3, 2, 256, "quick_gelu"),
+    text=models.TowerConfig(64, 2, 2, 256, "quick_gelu"),
     patch_size=8,
     preprocess=_PREPROCESS,
     vocabulary=vocabulary,
@@ -97,7 +97,7 @@ def _losses(captions: np.ndarray, settings: config.Training) -> tuple[LossFn, Lo
     tokens = jnp.asarray(captions)[chosen, jnp.arange(captions.shape[1])]
     text = clip.encode_text(tokens)
     text = text / jnp.linalg.norm(text, axis=-1, keepdims=True)
-    return models.ZeroShot(clip.visual, text.T, clip.logit_scale)
+    return models.ZeroShot(clip.visual, text.T, clip.logit_scale, clip.logit_bias)
 
   def clean(
     clip: models.CLIP, images: jax.Array, labels: jax.Array, key: jax.Array, progress: jax.Array

@@ -1,31 +1,48 @@
-"""CLIP and supervised classifiers as `flax.nnx` modules that are plain pytrees.
+"""CLIP, its kin and supervised classifiers as `flax.nnx` modules that are plain pytrees.
 
 Images are float32 `[B, H, W, 3]`, RGB, in [0, 1], at the model's size; normalisation is inside.
 A classifier is any pytree callable from images to logits `[B, K]`: pass it into `jax.jit`.
 """
 
+from jaxbench.models.architectures import ARCHITECTURES, Config, Model
 from jaxbench.models.catalog import describe, list_models, load
-from jaxbench.models.clip import CLIP, CLIPConfig, TowerConfig
+from jaxbench.models.checked import checked
+from jaxbench.models.classifier import Classifier, ClassifierConfig
+from jaxbench.models.clip import CLIP, CLIPConfig
+from jaxbench.models.layers import compute_in
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.prompts import PROMPTS, templates
+from jaxbench.models.prompts import PROMPTS, imagenet_class_names, templates
 from jaxbench.models.resnet import ResNet, ResNetConfig
+from jaxbench.models.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.tokenizer import tokenize
-from jaxbench.models.weights.orbax import Description, abstract, save
+from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.weights.checkpoint import Description, abstract
+from jaxbench.models.weights.orbax import save
 from jaxbench.models.zero_shot import ZeroShot, check_prompts, zero_shot
 
 __all__ = [
+  "ARCHITECTURES",
   "CLIP",
   "PROMPTS",
   "CLIPConfig",
+  "Classifier",
+  "ClassifierConfig",
+  "Config",
   "Description",
+  "Model",
   "Preprocess",
   "ResNet",
   "ResNetConfig",
+  "SigLIP",
+  "SigLIPConfig",
   "TowerConfig",
   "ZeroShot",
   "abstract",
   "check_prompts",
+  "checked",
+  "compute_in",
   "describe",
+  "imagenet_class_names",
   "list_models",
   "load",
   "save",

@@ -1,46 +1,202 @@
 """Names and paths of models, and which reader serves them."""
 
 import pathlib
+from typing import Any, NamedTuple
 
+import huggingface_hub
 from etils import epath
+from huggingface_hub import errors as hub_errors
+from huggingface_hub.utils import validate_repo_id
 
 from jaxbench import errors
-from jaxbench.models.weights import orbax
-from jaxbench.models.weights.orbax import Description, Model
+from jaxbench.models.architectures import ARCHITECTURES, Config, Model
+from jaxbench.models.weights import (
+  checkpoint,
+  huggingface,
+  open_clip,
+  orbax,
+  sidecar,
+  state_dict,
+  timm,
+)
+from jaxbench.models.weights.checkpoint import Checkpoint, Description
 
 # Trained by configs/train_digits.py on scikit-learn's digits: demonstrations, not results.
 EMBEDDED = ("digits-clip", "digits-clip-robust", "digits-resnet")
 _EMBEDDED_FOLDER = pathlib.Path(__file__).parent / "embedded"
+_FILES = (".safetensors", ".safetensors.index.json", ".pt", ".pth", ".bin")
+_WANTED = ("*.json", "*.safetensors")  # Of a repository; no pickles are fetched.
 
 
-def list_models() -> dict[str, Description]:
-  """Every model that has a name, with its architecture, size and source."""
-  return {name: describe(name) for name in EMBEDDED}
+class Listing(NamedTuple):
+  """One line of `list_models()`."""
+
+  config: Config
+  sources: tuple[str, ...]  # Repositories on Hugging Face, or "embedded".
 
 
-def describe(path_or_name: str) -> Description:
-  """What is known of a model without reading its tensors; raises as `load` does."""
-  return orbax.describe(_locate(path_or_name))
+# Repositories whose names `load` takes as they stand; any other of a known format works too.
+SOURCES: dict[str, tuple[str, ...]] = {
+  "ViT-B-32-quickgelu": ("openai/clip-vit-base-patch32",),
+  "ViT-B-16-quickgelu": ("openai/clip-vit-base-patch16",),
+  "ViT-L-14-quickgelu": (
+    "openai/clip-vit-large-patch14",
+    "chs20/fare2-clip",
+    "chs20/fare4-clip",
+    "chs20/tecoa2-clip",
+    "chs20/tecoa4-clip",
+  ),
+  "ViT-L-14-336-quickgelu": ("openai/clip-vit-large-patch14-336",),
+  "RN50-quickgelu": ("timm/resnet50_clip.openai",),
+  "RN101-quickgelu": ("timm/resnet101_clip.openai",),
+  "RN50x4-quickgelu": ("timm/resnet50x4_clip.openai",),
+  "RN50x16-quickgelu": ("timm/resnet50x16_clip.openai",),
+  "RN50x64-quickgelu": ("timm/resnet50x64_clip.openai",),
+  "ViT-B-32": ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K",),
+  "ViT-B-16": ("laion/CLIP-ViT-B-16-laion2B-s34B-b88K",),
+  "ViT-L-14": ("laion/CLIP-ViT-L-14-laion2B-s32B-b82K",),
+  "ViT-H-14": ("laion/CLIP-ViT-H-14-laion2B-s32B-b79K",),
+  "ViT-g-14": ("laion/CLIP-ViT-g-14-laion2B-s34B-b88K",),
+  "ViT-bigG-14": ("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k",),
+  "ViT-B-16-SigLIP": ("google/siglip-base-patch16-224",),
+  "ViT-L-16-SigLIP-256": ("google/siglip-large-patch16-256",),
+  "ViT-SO400M-14-SigLIP-384": ("google/siglip-so400m-patch14-384",),
+  "ViT-B-16-SigLIP2": ("google/siglip2-base-patch16-224",),
+  "ViT-L-16-SigLIP2-256": ("google/siglip2-large-patch16-256",),
+  "ViT-SO400M-14-SigLIP2": ("google/siglip2-so400m-patch14-224",),
+  **{
+    name: (f"timm/{name}.tv_in1k",)
+    for name in ARCHITECTURES
+    if name.startswith("vgg") or name in ("resnet18", "resnet34", "resnet50", "resnet101")
+  },
+  "resnet152": ("timm/resnet152.tv_in1k", "microsoft/resnet-152"),
+  **{f"efficientnet_b{i}": (f"google/efficientnet-b{i}",) for i in range(8)},
+  "vit_b_16": ("google/vit-base-patch16-224", "google/vit-base-patch16-384"),
+  "vit_b_32": ("google/vit-base-patch32-384", "timm/vit_base_patch32_224.augreg_in21k_ft_in1k"),
+  "convnext_tiny": ("facebook/convnext-tiny-224", "timm/convnext_tiny.fb_in1k"),
+  "convnext_base": ("facebook/convnext-base-224", "timm/convnext_base.fb_in1k"),
+}
 
 
-def load(path_or_name: str) -> Model:
-  """A model from disk; nothing is downloaded.
+def list_models() -> dict[str, Listing]:
+  """Every architecture by name, with its configuration and where weights of it are found."""
+  named = {name: Listing(config, SOURCES.get(name, ())) for name, config in ARCHITECTURES.items()}
+  embedded = {name: Listing(describe(name).config, ("embedded",)) for name in EMBEDDED}
+  return embedded | named
+
+
+def describe(
+  path_or_name: str,
+  *,
+  architecture: str | None = None,
+  image_size: int | None = None,
+  download: bool = False,
+) -> Description:
+  """What is known of a model without building it; arguments and errors are those of `load`."""
+  place = _locate(path_or_name, download)
+  if orbax.is_checkpoint(place):
+    _only_foreign(place, architecture=architecture, image_size=image_size)
+    return orbax.describe(place)
+  return checkpoint.describe(_read(place, path_or_name, architecture), image_size)
+
+
+def load(
+  path_or_name: str,
+  *,
+  architecture: str | None = None,
+  image_size: int | None = None,
+  download: bool = False,
+) -> Model:
+  """A model, in whatever public format its weights are.
 
   Args:
-    path_or_name: a checkpoint folder (local or gs://), or a name from `list_models()`.
+    path_or_name: a folder that jaxbench, transformers, open_clip or timm wrote; a file of bare
+      tensors (.safetensors; .pt, .pth or .bin if torch is installed); the name of an embedded
+      model; or a repository on Hugging Face, "org/name" or "org/name@revision", if it is in
+      the cache on this disk.
+    architecture: of bare tensors, from `list_models()`. Every other format says it itself.
+    image_size: pixels, if not those of the training: position embeddings are interpolated.
+    download: fetch a repository that is not in the cache.
+
+  Returns:
+    The model, its tensors in the dtype found; it computes in float32 (see `compute_in`).
 
   Raises:
-    InputError: there is no such model, or its files are broken.
+    InputError: there is no such model, or its files are broken, incomplete or contradictory.
+
+  Example:
+    >>> clip = load("openai/clip-vit-base-patch32", download=True)
   """
-  return orbax.load(_locate(path_or_name))
+  place = _locate(path_or_name, download)
+  if orbax.is_checkpoint(place):
+    _only_foreign(place, architecture=architecture, image_size=image_size)
+    return orbax.load(place)
+  return checkpoint.load(_read(place, path_or_name, architecture), image_size)
 
 
-def _locate(path_or_name: str) -> epath.Path:
-  folder = epath.Path(path_or_name)
+def _only_foreign(place: epath.Path, **options: Any) -> None:
+  """A converted checkpoint carries its configuration: nothing is left to say."""
+  for name, value in options.items():
+    if value is not None:
+      raise errors.InputError(f"{place}: {name} is fixed in this checkpoint; convert it anew")
+
+
+def _read(place: epath.Path, name: str, architecture: str | None) -> Checkpoint:
+  """The reader's view of a foreign checkpoint."""
+  path = pathlib.Path(place)
+  if path.is_file():
+    return state_dict.read(path, architecture, str(path))
+  if architecture is not None:
+    raise errors.InputError(f"{path}: architecture={architecture} is for bare tensors only")
+  source = name if name == str(path) else f"{name} ({path.name})"
+  if (path / open_clip.CONFIG).exists():
+    return open_clip.read(path, source)
+  if not (path / "config.json").exists():
+    raise errors.InputError(
+      f"{path}: no checkpoint here: no model.json, {open_clip.CONFIG} or config.json in it"
+    )
+  if "model_type" in sidecar.read(path / "config.json").content:
+    return huggingface.read(path, source)
+  return timm.read(path, source)
+
+
+def _locate(path_or_name: str, download: bool) -> epath.Path:
   if path_or_name in EMBEDDED:
-    folder = epath.Path(_EMBEDDED_FOLDER / path_or_name)
-  elif not folder.exists():
+    return epath.Path(_EMBEDDED_FOLDER / path_or_name)
+  path = epath.Path(path_or_name)
+  if "://" in path_or_name and path.exists() and not orbax.is_checkpoint(path):
+    raise errors.InputError(
+      f"{path_or_name}: only converted checkpoints are read from there; convert it first "
+      "(python -m jaxbench.models.convert SRC DST)"
+    )
+  if path.exists():
+    return path
+  repository, _, revision = path_or_name.partition("@")
+  try:
+    validate_repo_id(repository)
+    named = repository.count("/") == 1 and not repository.endswith(_FILES)
+  except hub_errors.HFValidationError:
+    named = False
+  if not named:
     raise errors.unknown("model", path_or_name, EMBEDDED)
-  if not orbax.is_checkpoint(folder):
-    raise errors.InputError(f"{folder}: not a jaxbench checkpoint (no model.json in it)")
-  return folder
+  return epath.Path(_repository(repository, revision or None, download))
+
+
+def _repository(repository: str, revision: str | None, download: bool) -> str:
+  """The folder of a snapshot; its name is the commit."""
+  try:
+    return huggingface_hub.snapshot_download(
+      repository,
+      revision=revision,
+      allow_patterns=list(_WANTED),
+      local_files_only=not download,
+    )
+  except hub_errors.LocalEntryNotFoundError as error:
+    if download:
+      raise errors.InputError(f"{repository}: cannot be reached to download it") from error
+    raise errors.InputError(
+      f"{repository}: neither a path nor in the Hugging Face cache; to fetch it, say "
+      "download=True (--config.download=True)"
+    ) from error
+  except (hub_errors.HfHubHTTPError, OSError) as error:
+    raise errors.InputError(f"{repository}: cannot be downloaded: {error}") from error

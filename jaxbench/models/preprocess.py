@@ -2,8 +2,6 @@
 
 import dataclasses
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
@@ -12,27 +10,31 @@ from PIL import Image
 class Preprocess:
   """The pixel pipeline in front of a model; part of every cell's identity.
 
-  The short side is resized to `size / crop` with Pillow's antialiased filter, on 8 bits; then the
-  centre `size` x `size` is cut out. CLIP resizes to the crop itself (crop=1), supervised ImageNet
-  models mostly to 256 for a crop of 224 (crop=0.875).
+  The short side is resized to `resize` (by default `size`) with Pillow's antialiased filter, on
+  8 bits; then the centre `size` x `size` is cut out. CLIP resizes to the crop itself, supervised
+  ImageNet models mostly to 256 for a crop of 224. With `squash` both sides become `resize`, as
+  SigLIP and Google's ViT have it.
+
+  Images that are not RGB are converted as torchvision's and Hugging Face's loaders do it, with
+  Pillow's `convert("RGB")`, before anything else: alpha is dropped, a palette resolved, CMYK
+  and grey converted, 16 bits clipped at 255; the EXIF orientation is not applied.
   """
 
   size: int
+  resize: int | None = None
   interpolation: str = "bicubic"
-  crop: float = 1.0
+  squash: bool = False
 
-  def __call__(self, image: np.ndarray) -> np.ndarray:
-    """uint8 [h, w, 3] -> uint8 [size, size, 3]."""
-    picture = Image.fromarray(image)
-    short = round(self.size / self.crop)
-    scale = short / min(picture.size)
-    width, height = (max(short, int(side * scale)) for side in picture.size)
+  def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray:
+    """uint8 [h, w, 3], or a Pillow image of any mode -> uint8 [size, size, 3]."""
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture = picture if picture.mode == "RGB" else picture.convert("RGB")
+    short = self.resize or self.size
+    least = min(picture.size)
+    width, height = (
+      short if self.squash or side == least else int(short * side / least) for side in picture.size
+    )
     resized = picture.resize((width, height), Image.Resampling[self.interpolation.upper()])
+    # Odd margins as torchvision rounds them, and OpenAI's CLIP with it; transformers floors.
     left, top = round((width - self.size) / 2), round((height - self.size) / 2)
     return np.asarray(resized.crop((left, top, left + self.size, top + self.size)))
-
-
-def standardize(images: jax.Array, mean: tuple[float, ...], std: tuple[float, ...]) -> jax.Array:
-  """float32 [B, H, W, 3] in [0, 1] -> (images - mean) / std per channel, inside the model."""
-  shift, scale = (jnp.asarray(x, images.dtype).reshape(1, 1, 1, -1) for x in (mean, std))
-  return (images - shift) / scale

@@ -3,90 +3,73 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
-from jaxbench.models.preprocess import Preprocess, standardize
-from jaxbench.models.transformer import LayerList
-
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from jaxbench.models.classifier import Classifier, ClassifierConfig
+from jaxbench.models.layers import Conv, FrozenBatchNorm, LayerList, Linear, max_pool
 
 
-@dataclasses.dataclass(frozen=True)
-class ResNetConfig:
-  """Everything that shapes a ResNet; ResNet-18 is depths (2, 2, 2, 2), width 64."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResNetConfig(ClassifierConfig):
+  """Everything that shapes a ResNet; ResNet-50 is depths (3, 4, 6, 3) of bottlenecks."""
 
   depths: tuple[int, ...]  # Blocks per stage.
-  width: int  # Channels of the first stage; each later stage doubles them.
-  num_classes: int
-  preprocess: Preprocess
-  mean: tuple[float, float, float] = IMAGENET_MEAN
-  std: tuple[float, float, float] = IMAGENET_STD
-
-
-class FrozenBatchNorm(nnx.Module):
-  """Batch norm on its stored statistics: an affine map per channel."""
-
-  def __init__(self, channels: int):
-    self.weight = nnx.Param(jnp.ones(channels))
-    self.bias = nnx.Param(jnp.zeros(channels))
-    self.running_mean = nnx.BatchStat(jnp.zeros(channels))
-    self.running_var = nnx.BatchStat(jnp.ones(channels))
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """float32 [B, H, W, C] -> the same shape."""
-    scale = self.weight[...] * jax.lax.rsqrt(self.running_var[...] + 1e-5)
-    shift = self.bias[...] - self.running_mean[...] * scale
-    return x * scale.reshape(1, 1, 1, -1) + shift.reshape(1, 1, 1, -1)
-
-
-def conv(inputs: int, outputs: int, kernel: int, stride: int, rngs: nnx.Rngs) -> nnx.Conv:
-  """A convolution without bias, padded as torch pads."""
-  pad = (kernel // 2, kernel // 2)
-  return nnx.Conv(
-    inputs,
-    outputs,
-    (kernel, kernel),
-    strides=(stride, stride),
-    padding=(pad, pad),
-    use_bias=False,
-    kernel_init=nnx.initializers.he_normal(),
-    rngs=rngs,
-  )
+  width: int = 64  # Channels of the first stage; each later stage doubles them.
+  bottleneck: bool = False  # Blocks of 1x1, 3x3, 1x1 with four times the channels.
 
 
 class Downsample(nnx.Module):
   """The shortcut where a stage changes size."""
 
   def __init__(self, inputs: int, outputs: int, stride: int, *, rngs: nnx.Rngs):
-    self.conv = conv(inputs, outputs, 1, stride, rngs)
+    self.conv = Conv(inputs, outputs, 1, stride, rngs=rngs)
     self.bn = FrozenBatchNorm(outputs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """float32 [B, H, W, C] -> [B, H / stride, W / stride, C']."""
+    """float [B, H, W, C] -> [B, H / stride, W / stride, C']."""
     return self.bn(self.conv(x))
 
 
 class BasicBlock(nnx.Module):
   """Two 3x3 convolutions and a shortcut."""
 
-  def __init__(self, inputs: int, outputs: int, stride: int, *, rngs: nnx.Rngs):
-    self.conv1 = conv(inputs, outputs, 3, stride, rngs)
-    self.bn1 = FrozenBatchNorm(outputs)
-    self.conv2 = conv(outputs, outputs, 3, 1, rngs)
-    self.bn2 = FrozenBatchNorm(outputs)
-    changes = stride != 1 or inputs != outputs
-    self.downsample = Downsample(inputs, outputs, stride, rngs=rngs) if changes else None
+  expansion = 1
+
+  def __init__(self, inputs: int, width: int, stride: int, *, rngs: nnx.Rngs):
+    self.conv1, self.bn1 = Conv(inputs, width, 3, stride, rngs=rngs), FrozenBatchNorm(width)
+    self.conv2, self.bn2 = Conv(width, width, 3, rngs=rngs), FrozenBatchNorm(width)
+    changes = stride != 1 or inputs != width
+    self.downsample = Downsample(inputs, width, stride, rngs=rngs) if changes else None
 
   def __call__(self, x: jax.Array) -> jax.Array:
-    """float32 [B, H, W, C] -> [B, H / stride, W / stride, C']."""
+    """float [B, H, W, C] -> [B, H / stride, W / stride, width]."""
     shortcut = x if self.downsample is None else self.downsample(x)
     x = jax.nn.relu(self.bn1(self.conv1(x)))
     return jax.nn.relu(self.bn2(self.conv2(x)) + shortcut)
 
 
-class ResNet(nnx.Module):
+class Bottleneck(nnx.Module):
+  """1x1, 3x3 (which carries the stride: v1.5), 1x1, and a shortcut."""
+
+  expansion = 4
+
+  def __init__(self, inputs: int, width: int, stride: int, *, rngs: nnx.Rngs):
+    outputs = 4 * width
+    self.conv1, self.bn1 = Conv(inputs, width, 1, rngs=rngs), FrozenBatchNorm(width)
+    self.conv2, self.bn2 = Conv(width, width, 3, stride, rngs=rngs), FrozenBatchNorm(width)
+    self.conv3, self.bn3 = Conv(width, outputs, 1, rngs=rngs), FrozenBatchNorm(outputs)
+    changes = stride != 1 or inputs != outputs
+    self.downsample = Downsample(inputs, outputs, stride, rngs=rngs) if changes else None
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, H, W, C] -> [B, H / stride, W / stride, 4 * width]."""
+    shortcut = x if self.downsample is None else self.downsample(x)
+    x = jax.nn.relu(self.bn1(self.conv1(x)))
+    x = jax.nn.relu(self.bn2(self.conv2(x)))
+    return jax.nn.relu(self.bn3(self.conv3(x)) + shortcut)
+
+
+class ResNet(Classifier):
   """A supervised classifier: images [B, H, W, 3] in [0, 1] -> logits [B, K].
 
   Example:
@@ -96,28 +79,22 @@ class ResNet(nnx.Module):
 
   def __init__(self, config: ResNetConfig, *, rngs: nnx.Rngs):
     self.config = config
-    self.conv1 = conv(3, config.width, 7, 2, rngs)
-    self.bn1 = FrozenBatchNorm(config.width)
+    block = Bottleneck if config.bottleneck else BasicBlock
+    self.conv1, self.bn1 = Conv(3, config.width, 7, 2, rngs=rngs), FrozenBatchNorm(config.width)
     stages, inputs = [], config.width
     for stage, depth in enumerate(config.depths):
-      outputs = config.width * 2**stage
-      first = BasicBlock(inputs, outputs, 1 if stage == 0 else 2, rngs=rngs)
-      rest = [BasicBlock(outputs, outputs, 1, rngs=rngs) for _ in range(depth - 1)]
+      width, stride = config.width * 2**stage, 1 if stage == 0 else 2
+      outputs = width * block.expansion
+      first = block(inputs, width, stride, rngs=rngs)
+      rest = [block(outputs, width, 1, rngs=rngs) for _ in range(depth - 1)]
       stages.append(LayerList([first, *rest]))
       inputs = outputs
     self.layers = LayerList(stages)
-    self.fc = nnx.Linear(inputs, config.num_classes, rngs=rngs)
+    self.fc = Linear(inputs, config.num_classes, rngs=rngs)
 
-  @property
-  def preprocess(self) -> Preprocess:
-    """How an image file becomes this model's input."""
-    return self.config.preprocess
-
-  def __call__(self, images: jax.Array) -> jax.Array:
-    """float32 [B, H, W, 3] in [0, 1] at the model's size -> logits float32 [B, K]."""
-    x = standardize(images, self.config.mean, self.config.std)
-    x = jax.nn.relu(self.bn1(self.conv1(x)))
-    x = nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
+  def logits(self, x: jax.Array) -> jax.Array:
+    """Standardised images [B, H, W, 3] -> [B, K]."""
+    x = max_pool(jax.nn.relu(self.bn1(self.conv1(x))), 3, 2, padding=1)
     for stage in self.layers:
       for block in stage:
         x = block(x)

@@ -1,5 +1,6 @@
-"""CLIP's byte-level BPE, built from OpenAI's merges table (Radford et al., 2021)."""
+"""CLIP's byte-level BPE (Radford et al., 2021), and tokenizers that come with the weights."""
 
+import dataclasses
 import functools
 import gzip
 import html
@@ -8,9 +9,10 @@ from collections.abc import Sequence
 import ftfy
 import numpy as np
 import tokenizers
+from etils import epath
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 
-from jaxbench import tables
+from jaxbench import errors, tables
 
 CONTEXT_LENGTH = 77
 VOCABULARY_SIZE = 49_408
@@ -49,23 +51,62 @@ def clean(text: str) -> str:
   return html.unescape(html.unescape(ftfy.fix_text(text))).strip()
 
 
-def tokenize(texts: Sequence[str]) -> np.ndarray:
+def tokenize(texts: Sequence[str], length: int = CONTEXT_LENGTH) -> np.ndarray:
   """Token ids of `texts` as CLIP reads them.
 
   Args:
     texts: strings; longer ones are cut so that the end token stays.
+    length: positions of the text encoder.
 
   Returns:
-    int32 [B, 77], start and end of text included, padded with 0.
+    int32 [B, length], start and end of text included, padded with 0.
 
   Example:
     >>> tokenize(["a photo of a cat"])[0, :7].tolist()
     [49406, 320, 1125, 539, 320, 2368, 49407]
   """
   start, end = VOCABULARY_SIZE - 2, VOCABULARY_SIZE - 1
-  tokens = np.zeros((len(texts), CONTEXT_LENGTH), np.int32)
+  tokens = np.zeros((len(texts), length), np.int32)
   encodings = clip_bpe().encode_batch([clean(text) for text in texts], add_special_tokens=False)
   for row, encoding in zip(tokens, encodings, strict=True):
-    ids = [start, *encoding.ids[: CONTEXT_LENGTH - 2], end]
+    ids = [start, *encoding.ids[: length - 2], end]
     row[: len(ids)] = ids
   return tokens
+
+
+@dataclasses.dataclass(frozen=True)
+class TokenizerFile:
+  """A tokenizer.json, as SigLIP's checkpoints carry one; equal if its content is."""
+
+  sha256: str
+  path: str = dataclasses.field(compare=False)
+
+  def __call__(self, texts: Sequence[str], length: int, pad_id: int) -> np.ndarray:
+    """int32 [B, length]: lowercased, cut to `length` with the end token kept, filled up.
+
+    SigLIP and SigLIP 2 were trained on lowercased text; not every tokenizer.json says so.
+    """
+    reader = _read(self.path, self.sha256)
+    reader.enable_truncation(length)
+    reader.enable_padding(length=length, pad_id=pad_id, pad_token=reader.id_to_token(pad_id))
+    encodings = reader.encode_batch([text.lower() for text in texts])
+    return np.array([encoding.ids for encoding in encodings], np.int32).reshape(-1, length)
+
+  def id_of(self, token: str) -> int:
+    """The id of `token`.
+
+    Raises:
+      InputError: the file cannot be read or lacks the token.
+    """
+    try:
+      found = _read(self.path, self.sha256).token_to_id(token)
+    except Exception as error:  # tokenizers raises nothing narrower.
+      raise errors.InputError(f"{self.path}: not a tokenizer.json ({error})") from error
+    if found is None:
+      raise errors.InputError(f"{self.path}: lacks the token {token!r} that pads texts")
+    return found
+
+
+@functools.cache
+def _read(path: str, sha256: str) -> tokenizers.Tokenizer:
+  return tokenizers.Tokenizer.from_str(epath.Path(path).read_text())

@@ -1,28 +1,42 @@
 """A zero-shot classifier: a CLIP whose text side has been embedded once."""
 
-from collections.abc import Sequence
+import collections
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.models.clip import CLIP, CLIPConfig, VisionTransformer
+from jaxbench.models.clip import CLIP, CLIPConfig
+from jaxbench.models.layers import Network
+from jaxbench.models.prompts import Templates
+from jaxbench.models.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.tokenizer import tokenize
+
+_BATCH = 256  # Sentences embedded at a time.
 
 
 @struct.dataclass
 class ZeroShot:
   """A pytree callable: images float32 [B, H, W, 3] in [0, 1] -> logits float32 [B, K]."""
 
-  visual: VisionTransformer
+  visual: Network
   text: jax.Array  # [D, K] float32, unit columns, one per class.
   logit_scale: jax.Array  # [] float32.
+  logit_bias: jax.Array  # [] float32; 0 but for SigLIP.
+  # Images of other sizes are resized to this, inside, so that gradients reach their own pixels.
+  resize: int | None = struct.field(pytree_node=False, default=None)
 
   def __call__(self, images: jax.Array) -> jax.Array:
-    """Cosine similarity of each image to each class, times the logit scale."""
-    return self.logit_scale * (normalize(self.visual(images)) @ self.text)
+    """Cosine similarity of each image to each class, times the logit scale, plus the bias."""
+    if self.resize is not None and images.shape[1:3] != (self.resize, self.resize):
+      shape = (images.shape[0], self.resize, self.resize, 3)
+      # Bicubic overshoots: without the clip a white edge would leave [0, 1].
+      images = jnp.clip(jax.image.resize(images, shape, "cubic"), 0, 1)
+    return self.logit_scale * (normalize(self.visual(images)) @ self.text) + self.logit_bias
 
 
 def normalize(x: jax.Array) -> jax.Array:
@@ -31,23 +45,34 @@ def normalize(x: jax.Array) -> jax.Array:
 
 
 @jax.jit
-def _class_embeddings(clip: CLIP, tokens: jax.Array) -> jax.Array:
-  """int32 [K, T, 77] -> float32 [K, D]: normalise, mean over templates, normalise (CLIP, 3.1.4)."""
+def _embed(clip: CLIP | SigLIP, tokens: jax.Array) -> jax.Array:
+  """int32 [N, T] -> float32 [N, D], unit rows."""
   with jax.default_matmul_precision("highest"):
-    each = jax.lax.map(lambda t: normalize(clip.encode_text(t)).mean(axis=0), tokens, batch_size=8)
-  return normalize(each)
+    return normalize(clip.encode_text(tokens))
 
 
-def zero_shot(clip: CLIP, class_names: Sequence[str], templates: Sequence[str]) -> ZeroShot:
+def zero_shot(
+  clip: CLIP | SigLIP,
+  class_names: Sequence[str],
+  templates: Templates,
+  *,
+  resize: bool = False,
+) -> ZeroShot:
   """A classifier over `class_names` from prompts.
+
+  The sentences of a class are ensembled as in CLIP (section 3.1.4): each embedding normalised,
+  their mean, normalised. Class names that repeat are logged: their logits tie.
 
   Args:
     clip: the model.
     class_names: K names; the logits come in their order.
-    templates: prompts with one "{}" each; `models.templates(name)` gives the well-known sets.
+    templates: prompts with one "{}" each, or a dictionary from class name to its own sentences;
+      `models.templates(name)` gives the well-known sets and reads files.
+    resize: take images of any size and resize them inside (bicubic, antialiased).
 
   Raises:
-    InputError: a template lacks its "{}", or the model's embedding table was cut and lacks a word.
+    InputError: a template lacks its "{}", a class its sentences, or the model's embedding table
+      was cut and lacks a word.
 
   Example:
     >>> classifier = zero_shot(clip, ["cat", "dog"], ["a photo of a {}."])
@@ -55,21 +80,43 @@ def zero_shot(clip: CLIP, class_names: Sequence[str], templates: Sequence[str]) 
     (8, 2)
   """
   check_prompts(clip.config, class_names, templates)
-  tokens = tokenize(_sentences(class_names, templates))
-  # Causal attention: what follows the last end token changes nothing.
-  longest = int(tokens.argmax(axis=1).max()) + 1
-  tokens = tokens[:, :longest].reshape(len(class_names), len(templates), longest)
-  text = _class_embeddings(clip, jnp.asarray(tokens)).T
-  return ZeroShot(clip.visual, text, clip.logit_scale)
+  for name, indices in repeated(class_names).items():
+    logging.warning("class name %r stands for classes %s: their logits tie", name, indices)
+  sentences = _sentences(class_names, templates)
+  tokens = clip.tokenize([sentence for group in sentences for sentence in group])
+  if isinstance(clip, CLIP):  # Causal attention: what follows the last end token changes nothing.
+    tokens = tokens[:, : int(tokens.argmax(axis=1).max()) + 1]
+  padded = np.pad(tokens, ((0, -len(tokens) % min(_BATCH, len(tokens))), (0, 0)), mode="edge")
+  batches = padded.reshape(-1, min(_BATCH, len(tokens)), tokens.shape[1])
+  each = jnp.concatenate([_embed(clip, batch) for batch in batches])[: len(tokens)]
+  owners = np.repeat(np.arange(len(sentences)), [len(group) for group in sentences])
+  text = normalize(jax.ops.segment_sum(each, jnp.asarray(owners), len(sentences)))
+  size = clip.preprocess.size if resize else None
+  return ZeroShot(clip.visual, text.T, clip.logit_scale, clip.logit_bias, size)
 
 
-def check_prompts(config: CLIPConfig, class_names: Sequence[str], templates: Sequence[str]) -> None:
+def repeated(class_names: Sequence[str]) -> dict[str, list[int]]:
+  """Names that stand for more than one class, with their indices."""
+  places = collections.defaultdict(list)
+  for index, name in enumerate(class_names):
+    places[name].append(index)
+  return {name: indices for name, indices in places.items() if len(indices) > 1}
+
+
+def check_prompts(
+  config: CLIPConfig | SigLIPConfig, class_names: Sequence[str], templates: Templates
+) -> None:
   """Raises InputError, as `zero_shot` does, for prompts that a model of `config` cannot read."""
-  if broken := [template for template in templates if template.count("{}") != 1]:
+  if isinstance(templates, Mapping):
+    if missing := [name for name in class_names if not templates.get(name)]:
+      raise errors.InputError(f"the prompts have no sentence for class {missing[0]!r}")
+  elif not templates:
+    raise errors.InputError("no prompt template was given")
+  elif broken := [template for template in templates if template.count("{}") != 1]:
     raise errors.InputError(f"prompt template {broken[0]!r} needs exactly one '{{}}'")
-  if config.vocabulary is None:
+  if not isinstance(config, CLIPConfig) or config.vocabulary is None:
     return
-  texts = _sentences(class_names, templates)
+  texts = [text for group in _sentences(class_names, templates) for text in group]
   unread = ~np.isin(tokenize(texts), config.vocabulary).all(axis=1)
   if unread.any():
     raise errors.InputError(
@@ -78,5 +125,8 @@ def check_prompts(config: CLIPConfig, class_names: Sequence[str], templates: Seq
     )
 
 
-def _sentences(class_names: Sequence[str], templates: Sequence[str]) -> list[str]:
-  return [template.replace("{}", name) for name in class_names for template in templates]
+def _sentences(class_names: Sequence[str], templates: Templates) -> list[list[str]]:
+  """The sentences of each class."""
+  if isinstance(templates, Mapping):
+    return [list(templates[name]) for name in class_names]
+  return [[template.replace("{}", name) for template in templates] for name in class_names]

@@ -1,9 +1,12 @@
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxbench import data, errors, models
+from jaxbench.models import zero_shot
 
 NAMES = data.load("digits").class_names
 
@@ -55,3 +58,89 @@ def test_a_template_without_a_place_for_the_name_is_an_error(clip):
 def test_an_unknown_prompt_set_is_an_error_with_the_nearest_match():
   with pytest.raises(errors.InputError, match="Did you mean 'openai_80'"):
     models.templates("openai80")
+
+
+def test_every_class_may_have_its_own_sentences(clip, scans, tmp_path):
+  images, _ = scans
+  sentences = {
+    name: [f"a photo of a {name}.", f"{name}"][: 1 + i % 2] for i, name in enumerate(NAMES)
+  }
+  file = tmp_path / "cupl.json"
+  file.write_text(json.dumps(sentences))
+  found = models.zero_shot(clip, NAMES, models.templates(str(file)))(images[:3])
+  for i, name in enumerate(NAMES):
+    alone = models.zero_shot(clip, [name], [s.replace(name, "{}") for s in sentences[name]])
+    np.testing.assert_allclose(found[:, i], alone(images[:3])[:, 0], atol=1e-4)
+  del sentences["three"]
+  with pytest.raises(errors.InputError, match="no sentence for class 'three'"):
+    models.zero_shot(clip, NAMES, sentences)
+
+
+def test_templates_come_from_files(tmp_path):
+  (tmp_path / "a.txt").write_text("a {}.\n\nthe {}.\n")
+  (tmp_path / "b.json").write_text('["a {}.", "the {}."]')
+  for name in ("a.txt", "b.json"):
+    assert models.templates(str(tmp_path / name)) == ("a {}.", "the {}.")
+
+
+@pytest.mark.parametrize("content", ["{", "3", "[1]", '{"a": "b"}', "{}", "[]"])
+def test_a_file_that_holds_no_prompts_is_refused(tmp_path, content):
+  (tmp_path / "a.json").write_text(content)
+  with pytest.raises(errors.InputError, match=r"a\.json"):
+    models.templates(str(tmp_path / "a.json"))
+  with pytest.raises(errors.InputError, match="cannot read"):
+    models.templates(str(tmp_path / "missing.json"))
+
+
+def test_repeated_class_names_are_reported_and_tie(clip, scans, caplog):
+  images, _ = scans
+  logits = models.zero_shot(clip, ["one", "two", "one"], ["{}"])(images[:2])
+  np.testing.assert_array_equal(logits[:, 0], logits[:, 2])
+  assert "'one' stands for classes [0, 2]" in caplog.text
+
+
+def test_the_imagenet_names_have_their_two_known_repetitions():
+  names = models.imagenet_class_names()
+  assert len(names) == 1000
+  assert zero_shot.repeated(names) == {"missile": [657, 744], "sunglasses": [836, 837]}
+
+
+def test_many_sentences_are_embedded_in_batches(clip):
+  words = ["zero", "one", "two", "three"] * 100  # More than one batch, and not a multiple.
+  text = models.zero_shot(clip, words, ["a photo of a {}."]).text
+  np.testing.assert_allclose(text[:, :4], text[:, 396:], atol=1e-6)
+
+
+def test_images_of_other_sizes_are_resized_inside(clip, scans):
+  images, _ = scans
+  small = jax.image.resize(images[:4], (4, 20, 20, 3), "cubic").clip(0, 1)
+  plain = models.zero_shot(clip, NAMES, ["{}"])
+  resizing = models.zero_shot(clip, NAMES, ["{}"], resize=True)
+  np.testing.assert_array_equal(resizing(images[:4]), plain(images[:4]))
+  enlarged = jax.image.resize(small, (4, 32, 32, 3), "cubic").clip(0, 1)
+  np.testing.assert_allclose(resizing(small), plain(enlarged), atol=1e-4)
+  gradient = jax.grad(lambda x: resizing(x)[:, 0].sum())(small)
+  assert gradient.shape == small.shape
+  assert float(abs(gradient).max()) > 0
+
+
+def test_checked_mode_refuses_images_outside_the_unit_interval(classifier, scans):
+  images, _ = scans
+  checked = models.checked(classifier)
+  np.testing.assert_allclose(checked(images[:2]), classifier(images[:2]), atol=1e-4)
+  for wrong in (images[:2] * 255, (images[:2] - 0.5) / 0.5):
+    with pytest.raises(errors.InputError, match=r"must be in \[0, 1\]"):
+      checked(wrong)
+    assert jax.jit(classifier.__call__)(wrong).shape == (2, 10)  # Unchecked mode pays nothing.
+
+
+def test_bfloat16_computes_in_half_and_answers_in_float32(classifier, scans):
+  images, _ = scans
+  half = models.compute_in(classifier, "bfloat16")
+  logits = half(images[:20])
+  assert logits.dtype == np.float32
+  assert "bf16" in jax.jit(lambda c, x: c(x)).lower(half, images[:1]).as_text()
+  assert "bf16" not in jax.jit(lambda c, x: c(x)).lower(classifier, images[:1]).as_text()
+  np.testing.assert_allclose(logits, classifier(images[:20]), atol=1.0)
+  resnet = models.compute_in(models.load("digits-resnet"), "bfloat16")
+  assert resnet(images[:1]).dtype == np.float32

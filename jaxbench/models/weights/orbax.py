@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import types
 import typing
 from typing import Any
 
@@ -10,35 +11,20 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 from etils import epath
-from flax import nnx, traverse_util
 
 from jaxbench import errors
-from jaxbench.models.clip import CLIP, CLIPConfig
-from jaxbench.models.resnet import ResNet, ResNetConfig
+from jaxbench.models.architectures import FAMILIES, Model, family
+from jaxbench.models.siglip import SigLIP
+from jaxbench.models.tokenizer import TokenizerFile
+from jaxbench.models.weights.checkpoint import (
+  Description,
+  abstract,
+  fill,
+  parameters,
+  tensors,
+)
 
-Model = CLIP | ResNet
-ARCHITECTURES: dict[str, tuple[Any, Any]] = {  # Module and configuration.
-  "clip": (CLIP, CLIPConfig),
-  "resnet": (ResNet, ResNetConfig),
-}
-_DESCRIPTION, _TENSORS = "model.json", "tensors"
-
-
-@dataclasses.dataclass(frozen=True)
-class Description:
-  """What is known of a model without reading its tensors."""
-
-  architecture: str
-  config: CLIPConfig | ResNetConfig
-  parameters: int
-  sha256: str  # Of all tensors by name, as `digest` computes it.
-  source: str  # Where the weights came from, for the report.
-
-
-def tensors(model: Model) -> dict[str, jax.Array]:
-  """All arrays of `model` by their dotted names."""
-  flat = traverse_util.flatten_dict(nnx.to_pure_dict(nnx.state(model)))
-  return {".".join(map(str, path)): array for path, array in flat.items()}
+_DESCRIPTION, _TENSORS, _TOKENIZER = "model.json", "tensors", "tokenizer.json"
 
 
 def digest(named: dict[str, jax.Array]) -> str:
@@ -47,7 +33,7 @@ def digest(named: dict[str, jax.Array]) -> str:
   for name in sorted(named):
     array = np.asarray(named[name])
     result.update(f"{name} {array.dtype} {array.shape}\n".encode())
-    result.update(np.ascontiguousarray(array).tobytes())
+    result.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
   return result.hexdigest()
 
 
@@ -58,19 +44,22 @@ def is_checkpoint(folder: epath.Path) -> bool:
 
 def save(model: Model, folder: epath.PathLike, source: str) -> None:
   """Writes `model` to the new `folder`; `source` says where its weights came from."""
-  folder = epath.Path(folder).absolute()
+  folder = epath.Path(folder)
+  folder = folder if "://" in str(folder) else folder.absolute()
   named = tensors(model)
   folder.mkdir(parents=True, exist_ok=False)
   with ocp.StandardCheckpointer() as checkpointer:
     checkpointer.save(folder / _TENSORS, named)
-  names = {model_class: name for name, (model_class, _) in ARCHITECTURES.items()}
+  if isinstance(model, SigLIP):
+    (folder / _TOKENIZER).write_text(epath.Path(model.tokenizer.path).read_text())
   description = Description(
-    architecture=names[type(model)],
+    architecture=family(model.config),
     config=model.config,
-    parameters=sum(array.size for array in named.values()),
+    parameters=parameters(model),
     sha256=digest(named),
     source=source,
   )
+  # Last: a folder without it is no checkpoint.
   (folder / _DESCRIPTION).write_text(json.dumps(dataclasses.asdict(description), indent=2) + "\n")
 
 
@@ -82,18 +71,12 @@ def describe(folder: epath.Path) -> Description:
   """
   try:
     fields = json.loads((folder / _DESCRIPTION).read_text())
-    _, config_class = ARCHITECTURES[fields["architecture"]]
+    _, config_class = FAMILIES[fields["architecture"]]
     return Description(**{**fields, "config": _build(config_class, fields["config"])})
   except (KeyError, TypeError, ValueError) as error:
     raise errors.InputError(
       f"{folder / _DESCRIPTION}: not a model description ({error})"
     ) from error
-
-
-def abstract(description: Description) -> Model:
-  """The model with shapes in place of arrays; costs nothing."""
-  model_class, _ = ARCHITECTURES[description.architecture]
-  return nnx.eval_shape(lambda: model_class(description.config, rngs=nnx.Rngs(0)))
 
 
 def load(folder: epath.Path) -> Model:
@@ -103,26 +86,42 @@ def load(folder: epath.Path) -> Model:
     InputError: a tensor is missing, surplus or of another shape, or the bytes have changed.
   """
   description = describe(folder)
-  model = abstract(description)
-  wanted = tensors(model)
+  model = abstract(description.config)
+  place = folder / _TENSORS if "://" in str(folder) else folder.absolute() / _TENSORS
   try:
     with ocp.StandardCheckpointer() as checkpointer:
-      found = checkpointer.restore(folder.absolute() / _TENSORS, wanted)
-  except (ValueError, KeyError, OSError) as error:
+      stored = checkpointer.metadata(place).item_metadata
+      wanted = {
+        name: jax.ShapeDtypeStruct(spec.shape, stored[name].dtype)
+        for name, spec in tensors(model).items()
+      }
+      found = checkpointer.restore(place, wanted)
+  except (ValueError, KeyError, OSError, TypeError, AttributeError) as error:
     raise errors.InputError(f"{folder}: cannot read its tensors: {error}") from error
   if digest(found) != description.sha256:
     raise errors.InputError(f"{folder}: the tensors differ from the sha256 in {_DESCRIPTION}")
-  state = nnx.state(model)
-  flat = traverse_util.flatten_dict(nnx.to_pure_dict(state))
-  filled = {path: found[".".join(map(str, path))] for path in flat}
-  nnx.replace_by_pure_dict(state, traverse_util.unflatten_dict(filled))
-  nnx.update(model, state)
+  model = fill(model, found)
+  if isinstance(model, SigLIP):
+    path = folder / _TOKENIZER
+    model.tokenizer = TokenizerFile(model.config.tokenizer_sha256, str(path))
   return model
 
 
 def _build(kind: Any, value: Any) -> Any:
   """`value` from JSON as the (nested) dataclass or tuple that `kind` declares."""
-  if dataclasses.is_dataclass(kind) and callable(kind):
+  if isinstance(kind, types.UnionType):
+    keys = set(value) if isinstance(value, dict) else None
+    kind = next((k for k in typing.get_args(kind) if _keys(k) == keys), None)
+  if _keys(kind) is not None:
     hints = typing.get_type_hints(kind)
     return kind(**{name: _build(hints[name], item) for name, item in value.items()})
-  return tuple(value) if isinstance(value, list) else value
+  if isinstance(value, list):
+    inner = (typing.get_args(kind) or (None,))[0]
+    return tuple(_build(inner, item) for item in value)
+  return value
+
+
+def _keys(kind: Any) -> set[str] | None:
+  return (
+    {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else None
+  )

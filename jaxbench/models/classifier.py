@@ -1,0 +1,43 @@
+"""What all supervised ImageNet models share: classes, preprocessing, normalisation inside."""
+
+import abc
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from jaxbench.models.layers import Network
+from jaxbench.models.preprocess import Preprocess
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ClassifierConfig:
+  """What every supervised model's configuration holds."""
+
+  num_classes: int
+  preprocess: Preprocess
+  mean: tuple[float, float, float] = IMAGENET_MEAN
+  std: tuple[float, float, float] = IMAGENET_STD
+
+
+class Classifier(Network):
+  """A supervised model: images [B, H, W, 3] in [0, 1] -> logits [B, K]."""
+
+  config: ClassifierConfig
+
+  @property
+  def preprocess(self) -> Preprocess:
+    """How an image file becomes this model's input."""
+    return self.config.preprocess
+
+  @abc.abstractmethod
+  def logits(self, x: jax.Array) -> jax.Array:
+    """Standardised images [B, H, W, 3] -> [B, K]."""
+
+  def __call__(self, images: jax.Array) -> jax.Array:
+    """float32 [B, H, W, 3] in [0, 1] at the model's size -> logits float32 [B, K]."""
+    x = self.standardize(images, self.config.mean, self.config.std)
+    return self.logits(x).astype(jnp.float32)

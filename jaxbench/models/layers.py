@@ -1,0 +1,181 @@
+"""Layers whose arithmetic is that of their input's dtype, whatever dtype their weights have."""
+
+import functools
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jax import lax
+from jax.experimental import checkify
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+  "gelu": functools.partial(jax.nn.gelu, approximate=False),
+  "gelu_tanh": functools.partial(jax.nn.gelu, approximate=True),
+  "quick_gelu": lambda x: x * jax.nn.sigmoid(1.702 * x),
+}
+LayerList = getattr(nnx, "List", list)  # flax < 0.12 takes a plain list and has no nnx.List.
+T = TypeVar("T")
+
+
+class Network(nnx.Module):
+  """What takes images or tokens from outside, and decides the dtype of the computation."""
+
+  compute_dtype: str = "float32"
+
+  def standardize(
+    self, images: jax.Array, mean: tuple[float, ...], std: tuple[float, ...]
+  ) -> jax.Array:
+    """float32 [B, H, W, 3] in [0, 1] -> (images - mean) / std, in the computation's dtype."""
+    checkify.debug_check(
+      jnp.all((images >= 0) & (images <= 1)), "images must be in [0, 1]; do not normalise them"
+    )
+    shift, scale = (jnp.asarray(x, images.dtype).reshape(1, 1, 1, -1) for x in (mean, std))
+    return ((images - shift) / scale).astype(self.compute_dtype)
+
+
+def compute_in(model: T, dtype: str) -> T:
+  """The same weights, computing in `dtype`: "bfloat16" to search or to embed, never to judge.
+
+  Args:
+    model: a CLIP, a supervised model or a zero-shot classifier.
+    dtype: "float32" or "bfloat16"; outputs stay float32.
+  """
+  copy = jax.tree.map(lambda x: x, model)
+  for part in (copy, getattr(copy, "visual", None), getattr(copy, "text", None)):
+    if isinstance(part, Network):
+      part.compute_dtype = dtype
+  return copy
+
+
+class Linear(nnx.Module):
+  """x @ kernel + bias."""
+
+  def __init__(self, inputs: int, outputs: int, *, use_bias: bool = True, rngs: nnx.Rngs):
+    init = nnx.initializers.lecun_normal()
+    self.kernel = nnx.Param(init(rngs.params(), (inputs, outputs), jnp.float32))
+    self.bias = nnx.Param(jnp.zeros(outputs)) if use_bias else None
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [..., I] -> [..., O]."""
+    x = x @ self.kernel[...].astype(x.dtype)
+    return x if self.bias is None else x + _like(self.bias[...], x)
+
+
+class Conv(nnx.Module):
+  """A convolution, padded as torch pads: `padding` on each side, half the kernel by default."""
+
+  def __init__(
+    self,
+    inputs: int,
+    outputs: int,
+    kernel: int,
+    stride: int = 1,
+    *,
+    padding: int | str | None = None,
+    groups: int = 1,
+    use_bias: bool = False,
+    rngs: nnx.Rngs,
+  ):
+    shape = (kernel, kernel, inputs // groups, outputs)
+    init = nnx.initializers.he_normal()
+    self.kernel = nnx.Param(init(rngs.params(), shape, jnp.float32))
+    self.bias = nnx.Param(jnp.zeros(outputs)) if use_bias else None
+    self.stride, self.groups = stride, groups
+    self.padding = kernel // 2 if padding is None else padding
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, H, W, I] -> [B, H', W', O]."""
+    kernel = self.kernel[...].astype(x.dtype)
+    x = self._as_product(x, kernel) if self._is_product(x) else self._convolve(x, kernel)
+    return x if self.bias is None else x + _like(self.bias[...], x)
+
+  def _is_product(self, x: jax.Array) -> bool:
+    """Whether no two windows overlap: then a matrix product does it, faster on every backend."""
+    size = self.kernel.shape[0]
+    fits = x.shape[1] % self.stride == 0 and x.shape[2] % self.stride == 0
+    return self.groups == 1 and (size == 1 or (size == self.stride and not self.padding and fits))
+
+  def _as_product(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    size, _, inputs, outputs = kernel.shape
+    if size == 1:
+      return x[:, :: self.stride, :: self.stride] @ kernel[0, 0]
+    batch, height, width, _ = x.shape
+    x = x.reshape(batch, height // size, size, width // size, size, inputs)
+    x = x.swapaxes(2, 3).reshape(batch, height // size, width // size, size * size * inputs)
+    return x @ kernel.reshape(size * size * inputs, outputs)
+
+  def _convolve(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    padding = self.padding if isinstance(self.padding, str) else [(self.padding, self.padding)] * 2
+    return lax.conv_general_dilated(
+      x,
+      kernel,
+      (self.stride, self.stride),
+      padding,
+      dimension_numbers=("NHWC", "HWIO", "NHWC"),
+      feature_group_count=self.groups,
+    )
+
+
+class LayerNorm(nnx.Module):
+  """Two passes over the data, in float32, as torch does it: E[x^2] - E[x]^2 loses digits."""
+
+  def __init__(self, width: int, epsilon: float):
+    self.scale, self.bias = nnx.Param(jnp.ones(width)), nnx.Param(jnp.zeros(width))
+    self.epsilon = epsilon
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [..., D] -> [..., D]."""
+    y = x.astype(jnp.float32)
+    y = y - y.mean(axis=-1, keepdims=True)
+    y = y * lax.rsqrt(jnp.square(y).mean(axis=-1, keepdims=True) + self.epsilon)
+    return (y * _like(self.scale[...], y) + _like(self.bias[...], y)).astype(x.dtype)
+
+
+class FrozenBatchNorm(nnx.Module):
+  """Batch norm on its stored statistics: an affine map per channel."""
+
+  def __init__(self, channels: int, epsilon: float = 1e-5):
+    self.scale, self.bias = nnx.Param(jnp.ones(channels)), nnx.Param(jnp.zeros(channels))
+    self.running_mean = nnx.BatchStat(jnp.zeros(channels))
+    self.running_var = nnx.BatchStat(jnp.ones(channels))
+    self.epsilon = epsilon
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, H, W, C] -> the same shape."""
+    arrays = (self.scale, self.bias, self.running_mean, self.running_var)
+    weight, bias, mean, variance = (array[...].astype(jnp.float32) for array in arrays)
+    scale = weight * lax.rsqrt(variance + self.epsilon)
+    return x * _like(scale, x) + _like(bias - mean * scale, x)
+
+
+def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Array:
+  """float [B, H, W, C] -> the largest of each window, padded as torch pads."""
+  pad = (padding, padding)
+  return nnx.max_pool(x, (window, window), strides=(stride, stride), padding=(pad, pad))
+
+
+def average_pool(x: jax.Array, window: int) -> jax.Array:
+  """float [B, H, W, C] -> the mean of each window; windows do not overlap."""
+  batch, height, width, channels = x.shape
+  rows, columns = height // window, width // window
+  x = x[:, : rows * window, : columns * window]
+  return x.reshape(batch, rows, window, columns, window, channels).mean(axis=(2, 4))
+
+
+def adaptive_average_pool(x: jax.Array, size: int) -> jax.Array:
+  """float [B, H, W, C] -> [B, size, size, C], with torch's bins."""
+  if x.shape[1:3] == (size, size):
+    return x
+  for axis in (1, 2):
+    length = x.shape[axis]
+    bins = [(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]
+    means = [lax.slice_in_dim(x, *one, axis=axis).mean(axis=axis, keepdims=True) for one in bins]
+    x = jnp.concatenate(means, axis=axis)
+  return x
+
+
+def _like(vector: jax.Array, x: jax.Array) -> jax.Array:
+  """A vector of the last axis, in the rank and dtype of `x`."""
+  return vector.astype(x.dtype).reshape((1,) * (x.ndim - 1) + vector.shape)

@@ -1,0 +1,118 @@
+"""CLIP's ResNet: three-layer stem, anti-aliased strides, attention pooling (CLIP, section 2.4)."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxbench.models.layers import Conv, FrozenBatchNorm, LayerList, Linear, Network, average_pool
+
+
+@dataclasses.dataclass(frozen=True)
+class ModifiedResNetConfig:
+  """What shapes the image tower; RN50 is (3, 4, 6, 3), 64, 32."""
+
+  depths: tuple[int, ...]  # Blocks per stage.
+  width: int  # Channels of the first stage before expansion.
+  heads: int  # Of the attention pooling.
+
+
+class Downsample(nnx.Module):
+  """The shortcut where a stage changes size: average pooling, then a 1x1 convolution."""
+
+  def __init__(self, inputs: int, outputs: int, stride: int, *, rngs: nnx.Rngs):
+    self.stride = stride
+    self.conv = Conv(inputs, outputs, 1, rngs=rngs)
+    self.bn = FrozenBatchNorm(outputs)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, H, W, C] -> [B, H / stride, W / stride, C']."""
+    return self.bn(self.conv(x if self.stride == 1 else average_pool(x, self.stride)))
+
+
+class Bottleneck(nnx.Module):
+  """1x1, 3x3, average pooling in place of a stride, 1x1, and a shortcut."""
+
+  def __init__(self, inputs: int, width: int, stride: int, *, rngs: nnx.Rngs):
+    self.stride = stride
+    self.conv1, self.bn1 = Conv(inputs, width, 1, rngs=rngs), FrozenBatchNorm(width)
+    self.conv2, self.bn2 = Conv(width, width, 3, rngs=rngs), FrozenBatchNorm(width)
+    self.conv3, self.bn3 = Conv(width, 4 * width, 1, rngs=rngs), FrozenBatchNorm(4 * width)
+    changes = stride > 1 or inputs != 4 * width
+    self.downsample = Downsample(inputs, 4 * width, stride, rngs=rngs) if changes else None
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, H, W, C] -> [B, H / stride, W / stride, 4 * width]."""
+    shortcut = x if self.downsample is None else self.downsample(x)
+    x = jax.nn.relu(self.bn1(self.conv1(x)))
+    x = jax.nn.relu(self.bn2(self.conv2(x)))
+    x = x if self.stride == 1 else average_pool(x, self.stride)
+    return jax.nn.relu(self.bn3(self.conv3(x)) + shortcut)
+
+
+class AttentionPool(nnx.Module):
+  """The mean over positions asks; the positions and the mean itself answer."""
+
+  def __init__(self, width: int, heads: int, positions: int, outputs: int, *, rngs: nnx.Rngs):
+    self.heads = heads
+    self.positional_embedding = nnx.Param(
+      width**-0.5 * jax.random.normal(rngs.params(), (positions + 1, width))
+    )
+    self.q_proj = Linear(width, width, rngs=rngs)
+    self.k_proj = Linear(width, width, rngs=rngs)
+    self.v_proj = Linear(width, width, rngs=rngs)
+    self.c_proj = Linear(width, outputs, rngs=rngs)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, H, W, C] -> [B, D]."""
+    batch, width = x.shape[0], x.shape[-1]
+    x = x.reshape(batch, -1, width)
+    x = jnp.concatenate([x.mean(axis=1, keepdims=True), x], axis=1)
+    x = x + self.positional_embedding[...].astype(x.dtype)[None]
+    heads = (batch, -1, self.heads, width // self.heads)
+    query = self.q_proj(x[:, :1]).reshape(heads)
+    key, value = self.k_proj(x).reshape(heads), self.v_proj(x).reshape(heads)
+    pooled = jax.nn.dot_product_attention(query, key, value)
+    return self.c_proj(pooled.reshape(batch, width))
+
+
+class ModifiedResNet(Network):
+  """The image tower of CLIP's RN50 and its larger kin."""
+
+  def __init__(
+    self,
+    config: ModifiedResNetConfig,
+    outputs: int,
+    size: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    *,
+    rngs: nnx.Rngs,
+  ):
+    self.mean, self.std = mean, std
+    half, width = config.width // 2, config.width
+    self.conv1, self.bn1 = Conv(3, half, 3, 2, rngs=rngs), FrozenBatchNorm(half)
+    self.conv2, self.bn2 = Conv(half, half, 3, rngs=rngs), FrozenBatchNorm(half)
+    self.conv3, self.bn3 = Conv(half, width, 3, rngs=rngs), FrozenBatchNorm(width)
+    stages, inputs = [], width
+    for stage, depth in enumerate(config.depths):
+      wide, stride = width * 2**stage, 1 if stage == 0 else 2
+      first = Bottleneck(inputs, wide, stride, rngs=rngs)
+      rest = [Bottleneck(4 * wide, wide, 1, rngs=rngs) for _ in range(depth - 1)]
+      stages.append(LayerList([first, *rest]))
+      inputs = 4 * wide
+    self.layers = LayerList(stages)
+    positions = (size // 2 ** (1 + len(config.depths))) ** 2
+    self.attnpool = AttentionPool(inputs, config.heads, positions, outputs, rngs=rngs)
+
+  def __call__(self, images: jax.Array) -> jax.Array:
+    """float32 [B, H, W, 3] in [0, 1] -> float32 [B, D]."""
+    x = self.standardize(images, self.mean, self.std)
+    for conv, bn in ((self.conv1, self.bn1), (self.conv2, self.bn2), (self.conv3, self.bn3)):
+      x = jax.nn.relu(bn(conv(x)))
+    x = average_pool(x, 2)
+    for stage in self.layers:
+      for block in stage:
+        x = block(x)
+    return self.attnpool(x).astype(jnp.float32)

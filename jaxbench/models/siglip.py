@@ -1,0 +1,135 @@
+"""SigLIP and SigLIP 2: two transformers trained with a sigmoid loss
+(Zhai et al., 2023, arXiv:2303.15343; Tschannen et al., 2025, arXiv:2502.14786)."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jaxbench.models.layers import Conv, LayerNorm, Linear, Network
+from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.tokenizer import TokenizerFile
+from jaxbench.models.transformer import MLP, TowerConfig, Transformer
+
+
+@dataclasses.dataclass(frozen=True)
+class SigLIPConfig:
+  """Everything that shapes a SigLIP; read from a checkpoint's own configuration."""
+
+  vision: TowerConfig
+  text: TowerConfig
+  embed_dim: int  # Of the text; the image's is the width of its tower, and equal.
+  patch_size: int
+  preprocess: Preprocess
+  mean: tuple[float, float, float]
+  std: tuple[float, float, float]
+  vocabulary_size: int
+  context_length: int
+  tokenizer_sha256: str  # Of the tokenizer.json that came with the weights.
+  pad_id: int  # Texts are filled up with it; the last position is read.
+
+
+class AttentionPool(nnx.Module):
+  """A learnt query asks all patches; an MLP follows."""
+
+  def __init__(self, config: TowerConfig, *, rngs: nnx.Rngs):
+    width, self.heads = config.width, config.heads
+    self.probe = nnx.Param(width**-0.5 * jax.random.normal(rngs.params(), (width,)))
+    self.in_proj = Linear(width, 3 * width, rngs=rngs)
+    self.out_proj = Linear(width, width, rngs=rngs)
+    self.layernorm = LayerNorm(width, config.epsilon)
+    self.mlp = MLP(config, rngs=rngs)
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, T, D] -> [B, D]."""
+    batch, _, width = x.shape
+    probe = jnp.broadcast_to(self.probe[...].astype(x.dtype), (batch, 1, width))
+    x = self.in_proj(jnp.concatenate([probe, x], axis=1))
+    x = x.reshape(batch, -1, 3, self.heads, width // self.heads)
+    pooled = jax.nn.dot_product_attention(x[:, :1, 0], x[:, 1:, 1], x[:, 1:, 2])
+    y = self.out_proj(pooled.reshape(batch, width))
+    return y + self.mlp(self.layernorm(y))
+
+
+class SigLIPVision(Network):
+  """Patches, the transformer, attention pooling."""
+
+  def __init__(self, config: SigLIPConfig, *, rngs: nnx.Rngs):
+    self.mean, self.std = config.mean, config.std
+    width, patch = config.vision.width, config.patch_size
+    tokens = (config.preprocess.size // patch) ** 2
+    self.conv1 = Conv(3, width, patch, patch, padding=0, use_bias=True, rngs=rngs)
+    self.positional_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), (tokens, width)))
+    self.transformer = Transformer(config.vision, rngs=rngs)
+    self.ln_post = LayerNorm(width, config.vision.epsilon)
+    self.head = AttentionPool(config.vision, rngs=rngs)
+
+  def __call__(self, images: jax.Array) -> jax.Array:
+    """float32 [B, H, W, 3] in [0, 1] -> float32 [B, D]."""
+    x = self.conv1(self.standardize(images, self.mean, self.std))
+    x = x.reshape(x.shape[0], -1, x.shape[-1])
+    x = self.transformer(x + self.positional_embedding[...].astype(x.dtype)[None])
+    return self.head(self.ln_post(x)).astype(jnp.float32)
+
+
+class SigLIPText(Network):
+  """The bidirectional transformer; the last position's output is the text."""
+
+  def __init__(self, config: SigLIPConfig, *, rngs: nnx.Rngs):
+    width = config.text.width
+    shape = (config.vocabulary_size, width)
+    self.token_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), shape))
+    shape = (config.context_length, width)
+    self.positional_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), shape))
+    self.transformer = Transformer(config.text, rngs=rngs)
+    self.ln_final = LayerNorm(width, config.text.epsilon)
+    self.head = Linear(width, config.embed_dim, rngs=rngs)
+
+  def __call__(self, tokens: jax.Array) -> jax.Array:
+    """int32 [B, T] -> float32 [B, D]."""
+    x = self.token_embedding[...][tokens].astype(self.compute_dtype)
+    x = x + self.positional_embedding[...].astype(x.dtype)[None]
+    x = self.ln_final(self.transformer(x))
+    return self.head(x[:, -1]).astype(jnp.float32)
+
+
+class SigLIP(nnx.Module):
+  """Two towers, a temperature and a bias; the interface is that of `CLIP`."""
+
+  tokenizer: TokenizerFile  # Set by the loader: the one that came with the weights.
+
+  def __init__(self, config: SigLIPConfig, *, rngs: nnx.Rngs):
+    self.config = config
+    self.visual = SigLIPVision(config, rngs=rngs)
+    self.text = SigLIPText(config, rngs=rngs)
+    self.log_logit_scale = nnx.Param(jnp.log(10.0))
+    self.bias = nnx.Param(jnp.float32(-10))
+
+  @property
+  def preprocess(self) -> Preprocess:
+    """How an image file becomes this model's input."""
+    return self.config.preprocess
+
+  @property
+  def logit_scale(self) -> jax.Array:
+    """float32 [], the factor on cosine similarities, already exponentiated."""
+    return jnp.exp(self.log_logit_scale[...].astype(jnp.float32))
+
+  @property
+  def logit_bias(self) -> jax.Array:
+    """float32 [], added to all logits; sigmoid(logits) are the probabilities of the pairs."""
+    return self.bias[...].astype(jnp.float32)
+
+  def tokenize(self, texts: list[str]) -> np.ndarray:
+    """int32 [B, T], as this model's text encoder reads `texts`."""
+    return self.tokenizer(texts, self.config.context_length, self.config.pad_id)
+
+  def encode_image(self, images: jax.Array) -> jax.Array:
+    """float32 [B, H, W, 3] in [0, 1] at the model's size -> float32 [B, D], not normalised."""
+    return self.visual(images)
+
+  def encode_text(self, tokens: jax.Array) -> jax.Array:
+    """int32 [B, T] of `tokenize` -> float32 [B, D], not normalised."""
+    return self.text(jnp.asarray(tokens))

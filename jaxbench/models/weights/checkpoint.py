@@ -1,0 +1,120 @@
+"""What every reader of a foreign format returns, and how a model is filled from it."""
+
+import dataclasses
+import pathlib
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx, traverse_util
+
+from jaxbench import errors
+from jaxbench.models.architectures import FAMILIES, Config, Model, family
+from jaxbench.models.siglip import SigLIP
+from jaxbench.models.tokenizer import TokenizerFile
+from jaxbench.models.weights import files, mapping, positions
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+  """What is known of a model without reading its tensors."""
+
+  architecture: str  # A key of `architectures.FAMILIES`.
+  config: Config
+  parameters: int
+  sha256: str  # Of the tensors or the files that hold them.
+  source: str  # Where the weights came from, for the report.
+
+
+class Checkpoint(NamedTuple):
+  """Weights in somebody's format, and where our tensors lie in them."""
+
+  config: Config
+  weights: pathlib.Path
+  renamings: tuple[tuple[str, str], ...]
+  source: str
+  antialias: bool = True  # When position embeddings are resized.
+  tokenizer: TokenizerFile | None = None
+
+
+def abstract(config: Config) -> Model:
+  """The model with shapes in place of arrays; costs nothing."""
+  model_class, _ = FAMILIES[family(config)]
+  return nnx.eval_shape(lambda: model_class(config, rngs=nnx.Rngs(0)))
+
+
+def tensors(model: Model) -> dict[str, Any]:
+  """All arrays of `model` by their dotted names."""
+  flat = traverse_util.flatten_dict(nnx.to_pure_dict(nnx.state(model)))
+  return {".".join(map(str, path)): array for path, array in flat.items()}
+
+
+def parameters(model: Model) -> int:
+  """How many numbers were trained; statistics of batch norms are not."""
+  return sum(array.size for array in jax.tree.leaves(nnx.state(model, nnx.Param)))
+
+
+def fill(model: Model, named: dict[str, Any]) -> Model:
+  """Puts arrays, by their dotted names, into `model`."""
+  state = nnx.state(model)
+  flat = traverse_util.flatten_dict(nnx.to_pure_dict(state))
+  filled = {path: named[".".join(map(str, path))] for path in flat}
+  nnx.replace_by_pure_dict(state, traverse_util.unflatten_dict(filled))
+  nnx.update(model, state)
+  return model
+
+
+def describe(checkpoint: Checkpoint, image_size: int | None) -> Description:
+  """The description of a foreign checkpoint; its files are hashed once."""
+  config = _sized(checkpoint.config, image_size)
+  opened = files.open_tensors(checkpoint.weights)
+  return Description(
+    architecture=family(config),
+    config=config,
+    parameters=parameters(abstract(config)),
+    sha256=files.sha256(opened.files),
+    source=checkpoint.source,
+  )
+
+
+def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
+  """The model, one tensor at a time, each in the dtype found.
+
+  Raises:
+    InputError: a tensor is missing, surplus, of another shape or not finite.
+  """
+  config = _sized(checkpoint.config, image_size)
+  model = abstract(config)
+  wanted = tensors(model)
+  sources = {name: mapping.source(name, checkpoint.renamings) for name in wanted}
+  opened = files.open_tensors(checkpoint.weights)
+  mapping.check(opened, sources.values())
+  named = {}
+  for name, spec in wanted.items():
+    resized = config != checkpoint.config and name.endswith("positional_embedding")
+    if resized and not name.startswith("text."):
+      found = mapping.read(opened, name, sources[name], None)
+      found = found.reshape(-1, found.shape[-1])
+      named[name] = jnp.asarray(
+        positions.resize(found, spec.shape[0], antialias=checkpoint.antialias)
+      )
+    else:
+      # A copy: the array must not borrow the memory of a mapped file.
+      named[name] = jnp.array(mapping.read(opened, name, sources[name], spec.shape))
+  model = fill(model, named)
+  if isinstance(model, SigLIP) and checkpoint.tokenizer is not None:
+    model.tokenizer = checkpoint.tokenizer
+  return model
+
+
+def _sized(config: Config, image_size: int | None) -> Config:
+  """`config` for images of another size, its margin around the crop kept in proportion."""
+  if image_size is None or image_size == config.preprocess.size:
+    return config
+  patch = getattr(config, "patch_size", None)
+  if patch is not None and image_size % patch:
+    raise errors.InputError(f"image_size={image_size} is no multiple of the patch size {patch}")
+  before = config.preprocess
+  resize = before.resize and round(before.resize * image_size / before.size)
+  preprocess = dataclasses.replace(before, size=image_size, resize=resize)
+  return dataclasses.replace(config, preprocess=preprocess)

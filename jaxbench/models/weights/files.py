@@ -1,0 +1,148 @@
+"""Files of tensors, read one tensor at a time: safetensors, and torch's if torch is there."""
+
+import functools
+import hashlib
+import json
+import pathlib
+import pickle
+import zipfile
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+import safetensors
+
+from jaxbench import errors
+
+_NOT_WEIGHTS = {
+  b"<": "an HTML page, not weights: a download went wrong",
+  b"version https://git-lfs": "a Git LFS pointer, not the weights: run `git lfs pull`",
+}
+_CONTAINERS = ("state_dict", "model", "model_state_dict")  # Training checkpoints nest them.
+
+
+class Tensors(NamedTuple):
+  """Tensors by name, spread over one or several files."""
+
+  path: pathlib.Path  # For messages: the file or folder that the user named.
+  files: tuple[pathlib.Path, ...]
+  places: Mapping[str, Any]  # Name -> what holds it: an open file, or a torch tensor.
+
+  @property
+  def names(self) -> tuple[str, ...]:
+    """Names of all tensors."""
+    return tuple(self.places)
+
+  def read(self, name: str) -> np.ndarray:
+    """The tensor `name`, in its own dtype; bfloat16 as ml_dtypes has it."""
+    place = self.places[name]
+    if not hasattr(place, "get_tensor"):
+      return _from_torch(place)
+    try:
+      return place.get_tensor(name)
+    except safetensors.SafetensorError as error:
+      raise errors.InputError(f"{self.path}: cannot read {name}: {error}") from error
+
+
+def open_tensors(path: pathlib.Path) -> Tensors:
+  """Opens a .safetensors file, its .index.json, or a .pt, .pth or .bin of torch.
+
+  Raises:
+    InputError: it is missing, truncated, a web page, a TorchScript archive, wants to run code...
+  """
+  if path.name.endswith(".index.json"):
+    return _open_shards(path)
+  start = _start(path)
+  for magic, what in _NOT_WEIGHTS.items():
+    if start.lstrip().startswith(magic):
+      raise errors.InputError(f"{path}: {what}")
+  if path.suffix == ".safetensors":
+    opened = _open_safetensors(path)
+    return Tensors(path, (path,), dict.fromkeys(opened.keys(), opened))
+  return Tensors(path, (path,), _open_torch(path))
+
+
+def sha256(files: tuple[pathlib.Path, ...]) -> str:
+  """Of the bytes of one file; of several, of their digests in order."""
+  digests = [_file_sha256(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+  if len(digests) == 1:
+    return digests[0]
+  return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+@functools.cache
+def _file_sha256(file: pathlib.Path, changed: int, size: int) -> str:
+  with file.open("rb") as stream:
+    return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _start(path: pathlib.Path) -> bytes:
+  try:
+    with path.open("rb") as file:
+      return file.read(512)
+  except OSError as error:
+    raise errors.InputError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _open_safetensors(path: pathlib.Path) -> Any:
+  try:
+    return safetensors.safe_open(path, framework="numpy")
+  except (safetensors.SafetensorError, OSError) as error:
+    raise errors.InputError(
+      f"{path}: truncated, or not a safetensors file ({error}); fetch it again"
+    ) from error
+
+
+def _open_shards(index: pathlib.Path) -> Tensors:
+  try:
+    places = json.loads(index.read_text())["weight_map"]
+    names = sorted(set(places.values()))
+  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    raise errors.InputError(f"{index}: not an index of shards ({error})") from error
+  shards = {name: open_tensors(index.parent / name) for name in names}
+  for name, shard in places.items():
+    if name not in shards[shard].places:
+      raise errors.InputError(f"{index.parent / shard}: lacks {name}, which {index.name} promises")
+  files = tuple(file for shard in shards.values() for file in shard.files)
+  held = {name: place for shard in shards.values() for name, place in shard.places.items()}
+  return Tensors(index.parent, files, held)
+
+
+def _open_torch(path: pathlib.Path) -> dict[str, Any]:
+  archive = zipfile.is_zipfile(path)
+  if archive and any("/code/" in name for name in zipfile.ZipFile(path).namelist()):
+    raise errors.InputError(
+      f"{path}: a TorchScript archive, which holds code and is not run; write its weights with "
+      "`torch.save(torch.jit.load(SRC, 'cpu').state_dict(), DST)` and load that"
+    )
+  try:
+    import torch  # Optional, and slow to import.
+  except ImportError as error:
+    raise errors.InputError(
+      f"{path}: needs torch to be read (pip install torch); .safetensors files do not"
+    ) from error
+  try:
+    content = torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
+  except pickle.UnpicklingError as error:
+    raise errors.InputError(
+      f"{path}: a pickle that wants to run code, or no checkpoint of torch; it was not loaded"
+    ) from error
+  except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    raise errors.InputError(f"{path}: truncated, or no checkpoint of torch ({error})") from error
+  state = next((content[key] for key in _CONTAINERS if _holds(content, key)), content)
+  if not isinstance(state, Mapping) or not all(isinstance(t, torch.Tensor) for t in state.values()):
+    raise errors.InputError(f"{path}: not a state dict, that is tensors by name")
+  return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def _holds(content: Any, key: str) -> bool:
+  return isinstance(content, Mapping) and isinstance(content.get(key), Mapping)
+
+
+def _from_torch(tensor: Any) -> np.ndarray:
+  if str(tensor.dtype) != "torch.bfloat16":
+    return tensor.detach().numpy()
+  import torch
+
+  return tensor.detach().contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)

@@ -1,0 +1,1 @@
+"""Where each library keeps the tensors of each architecture family."""

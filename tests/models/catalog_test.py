@@ -1,0 +1,100 @@
+"""Names: architectures with their sizes, and repositories in the Hugging Face cache."""
+
+import pytest
+from references import checkpoints
+
+from jaxbench import errors, models
+from jaxbench.models.weights.checkpoint import parameters
+
+# As the papers and libraries give them.
+PARAMETERS = {
+  "ViT-B-32": 151_277_313,
+  "ViT-L-14-336-quickgelu": 427_944_193,
+  "ViT-bigG-14": 2_539_567_105,
+  "RN50-quickgelu": 102_007_137,
+  "RN50x4-quickgelu": 178_300_601,
+  "ViT-SO400M-14-SigLIP-384": 877_960_498,
+  "alexnet": 61_100_840,
+  "vgg16": 138_357_544,
+  "vgg19_bn": 143_678_248,
+  "resnet18": 11_689_512,
+  "resnet50": 25_557_032,
+  "resnet152": 60_192_808,
+  "efficientnet_b0": 5_288_548,
+  "efficientnet_b3": 12_233_232,
+  "efficientnet_b7": 66_347_960,
+  "vit_b_16": 86_567_656,
+  "convnext_tiny": 28_589_128,
+  "convnext_base": 88_591_464,
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_architectures_have_their_published_sizes(name):
+  assert parameters(models.abstract(models.ARCHITECTURES[name])) == PARAMETERS[name]
+
+
+def test_every_architecture_and_embedded_model_is_listed():
+  listed = models.list_models()
+  assert set(listed) == {
+    *models.ARCHITECTURES,
+    "digits-clip",
+    "digits-clip-robust",
+    "digits-resnet",
+  }
+  assert "openai/clip-vit-base-patch32" in listed["ViT-B-32-quickgelu"].sources
+  assert all(listing.config.preprocess.size > 0 for listing in listed.values())
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+  """A Hugging Face cache that holds one repository, at one commit."""
+  monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+  monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+  monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
+  repository = tmp_path / "models--someone--some-clip"
+  (repository / "refs").mkdir(parents=True)
+  (repository / "refs" / "main").write_text("c" * 40)
+  folder = repository / "snapshots" / ("c" * 40)
+  folder.mkdir(parents=True)
+  checkpoints.write_huggingface(checkpoints.clip(), folder, checkpoints.CLIP_PROCESSOR)
+  return folder
+
+
+@pytest.mark.parametrize("name", ["someone/some-clip", f"someone/some-clip@{'c' * 40}"])
+def test_a_repository_in_the_cache_is_found_without_network(cache, name):
+  assert isinstance(models.load(name), models.CLIP)
+  described = models.describe(name)
+  assert "c" * 40 in described.source
+  assert described.parameters > 0
+  assert len(described.sha256) == 64
+
+
+def test_nothing_is_downloaded_unless_asked(cache):
+  with pytest.raises(errors.InputError, match="download=True"):
+    models.load("someone/other-clip")
+
+
+def test_an_unreachable_hub_is_one_line(cache):
+  with pytest.raises(errors.InputError, match="someone/other-clip: cannot be"):
+    models.load("someone/other-clip", download=True)
+
+
+def test_a_name_that_does_not_exist_is_refused_with_the_nearest_match():
+  with pytest.raises(errors.InputError, match="Did you mean 'digits-clip'"):
+    models.load("digit-clip")
+
+
+def test_an_empty_folder_is_refused(tmp_path):
+  with pytest.raises(errors.InputError, match="no checkpoint here"):
+    models.load(str(tmp_path))
+
+
+def test_an_architecture_beside_a_configuration_is_refused(cache):
+  with pytest.raises(errors.InputError, match="for bare tensors only"):
+    models.load(str(cache), architecture="ViT-B-32")
+
+
+def test_a_size_that_patches_do_not_fill_is_refused(cache):
+  with pytest.raises(errors.InputError, match="no multiple of the patch size 8"):
+    models.load(str(cache), image_size=30)

@@ -1,0 +1,76 @@
+"""`python -m jaxbench.models.convert` through the command line."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+import torch
+from references import checkpoints, networks
+
+from jaxbench import models
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def convert(*arguments):
+  command = [sys.executable, "-m", "jaxbench.models.convert", *map(str, arguments)]
+  environment = os.environ | {"XLA_FLAGS": ""}
+  return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
+
+
+def _assert_equal(one, two):
+  for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+    assert a.dtype == b.dtype
+    np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_converted_siglip_needs_nothing_of_its_source(tmp_path, dtype):
+  source = tmp_path / "source"
+  source.mkdir()
+  checkpoints.write_tokenizer(source)
+  reference = checkpoints.siglip().to(dtype)
+  checkpoints.write_huggingface(reference, source, checkpoints.SQUASH_PROCESSOR)
+  original = models.load(str(source))
+  tokens = original.tokenize(["a cat"])
+  result = convert(source, tmp_path / "converted")
+  assert result.returncode == 0, result.stderr
+  moved = tmp_path / "moved"
+  (tmp_path / "converted").rename(moved)
+  (source / "tokenizer.json").unlink()
+  converted = models.load(str(moved))
+  _assert_equal(converted, original)
+  assert converted.config == original.config
+  np.testing.assert_array_equal(converted.tokenize(["a cat"]), tokens)
+  described = models.describe(str(moved))
+  assert str(source) in described.source
+  assert "sha256" in described.source
+
+
+def test_bare_tensors_with_an_architecture(tmp_path):
+  torch.manual_seed(0)
+  reference = networks.ResNet((2, 2, 2, 2), 64, False, 1000)
+  file = checkpoints.write_safetensors(reference.state_dict(), tmp_path / "r.safetensors")
+  result = convert(file, tmp_path / "out", "--architecture=resnet18")
+  assert result.returncode == 0, result.stderr
+  assert "resnet, 11,689,512 parameters" in result.stdout
+  _assert_equal(models.load(str(tmp_path / "out")), models.load(file, architecture="resnet18"))
+
+
+@pytest.mark.parametrize(
+  ("arguments", "message"),
+  [
+    (["nowhere", "dst"], "unknown model 'nowhere'"),
+    (["digits-clip", "README.md"], "README.md exists already"),
+    (["one"], "usage: python -m jaxbench.models.convert SRC DST"),
+  ],
+)
+def test_wrong_input_is_one_line(arguments, message):
+  result = convert(*arguments)
+  assert result.returncode != 0
+  assert message in result.stderr
+  assert "Traceback" not in result.stderr

@@ -1,0 +1,1 @@
+"""Independent implementations in torch, and what compares ours with them."""
