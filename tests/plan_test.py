@@ -57,7 +57,7 @@ def test_weights_decide_the_id(monkeypatch):
   before = _ids()
   describe = models.describe
   monkeypatch.setattr(
-    models, "describe", lambda name: dataclasses.replace(describe(name), sha256="0" * 64)
+    models, "describe", lambda name, **_: dataclasses.replace(describe(name), sha256="0" * 64)
   )
   assert not before & _ids()
 
@@ -67,11 +67,12 @@ def test_what_shapes_a_model_decides_the_id(monkeypatch):
   before = {cell for cell in _ids() if "clip" in cell}
   describe = models.describe
 
-  def other(name):
+  def other(name, **_):
     described = describe(name)
     if isinstance(described.config, models.ResNetConfig):
       return described
-    shape = dataclasses.replace(described.config, activation="gelu")
+    vision = dataclasses.replace(described.config.vision, activation="gelu")
+    shape = dataclasses.replace(described.config, vision=vision)
     return dataclasses.replace(described, config=shape)
 
   monkeypatch.setattr(models, "describe", other)

@@ -57,7 +57,9 @@ def test_noise_differs_between_examples_and_is_shared_by_models(tmp_path):
 
 
 def _save(folder, size, edit=lambda model: None):
-  shape = models.ResNetConfig((1,), 4, 10, models.Preprocess(size))
+  shape = models.ResNetConfig(
+    depths=(1,), width=4, num_classes=10, preprocess=models.Preprocess(size)
+  )
   model = models.ResNet(shape, rngs=nnx.Rngs(0))
   edit(model)
   models.save(model, folder, "a test")

@@ -6,7 +6,15 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxbench.models.layers import Conv, FrozenBatchNorm, LayerList, Linear, Network, average_pool
+from jaxbench.models.layers import (
+  Conv,
+  FrozenBatchNorm,
+  LayerList,
+  Linear,
+  Network,
+  attend,
+  average_pool,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,11 +78,8 @@ class AttentionPool(nnx.Module):
     x = x.reshape(batch, -1, width)
     x = jnp.concatenate([x.mean(axis=1, keepdims=True), x], axis=1)
     x = x + self.positional_embedding[...].astype(x.dtype)[None]
-    heads = (batch, -1, self.heads, width // self.heads)
-    query = self.q_proj(x[:, :1]).reshape(heads)
-    key, value = self.k_proj(x).reshape(heads), self.v_proj(x).reshape(heads)
-    pooled = jax.nn.dot_product_attention(query, key, value)
-    return self.c_proj(pooled.reshape(batch, width))
+    pooled = attend(self.q_proj(x[:, :1]), self.k_proj(x), self.v_proj(x), self.heads)
+    return self.c_proj(pooled[:, 0])
 
 
 class ModifiedResNet(Network):

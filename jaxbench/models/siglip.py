@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench.models.layers import Conv, LayerNorm, Linear, Network
+from jaxbench.models.layers import Conv, LayerNorm, Linear, Network, attend
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.tokenizer import TokenizerFile
 from jaxbench.models.transformer import MLP, TowerConfig, Transformer
@@ -44,12 +44,10 @@ class AttentionPool(nnx.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, T, D] -> [B, D]."""
-    batch, _, width = x.shape
-    probe = jnp.broadcast_to(self.probe[...].astype(x.dtype), (batch, 1, width))
+    probe = jnp.broadcast_to(self.probe[...].astype(x.dtype), (x.shape[0], 1, x.shape[-1]))
     x = self.in_proj(jnp.concatenate([probe, x], axis=1))
-    x = x.reshape(batch, -1, 3, self.heads, width // self.heads)
-    pooled = jax.nn.dot_product_attention(x[:, :1, 0], x[:, 1:, 1], x[:, 1:, 2])
-    y = self.out_proj(pooled.reshape(batch, width))
+    query, key, value = jnp.split(x, 3, axis=-1)
+    y = self.out_proj(attend(query[:, :1], key[:, 1:], value[:, 1:], self.heads)[:, 0])
     return y + self.mlp(self.layernorm(y))
 
 

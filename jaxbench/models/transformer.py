@@ -3,9 +3,10 @@
 import dataclasses
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
-from jaxbench.models.layers import ACTIVATIONS, LayerList, LayerNorm, Linear
+from jaxbench.models.layers import ACTIVATIONS, LayerList, LayerNorm, Linear, attend
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,11 +31,8 @@ class Attention(nnx.Module):
 
   def __call__(self, x: jax.Array, *, causal: bool) -> jax.Array:
     """float [B, T, D] -> [B, T, D]."""
-    batch, length, width = x.shape
-    heads = self.in_proj(x).reshape(batch, length, 3, self.heads, width // self.heads)
-    query, key, value = heads[:, :, 0], heads[:, :, 1], heads[:, :, 2]
-    mixed = jax.nn.dot_product_attention(query, key, value, is_causal=causal)
-    return self.out_proj(mixed.reshape(batch, length, width))
+    query, key, value = jnp.split(self.in_proj(x), 3, axis=-1)
+    return self.out_proj(attend(query, key, value, self.heads, causal=causal))
 
 
 class MLP(nnx.Module):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxbench import data, errors, models
-from jaxbench.models import zero_shot
+from jaxbench.models.zero_shot import repeated
 
 NAMES = data.load("digits").class_names
 
@@ -102,7 +102,7 @@ def test_repeated_class_names_are_reported_and_tie(clip, scans, caplog):
 def test_the_imagenet_names_have_their_two_known_repetitions():
   names = models.imagenet_class_names()
   assert len(names) == 1000
-  assert zero_shot.repeated(names) == {"missile": [657, 744], "sunglasses": [836, 837]}
+  assert repeated(names) == {"missile": [657, 744], "sunglasses": [836, 837]}
 
 
 def test_many_sentences_are_embedded_in_batches(clip):

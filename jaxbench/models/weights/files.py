@@ -19,6 +19,16 @@ _NOT_WEIGHTS = {
   b"<": "an HTML page, not weights: a download went wrong",
   b"version https://git-lfs": "a Git LFS pointer, not the weights: run `git lfs pull`",
 }
+_DTYPES: dict[str, Any] = {
+  "F64": np.float64,
+  "F32": np.float32,
+  "F16": np.float16,
+  "BF16": ml_dtypes.bfloat16,
+  "I64": np.int64,
+  "I32": np.int32,
+  "U8": np.uint8,
+  "BOOL": np.bool_,
+}
 _CONTAINERS = ("state_dict", "model", "model_state_dict")  # Training checkpoints nest them.
 
 
@@ -27,22 +37,17 @@ class Tensors(NamedTuple):
 
   path: pathlib.Path  # For messages: the file or folder that the user named.
   files: tuple[pathlib.Path, ...]
-  places: Mapping[str, Any]  # Name -> what holds it: an open file, or a torch tensor.
+  arrays: Mapping[str, Any]  # Views of mapped files: numpy's, or tensors of torch.
 
   @property
   def names(self) -> tuple[str, ...]:
     """Names of all tensors."""
-    return tuple(self.places)
+    return tuple(self.arrays)
 
   def read(self, name: str) -> np.ndarray:
     """The tensor `name`, in its own dtype; bfloat16 as ml_dtypes has it."""
-    place = self.places[name]
-    if not hasattr(place, "get_tensor"):
-      return _from_torch(place)
-    try:
-      return place.get_tensor(name)
-    except safetensors.SafetensorError as error:
-      raise errors.InputError(f"{self.path}: cannot read {name}: {error}") from error
+    array = self.arrays[name]
+    return array if isinstance(array, np.ndarray) else _from_torch(array)
 
 
 def open_tensors(path: pathlib.Path) -> Tensors:
@@ -58,8 +63,7 @@ def open_tensors(path: pathlib.Path) -> Tensors:
     if start.lstrip().startswith(magic):
       raise errors.InputError(f"{path}: {what}")
   if path.suffix == ".safetensors":
-    opened = _open_safetensors(path)
-    return Tensors(path, (path,), dict.fromkeys(opened.keys(), opened))
+    return Tensors(path, (path,), _map_safetensors(path))
   return Tensors(path, (path,), _open_torch(path))
 
 
@@ -85,13 +89,28 @@ def _start(path: pathlib.Path) -> bytes:
     raise errors.InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _open_safetensors(path: pathlib.Path) -> Any:
+def _map_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
+  """Views of the mapped file; the library, which would copy, checks that all is well with it."""
   try:
-    return safetensors.safe_open(path, framework="numpy")
+    with safetensors.safe_open(path, framework="numpy"):
+      pass
   except (safetensors.SafetensorError, OSError) as error:
     raise errors.InputError(
       f"{path}: truncated, or not a safetensors file ({error}); fetch it again"
     ) from error
+  with path.open("rb") as file:
+    length = int.from_bytes(file.read(8), "little")
+    header = json.loads(file.read(length))
+  data = np.memmap(path, np.uint8, "r", offset=8 + length) if len(header) else None
+  header.pop("__metadata__", None)
+  if unknown := sorted({entry["dtype"] for entry in header.values()} - set(_DTYPES)):
+    raise errors.InputError(f"{path}: tensors of dtype {unknown[0]} are not supported")
+  return {name: _view(data, **entry) for name, entry in header.items()}
+
+
+def _view(data: Any, dtype: str, shape: list[int], data_offsets: list[int]) -> np.ndarray:
+  start, end = data_offsets
+  return np.asarray(data[start:end]).view(_DTYPES[dtype]).reshape(shape)
 
 
 def _open_shards(index: pathlib.Path) -> Tensors:
@@ -102,11 +121,11 @@ def _open_shards(index: pathlib.Path) -> Tensors:
     raise errors.InputError(f"{index}: not an index of shards ({error})") from error
   shards = {name: open_tensors(index.parent / name) for name in names}
   for name, shard in places.items():
-    if name not in shards[shard].places:
+    if name not in shards[shard].arrays:
       raise errors.InputError(f"{index.parent / shard}: lacks {name}, which {index.name} promises")
   files = tuple(file for shard in shards.values() for file in shard.files)
-  held = {name: place for shard in shards.values() for name, place in shard.places.items()}
-  return Tensors(index.parent, files, held)
+  arrays = {name: array for shard in shards.values() for name, array in shard.arrays.items()}
+  return Tensors(index.parent, files, arrays)
 
 
 def _open_torch(path: pathlib.Path) -> dict[str, Any]:

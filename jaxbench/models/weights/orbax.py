@@ -33,7 +33,7 @@ def digest(named: dict[str, jax.Array]) -> str:
   for name in sorted(named):
     array = np.asarray(named[name])
     result.update(f"{name} {array.dtype} {array.shape}\n".encode())
-    result.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+    result.update(array.tobytes())
   return result.hexdigest()
 
 

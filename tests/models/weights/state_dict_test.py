@@ -84,7 +84,7 @@ def test_torchvision_vit(tmp_path, register):
     (r"^vit\.embeddings\.position_embeddings", "encoder.pos_embedding"),
     (r"^vit\.embeddings\.patch_embeddings\.projection", "conv_proj"),
     (r"^.*layers?\.(\d+)\.(?:.*\.)?(query|key|value|[qkv]_proj)\.(.*)", r"qkv_\1_\2_\3"),
-    (r"^.*layers?\.(\d+)\.attention\.(?:output\.dense|o_proj)\.", layer + ".self_attention.out_proj."),
+    (r"^.*\.(\d+)\.attention\.(?:output\.dense|o_proj)\.", layer + ".self_attention.out_proj."),
     (r"^.*layers?\.(\d+)\.layernorm_before\.", layer + ".ln_1."),
     (r"^.*layers?\.(\d+)\.layernorm_after\.", layer + ".ln_2."),
     (r"^.*layers?\.(\d+)\.(?:intermediate\.dense|mlp\.fc1)\.", layer + ".mlp.linear_1."),

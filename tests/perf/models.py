@@ -1,0 +1,167 @@
+"""Images per second of our models against torch, eager and compiled; run by hand.
+
+  PYTHONPATH=tests python tests/perf/models.py [--batches=1,8,32] [--networks=ViT-B-32,RN50]
+
+Same weights, same images, same machine, same run: the ratio is ours over theirs, so above 1 ours
+is faster. "backward" is forward and the gradient with respect to the images, as an attack asks for
+it; torch computes no gradient of weights either. Each number is the best of several calls, the two
+libraries taking turns. A batch that does not fit is left out and said to be.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import torch
+import transformers
+from absl import app, flags
+from references import networks, parity
+
+from jaxbench import models
+from jaxbench.models.weights import checkpoint, mapping
+from jaxbench.models.weights.layouts import huggingface, openai, torchvision
+
+_BATCHES = flags.DEFINE_list("batches", ["1", "8", "32"], "Batch sizes.")
+_NETWORKS = flags.DEFINE_list("networks", ["ViT-B-32", "RN50", "resnet50"], "What is measured.")
+_COMPILED = flags.DEFINE_bool("compiled", True, "Measure torch.compile too.")
+_REPEATS = flags.DEFINE_integer("repeats", 5, "Calls of which the best counts.")
+
+
+class _Embeds(torch.nn.Module):
+  def __init__(self, vision: torch.nn.Module):
+    super().__init__()
+    self.vision = vision
+
+  def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+    """Standardised images -> embeddings."""
+    return self.vision(pixels).image_embeds
+
+
+def _networks(name: str) -> tuple[Any, torch.nn.Module, Any]:
+  """Ours, theirs and the configuration, with the same random weights."""
+  config = models.ARCHITECTURES[name]
+  if name == "ViT-B-32":
+    settings = transformers.CLIPVisionConfig(hidden_act="gelu")
+    vision = parity.randomize(transformers.CLIPVisionModelWithProjection(settings))
+    return _filled(config, vision, huggingface.clip()), _Embeds(vision), config
+  if name == "RN50":
+    tower = parity.randomize(networks.CLIPResNet((3, 4, 6, 3), 64, 224, 1024))
+    return _filled(config, tower, (*openai.clip(), (r"^visual\.", ""))), tower, config
+  resnet = parity.randomize(networks.ResNet((3, 4, 6, 3), 64, True, 1000))
+  return _filled(config, resnet, torchvision.resnet()), resnet, config
+
+
+def _filled(config: Any, reference: torch.nn.Module, renamings: mapping.Renamings) -> Any:
+  """Our network (of a CLIP, its image tower) with the weights of `reference`."""
+  whole = checkpoint.abstract(config)
+  state = reference.state_dict()
+  named = {}
+  for name, spec in checkpoint.tensors(whole).items():
+    names, transposed = mapping.source(name, renamings)
+    if not set(names) <= set(state):  # The text side, which is not measured.
+      named[name] = jnp.zeros(spec.shape)
+      continue
+    array = np.concatenate([state[n].numpy() for n in names]) if len(names) > 1 else None
+    array = state[names[0]].numpy() if array is None else array
+    if name.endswith(".kernel"):
+      array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
+    named[name] = jnp.asarray(array.T if transposed else array)
+  filled = checkpoint.fill(whole, named)
+  return getattr(filled, "visual", filled)
+
+
+def _ours(network: Any, images: np.ndarray) -> dict[str, Callable[[], Any]]:
+  pixels = jnp.asarray(images)
+  forward = jax.jit(lambda model, x: model(x))
+  backward = jax.jit(lambda model, x: jax.grad(lambda y: model(y)[:, 0].sum())(x))
+  return {
+    "forward": lambda: forward(network, pixels).block_until_ready(),
+    "backward": lambda: backward(network, pixels).block_until_ready(),
+  }
+
+
+def _theirs(network: torch.nn.Module, images: np.ndarray, config: Any) -> dict[str, Callable]:
+  device = "cuda" if torch.cuda.is_available() else "cpu"
+  network = network.to(device).requires_grad_(False)
+  pixels = torch.tensor(images, device=device)
+  mean, std = (torch.tensor(x, device=device) for x in (config.mean, config.std))
+
+  def standardized(x: torch.Tensor) -> torch.Tensor:
+    return ((x - mean) / std).permute(0, 3, 1, 2)
+
+  def wait() -> None:
+    if device == "cuda":
+      torch.cuda.synchronize()
+
+  def forward() -> None:
+    with torch.no_grad():
+      network(standardized(pixels))
+    wait()
+
+  def backward() -> None:
+    x = pixels.clone().requires_grad_(True)
+    network(standardized(x))[:, 0].sum().backward()
+    wait()
+
+  return {"forward": forward, "backward": backward}
+
+
+def _seconds(*calls: Callable[[], Any]) -> list[float]:
+  """The best time of each call; they take turns, so that a slow moment hits all."""
+  for call in calls:
+    call()
+    call()
+  best = [float("inf")] * len(calls)
+  for _ in range(_REPEATS.value):
+    for i, call in enumerate(calls):
+      started = time.perf_counter()
+      call()
+      best[i] = min(best[i], time.perf_counter() - started)
+  return best
+
+
+def _rows(name: str) -> Iterator[str]:
+  ours, reference, config = _networks(name)
+  compiled = torch.compile(reference) if _COMPILED.value else None
+  size = config.preprocess.size
+  for batch in map(int, _BATCHES.value):
+    images = np.random.default_rng(0).random((batch, size, size, 3), np.float32)
+    peers = {"eager": reference} | ({"compile": compiled} if compiled else {})
+    try:
+      sides = [_ours(ours, images), *(_theirs(peer, images, config) for peer in peers.values())]
+      for what in ("forward", "backward"):
+        mine, *others = _seconds(*(side[what] for side in sides))
+        ratios = "".join(f"{batch / one:10.1f} {one / mine:6.2f}x" for one in others)
+        yield f"{name:10} {batch:5} {what:9} {batch / mine:10.1f}{ratios}"
+    except (torch.cuda.OutOfMemoryError, jax.errors.JaxRuntimeError) as error:
+      yield f"{name:10} {batch:5} does not fit: {str(error).splitlines()[0][:60]}"
+
+
+def _compile_seconds() -> float:
+  """Tracing and compiling the image gradient of a ViT-L/14, from nothing."""
+  tower = checkpoint.abstract(models.ARCHITECTURES["ViT-L-14"]).visual
+  images = jax.ShapeDtypeStruct((4, 224, 224, 3), jnp.float32)
+  started = time.perf_counter()
+  jax.jit(lambda model, x: jax.grad(lambda y: model(y)[:, 0].sum())(x)).lower(
+    tower, images
+  ).compile()
+  return time.perf_counter() - started
+
+
+def main(argv: list[str]) -> None:
+  """Prints the table."""
+  del argv
+  print(f"{jax.devices()[0].device_kind}, {torch.get_num_threads()} torch threads; images/s")
+  header = f"{'':10} {'batch':>5} {'':9} {'ours':>10}{'eager':>10} {'ratio':>7}"
+  print(header + (f"{'compile':>10} {'ratio':>7}" if _COMPILED.value else ""))
+  for name in _NETWORKS.value:
+    for row in _rows(name):
+      print(row, flush=True)
+  print(f"compile time of a ViT-L/14 gradient: {_compile_seconds():.1f} s")
+
+
+if __name__ == "__main__":
+  app.run(main)
