@@ -32,6 +32,7 @@ setuptools.setup(
     "flax>=0.11.2",
     "ftfy>=6.1",
     "grain>=0.2.10",
+    "huggingface_hub>=0.30",  # tokenizers needs it too.
     "jax>=0.7.2",
     "jinja2>=3.1",
     "matplotlib>=3.8",
@@ -41,6 +42,7 @@ setuptools.setup(
     "orbax-checkpoint>=0.11",
     "pillow>=10.1",
     "pyarrow>=17",
+    "safetensors>=0.4.3",
     "scipy>=1.11",
     "tensorflow-datasets>=4.9.9",
     "tokenizers>=0.20",

@@ -1,5 +1,6 @@
 """The runner in this process: order, views, and models that cannot be judged."""
 
+import json
 import pathlib
 import threading
 
@@ -8,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from references import checkpoints
 
 from jaxbench import config, data, models, plan, records, runner
 
@@ -124,3 +126,13 @@ def test_an_interrupt_outside_the_main_thread_is_left_to_others(tmp_path):
 def test_pictures_are_kept_of_as_many_examples_as_asked(gallery, tmp_path):
   rows = _run(tmp_path / "run", gallery=gallery, attacks=config.Attacks())
   assert rows["picture"].null_count == rows.num_rows - 2 * gallery
+
+
+def test_a_clip_from_hugging_face_files_runs_like_any_other(tmp_path):
+  folder = tmp_path / "hf"
+  checkpoints.write_huggingface(checkpoints.clip(), folder, checkpoints.CLIP_PROCESSOR)
+  rows = _run(tmp_path / "run", models=(str(folder),), prompts=("openai_7",))
+  assert rows.num_rows > 0
+  described = json.loads((tmp_path / "run" / "run.json").read_text())["identity"]["models"]
+  assert described[str(folder)]["source"] == str(folder)
+  assert len(described[str(folder)]["sha256"]) == 64

@@ -173,7 +173,8 @@ def attend(
     x.reshape(batch, -1, heads, width // heads).transpose(0, 2, 1, 3) for x in (query, key, value)
   )
   scores = jnp.einsum("bhqd,bhkd->bhqk", query * (width // heads) ** -0.5, key)
-  scores = scores.astype(jnp.promote_types(scores.dtype, jnp.float32))
+  if jnp.finfo(scores.dtype).bits < 32:
+    scores = scores.astype(jnp.float32)
   if causal:
     scores = jnp.where(jnp.tri(length, dtype=bool)[None, None], scores, -jnp.inf)
   weights = jax.nn.softmax(scores).astype(value.dtype)

@@ -129,7 +129,7 @@ def _rows(name: str) -> Iterator[str]:
   size = config.preprocess.size
   for batch in map(int, _BATCHES.value):
     images = np.random.default_rng(0).random((batch, size, size, 3), np.float32)
-    peers = {"eager": reference} | ({"compile": compiled} if compiled else {})
+    peers = {"eager": reference} | ({} if compiled is None else {"compile": compiled})
     try:
       sides = [_ours(ours, images), *(_theirs(peer, images, config) for peer in peers.values())]
       for what in ("forward", "backward"):

@@ -1,6 +1,7 @@
 """What every reader of a foreign format returns, and how a model is filled from it."""
 
 import dataclasses
+import functools
 import pathlib
 from typing import Any, NamedTuple
 
@@ -55,6 +56,11 @@ def parameters(model: Model) -> int:
   return sum(array.size for array in jax.tree.leaves(nnx.state(model, nnx.Param)))
 
 
+@functools.cache
+def _parameters(config: Config) -> int:
+  return parameters(abstract(config))
+
+
 def fill(model: Model, named: dict[str, Any]) -> Model:
   """Puts arrays, by their dotted names, into `model`."""
   state = nnx.state(model)
@@ -72,7 +78,7 @@ def describe(checkpoint: Checkpoint, image_size: int | None) -> Description:
   return Description(
     architecture=family(config),
     config=config,
-    parameters=parameters(abstract(config)),
+    parameters=_parameters(config),
     sha256=files.sha256(opened.files),
     source=checkpoint.source,
   )

@@ -2,19 +2,17 @@
 
 import math
 import pathlib
-from typing import Any
 
 from jaxbench.models.architectures import Config
 from jaxbench.models.clip import CLIPConfig
 from jaxbench.models.convnext import ConvNeXtConfig
 from jaxbench.models.efficientnet import EfficientNetConfig, Stage, round_channels
-from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.resnet import ResNetConfig
 from jaxbench.models.siglip import SigLIPConfig
 from jaxbench.models.tokenizer import VOCABULARY_SIZE, TokenizerFile
 from jaxbench.models.transformer import TowerConfig
 from jaxbench.models.vit import ViTConfig
-from jaxbench.models.weights import files, sidecar
+from jaxbench.models.weights import files, processor, sidecar
 from jaxbench.models.weights.checkpoint import Checkpoint
 from jaxbench.models.weights.layouts import huggingface as layouts
 from jaxbench.models.weights.mapping import Renamings
@@ -26,7 +24,6 @@ _ACTIVATIONS = {
   "gelu_pytorch_tanh": "gelu_tanh",
   "gelu_new": "gelu_tanh",
 }
-_RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers.
 
 
 def read(folder: pathlib.Path, source: str) -> Checkpoint:
@@ -47,7 +44,7 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
     "efficientnet": _efficientnet,
   }
   kind = config.choose("model_type", config.need("model_type"), kinds)
-  ours, renamings = kind(config, _image_processor(folder))
+  ours, renamings = kind(config, processor.read(folder))
   weights = sidecar.weights(
     folder, "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
   )
@@ -55,14 +52,6 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   if isinstance(ours, SigLIPConfig):
     tokenizer = TokenizerFile(ours.tokenizer_sha256, str(folder / "tokenizer.json"))
   return Checkpoint(ours, weights, renamings, source, antialias=False, tokenizer=tokenizer)
-
-
-def _image_processor(folder: pathlib.Path) -> Fields:
-  """Newer releases nest it in processor_config.json."""
-  nested = folder / "processor_config.json"
-  if not (folder / "preprocessor_config.json").exists() and nested.exists():
-    return sidecar.read(nested).sub("image_processor")
-  return sidecar.read(folder / "preprocessor_config.json")
 
 
 def _tower(fields: Fields, width: int, mlp: int, heads: int, act: str, eps: float) -> TowerConfig:
@@ -77,42 +66,6 @@ def _tower(fields: Fields, width: int, mlp: int, heads: int, act: str, eps: floa
   )
 
 
-def _normalisation(images: Fields) -> dict[str, Any]:
-  if not math.isclose(images.get("rescale_factor", 1 / 255), 1 / 255):
-    raise images.error("rescale_factor is not 1/255: images are in [0, 1] here")
-  if not images.get("do_normalize", True):
-    return {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-  return {"mean": images.triple("image_mean"), "std": images.triple("image_std")}
-
-
-def _preprocess(images: Fields, square: bool, crops: bool) -> Preprocess:
-  """Resize and crop; `square` and `crops` are what the processor class does unless told.
-
-  A bare number in "size" is both sides to classes that squash, the short side to the others.
-  """
-  size, crop = images.need("size"), images.get("crop_size", None)
-  if isinstance(size, int):
-    size = {"height": size, "width": size} if square else {"shortest_edge": size}
-  crop = crop.get("height") if isinstance(crop, dict) else crop
-  resample = images.choose("resample", images.need("resample"), _RESAMPLING)
-  crop = crop if images.get("do_center_crop", crops) else None
-  if "shortest_edge" in size:
-    if crop is None:
-      raise images.error("resizes the short side and crops nothing: the size is not fixed")
-    return Preprocess(crop, size["shortest_edge"], resample)
-  if size.get("height") != size.get("width") or size.get("height") is None:
-    raise images.error(f"size {size} is not a square")
-  return Preprocess(crop or size["height"], size["height"], resample, squash=True)
-
-
-def _fits(images: Fields, preprocess: Preprocess, size: int) -> Preprocess:
-  if preprocess.size != size:
-    raise images.error(
-      f"its images have {preprocess.size} pixels, which contradicts image_size {size} of the model"
-    )
-  return preprocess
-
-
 def _clip(config: Fields, images: Fields) -> tuple[Config, Renamings]:
   # "text_config_dict" is what early releases wrote beside it, and it wins.
   text = Fields(
@@ -125,15 +78,15 @@ def _clip(config: Fields, images: Fields) -> tuple[Config, Renamings]:
     raise config.error(
       f"vocab_size {text.need('vocab_size')}: only CLIP's own {VOCABULARY_SIZE} tokens are known"
     )
-  preprocess = _preprocess(images, square=False, crops=True)
+  preprocess = processor.resize_and_crop(images, square=False, crops=True)
   return CLIPConfig(
     embed_dim=config.get("projection_dim", 512),
     vision=_tower(vision, 768, 3072, 12, "quick_gelu", 1e-5),
     text=_tower(text, 512, 2048, 8, "quick_gelu", 1e-5),
     patch_size=vision.get("patch_size", 32),
-    preprocess=_fits(images, preprocess, vision.get("image_size", 224)),
+    preprocess=processor.fitting(images, preprocess, vision.get("image_size", 224)),
     context_length=text.get("max_position_embeddings", 77),
-    **_normalisation(images),
+    **processor.normalisation(images),
   ), layouts.clip()
 
 
@@ -144,18 +97,18 @@ def _siglip(config: Fields, images: Fields) -> tuple[Config, Renamings]:
   pad = words.need("pad_token")
   pad = pad["content"] if isinstance(pad, dict) else pad
   file = TokenizerFile("", str(config.path.parent / "tokenizer.json"))
-  preprocess = _preprocess(images, square=True, crops=False)
+  preprocess = processor.resize_and_crop(images, square=True, crops=False)
   return SigLIPConfig(
     vision=_tower(vision, 768, 3072, 12, "gelu_pytorch_tanh", 1e-6),
     text=tower,
     embed_dim=text.get("projection_size", tower.width),
     patch_size=vision.get("patch_size", 16),
-    preprocess=_fits(images, preprocess, vision.get("image_size", 224)),
+    preprocess=processor.fitting(images, preprocess, vision.get("image_size", 224)),
     vocabulary_size=text.get("vocab_size", 32_000),
     context_length=text.get("max_position_embeddings", 64),
     tokenizer_sha256=files.sha256((sidecar.weights(config.path.parent, "tokenizer.json"),)),
     pad_id=file.id_of(pad),
-    **_normalisation(images),
+    **processor.normalisation(images),
   ), layouts.siglip()
 
 
@@ -164,24 +117,14 @@ def _classes(config: Fields) -> int:
 
 
 def _vit(config: Fields, images: Fields) -> tuple[Config, Renamings]:
-  preprocess = _preprocess(images, square=True, crops=False)
+  preprocess = processor.resize_and_crop(images, square=True, crops=False)
   return ViTConfig(
     tower=_tower(config, 768, 3072, 12, "gelu", 1e-12),
     patch_size=config.get("patch_size", 16),
     num_classes=_classes(config),
-    preprocess=_fits(images, preprocess, config.get("image_size", 224)),
-    **_normalisation(images),
+    preprocess=processor.fitting(images, preprocess, config.get("image_size", 224)),
+    **processor.normalisation(images),
   ), layouts.vit()
-
-
-def _crop_fraction(images: Fields) -> Preprocess:
-  """ConvNeXt's image processor, which ResNet shares: from 384 on it squashes."""
-  size = images.need("size")
-  size = size["shortest_edge"] if isinstance(size, dict) else size
-  resample = images.choose("resample", images.need("resample"), _RESAMPLING)
-  if size >= 384:
-    return Preprocess(size, size, resample, squash=True)
-  return Preprocess(size, int(size / images.get("crop_pct", 224 / 256)), resample)
 
 
 def _resnet(config: Fields, images: Fields) -> tuple[Config, Renamings]:
@@ -200,8 +143,8 @@ def _resnet(config: Fields, images: Fields) -> tuple[Config, Renamings]:
     width=width,
     bottleneck=bottleneck,
     num_classes=_classes(config),
-    preprocess=_crop_fraction(images),
-    **_normalisation(images),
+    preprocess=processor.crop_fraction(images),
+    **processor.normalisation(images),
   ), layouts.resnet()
 
 
@@ -212,8 +155,8 @@ def _convnext(config: Fields, images: Fields) -> tuple[Config, Renamings]:
     widths=tuple(config.get("hidden_sizes", [96, 192, 384, 768])),
     head_epsilon=config.get("layer_norm_eps", 1e-12),
     num_classes=_classes(config),
-    preprocess=_crop_fraction(images),
-    **_normalisation(images),
+    preprocess=processor.crop_fraction(images),
+    **processor.normalisation(images),
   ), layouts.convnext()
 
 
@@ -227,7 +170,7 @@ def _efficientnet(config: Fields, images: Fields) -> tuple[Config, Renamings]:
     "expand_ratios": [1, 6, 6, 6, 6, 6, 6],
   }
   columns = [config.get(name, default) for name, default in scales.items()]
-  normalisation = _normalisation(images)
+  normalisation = processor.normalisation(images)
   if images.get("include_top", True):  # This processor divides by std a second time.
     normalisation["std"] = tuple(std * std for std in normalisation["std"])
   ours = EfficientNetConfig(
@@ -246,7 +189,7 @@ def _efficientnet(config: Fields, images: Fields) -> tuple[Config, Renamings]:
     epsilon=config.get("batch_norm_eps", 1e-3),
     same_padding=True,
     num_classes=_classes(config),
-    preprocess=_preprocess(images, square=True, crops=False),
+    preprocess=processor.resize_and_crop(images, square=True, crops=False),
     **normalisation,
   )
   return ours, layouts.efficientnet(ours)
