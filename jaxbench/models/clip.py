@@ -8,7 +8,8 @@ import numpy as np
 from flax import nnx
 
 from jaxbench.models import tokenizer
-from jaxbench.models.layers import Conv, LayerNorm, Network
+from jaxbench.models.dual_encoder import DualEncoder
+from jaxbench.models.layers import Conv, LayerNorm, Network, prepend
 from jaxbench.models.modified_resnet import ModifiedResNet, ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.transformer import TowerConfig, Transformer
@@ -52,10 +53,7 @@ class VisionTransformer(Network):
     """float32 [B, H, W, 3] in [0, 1] -> float32 [B, D]."""
     x = self.conv1(self.standardize(images, self.mean, self.std))
     x = x.reshape(x.shape[0], -1, x.shape[-1])
-    class_token = jnp.broadcast_to(
-      self.class_embedding[...].astype(x.dtype), (x.shape[0], 1, x.shape[-1])
-    )
-    x = jnp.concatenate([class_token, x], axis=1)
+    x = prepend(self.class_embedding[...], x)
     x = x + self.positional_embedding[...].astype(x.dtype)[None]
     x = self.ln_post(self.transformer(self.ln_pre(x))[:, 0])
     return (x @ self.proj[...].astype(x.dtype)).astype(jnp.float32)
@@ -97,7 +95,7 @@ class TextTransformer(Network):
     return (x @ self.text_projection[...].astype(x.dtype)).astype(jnp.float32)
 
 
-class CLIP(nnx.Module):
+class CLIP(DualEncoder):
   """Two towers and a temperature. Parameters only: pass it into `jax.jit` as any pytree.
 
   Example:
@@ -109,7 +107,7 @@ class CLIP(nnx.Module):
   def __init__(self, config: CLIPConfig, *, rngs: nnx.Rngs):
     self.config = config
     if isinstance(config.vision, ModifiedResNetConfig):
-      self.visual: Network = ModifiedResNet(
+      self.visual = ModifiedResNet(
         config.vision, config.embed_dim, config.preprocess.size, config.mean, config.std, rngs=rngs
       )
     else:
@@ -119,16 +117,6 @@ class CLIP(nnx.Module):
     self.log_logit_scale = nnx.Param(jnp.log(1 / 0.07))
 
   @property
-  def preprocess(self) -> Preprocess:
-    """How an image file becomes this model's input."""
-    return self.config.preprocess
-
-  @property
-  def logit_scale(self) -> jax.Array:
-    """float32 [], the factor on cosine similarities, already exponentiated."""
-    return jnp.exp(self.log_logit_scale[...].astype(jnp.float32))
-
-  @property
   def logit_bias(self) -> jax.Array:
     """float32 [], what is added to all logits: nothing."""
     return jnp.float32(0)
@@ -136,11 +124,3 @@ class CLIP(nnx.Module):
   def tokenize(self, texts: list[str]) -> np.ndarray:
     """int32 [B, T], as this model's text encoder reads `texts`."""
     return tokenizer.tokenize(texts, self.config.context_length)
-
-  def encode_image(self, images: jax.Array) -> jax.Array:
-    """float32 [B, H, W, 3] in [0, 1] at the model's size -> float32 [B, D], not normalised."""
-    return self.visual(images)
-
-  def encode_text(self, tokens: jax.Array) -> jax.Array:
-    """int32 [B, T] of `tokenize` -> float32 [B, D], not normalised."""
-    return self.text(jnp.asarray(tokens))

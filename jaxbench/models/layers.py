@@ -182,6 +182,12 @@ def attend(
   return mixed.transpose(0, 2, 1, 3).reshape(batch, length, width)
 
 
+def prepend(token: jax.Array, x: jax.Array) -> jax.Array:
+  """One [D] vector before every sequence: float [B, T, D] -> [B, 1 + T, D]."""
+  tokens = jnp.broadcast_to(token.astype(x.dtype), (x.shape[0], 1, x.shape[-1]))
+  return jnp.concatenate([tokens, x], axis=1)
+
+
 def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Array:
   """float [B, H, W, C] -> the largest of each window, padded as torch pads."""
   pad = (padding, padding)

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench.models.layers import Conv, LayerNorm, Linear, Network, attend
+from jaxbench.models.dual_encoder import DualEncoder
+from jaxbench.models.layers import Conv, LayerNorm, Linear, Network, attend, prepend
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.tokenizer import TokenizerFile
 from jaxbench.models.transformer import MLP, TowerConfig, Transformer
@@ -44,8 +45,7 @@ class AttentionPool(nnx.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, T, D] -> [B, D]."""
-    probe = jnp.broadcast_to(self.probe[...].astype(x.dtype), (x.shape[0], 1, x.shape[-1]))
-    x = self.in_proj(jnp.concatenate([probe, x], axis=1))
+    x = self.in_proj(prepend(self.probe[...], x))
     query, key, value = jnp.split(x, 3, axis=-1)
     y = self.out_proj(attend(query[:, :1], key[:, 1:], value[:, 1:], self.heads)[:, 0])
     return y + self.mlp(self.layernorm(y))
@@ -93,7 +93,7 @@ class SigLIPText(Network):
     return self.head(x[:, -1]).astype(jnp.float32)
 
 
-class SigLIP(nnx.Module):
+class SigLIP(DualEncoder):
   """Two towers, a temperature and a bias; the interface is that of `CLIP`."""
 
   tokenizer: TokenizerFile  # Set by the loader: the one that came with the weights.
@@ -106,16 +106,6 @@ class SigLIP(nnx.Module):
     self.bias = nnx.Param(jnp.float32(-10))
 
   @property
-  def preprocess(self) -> Preprocess:
-    """How an image file becomes this model's input."""
-    return self.config.preprocess
-
-  @property
-  def logit_scale(self) -> jax.Array:
-    """float32 [], the factor on cosine similarities, already exponentiated."""
-    return jnp.exp(self.log_logit_scale[...].astype(jnp.float32))
-
-  @property
   def logit_bias(self) -> jax.Array:
     """float32 [], added to all logits; sigmoid(logits) are the probabilities of the pairs."""
     return self.bias[...].astype(jnp.float32)
@@ -123,11 +113,3 @@ class SigLIP(nnx.Module):
   def tokenize(self, texts: list[str]) -> np.ndarray:
     """int32 [B, T], as this model's text encoder reads `texts`."""
     return self.tokenizer(texts, self.config.context_length, self.config.pad_id)
-
-  def encode_image(self, images: jax.Array) -> jax.Array:
-    """float32 [B, H, W, 3] in [0, 1] at the model's size -> float32 [B, D], not normalised."""
-    return self.visual(images)
-
-  def encode_text(self, tokens: jax.Array) -> jax.Array:
-    """int32 [B, T] of `tokenize` -> float32 [B, D], not normalised."""
-    return self.text(jnp.asarray(tokens))

@@ -3,11 +3,10 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
 from jaxbench.models.classifier import Classifier, ClassifierConfig
-from jaxbench.models.layers import Conv, LayerNorm, Linear
+from jaxbench.models.layers import Conv, LayerNorm, Linear, prepend
 from jaxbench.models.transformer import TowerConfig, Transformer
 
 
@@ -37,9 +36,6 @@ class ViT(Classifier):
     """Standardised images [B, H, W, 3] -> [B, K]."""
     x = self.conv1(x)
     x = x.reshape(x.shape[0], -1, x.shape[-1])
-    class_token = jnp.broadcast_to(
-      self.class_embedding[...].astype(x.dtype), (x.shape[0], 1, x.shape[-1])
-    )
-    x = jnp.concatenate([class_token, x], axis=1)
+    x = prepend(self.class_embedding[...], x)
     x = self.transformer(x + self.positional_embedding[...].astype(x.dtype)[None])
     return self.fc(self.ln_post(x[:, 0]))

@@ -8,6 +8,7 @@ it; torch computes no gradient of weights either. Each number is the best of sev
 libraries taking turns. A batch that does not fit is left out and said to be.
 """
 
+import pathlib
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,7 +22,7 @@ from absl import app, flags
 from references import networks, parity
 
 from jaxbench import models
-from jaxbench.models.weights import checkpoint, mapping
+from jaxbench.models.weights import checkpoint, files, mapping
 from jaxbench.models.weights.layouts import huggingface, openai, torchvision
 
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "32"], "Batch sizes.")
@@ -57,18 +58,14 @@ def _networks(name: str) -> tuple[Any, torch.nn.Module, Any]:
 def _filled(config: Any, reference: torch.nn.Module, renamings: mapping.Renamings) -> Any:
   """Our network (of a CLIP, its image tower) with the weights of `reference`."""
   whole = checkpoint.abstract(config)
-  state = reference.state_dict()
+  tensors = files.Tensors(pathlib.Path(), (), reference.state_dict())
   named = {}
   for name, spec in checkpoint.tensors(whole).items():
-    names, transposed = mapping.source(name, renamings)
-    if not set(names) <= set(state):  # The text side, which is not measured.
+    one = mapping.source(name, renamings)
+    if set(one.names) <= set(tensors.names):
+      named[name] = jnp.asarray(mapping.read(tensors, name, one, spec.shape))
+    else:  # The text side, which is not measured.
       named[name] = jnp.zeros(spec.shape)
-      continue
-    array = np.concatenate([state[n].numpy() for n in names]) if len(names) > 1 else None
-    array = state[names[0]].numpy() if array is None else array
-    if name.endswith(".kernel"):
-      array = array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T
-    named[name] = jnp.asarray(array.T if transposed else array)
   filled = checkpoint.fill(whole, named)
   return getattr(filled, "visual", filled)
 

@@ -33,7 +33,7 @@ class Checkpoint(NamedTuple):
 
   config: Config
   weights: pathlib.Path
-  renamings: tuple[tuple[str, str], ...]
+  renamings: mapping.Renamings
   source: str
   antialias: bool = True  # When position embeddings are resized.
   tokenizer: TokenizerFile | None = None

@@ -4,10 +4,12 @@ import dataclasses
 import math
 import pathlib
 
-from jaxbench.models.architectures import ARCHITECTURES, EFFICIENTNETS, Config, efficientnet_stages
+from jaxbench.models.architectures import ARCHITECTURES, EFFICIENTNETS, Config
+from jaxbench.models.convnext import ConvNeXtConfig
 from jaxbench.models.efficientnet import EfficientNetConfig
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.vgg import VGGConfig
+from jaxbench.models.vit import ViTConfig
 from jaxbench.models.weights import sidecar
 from jaxbench.models.weights.checkpoint import Checkpoint
 from jaxbench.models.weights.layouts import timm as layouts
@@ -54,14 +56,8 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
 
 def _efficientnet(config: EfficientNetConfig, name: str) -> EfficientNetConfig:
   """TensorFlow's weights ("tf_") have its padding and its batch norm's epsilon."""
-  width, depth, *_ = EFFICIENTNETS[name.rsplit("_", 1)[1]]
   ported = name.startswith("tf_")
-  return dataclasses.replace(
-    config,
-    epsilon=1e-3 if ported else 1e-5,
-    same_padding=ported,
-    **efficientnet_stages(width, depth),
-  )
+  return dataclasses.replace(config, epsilon=1e-3 if ported else 1e-5, same_padding=ported)
 
 
 def _check_arguments(arguments: Fields) -> None:
@@ -92,9 +88,8 @@ def _renamings(config: Config) -> Renamings:
       return layouts.vgg(config)
     case EfficientNetConfig():
       return layouts.efficientnet()
-  by_name = {
-    "ResNetConfig": torchvision.resnet,
-    "ViTConfig": layouts.vit,
-    "ConvNeXtConfig": layouts.convnext,
-  }
-  return by_name[type(config).__name__]()
+    case ViTConfig():
+      return layouts.vit()
+    case ConvNeXtConfig():
+      return layouts.convnext()
+  return torchvision.resnet()

@@ -173,9 +173,9 @@ def test_other_architectures_are_refused(tmp_path, register, change, message):
 
 
 def test_tensorflow_and_torch_weights_of_one_name_differ_in_padding():
-  b0 = models.ARCHITECTURES["efficientnet_b0"]
-  assert isinstance(b0, EfficientNetConfig)
-  ported = timm._efficientnet(b0, "tf_efficientnet_b3")
+  b3 = models.ARCHITECTURES[timm._NAMES["tf_efficientnet_b3"]]
+  assert isinstance(b3, EfficientNetConfig)
+  ported = timm._efficientnet(b3, "tf_efficientnet_b3")
   assert (ported.same_padding, ported.epsilon) == (True, 1e-3)
   assert ported.stages[0] == Stage(2, 24, 3, 1, 1)
-  assert not timm._efficientnet(b0, "efficientnet_b3").same_padding
+  assert not timm._efficientnet(b3, "efficientnet_b3").same_padding
