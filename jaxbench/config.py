@@ -27,6 +27,8 @@ class Attacks:
 
   names: tuple[str, ...] = ()  # Specs: "fgsm", "pgd(steps=20, norm='linf')".
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
+  quantize: bool = False  # Attack images of 8 bits: what is classified is rounded to them.
+  search_dtype: str = "float32"  # "bfloat16" searches in it; verdicts are always in float32.
 
 
 @dataclasses.dataclass
@@ -93,6 +95,8 @@ def checked(settings: Config) -> Config:
       raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
   if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
     raise errors.InputError("--config.corruptions.severities go from 1 to 5")
+  if settings.attacks.search_dtype not in (known := ("float32", "bfloat16")):
+    raise errors.unknown("--config.attacks.search_dtype", settings.attacks.search_dtype, known)
   if not all(0 <= epsilon <= 1 for epsilon in settings.attacks.epsilons):
     raise errors.InputError(
       "--config.attacks.epsilons are in [0, 1] pixel units: write 4/255 for four grey levels"

@@ -62,12 +62,19 @@ def replicate(tree: Any) -> Replicated:
   return Replicated(tuple(leaves), structure)
 
 
-def shard(function: Callable[..., Any]) -> Callable[..., Any]:
+def scatter(tree: Any) -> Any:
+  """Sends each device its share of the rows of numpy arrays."""
+  shared = NamedSharding(mesh(), P(_AXIS)) if _CAN_MAP else mesh().devices[0]
+  return jax.device_put(tree, shared)
+
+
+def shard(function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
   """Jits `function(tree, *arrays)` and maps it over the devices.
 
   Each device sees the whole first argument, a `Replicated`, and its share of the rows of the
   others. Nothing is communicated, so devices whose loops end at different times never wait for
   one another. Matrix products and convolutions run in full float32 whatever the hardware prefers.
+  Arguments whose positions are in `donate` may be overwritten.
   """
 
   def on_device(replicated: Replicated, *arrays: Any) -> Any:
@@ -81,7 +88,7 @@ def shard(function: Callable[..., Any]) -> Callable[..., Any]:
     )
     return mapped(replicated, *arrays)
 
-  return jax.jit(on_mesh if _CAN_MAP else on_device)
+  return jax.jit(on_mesh if _CAN_MAP else on_device, donate_argnums=donate)
 
 
 def stream(

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from jaxbench import attacks, config, corruptions, data, devices, models, spec
+from jaxbench.attacks import engine
 from jaxbench.plan import Cell
 
 Columns = dict[str, Any]  # Of `records.SCHEMA`, one entry per example.
@@ -26,7 +27,13 @@ class Block:
   hashes: np.ndarray  # [N, 2] uint32, of the ids.
   images: np.ndarray  # [N, S, S, 3] uint8.
   labels: np.ndarray  # [N] int32.
-  pictures: int  # Of the first so many, pictures are kept.
+  pictured: np.ndarray  # [N] bool: a picture of it is kept.
+
+  def at(self, rows: np.ndarray) -> "Block":
+    """Some of the examples."""
+    ids = [self.ids[row] for row in rows]
+    arrays = (self.hashes, self.images, self.labels, self.pictured)
+    return Block(ids, *(array[rows] for array in arrays))
 
 
 def load_block(
@@ -35,7 +42,8 @@ def load_block(
   """Decodes the examples at `indices`, once for all cells that share them."""
   images, labels = data.load_images(source, indices, preprocess)
   ids = [source.ids[index] for index in indices]
-  return Block(ids, np.stack([data.hash_id(name) for name in ids]), images, labels, pictures)
+  hashes = np.stack([data.hash_id(name) for name in ids])
+  return Block(ids, hashes, images, labels, np.arange(len(ids)) < pictures)
 
 
 class Judge:
@@ -57,26 +65,46 @@ class Judge:
     inputs = (jnp.int32(first.severity), data.hash_id(first.stream))
     return self._predict(_corruption(first.perturbation, variant, seed), inputs, cells, block)
 
-  def attacked(self, cell: Cell, block: Block) -> Columns:
-    """The verdict on one attack at one epsilon."""
-    classifier = self._classifier(cell.model, cell.prompts).tree()
-    inputs = devices.replicate((classifier, data.hash_id(cell.stream)))
+  def attacked(
+    self, cell: Cell, block: Block, clean: np.ndarray
+  ) -> Iterator[tuple[np.ndarray, Columns]]:
+    """Verdicts on one attack at one epsilon, as they fall: rows of the block, and their columns.
+
+    Args:
+      cell: with an epsilon.
+      block: of examples.
+      clean: int32 [N], predictions on them as they are.
+    """
+    cascade = attacks.cascade(
+      spec.build(spec.resolve(cell.perturbation, attacks.ATTACKS, "attack"))
+    )
+    asked = self._settings.attacks
+    classifier = self._classifier(cell.model, cell.prompts)
+    searcher = self._searcher(cell.model, cell.prompts)
+    wrong = clean != block.labels
+    yield np.flatnonzero(wrong), _untouched(block, clean, np.flatnonzero(wrong))
+    right = np.flatnonzero(~wrong)
+    words = _words(self._settings.seed, data.hash_id(cell.stream), block.hashes)
     epsilons = np.full(len(block.ids), cell.epsilon, np.float32)
-    arrays = (block.hashes, block.images, block.labels, epsilons)
-    parts, pictures = [], []
-    program = _attack(cell.perturbation, self._settings.seed)
-    for batch in devices.stream(program, inputs, arrays, self._settings.slots):
-      parts.append(batch.fetch(lambda result: result[1]))
-      pictures += _pictures(batch, block, lambda result: result[0])
-    columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return columns | _picture_column(pictures, block)
+    everything = (np.asarray(words), block.images, block.labels, epsilons)
+    examples = engine.Examples(*(array[right] for array in everything))
+    settings = engine.Settings(self._settings.slots, asked.quantize)
+    found: engine.Harvest
+    for found in engine.attack(cascade, classifier, searcher, examples, settings, engine.Tally()):
+      rows, name = right[found.rows], cascade.names[found.stage]
+      columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
+      columns |= {"success": found.success, "picture": _pictures(rows, block, found.fetch)}
+      columns |= found.costs
+      columns["found_by"] = [name if success else None for success in found.success]
+      keep = np.flatnonzero(found.final)
+      yield rows[keep], {name: [column[i] for i in keep] for name, column in columns.items()}
 
   def _predict(
     self, program: Callable[..., Any], inputs: Any, cells: list[Cell], block: Block
   ) -> dict[Cell, Columns]:
     """Each classifier's predictions on the images that `program` makes."""
     parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
-    pictures: list[bytes] = []
+    pictures: list[bytes | None] = []
     arrays = (block.hashes, block.images)
     for batch in devices.stream(program, devices.replicate(inputs), arrays, self._settings.slots):
       results = {
@@ -85,9 +113,10 @@ class Judge:
       }
       for cell, result in results.items():
         parts[cell].append(devices.Batch(batch.examples, result).fetch())
-      pictures += _pictures(batch, block, lambda images: images)
+      rows = np.arange(batch.examples.start, batch.examples.stop)
+      pictures += _pictures(rows, block, functools.partial(_fetch_batch, batch))
     none = np.zeros(len(block.ids), np.int32)
-    shared = {"forwards": none + 1, "backwards": none} | _picture_column(pictures, block)
+    shared = {"forwards": none + 1, "backwards": none, "picture": pictures}
     return {cell: {"prediction": np.concatenate(part)} | shared for cell, part in parts.items()}
 
   def _load(self, model: str, prompts: str | None) -> devices.Replicated:
@@ -96,6 +125,14 @@ class Judge:
       return loaded
     classifier = models.zero_shot(loaded.tree(), self._class_names, models.templates(prompts))
     return devices.replicate(classifier)
+
+  def _searcher(self, model: str, prompts: str | None) -> devices.Replicated:
+    """What attacks climb: the classifier, or its copy that computes in another dtype."""
+    classifier = self._classifier(model, prompts)
+    dtype = self._settings.attacks.search_dtype
+    if dtype == "float32":
+      return classifier
+    return devices.replicate(classifier.tree().compute_in(dtype))
 
 
 def _as_float(images: jax.Array) -> jax.Array:
@@ -134,35 +171,33 @@ def _prediction() -> Callable[..., Any]:
   return devices.shard(predict)
 
 
-@functools.cache
-def _attack(text: str, seed: int) -> Callable[..., Any]:
-  """One program for all epsilons and all classifiers of one architecture."""
-  run = attacks.program(spec.build(spec.resolve(text, attacks.ATTACKS, "attack")))
-
-  def attack(
-    inputs: tuple[attacks.Classifier, jax.Array],
-    examples: jax.Array,
-    images: jax.Array,
-    labels: jax.Array,
-    epsilons: jax.Array,
-  ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    classifier, stream = inputs
-    keys = devices.example_keys(seed, stream, examples)
-    result = run(classifier, keys, _as_float(images), labels, epsilons)
-    names = ("prediction", "success", "distance", "steps", "forwards", "backwards")
-    return result.adversarial, {name: getattr(result, name) for name in names}
-
-  return devices.shard(attack)
+@functools.partial(jax.jit, static_argnums=0)
+def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
+  return jax.random.key_data(devices.example_keys(seed, stream, examples))
 
 
-def _pictures(batch: devices.Batch, block: Block, part: Callable[[Any], Any]) -> list[bytes]:
-  """PNGs of the batch's images, if any of them are wanted."""
-  wanted = max(0, block.pictures - batch.examples.start)
-  return [_png(image) for image in batch.fetch(part)[:wanted]] if wanted else []
+def _untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
+  """What stands for an attack where the clean image is misclassified."""
+  none = np.zeros(len(rows), np.int32)
+  costs = {"steps": none, "forwards": none + 1, "backwards": none}
+  pictures = _pictures(rows, block, lambda _: block.images[rows] / np.float32(255))
+  verdicts = {"prediction": clean[rows], "success": none == 0, "distance": none.astype(np.float32)}
+  return costs | verdicts | {"picture": pictures}
 
 
-def _picture_column(pictures: list[bytes], block: Block) -> dict[str, list[bytes | None]]:
-  return {"picture": [*pictures, *[None] * (len(block.ids) - len(pictures))]}
+def _fetch_batch(batch: devices.Batch, _: str) -> np.ndarray:
+  return batch.fetch()
+
+
+def _pictures(
+  rows: np.ndarray, block: Block, fetch: Callable[[str], np.ndarray]
+) -> list[bytes | None]:
+  """PNGs of those of the images "image" that are wanted; `rows` of the block are fetched."""
+  wanted = block.pictured[rows]
+  if not wanted.any():
+    return [None] * len(rows)
+  images = fetch("image")
+  return [_png(image) if keep else None for image, keep in zip(images, wanted, strict=True)]
 
 
 def _png(image: np.ndarray) -> bytes:

@@ -114,7 +114,7 @@ def make(settings: config.Config) -> Plan:
         forwards=perturbation.forwards,
         backwards=perturbation.backwards,
         stream=perturbation.full,
-        fingerprint=_fingerprint(classifier, perturbation, source, settings.seed),
+        fingerprint=_fingerprint(classifier, perturbation, source, settings),
       )
       for perturbation in perturbations
       for classifier in classifiers
@@ -135,9 +135,10 @@ def _perturbations(settings: config.Config) -> Iterator[_Perturbation]:
       yield _Perturbation(name, f"{full}@{severity}", severity=severity)
   for text in settings.attacks.names:
     resolved = spec.resolve(text, attacks.ATTACKS, "attack")
-    attack = spec.build(resolved)
+    stages = attacks.cascade(spec.build(resolved)).attacks
+    forwards = 1 + sum(1 + one.forwards * one.steps * one.runs for one in stages)
+    backwards = sum(one.backwards * one.steps * one.runs for one in stages)
     for epsilon in settings.attacks.epsilons:
-      forwards, backwards = 2 + attack.forwards * attack.steps, attack.backwards * attack.steps
       yield _Perturbation(
         resolved.text, resolved.full, None, epsilon, forwards=forwards, backwards=backwards
       )
@@ -174,15 +175,21 @@ def _classifiers(
 
 
 def _fingerprint(
-  classifier: _Classifier, perturbation: _Perturbation, source: data.Source, seed: int
+  classifier: _Classifier,
+  perturbation: _Perturbation,
+  source: data.Source,
+  settings: config.Config,
 ) -> str:
   """A hash of everything that can change a cell's numbers."""
   decisive = classifier.identity | {
     "data": source.sha256,
     "perturbation": perturbation.full,
     "epsilon": perturbation.epsilon,
-    "seed": seed,
+    "seed": settings.seed,
     "jaxbench": jaxbench.__version__,
   }
+  if perturbation.epsilon is not None:
+    decisive["quantize"] = settings.attacks.quantize
+    decisive["search_dtype"] = settings.attacks.search_dtype
   packed = json.dumps(decisive, sort_keys=True).encode()
   return hashlib.blake2b(packed, digest_size=5).hexdigest()

@@ -1,9 +1,10 @@
 """Per-example results: one row per example and cell, in Parquet parts that appear whole or not.
 
 A run's folder holds `run.json` (what was asked, where it ran) and `records/*.parquet`. A part
-holds some cells of one block of examples; a killed run goes on with whatever parts there are.
+holds rows of one block of examples; a killed run goes on with whatever parts there are.
 """
 
+import collections
 import io
 import json
 import os
@@ -33,6 +34,7 @@ SCHEMA = pa.schema(
     pa.field("clean_prediction", pa.int32(), nullable=False),
     pa.field("prediction", pa.int32(), nullable=False),  # Of the perturbed image.
     pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
+    pa.field("found_by", _NAME),  # Attacks: which of a cascade succeeded; null if none had to.
     pa.field("distance", pa.float32()),  # Attacks: size of the perturbation in the attack's norm.
     pa.field("steps", pa.int32()),  # Attacks.
     pa.field("forwards", pa.int32(), nullable=False),  # Passes of the model on this example.
@@ -138,17 +140,18 @@ class Store:
     self.run = dict(run)
     _write_whole(self.workdir / "run.json", json.dumps(self.run, indent=1).encode())
 
-  def done(self) -> set[tuple[str, str, int]]:
-    """(cell, data set, block) of everything that has been written."""
-    result = set()
+  def done(self) -> dict[tuple[str, str, int], set[str]]:
+    """Ids of the examples that have been written, by cell, data set and block."""
+    result: dict[tuple[str, str, int], set[str]] = collections.defaultdict(set)
     for part in _parts(self.workdir):
       data, block = part.stem.rsplit("-", 2)[:2]
-      cells = _read_part(part, ["cell"])["cell"].unique().to_pylist()
-      result |= {(cell, data, int(block)) for cell in cells}
+      rows = _read_part(part, ["cell", "example"])
+      for cell, example in zip(rows["cell"].to_pylist(), rows["example"].to_pylist(), strict=True):
+        result[cell, data, int(block)].add(example)
     return result
 
   def write(self, data: str, block: int, tables: list[pa.Table]) -> None:
-    """Writes whole cells of one block as one part."""
+    """Writes rows of one block as one part."""
     buffer = io.BytesIO()
     pq.write_table(pa.concat_tables(tables).unify_dictionaries(), buffer, compression="zstd")
     name = f"{data}-{block:06d}-{uuid.uuid4().hex[:12]}.parquet"

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 from etils import epath
 
@@ -58,10 +59,7 @@ class _Work:
     self._written = time.monotonic()
     self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
-    self.finished = sum(
-      _cost(cells[cell]) * min(settings.block, cells[cell].examples - block * settings.block)
-      for cell, _, block in self._done
-    )
+    self.finished = sum(_cost(cells[cell]) * len(ids) for (cell, _, _), ids in self._done.items())
 
   @functools.cached_property
   def progress(self) -> Progress:
@@ -78,14 +76,14 @@ class _Work:
     judging = judge.Judge(self._settings, source.class_names)
     order = data.canonical_order(source.ids)[: self._settings.limit or None]
     for number, start in enumerate(range(0, len(order), self._settings.block)):
-      cells = [cell for cell in self._plan.cells if cell.data == name]
-      cells = [cell for cell in cells if (cell.id, name, number) not in self._done]
       indices = order[start : start + self._settings.block]
+      cells = [cell for cell in self._plan.cells if cell.data == name]
+      cells = [cell for cell in cells if len(self._done[cell.id, name, number]) < len(indices)]
       for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
         same = [cell for cell in cells if cell.preprocess == preprocess]
         pictures = max(0, self._settings.gallery - start)
         block = judge.load_block(source, indices, preprocess, pictures)
-        for table in self._run_block(judging, same, block):
+        for table in self._run_block(judging, same, block, number):
           self._waiting.append(table)
           if request.number is not None:
             break
@@ -100,34 +98,44 @@ class _Work:
     self._waiting, self._written = [], time.monotonic()
 
   def _run_block(
-    self, judging: judge.Judge, cells: list[Cell], block: judge.Block
+    self, judging: judge.Judge, cells: list[Cell], block: judge.Block, number: int
   ) -> Iterator[pa.Table]:
-    """Rows of each cell, as soon as it is finished."""
+    """Rows of each cell, as soon as they are known."""
     one_each = {(cell.model, cell.prompts): cell for cell in reversed(cells)}
     self.progress.show("clean images")
     judged = judging.clean(list(one_each.values()), block)
     clean = {(cell.model, cell.prompts): columns for cell, columns in judged.items()}
     usable = [cell for cell in cells if self._vetted(cell, clean[cell.model, cell.prompts])]
     for _, group in itertools.groupby(usable, key=lambda cell: (cell.perturbation, cell.setting)):
-      for cell, columns in self._judged(judging, list(group), block, clean):
-        prediction = clean[cell.model, cell.prompts]["prediction"]
-        yield _rows(cell, block, columns | {"clean_prediction": prediction})
-        self.progress.update(_cost(cell) * len(block.ids))
+      for cell, rows, columns in self._judged(judging, list(group), block, clean, number):
+        prediction = clean[cell.model, cell.prompts]["prediction"][rows]
+        yield _rows(cell, block.at(rows), columns | {"clean_prediction": prediction})
+        self.progress.update(_cost(cell) * len(rows))
 
   def _judged(
-    self, judging: judge.Judge, cells: list[Cell], block: judge.Block, clean: dict[Any, Any]
-  ) -> Iterator[tuple[Cell, judge.Columns]]:
-    """The columns of cells that share one perturbation."""
-    first = cells[0]
+    self,
+    judging: judge.Judge,
+    cells: list[Cell],
+    block: judge.Block,
+    clean: dict[Any, judge.Columns],
+    number: int,
+  ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
+    """Rows of the block and their columns, for cells that share one perturbation."""
+    first, everything = cells[0], np.arange(len(block.ids))
     if first.perturbation == planning.CLEAN:
-      yield from ((cell, clean[cell.model, cell.prompts]) for cell in cells)
+      yield from ((cell, everything, clean[cell.model, cell.prompts]) for cell in cells)
     elif first.severity is not None:
       self.progress.show(f"{first.perturbation} {first.setting}")
-      yield from judging.corrupted(cells, block).items()
+      for cell, columns in judging.corrupted(cells, block).items():
+        yield cell, everything, columns
     else:
       for cell in cells:
         self.progress.show(f"{cell.perturbation} {cell.setting} on {cell.model}")
-        yield cell, judging.attacked(cell, block)
+        done = self._done[cell.id, cell.data, number]
+        left = np.array([row for row in everything if block.ids[row] not in done])
+        known = clean[cell.model, cell.prompts]["prediction"][left]
+        for rows, columns in judging.attacked(cell, block.at(left), known):
+          yield cell, left[rows], columns
 
   def _vetted(self, cell: Cell, clean: judge.Columns) -> bool:
     """Whether the classifier's clean logits are numbers; if not, its cells are absent."""

@@ -123,10 +123,10 @@ def _attacked(
   """A few full-strength PGD steps for the whole batch."""
   ball = norms.get("linf")
   gradient = jax.grad(lambda x: _cross_entropy(classifier(x), labels))
-  x = norms.project(ball, images, images + ball.sample(key, images, epsilon), epsilon)
+  x = ball.project(images, images + ball.sample(key, images, epsilon), epsilon)
   for _ in range(_ADVERSARY_STEPS):
     stride = 2.5 / _ADVERSARY_STEPS * epsilon
-    x = norms.project(ball, images, x + stride * ball.steepest(gradient(x)), epsilon)
+    x = ball.project(images, x + stride * ball.climb(gradient(x), x), epsilon)
   return x
 
 

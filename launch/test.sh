@@ -9,4 +9,4 @@ cd "$ROOT"
 "$PYTHON" -m ruff format --check
 "$PYTHON" -m mypy
 "$VENV/bin/lint-imports"
-exec "$PYTHON" -m pytest -n 2 "$@"
+exec "$PYTHON" -m pytest -n 2 --dist loadgroup "$@"

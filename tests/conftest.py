@@ -39,6 +39,28 @@ def classifier(clip):
   return models.zero_shot(clip, data.load("digits").class_names, models.templates("simple"))
 
 
+@pytest.fixture(scope="session")
+def tiny():
+  """A small random network of ten classes on 8x8 images, quick to compile."""
+  draw = np.random.default_rng(3)
+  weights = [draw.normal(size=shape).astype(np.float32) for shape in ((192, 16), (16, 10))]
+
+  def forward(weights, images):
+    hidden = np.sqrt(0.5) * jax.nn.gelu(images.reshape(len(images), -1) @ weights[0] - 1)
+    return hidden.astype(np.float32) @ weights[1]
+
+  return jax.tree_util.Partial(forward, weights)
+
+
+@pytest.fixture(scope="session")
+def examples(tiny):
+  """Images float32 [24, 8, 8, 3] that `tiny` has right, with their labels int32 [24]."""
+  draw = np.random.default_rng(4)
+  images = draw.random((24, 8, 8, 3), np.float32)
+  images[draw.random(images.shape) < 0.2] = 0  # Some pixels are at the border of the box.
+  return images, np.asarray(tiny(images).argmax(axis=1), np.int32)
+
+
 @pytest.fixture
 def linear():
   """A linear classifier of three classes on 4x4 images, as a pytree callable."""

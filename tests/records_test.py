@@ -25,7 +25,7 @@ def test_rows_come_back_sorted_with_the_documented_schema(tmp_path):
   assert rows["example"].to_pylist() == ["w", "z", "x", "y"]
   assert rows["label"].to_pylist() == [0, 0, 1, 0]
   assert rows["epsilon"].null_count == 4
-  assert store.done() == {("a", "d", 0), ("a", "d", 1), ("b", "d", 1)}
+  assert store.done() == {("a", "d", 0): {"w"}, ("a", "d", 1): {"z"}, ("b", "d", 1): {"x", "y"}}
 
 
 def test_columns_can_be_chosen(tmp_path):

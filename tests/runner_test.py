@@ -104,7 +104,9 @@ def test_records_of_attacks_agree_with_attacking_directly(tmp_path, scans):
     if row["epsilon"] is not None:
       assert row["distance"] <= row["epsilon"] + 1e-6
       assert row["success"] == (row["prediction"] != row["label"])
-      assert row["forwards"] == row["steps"] + 2
+      right = row["clean_prediction"] == row["label"]
+      assert row["forwards"] == (row["steps"] + 2 if right else 1)
+      assert row["found_by"] == ("attack" if right and row["success"] else None)
 
 
 def test_an_interrupt_outside_the_main_thread_is_left_to_others(tmp_path):

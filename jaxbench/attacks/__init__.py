@@ -6,12 +6,13 @@ Epsilon is in [0, 1] pixel units (4/255). An attack is a pair of pure functions 
 
 from collections.abc import Callable
 
-from jaxbench.attacks.base import Attack, Classifier, State
-from jaxbench.attacks.engine import Result, program, run
+from jaxbench.attacks.base import Attack, Cascade, Classifier, State, cascade
+from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.losses import LOSSES
 from jaxbench.attacks.norms import NORMS
 from jaxbench.attacks.pgd import pgd
+from jaxbench.attacks.run import Result, run
 
 ATTACKS: dict[str, Callable[..., Attack]] = {"fgsm": fgsm, "pgd": pgd}
 
@@ -20,11 +21,13 @@ __all__ = [
   "LOSSES",
   "NORMS",
   "Attack",
+  "Cascade",
   "Classifier",
   "Result",
   "State",
+  "Warning",
+  "cascade",
   "fgsm",
   "pgd",
-  "program",
   "run",
 ]

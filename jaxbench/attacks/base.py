@@ -22,21 +22,33 @@ class State(Protocol):
     """[] int32, steps taken."""
 
   @property
+  def fooled(self) -> jax.Array:
+    """[] bool: `image` fooled the classifier. Advice to the engine, which judges for itself."""
+
+  @property
   def done(self) -> jax.Array:
-    """[] bool: fooled, or out of steps."""
+    """[] bool: nothing more to do."""
 
 
 class InitFn(Protocol):
   """Starts on one example."""
 
   def __call__(
-    self, key: jax.Array, image: jax.Array, label: jax.Array, epsilon: jax.Array
+    self,
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
   ) -> State:
-    """Image [H, W, 3] float32 in [0, 1], label [] int32, epsilon [] float32 in pixel units."""
+    """Image [H, W, 3] float32 in [0, 1], label [] int32, epsilon [] float32 in pixel units.
+
+    `run` [] int32 counts the attack's restarts and targets, 0 to `Attack.runs` - 1.
+    """
 
 
 class StepFn(Protocol):
-  """One iteration: the same program at every iteration, for every example and epsilon."""
+  """One iteration: the same program at every iteration, for every example, epsilon and run."""
 
   def __call__(self, classifier: Classifier, state: Any) -> State:
     """The state after one more step; the image is left alone where it fools already."""
@@ -48,9 +60,27 @@ class Attack(NamedTuple):
   init: InitFn
   step: StepFn
   norm: Norm  # Of the ball that the engine holds it to.
-  steps: int  # The most steps it takes.
+  steps: int  # The most steps of one run.
   forwards: int  # Forward passes per step.
   backwards: int  # Backward passes per step.
+  runs: int = 1  # Restarts times targets, tried one after another until one succeeds.
+
+
+class Cascade(NamedTuple):
+  """Attacks in a row: each sees only what those before it did not fool."""
+
+  names: tuple[str, ...]
+  attacks: tuple[Attack, ...]
+
+  @property
+  def norm(self) -> Norm:
+    """The norm they share."""
+    return self.attacks[0].norm
+
+
+def cascade(attack: Attack | Cascade) -> Cascade:
+  """An attack alone is a cascade of one."""
+  return attack if isinstance(attack, Cascade) else Cascade(("attack",), (attack,))
 
 
 def logits_of(classifier: Classifier, image: jax.Array) -> jax.Array:

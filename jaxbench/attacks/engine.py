@@ -1,165 +1,239 @@
-"""Runs attacks over batches, and is the only judge of their success."""
+"""Keeps the slots of all devices filled, one attack after another; no arithmetic happens here."""
 
 import dataclasses
 import functools
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import struct
 
-from jaxbench import devices, errors
-from jaxbench.attacks.base import Attack, Classifier, State
+from jaxbench import devices
+from jaxbench.attacks import slots, verdict
+from jaxbench.attacks.base import Cascade
+from jaxbench.attacks.slots import NOBODY, Orders, Report, Search, Slots, Waiting
 
-_TOLERANCE = 1e-6  # Pixel units: what float32 rounding may add to a radius.
-
-
-@struct.dataclass
-class Result:
-  """One row per example; B rows."""
-
-  adversarial: jax.Array  # [B, H, W, 3] float32: what fools, or the last thing that was tried.
-  logits: jax.Array  # [B, K] float32, of `adversarial`.
-  prediction: jax.Array  # [B] int32, of `adversarial`.
-  success: jax.Array  # [B] bool: `adversarial` is misclassified, inside the ball and [0, 1].
-  distance: jax.Array  # [B] float32, from the clean image, in the attack's norm.
-  steps: jax.Array  # [B] int32; 0 where the clean image is misclassified already.
-  forwards: jax.Array  # [B] int32, forward passes, judging included.
-  backwards: jax.Array  # [B] int32, backward passes.
+_LIMIT = 128  # Steps before the host has a look, whatever happens.
+_FEWEST = 8  # The tail of the work runs in fewer slots: down to an eighth of them.
 
 
-def program(attack: Attack) -> Callable[..., Result]:
-  """A pure function (classifier, keys, images, labels, epsilons) -> Result for one batch.
+class Examples(NamedTuple):
+  """What is attacked, on the host; one row each."""
 
-  The loop ends when every example of the batch is done. An example that is misclassified without
-  an attack is left as it is and counts as success at distance 0.
+  words: np.ndarray  # [N, 2] uint32: the data of threefry keys.
+  images: np.ndarray  # [N, H, W, 3] float32 in [0, 1] or uint8.
+  labels: np.ndarray  # [N] int32.
+  epsilons: np.ndarray  # [N] float32; for a bisection, the largest to try.
+
+
+class Settings(NamedTuple):
+  """How the engine works."""
+
+  slots: int  # Per device.
+  quantize: bool = False
+  tolerance: float | None = None  # Bisect for the smallest epsilon.
+
+
+@dataclasses.dataclass
+class Tally:
+  """What the slots of all devices did."""
+
+  useful: int = 0  # Steps of single slots that worked on an example.
+  offered: int = 0  # Steps times slots.
+
+  @property
+  def occupancy(self) -> float:
+    """The share of slot steps that worked on an example."""
+    return self.useful / self.offered if self.offered else 1.0
+
+
+class Harvest(NamedTuple):
+  """Examples that one attack has finished with."""
+
+  stage: int  # Index of the attack in its cascade.
+  rows: np.ndarray  # [n], of `Examples`.
+  final: np.ndarray  # [n] bool: nothing more will come of this example.
+  success: np.ndarray  # [n] bool.
+  costs: dict[str, np.ndarray]  # "steps", "forwards", "backwards", [n] int32: so far, in all.
+  fetch: Callable[[str], np.ndarray]  # A column of `Verdict`, or "image", [n, ...].
+
+
+def attack(
+  cascade: Cascade,
+  classifier: devices.Replicated,
+  searcher: devices.Replicated,
+  examples: Examples,
+  settings: Settings,
+  tally: Tally,
+) -> Iterator[Harvest]:
+  """Attacks all examples, which the classifier has right, and yields them as they finish.
+
+  What a searcher of lower precision found and the classifier refutes is searched again with the
+  classifier itself.
+
+  Args:
+    cascade: attacks, each on what those before it left.
+    classifier: judges.
+    searcher: is climbed; the classifier itself, or a cheaper copy.
+    examples: in any number. The forward pass that had them right is counted as theirs.
+    settings: of the engine.
+    tally: is added to.
   """
-  init, step = jax.vmap(attack.init), jax.vmap(attack.step, in_axes=(None, 0))
-
-  def run(
-    classifier: Classifier,
-    keys: jax.Array,
-    images: jax.Array,
-    labels: jax.Array,
-    epsilons: jax.Array,
-  ) -> Result:
-    def advance(state: State) -> State:
-      return _where(state.done, state, step(classifier, state))
-
-    wrong = jnp.argmax(classifier(images), axis=-1) != labels
-    state: Any = init(keys, images, labels, epsilons)
-    image = _where(wrong, images, state.image)
-    state = dataclasses.replace(state, image=image, done=state.done | wrong)
-    state = jax.lax.while_loop(lambda state: ~state.done.all(), advance, state)
-    return _judge(attack, classifier, images, labels, epsilons, state)
-
-  return run
-
-
-def _where(condition: jax.Array, first: Any, second: Any) -> Any:
-  """Selects rows of pytrees by a [B] condition."""
-
-  def select(x: jax.Array, y: jax.Array) -> jax.Array:
-    return jnp.where(condition.reshape(-1, *(1,) * (x.ndim - 1)), x, y)
-
-  return jax.tree.map(select, first, second)
-
-
-def _judge(
-  attack: Attack,
-  classifier: Classifier,
-  images: jax.Array,
-  labels: jax.Array,
-  epsilons: jax.Array,
-  state: State,
-) -> Result:
-  """The verdict, from the returned image alone: a bug in an attack can only weaken it."""
-  logits = classifier(state.image)
-  prediction = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-  distance = jax.vmap(attack.norm.size)(state.image - images)
-  real = (
-    (distance <= epsilons * (1 + _TOLERANCE) + _TOLERANCE)
-    & ((state.image >= 0) & (state.image <= 1)).all(axis=(1, 2, 3))
-    & jnp.isfinite(logits).all(axis=-1)
-  )
-  return Result(
-    adversarial=state.image,
-    logits=logits,
-    prediction=prediction,
-    success=(prediction != labels) & real,
-    distance=distance,
-    steps=state.count,
-    forwards=2 + attack.forwards * state.count,
-    backwards=attack.backwards * state.count,
-  )
+  rows: Sequence[int] = range(len(examples.labels))
+  costs = {name: np.zeros(len(rows), np.int32) for name in ("steps", "forwards", "backwards")}
+  costs["forwards"] += 1
+  for stage, one in enumerate(cascade.attacks):
+    search = Search(one, settings.quantize, settings.tolerance)
+    last = stage == len(cascade.attacks) - 1
+    survivors: list[int] = []
+    climbed = searcher
+    while len(rows):
+      refuted: list[int] = []
+      work = _Work(search, stage, classifier, climbed, examples, settings.slots, tally)
+      for found, fetch in work.run(rows):
+        success, steps = fetch("success"), fetch("steps")
+        costs["steps"][found] += steps
+        costs["forwards"][found] += 1 + one.forwards * steps
+        costs["backwards"][found] += one.backwards * steps
+        again = fetch("claimed") & ~success & (climbed is not classifier)
+        left = ~success & ~again
+        refuted += found[again].tolist()
+        survivors += found[left].tolist()
+        final = success | (left & last)
+        so_far = {name: array[found] for name, array in costs.items()}
+        yield Harvest(stage, found, final, success, so_far, fetch)
+      rows, climbed = sorted(refuted), classifier
+    rows = sorted(survivors)
 
 
 @functools.cache
-def _sharded(attack: Attack) -> Callable[..., Result]:
-  return devices.shard(program(attack))
+def _advance(search: Search) -> Callable[..., Any]:
+  return devices.shard(slots.advance(search), donate=(1,))
 
 
-def run(
-  attack: Attack,
-  classifier: Classifier,
-  images: Any,
-  labels: Any,
-  epsilon: float | Any,
-  key: jax.Array,
-  *,
-  slots: int = 64,
-) -> Result:
-  """Attacks any pytree callable on all devices of this host.
-
-  Args:
-    attack: from `attacks.pgd(...)` and its kin.
-    classifier: a pytree that maps images to logits [B, K]: a `flax.nnx` module, or
-      `jax.tree_util.Partial(function, params)`. It does its own normalisation.
-    images: float32 [B, H, W, 3] in [0, 1].
-    labels: integers [B] in 0..K-1.
-    epsilon: radius in [0, 1] pixel units (4/255), one for all or [B].
-    key: of `jax.random.key`; each example draws from it by its row.
-    slots: examples per device that are attacked at a time; one program serves any B.
-
-  Returns:
-    Result, numpy arrays with one row per example.
-
-  Raises:
-    InputError: an argument has the wrong shape, type or range.
-
-  Example:
-    >>> result = attacks.run(
-    ...   attacks.pgd(steps=40), classifier, images, labels, epsilon=4 / 255, key=jax.random.key(0)
-    ... )
-    >>> result.success.mean()
-  """
-  images, labels, epsilons = _checked(classifier, images, labels, epsilon)
-  keys = jax.vmap(functools.partial(jax.random.fold_in, key))(np.arange(len(images)))
-  slots = min(slots, -(-len(images) // devices.mesh().size))
-  arrays = (keys, images, labels, epsilons)
-  batches = devices.stream(_sharded(attack), devices.replicate(classifier), arrays, slots)
-  return jax.tree.map(lambda *parts: np.concatenate(parts), *(batch.fetch() for batch in batches))
+@functools.cache
+def _vacant(search: Search) -> Callable[..., Any]:
+  return devices.shard(slots.vacant(search))
 
 
-def _checked(classifier: Classifier, images: Any, labels: Any, epsilon: Any) -> tuple[Any, ...]:
-  """The arguments of `run` as arrays; InputError names the first that is wrong."""
-  images, labels = np.asarray(images), np.asarray(labels)
-  if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.float32 or not len(images):
-    raise errors.InputError(
-      f"images must be float32 [B, H, W, 3] with B >= 1, not {images.dtype} {list(images.shape)}"
-    )
-  if not (images.min() >= 0 and images.max() <= 1):
-    raise errors.InputError(
-      f"images must be in [0, 1], not [{images.min():g}, {images.max():g}]; "
-      "normalisation belongs inside the classifier"
-    )
-  classes = jax.eval_shape(lambda c, x: c(x), classifier, images[:1]).shape[-1]
-  integer = np.issubdtype(labels.dtype, np.integer)
-  if not integer or labels.shape != images.shape[:1] or labels.min() < 0 or labels.max() >= classes:
-    raise errors.InputError(f"labels must be {len(images)} integers in 0..{classes - 1}")
-  epsilons = np.asarray(epsilon, np.float32)
-  if epsilons.ndim > 1 or (epsilons.ndim and len(epsilons) != len(images)) or epsilons.min() < 0:
-    raise errors.InputError("epsilon must be one number >= 0, or one for each image")
-  return images, labels.astype(np.int32), np.broadcast_to(epsilons, len(images))
+@functools.cache
+def _compact(size: int) -> Callable[..., Any]:
+  return devices.shard(slots.compact(size))
+
+
+class _Flight(NamedTuple):
+  """A chunk of steps that the devices have been told to take."""
+
+  seats: np.ndarray  # [devices, size] rows in the waiting room, or NOBODY.
+  left: Any
+  judged: Any
+  report: Report
+
+
+class _Work:
+  """One attack on some examples."""
+
+  def __init__(
+    self,
+    search: Search,
+    stage: int,
+    classifier: devices.Replicated,
+    searcher: devices.Replicated,
+    examples: Examples,
+    most_slots: int,
+    tally: Tally,
+  ):
+    self._search, self._stage = search, stage
+    self._classifier, self._searcher = classifier, searcher
+    self._examples, self._tally = examples, tally
+    self._devices = devices.mesh().size
+    self._size = self._most = most_slots
+    self._queue: deque[int] = deque()
+    self._slots: Slots | None = None
+    self._occupied = np.zeros(self._devices, np.int32)  # Slots, when last heard.
+
+  def run(self, rows: Sequence[int]) -> Iterator[tuple[np.ndarray, Callable[[str], np.ndarray]]]:
+    """Yields (rows, fetch) as the examples at `rows` finish."""
+    self._queue.extend(rows)
+    self._size = self._fitting(-(-len(rows) // self._devices))
+    self._slots = _vacant(self._search)(self._classifier, self._waiting(self._nobody()))
+    flights: deque[_Flight] = deque()
+    while self._queue or flights or self._occupied.any():
+      if self._queue or not flights:
+        flights.append(self._dispatch())
+      # While there is work to hand out, a chunk is read when the next one is under way.
+      if len(flights) > 1 or not self._queue:
+        flight = flights.popleft()
+        self._read(flight)
+        yield from _harvest(flight)
+        if not self._queue and not flights:
+          self._shrink()
+
+  def _dispatch(self) -> _Flight:
+    """Tells the devices to go on, with as many fresh examples as there are seats."""
+    seats = self._nobody()
+    count = min(len(self._queue), seats.size)
+    rows = np.array([self._queue.popleft() for _ in range(count)], np.int64)
+    fresh = np.array([len(rows[d :: self._devices]) for d in range(self._devices)])
+    for device in range(self._devices):
+      seats[device, : fresh[device]] = rows[device :: self._devices]
+    half = self._size // 2
+    floor = np.where(self._occupied > half, half, self._occupied // 2)
+    numbers = {"fresh": fresh, "limit": _LIMIT, "floor": floor, "stage": self._stage}
+    each = {name: np.full(self._devices, value, np.int32) for name, value in numbers.items()}
+    orders = Orders(**devices.scatter(each))
+    waiting = self._waiting(seats)
+    self._slots, left, report = _advance(self._search)(self._searcher, self._slots, waiting, orders)
+    judged = verdict.judge(self._search.attack.norm)(self._classifier, left)
+    return _Flight(seats, left, judged, report)
+
+  def _read(self, flight: _Flight) -> None:
+    """Waits for a chunk; puts back in the queue what found no slot."""
+    report = jax.device_get(flight.report)
+    self._tally.useful += int(report.useful.sum())
+    self._tally.offered += int(report.steps.sum()) * flight.seats.shape[1]
+    for seats, taken in zip(flight.seats, report.taken, strict=True):
+      self._queue.extend(row for row in seats[taken:].tolist() if row != NOBODY)
+    self._occupied = report.occupied
+
+  def _shrink(self) -> None:
+    """Goes on with fewer slots, when they are enough for the busiest device."""
+    size = self._fitting(int(self._occupied.max()))
+    if size < self._size and self._occupied.any():
+      self._slots = _compact(size)(self._classifier, self._slots)
+      self._size = size
+
+  def _fitting(self, count: int) -> int:
+    """The smallest of the few sizes that programs are compiled for."""
+    size = self._most
+    while size // 2 >= max(count, self._most / _FEWEST, 1):
+      size //= 2
+    return size
+
+  def _nobody(self) -> np.ndarray:
+    return np.full((self._devices, self._size), NOBODY, np.int64)
+
+  def _waiting(self, seats: np.ndarray) -> Waiting:
+    rows = seats.ravel()
+    there = np.maximum(rows, 0)
+    columns = {
+      "row": rows.astype(np.int32),
+      "words": self._examples.words[there],
+      "image": self._examples.images[there],
+      "label": self._examples.labels[there],
+      "epsilon": self._examples.epsilons[there],
+    }
+    return Waiting(**devices.scatter(columns))
+
+
+def _harvest(flight: _Flight) -> Iterator[tuple[np.ndarray, Callable[[str], np.ndarray]]]:
+  rows = np.asarray(flight.judged.row)
+  there = rows != NOBODY
+  if there.any():
+
+    def fetch(name: str) -> np.ndarray:
+      source = flight.left if name == "image" else flight.judged
+      return np.asarray(getattr(source, name))[there]
+
+    yield rows[there], fetch

@@ -1,4 +1,7 @@
-"""The balls that perturbations live in: each can sample, climb, project and measure."""
+"""The balls that perturbations live in: each can sample, climb, project and measure.
+
+Every ball is cut by the box [0, 1] that images live in.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,14 +10,15 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
+from jaxbench.attacks import solve
 
 
 class Norm(NamedTuple):
   """One norm. Arrays are one image [H, W, 3] float32; radii are in [0, 1] pixel units."""
 
   sample: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]  # (key, image, radius) -> delta
-  steepest: Callable[[jax.Array], jax.Array]  # gradient -> unit vector that climbs fastest
-  project: Callable[[jax.Array, jax.Array], jax.Array]  # (delta, radius) -> nearest in the ball
+  climb: Callable[[jax.Array, jax.Array], jax.Array]  # (gradient, image) -> step of size 1
+  project: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]  # (clean, image, radius) -> image
   size: Callable[[jax.Array], jax.Array]  # delta -> float32 []
 
 
@@ -22,37 +26,97 @@ def _sample_linf(key: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Arr
   return radius * jax.random.uniform(key, image.shape, image.dtype, -1.0, 1.0)
 
 
-def _euclidean(delta: jax.Array) -> jax.Array:
+def _project_linf(clean: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
+  return jnp.clip(clean + jnp.clip(image - clean, -radius, radius), 0.0, 1.0)
+
+
+def euclidean(delta: jax.Array) -> jax.Array:
+  """The 2-norm, of tiny and huge arrays too."""
   # Scaled first: squares of tiny gradients would vanish in float32.
   largest = jnp.maximum(jnp.abs(delta).max(), jnp.finfo(delta.dtype).tiny)
   return largest * jnp.sqrt(jnp.sum(jnp.square(delta / largest)))
 
 
-def _unit(delta: jax.Array) -> jax.Array:
-  size = _euclidean(delta)
+def unit(delta: jax.Array) -> jax.Array:
+  """`delta` at 2-norm 1; zero stays zero."""
+  size = euclidean(delta)
   return jnp.where(size > 0, delta / jnp.where(size > 0, size, 1.0), 0.0)
 
 
 def _sample_l2(key: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
   """Uniform in the ball: a direction, and a radius distributed as U^(1/d)."""
   direction, distance = jax.random.split(key)
-  unit = _unit(jax.random.normal(direction, image.shape, image.dtype))
-  return radius * jax.random.uniform(distance, (), image.dtype) ** (1 / image.size) * unit
+  towards = unit(jax.random.normal(direction, image.shape, image.dtype))
+  return radius * jax.random.uniform(distance, (), image.dtype) ** (1 / image.size) * towards
 
 
-def _project_l2(delta: jax.Array, radius: jax.Array) -> jax.Array:
-  size = _euclidean(delta)
-  return jnp.where(size > radius, radius * _unit(delta), delta)
+def _project_l2(clean: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
+  """Into the ball, then into the box, which stays in the ball."""
+  delta = image - clean
+  size = euclidean(delta)
+  return jnp.clip(clean + jnp.where(size > radius, radius * unit(delta), delta), 0.0, 1.0)
+
+
+def _taxicab(delta: jax.Array) -> jax.Array:
+  return jnp.abs(delta).sum()
+
+
+def _sample_l1(key: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
+  """Uniform in the ball: d of d + 1 exponential variables over their sum, with random signs."""
+  sizes, last, signs = jax.random.split(key, 3)
+  values = jax.random.exponential(sizes, image.shape, image.dtype)
+  total = values.sum() + jax.random.exponential(last, (), image.dtype)
+  return radius * jax.random.rademacher(signs, image.shape, image.dtype) * values / total
+
+
+_L1_SHARE = 0.01  # Of the coordinates that an l1 step moves.
+
+
+def _climb_l1(gradient: jax.Array, image: jax.Array) -> jax.Array:
+  """The largest percent of the gradient, by sign, where the box lets it (Tramer & Boneh, 2019)."""
+  blocked = ((image <= 0) & (gradient < 0)) | ((image >= 1) & (gradient > 0))
+  return sparse_sign(jnp.where(blocked, 0.0, gradient), jnp.float32(_L1_SHARE))
+
+
+def sparse_sign(gradient: jax.Array, share: jax.Array) -> jax.Array:
+  """Signs of the `share` of coordinates that is largest, ties included, at 1-norm 1."""
+  sizes = jnp.abs(gradient)
+  rank = jnp.clip(((1 - share) * gradient.size).astype(jnp.int32), 0, gradient.size - 1)
+  kept = jnp.where(sizes >= solve.order_statistic(sizes, rank), jnp.sign(gradient), 0.0)
+  return kept / jnp.maximum(jnp.abs(kept).sum(), 1.0)
+
+
+def _project_l1(clean: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
+  """The nearest point of ball and box together (Croce & Hein, 2021, proposition 2.1).
+
+  Every coordinate gives up what is outside the box, or a common amount, whichever is more, but at
+  most all it has.
+  """
+  delta = image - clean
+  sizes = jnp.abs(delta)
+  outside = jnp.maximum(jnp.maximum(-image, image - 1), 0.0)
+
+  def shrunk(amount: jax.Array) -> jax.Array:
+    return jnp.maximum(sizes - jnp.maximum(outside, amount), 0.0)
+
+  amount = solve.smallest(lambda amount: shrunk(amount).sum() <= radius)
+  return jnp.clip(clean + jnp.sign(delta) * shrunk(amount), 0.0, 1.0)
 
 
 NORMS: dict[str, Norm] = {
   "linf": Norm(
     sample=_sample_linf,
-    steepest=jnp.sign,
-    project=lambda delta, radius: jnp.clip(delta, -radius, radius),
+    climb=lambda gradient, image: jnp.sign(gradient),
+    project=_project_linf,
     size=lambda delta: jnp.abs(delta).max(),
   ),
-  "l2": Norm(sample=_sample_l2, steepest=_unit, project=_project_l2, size=_euclidean),
+  "l2": Norm(
+    sample=_sample_l2,
+    climb=lambda gradient, image: unit(gradient),
+    project=_project_l2,
+    size=euclidean,
+  ),
+  "l1": Norm(sample=_sample_l1, climb=_climb_l1, project=_project_l1, size=_taxicab),
 }
 
 
@@ -65,8 +129,3 @@ def get(name: str) -> Norm:
   if name not in NORMS:
     raise errors.unknown("norm", name, NORMS)
   return NORMS[name]
-
-
-def project(norm: Norm, clean: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
-  """`image` brought into the ball around `clean`, then into [0, 1], which stays in the ball."""
-  return jnp.clip(clean + norm.project(image - clean, radius), 0.0, 1.0)

@@ -20,7 +20,10 @@ class PGDState:
   image: jax.Array  # [H, W, 3] float32, inside the ball and inside [0, 1].
   label: jax.Array  # [] int32.
   epsilon: jax.Array  # [] float32, radius of the ball around `clean`.
+  strongest: jax.Array  # [H, W, 3] float32: of all iterates, that of the largest loss.
+  loss: jax.Array  # [] float32, of `strongest`.
   count: jax.Array  # [] int32, steps taken.
+  fooled: jax.Array  # [] bool.
   done: jax.Array  # [] bool.
 
 
@@ -30,55 +33,92 @@ def pgd(
   steps: int = 40,
   norm: str = "linf",
   loss: str | losses.Loss = "cross_entropy",
+  target: int | None = None,
   random_start: bool = True,
+  restarts: int = 1,
   relative_step: float = 2.5,
+  keep_going: bool = False,
 ) -> Attack:
   """Steps along the steepest direction of the loss, projected back after each one.
 
   It stops at the first image that fools the classifier.
 
   Args:
-    steps: the most gradient steps.
-    norm: "linf" or "l2".
-    loss: "cross_entropy", "margin" or a function (logits [K], label []) -> [].
+    steps: the most gradient steps of one run.
+    norm: "linf", "l2" or "l1", whose steps move one percent of the coordinates (Tramer & Boneh,
+      2019, arXiv:1904.13000).
+    loss: "cross_entropy", "margin", "dlr" or a function (logits [K], label []) -> [].
+    target: a class to make likelier instead of making the label less likely: the loss is taken at
+      it and descended. Any misclassification still counts.
     random_start: begin at a uniform point of the ball instead of the image itself.
-    relative_step: length of all steps together, in units of epsilon.
+    restarts: runs from different random starts.
+    relative_step: length of all steps of a run together, in units of epsilon.
+    keep_going: take all steps, fooled or not, and return the iterate of the largest loss, for
+      transfer to another model.
 
   Raises:
     InputError: a value is out of range or a name unknown.
   """
-  if steps < 1 or relative_step <= 0:
+  if steps < 1 or relative_step <= 0 or restarts < 1:
     raise errors.InputError(
-      f"pgd needs steps >= 1 and relative_step > 0, not {steps}, {relative_step}"
+      "pgd needs steps >= 1, restarts >= 1 and relative_step > 0, not "
+      f"{steps}, {restarts}, {relative_step}"
     )
+  if restarts > 1 and not random_start:
+    raise errors.InputError("pgd: restarts without random_start would all be the same")
   ball, climb = norms.get(norm), losses.get(loss)
 
-  def init(key: jax.Array, image: jax.Array, label: jax.Array, epsilon: jax.Array) -> PGDState:
-    start = image + ball.sample(key, image, epsilon) if random_start else image
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> PGDState:
+    noise = ball.sample(jax.random.fold_in(key, run), image, epsilon) if random_start else 0.0
+    start = ball.project(image, image + noise, epsilon)
     return PGDState(
       clean=image,
-      image=norms.project(ball, image, start, epsilon),
+      image=start,
       label=label,
       epsilon=epsilon,
+      strongest=start,
+      loss=jnp.float32(-jnp.inf),
       count=jnp.int32(0),
+      fooled=jnp.bool_(False),
       done=jnp.bool_(False),
     )
 
   def step(classifier: Classifier, state: PGDState) -> PGDState:
     def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
       logits = logits_of(classifier, image)
-      return climb(logits, state.label), logits
+      value = climb(logits, state.label) if target is None else -climb(logits, jnp.int32(target))
+      return value, logits
 
-    gradient, logits = jax.grad(objective, has_aux=True)(state.image)
-    fooled = jnp.argmax(logits) != state.label
-    moved = state.image + relative_step * state.epsilon / steps * ball.steepest(gradient)
-    moved = norms.project(ball, state.clean, moved, state.epsilon)
+    (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
+    moved = state.image + relative_step * state.epsilon / steps * ball.climb(gradient, state.image)
+    moved = ball.project(state.clean, moved, state.epsilon)
+    fooled = losses.fooled(logits, state.label)
     count = state.count + 1
+    if keep_going:
+      better = value > state.loss
+      strongest = jnp.where(better, state.image, state.strongest)
+      done = count >= steps
+      return dataclasses.replace(
+        state,
+        image=jnp.where(done, strongest, moved),
+        strongest=strongest,
+        loss=jnp.where(better, value, state.loss),
+        count=count,
+        fooled=jnp.where(better, fooled, state.fooled),
+        done=done,
+      )
     return dataclasses.replace(
       state,
       image=jnp.where(fooled, state.image, moved),
       count=count,
+      fooled=fooled,
       done=fooled | (count >= steps),
     )
 
-  return Attack(init, step, ball, steps, forwards=1, backwards=1)
+  return Attack(init, step, ball, steps, forwards=1, backwards=1, runs=restarts)

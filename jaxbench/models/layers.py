@@ -34,6 +34,10 @@ class Network(nnx.Module):
     shift, scale = (jnp.asarray(x, images.dtype).reshape(1, 1, 1, -1) for x in (mean, std))
     return ((images - shift) / scale).astype(self.compute_dtype)
 
+  def compute_in(self: T, dtype: str) -> T:
+    """See the function of this name."""
+    return compute_in(self, dtype)
+
 
 def compute_in(model: T, dtype: str) -> T:
   """The same weights, computing in `dtype`: "bfloat16" to search or to embed, never to judge.

@@ -11,7 +11,7 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.models.clip import CLIP, CLIPConfig
-from jaxbench.models.layers import Network
+from jaxbench.models.layers import Network, compute_in
 from jaxbench.models.prompts import Templates
 from jaxbench.models.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.tokenizer import tokenize
@@ -37,6 +37,10 @@ class ZeroShot:
       # Bicubic overshoots: without the clip a white edge would leave [0, 1].
       images = jnp.clip(jax.image.resize(images, shape, "cubic"), 0, 1)
     return self.logit_scale * (normalize(self.visual(images)) @ self.text) + self.logit_bias
+
+  def compute_in(self, dtype: str) -> "ZeroShot":
+    """See `models.compute_in`."""
+    return compute_in(self, dtype)
 
 
 def normalize(x: jax.Array) -> jax.Array:

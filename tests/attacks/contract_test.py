@@ -1,87 +1,116 @@
 """What every attack promises; a new attack adds one row."""
 
+import contextlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxbench import attacks, devices
+from jaxbench import attacks
+from jaxbench.attacks import norms, slots
 
 TABLE = {
   "fgsm": attacks.fgsm(),
   "fgsm, l2": attacks.fgsm(norm="l2"),
   "pgd": attacks.pgd(steps=5),
   "pgd, l2": attacks.pgd(steps=5, norm="l2"),
+  "pgd, l1": attacks.pgd(steps=5, norm="l1"),
   "pgd, margin": attacks.pgd(steps=5, loss="margin"),
+  "pgd, dlr, restarts": attacks.pgd(steps=3, loss="dlr", restarts=2),
   "pgd, no random start": attacks.pgd(steps=5, random_start=False),
+  "pgd, all steps": attacks.pgd(steps=5, keep_going=True),
 }
-pytestmark = pytest.mark.parametrize("attack", TABLE.values(), ids=TABLE)
-COUNT = 24
+# The tests of one attack share its programs.
+ROWS = [pytest.param(x, marks=pytest.mark.xdist_group(name), id=name) for name, x in TABLE.items()]
+pytestmark = pytest.mark.parametrize("attack", ROWS)
+COUNT = 24  # Examples.
+SLOTS = 1  # On each of 8 devices: most examples wait for a slot.
 KEY = jax.random.key(5)
+RADII = {"linf": 8 / 255, "l2": 0.4, "l1": 4.0}
+ORDERS = {"linf": np.inf, "l2": 2, "l1": 1}
 
 
-@pytest.fixture
-def batch(scans):
-  images, labels = scans
-  return images[:COUNT], labels[:COUNT]
+COMPILED = []
+jax.monitoring.register_event_duration_secs_listener(
+  lambda name, seconds, **_: COMPILED.append(name) if "backend_compile" in name else None
+)
+
+
+@contextlib.contextmanager
+def _no_compilation():
+  before = len(COMPILED)
+  yield
+  assert len(COMPILED) == before
+
+
+def _name(attack):
+  return next(name for name, norm in norms.NORMS.items() if norm is attack.norm)
 
 
 def _epsilon(attack):
-  return 8 / 255 if attack.norm.size(jnp.ones((2, 2, 3))) == 1 else 1.0
+  return RADII[_name(attack)]
 
 
-def test_every_iterate_is_inside_the_ball_and_the_box(attack, classifier, batch):
-  images, labels = batch
+def test_every_iterate_is_inside_the_ball_and_the_box(attack, tiny, examples):
+  images, labels = examples
   epsilon = jnp.linspace(0, _epsilon(attack), COUNT)
   state = jax.vmap(attack.init)(jax.random.split(KEY, COUNT), images, labels, epsilon)
   step = jax.jit(jax.vmap(attack.step, in_axes=(None, 0)))
-  for _ in range(attack.steps + 1):
+  for _ in range(attack.steps):
     sizes = jax.vmap(attack.norm.size)(state.image - images)
     assert (sizes <= epsilon * (1 + 1e-6) + 1e-6).all()
     assert state.image.min() >= 0
     assert state.image.max() <= 1
-    state = step(classifier, state)
+    state = slots.where(state.done, state, step(tiny, state))
   assert state.done.all()
 
 
-def test_success_is_what_an_independent_forward_pass_says(attack, classifier, batch):
-  images, labels = batch
-  result = attacks.run(attack, classifier, images, labels, _epsilon(attack), KEY)
-  prediction = np.argmax(classifier(result.adversarial), axis=1)
+def test_success_is_what_an_independent_forward_pass_says(attack, tiny, examples):
+  images, labels = examples
+  result = attacks.run(attack, tiny, images, labels, _epsilon(attack), KEY, slots=SLOTS)
+  prediction = np.argmax(tiny(result.adversarial), axis=1)
   np.testing.assert_array_equal(result.success, prediction != labels)
   np.testing.assert_array_equal(result.prediction, prediction)
   assert result.success.any()
-  order = np.inf if _epsilon(attack) < 0.5 else 2
-  sizes = np.linalg.norm((result.adversarial - images).reshape(COUNT, -1), order, axis=1)
+  deltas = (result.adversarial - images).reshape(COUNT, -1)
+  sizes = np.linalg.norm(deltas, ORDERS[_name(attack)], axis=1)
   np.testing.assert_allclose(result.distance, sizes, rtol=1e-5)
-  assert (sizes <= _epsilon(attack) + 1e-6).all()
+  assert (sizes <= _epsilon(attack) * (1 + 1e-6) + 1e-6).all()
 
 
-def test_epsilon_zero_is_the_identity(attack, classifier, batch):
-  images, labels = batch
-  result = attacks.run(attack, classifier, images, labels, 0.0, KEY)
+def test_epsilon_zero_is_the_identity(attack, tiny, examples):
+  images, labels = examples
+  result = attacks.run(attack, tiny, images, labels, 0.0, KEY, slots=SLOTS)
   np.testing.assert_array_equal(result.adversarial, images)
 
 
-def test_one_program_serves_any_epsilon_and_neighbours_change_nothing(attack, classifier, batch):
-  images, labels = batch
-  program, replicated = devices.shard(attacks.program(attack)), devices.replicate(classifier)
-  keys, epsilons = jax.random.split(KEY, COUNT), np.full(COUNT, _epsilon(attack), np.float32)
-  together = program(replicated, keys, images, labels, epsilons)
-  back = slice(None, None, -1)
-  turned = program(replicated, keys[back], images[back], labels[back], epsilons)
-  for name in ("prediction", "steps", "adversarial"):
-    np.testing.assert_array_equal(getattr(together, name), getattr(turned, name)[back])
-  program(replicated, keys, images, labels, epsilons / 2)
-  assert program._cache_size() == 1
+def test_neither_the_order_nor_the_epsilon_of_others_changes_an_example(attack, tiny, examples):
+  """Nor does a new epsilon or another number of examples compile anything."""
+  images, labels = examples
+  epsilons = np.linspace(0, _epsilon(attack), COUNT).astype(np.float32)
+  states = [
+    jax.jit(jax.vmap(lambda state: attack.step(tiny, state)))(
+      jax.vmap(attack.init)(
+        jax.random.split(KEY, COUNT)[order], *(array[order] for array in arrays)
+      )
+    )
+    for arrays in ((images, labels, epsilons),)
+    for order in (np.arange(COUNT), np.arange(COUNT)[::-1])
+  ]
+  np.testing.assert_array_equal(states[0].image, states[1].image[::-1])
+  attacks.run(attack, tiny, images, labels, epsilons, KEY, slots=SLOTS)
+  with _no_compilation():
+    attacks.run(attack, tiny, images[3:], labels[3:], epsilons[3:] / 2, KEY, slots=SLOTS)
 
 
-def test_what_is_misclassified_already_is_left_alone(attack, classifier, batch):
-  images, _ = batch
-  wrong = (np.argmax(classifier(images), axis=1) + 1) % 10
-  result = attacks.run(attack, classifier, images, wrong.astype(np.int32), 0.1, KEY)
+def test_what_is_misclassified_already_is_left_alone(attack, tiny, examples):
+  images, _ = examples
+  wrong = (np.argmax(tiny(images), axis=1) + 1) % 10
+  result = attacks.run(attack, tiny, images, wrong.astype(np.int32), 0.1, KEY, slots=SLOTS)
   np.testing.assert_array_equal(result.adversarial, images)
   assert result.success.all()
   assert not result.steps.any()
-  assert (result.forwards == 2).all()
+  assert (result.forwards == 1).all()
+  assert (result.stage == -1).all()
   assert not result.backwards.any()

@@ -1,0 +1,273 @@
+"""Slots on one device: each works on one example until it is finished, then takes the next one.
+
+This is continuous batching. `advance` steps all slots until every waiting example has found a
+place; the finished ones leave as the fresh ones come in, inside the compiled loop, so a slot is
+empty only when nobody waits.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jaxbench.attacks.base import Attack, Classifier
+
+NOBODY = -1  # The row of an empty slot.
+_NEXT_PROBE = 0.75  # Between the bounds of a bisection: successes come sooner than failures.
+
+
+class Search(NamedTuple):
+  """What a slot program is compiled for."""
+
+  attack: Attack
+  quantize: bool = False  # Classify and return images rounded to 8 bits.
+  tolerance: float | None = None  # Bisect for the smallest epsilon, to so much; None: one epsilon.
+
+
+@struct.dataclass
+class Waiting:
+  """What the host sends of an example."""
+
+  row: jax.Array  # [] int32, or NOBODY.
+  words: jax.Array  # [2] uint32, of its PRNG key.
+  image: jax.Array  # [H, W, 3] uint8 or float32 in [0, 1].
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32; for a bisection, the largest to try.
+
+
+@struct.dataclass
+class Job:
+  """One example from its admission to its departure."""
+
+  row: jax.Array  # [] int32, or NOBODY.
+  words: jax.Array  # [2] uint32.
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32, of the run in progress.
+  run: jax.Array  # [] int32, restarts and targets before this one.
+  active: jax.Array  # [] bool: needs its slot.
+  image: jax.Array  # [H, W, 3] float32: the result so far.
+  fooled: jax.Array  # [] bool: `image` did, says the attack.
+  steps: jax.Array  # [] int32, of all runs that have ended.
+  low: jax.Array  # [] float32: largest epsilon that failed, in a bisection.
+  high: jax.Array  # [] float32: size of the smallest perturbation that fooled.
+
+
+@struct.dataclass
+class Slots:
+  """S slots; arrays [S, ...]."""
+
+  job: Job
+  state: Any  # Of the attack.
+
+
+@struct.dataclass
+class Orders:
+  """From the host to one device."""
+
+  fresh: jax.Array  # [1] int32: so many rows of the waiting room hold examples; the first ones.
+  limit: jax.Array  # [1] int32: return after so many steps.
+  floor: jax.Array  # [1] int32: with nobody waiting, return when so few slots are active.
+  stage: jax.Array  # [1] int32: of the cascade; each draws its own random numbers.
+
+
+@struct.dataclass
+class Report:
+  """From one device to the host."""
+
+  taken: jax.Array  # [1] int32: waiting examples that found a slot.
+  occupied: jax.Array  # [1] int32: slots whose example has not left.
+  steps: jax.Array  # [1] int32.
+  useful: jax.Array  # [1] int32: steps of single slots that worked on an example.
+
+
+@struct.dataclass
+class Quantized:
+  """A classifier of 8-bit images; gradients pass the rounding as if it were not there."""
+
+  classifier: Classifier
+
+  def __call__(self, images: jax.Array) -> jax.Array:
+    """Logits of the rounded images."""
+    return self.classifier(images + jax.lax.stop_gradient(round_to_8_bits(images) - images))
+
+
+def round_to_8_bits(images: jax.Array) -> jax.Array:
+  """The nearest images that a file can hold."""
+  return jnp.round(images * 255) / 255
+
+
+def vacant(search: Search) -> Callable[..., Slots]:
+  """A function (classifier, waiting) -> as many empty slots as waiting rows."""
+
+  def build(_: Classifier, waiting: Waiting) -> Slots:
+    job = dataclasses.replace(_admit(waiting), row=jnp.full_like(waiting.row, NOBODY))
+    job = dataclasses.replace(job, active=jnp.zeros_like(job.active))
+    state = _start(search.attack, job, jnp.int32(0))
+    return Slots(job, dataclasses.replace(state, done=jnp.ones_like(state.done)))
+
+  return build
+
+
+def compact(size: int) -> Callable[..., Slots]:
+  """A function (classifier, slots) -> `size` slots, the active ones first."""
+
+  def keep(_: Classifier, slots: Slots) -> Slots:
+    order = jnp.argsort(~slots.job.active, stable=True)[:size]
+    return jax.tree.map(lambda x: x[order], slots)
+
+  return keep
+
+
+def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
+  """A function (classifier, slots, waiting, orders) -> slots, the jobs that left, report.
+
+  Rows of the jobs that did not leave are NOBODY.
+  """
+  step = jax.vmap(search.attack.step, in_axes=(None, 0))
+  conclude = jax.vmap(_repeated(search) if search.tolerance is None else _bisected(search))
+
+  def refill(slots: Slots, left: Job, taken: jax.Array, incoming: Job, orders: Orders) -> Any:
+    """Swaps finished jobs with waiting ones; starts the runs that are due."""
+    job, fresh = slots.job, orders.fresh[0]
+    place = taken + jnp.cumsum(~job.active, dtype=jnp.int32) - 1
+    leaves = ~job.active & (place < fresh)
+    size = len(leaves)
+    target = jnp.where(leaves, place, size)
+    left = jax.tree.map(lambda x, y: x.at[target].set(y, mode="drop"), left, job)
+    seat = jnp.minimum(place, size - 1)
+    job = where(leaves, jax.tree.map(lambda x: x[seat], incoming), job)
+    state = where(
+      job.active & slots.state.done, _start(search.attack, job, orders.stage[0]), slots.state
+    )
+    return Slots(job, state), left, taken + leaves.sum(dtype=jnp.int32)
+
+  def run(
+    classifier: Classifier, slots: Slots, waiting: Waiting, orders: Orders
+  ) -> tuple[Slots, Job, Report]:
+    fresh, limit, floor = orders.fresh[0], orders.limit[0], orders.floor[0]
+    classify = Quantized(classifier) if search.quantize else classifier
+    incoming = _admit(waiting)
+    nobody = dataclasses.replace(incoming, row=jnp.full_like(incoming.row, NOBODY))
+
+    def unfinished(carry: Any) -> jax.Array:
+      (slots, _, taken), steps, _ = carry
+      going_on = jnp.where(fresh > 0, taken < fresh, slots.job.active.sum() > floor)
+      return going_on & (steps < limit)
+
+    def iterate(carry: Any) -> Any:
+      places, steps, useful = carry
+      job, done, taken = places[0].job, places[0].state.done, places[2]
+      due = (job.active & done).any() | ((~job.active).any() & (taken < fresh))
+      slots, left, taken = jax.lax.cond(
+        due,
+        lambda slots, left, taken: refill(slots, left, taken, incoming, orders),
+        lambda *unchanged: unchanged,
+        *places,
+      )
+      working = ~slots.state.done
+      state = where(working, step(classify, slots.state), slots.state)
+      job = where(working & state.done, conclude(slots.job, state), slots.job)
+      return (Slots(job, state), left, taken), steps + 1, useful + working.sum(dtype=jnp.int32)
+
+    carry = ((slots, nobody, jnp.int32(0)), jnp.int32(0), jnp.int32(0))
+    (slots, left, taken), steps, useful = jax.lax.while_loop(unfinished, iterate, carry)
+    # With nobody waiting, the finished leave all the same.
+    gone = ~slots.job.active & (fresh == 0)
+    left = where(gone, slots.job, left)
+    row = jnp.where(gone, NOBODY, slots.job.row)
+    slots = dataclasses.replace(slots, job=dataclasses.replace(slots.job, row=row))
+    occupied = (row != NOBODY).sum(dtype=jnp.int32)
+    return slots, left, Report(taken[None], occupied[None], steps[None], useful[None])
+
+  return run
+
+
+def _admit(waiting: Waiting) -> Job:
+  """Jobs [S] of waiting examples [S]."""
+  image = waiting.image
+  if image.dtype == jnp.uint8:
+    image = image.astype(jnp.float32) / 255
+  none = jnp.zeros_like(waiting.row)
+  return Job(
+    row=waiting.row,
+    words=waiting.words,
+    clean=image,
+    label=waiting.label,
+    epsilon=waiting.epsilon,
+    run=none,
+    active=waiting.row != NOBODY,
+    image=image,
+    fooled=none != 0,
+    steps=none,
+    low=jnp.zeros_like(waiting.epsilon),
+    high=jnp.full_like(waiting.epsilon, jnp.inf),
+  )
+
+
+def _start(attack: Attack, job: Job, stage: jax.Array) -> Any:
+  """States [S] at the beginning of a run."""
+  keys = jax.random.wrap_key_data(job.words, impl="threefry2x32")
+  keys = jax.vmap(jax.random.fold_in, (0, None))(keys, stage)
+  return jax.vmap(attack.init)(keys, job.clean, job.label, job.epsilon, job.run)
+
+
+def _repeated(search: Search) -> Callable[[Job, Any], Job]:
+  """After a run at one epsilon: the next restart or target, until one fools."""
+
+  def conclude(job: Job, state: Any) -> Job:
+    image = round_to_8_bits(state.image) if search.quantize else state.image
+    run = job.run + 1
+    return dataclasses.replace(
+      job,
+      run=run,
+      active=~state.fooled & (run < search.attack.runs),
+      image=image,
+      fooled=state.fooled,
+      steps=job.steps + state.count,
+    )
+
+  return conclude
+
+
+def _bisected(search: Search) -> Callable[[Job, Any], Job]:
+  """After a run of a bisection: another epsilon between the largest failure and the best success.
+
+  Nothing is taken for granted of epsilons that were not tried: the best image found is kept, and
+  its own size is the upper bound.
+  """
+  attack, tolerance = search.attack, jnp.float32(search.tolerance)
+
+  def conclude(job: Job, state: Any) -> Job:
+    image = round_to_8_bits(state.image) if search.quantize else state.image
+    size = attack.norm.size(image - job.clean)
+    better = state.fooled & (size < job.high)
+    high = jnp.where(better, size, job.high)
+    settled = state.fooled | (job.run + 1 >= attack.runs)
+    low = jnp.where(settled & ~better, job.epsilon, job.low)
+    probe = low + _NEXT_PROBE * (high - low)
+    return dataclasses.replace(
+      job,
+      epsilon=jnp.where(settled, probe, job.epsilon),
+      run=jnp.where(settled, 0, job.run + 1),
+      active=~settled | (jnp.isfinite(high) & (high - low > tolerance)),
+      image=jnp.where(better, image, job.image),
+      fooled=job.fooled | state.fooled,
+      steps=job.steps + state.count,
+      low=low,
+      high=high,
+    )
+
+  return conclude
+
+
+def where(condition: jax.Array, first: Any, second: Any) -> Any:
+  """Selects rows of pytrees by a [S] condition."""
+
+  def select(x: jax.Array, y: jax.Array) -> jax.Array:
+    return jnp.where(condition.reshape(-1, *(1,) * (x.ndim - 1)), x, y)
+
+  return jax.tree.map(select, first, second)
