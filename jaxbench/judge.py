@@ -88,7 +88,8 @@ class Judge:
     epsilons = np.full(len(block.ids), cell.epsilon, np.float32)
     everything = (np.asarray(words), block.images, block.labels, epsilons)
     examples = engine.Examples(*(array[right] for array in everything))
-    settings = engine.Settings(self._settings.slots, asked.quantize)
+    exact = asked.search_dtype == "float32"
+    settings = engine.Settings(self._settings.slots, asked.quantize, exact=exact)
     found: engine.Harvest
     for found in engine.attack(cascade, classifier, searcher, examples, settings, engine.Tally()):
       rows, name = right[found.rows], cascade.names[found.stage]

@@ -6,15 +6,26 @@ Epsilon is in [0, 1] pixel units (4/255). An attack is a pair of pure functions 
 
 from collections.abc import Callable
 
+from jaxbench.attacks.apgd import apgd
+from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import Attack, Cascade, Classifier, State, cascade
 from jaxbench.attacks.checks import Warning
+from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.losses import LOSSES
 from jaxbench.attacks.norms import NORMS
 from jaxbench.attacks.pgd import pgd
 from jaxbench.attacks.run import Result, run
+from jaxbench.attacks.square import square
 
-ATTACKS: dict[str, Callable[..., Attack]] = {"fgsm": fgsm, "pgd": pgd}
+ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
+  "apgd": apgd,
+  "autoattack": autoattack,
+  "fab": fab,
+  "fgsm": fgsm,
+  "pgd": pgd,
+  "square": square,
+}
 
 __all__ = [
   "ATTACKS",
@@ -26,8 +37,12 @@ __all__ = [
   "Result",
   "State",
   "Warning",
+  "apgd",
+  "autoattack",
   "cascade",
+  "fab",
   "fgsm",
   "pgd",
   "run",
+  "square",
 ]

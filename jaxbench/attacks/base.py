@@ -4,10 +4,24 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
+from flax import struct
 
 from jaxbench.attacks.norms import Norm
 
 Classifier = Callable[[jax.Array], jax.Array]  # A pytree callable: [B, H, W, 3] -> [B, K].
+
+
+@struct.dataclass
+class Averaged:
+  """A randomised classifier, called as classifier(images, key=key), by its mean over draws."""
+
+  classifier: Any
+  draws: int = struct.field(pytree_node=False)
+
+  def __call__(self, images: jax.Array) -> jax.Array:
+    """Mean logits [B, K] over the same few draws every time."""
+    keys = jax.random.split(jax.random.key(0), self.draws)
+    return jax.lax.map(lambda key: self.classifier(images, key=key), keys).mean(axis=0)
 
 
 class State(Protocol):
@@ -64,6 +78,8 @@ class Attack(NamedTuple):
   forwards: int  # Forward passes per step.
   backwards: int  # Backward passes per step.
   runs: int = 1  # Restarts times targets, tried one after another until one succeeds.
+  minimizes: bool = False  # It returns the smallest perturbation it finds, not the first.
+  draws: int = 1  # Above 1, the classifier is randomised: called with a key, and averaged.
 
 
 class Cascade(NamedTuple):
@@ -73,9 +89,9 @@ class Cascade(NamedTuple):
   attacks: tuple[Attack, ...]
 
   @property
-  def norm(self) -> Norm:
-    """The norm they share."""
-    return self.attacks[0].norm
+  def draws(self) -> int:
+    """Of a randomised classifier."""
+    return max(attack.draws for attack in self.attacks)
 
 
 def cascade(attack: Attack | Cascade) -> Cascade:
@@ -83,6 +99,6 @@ def cascade(attack: Attack | Cascade) -> Cascade:
   return attack if isinstance(attack, Cascade) else Cascade(("attack",), (attack,))
 
 
-def logits_of(classifier: Classifier, image: jax.Array) -> jax.Array:
-  """Logits [K] of one image [H, W, 3]."""
-  return classifier(image[None])[0]
+def logits_of(classifier: Any, image: jax.Array, key: jax.Array | None = None) -> jax.Array:
+  """Logits [K] of one image [H, W, 3]; `key` is for a randomised classifier."""
+  return classifier(image[None])[0] if key is None else classifier(image[None], key=key)[0]

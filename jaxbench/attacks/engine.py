@@ -33,6 +33,7 @@ class Settings(NamedTuple):
   slots: int  # Per device.
   quantize: bool = False
   tolerance: float | None = None  # Bisect for the smallest epsilon.
+  exact: bool = True  # The searcher is as precise as the classifier.
 
 
 @dataclasses.dataclass
@@ -87,7 +88,7 @@ def attack(
     search = Search(one, settings.quantize, settings.tolerance)
     last = stage == len(cascade.attacks) - 1
     survivors: list[int] = []
-    climbed = searcher
+    climbed, exact = searcher, settings.exact
     while len(rows):
       refuted: list[int] = []
       work = _Work(search, stage, classifier, climbed, examples, settings.slots, tally)
@@ -96,14 +97,14 @@ def attack(
         costs["steps"][found] += steps
         costs["forwards"][found] += 1 + one.forwards * steps
         costs["backwards"][found] += one.backwards * steps
-        again = fetch("claimed") & ~success & (climbed is not classifier)
+        again = fetch("claimed") & ~success & (not exact)
         left = ~success & ~again
         refuted += found[again].tolist()
         survivors += found[left].tolist()
         final = success | (left & last)
         so_far = {name: array[found] for name, array in costs.items()}
         yield Harvest(stage, found, final, success, so_far, fetch)
-      rows, climbed = sorted(refuted), classifier
+      rows, climbed, exact = sorted(refuted), classifier, True
     rows = sorted(survivors)
 
 

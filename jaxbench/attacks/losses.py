@@ -62,13 +62,14 @@ def ranked(logits: jax.Array) -> tuple[jax.Array, ...]:
   return tuple(falling[places[rank]] for rank in range(4))
 
 
-def other_classes(logits: jax.Array, label: jax.Array, count: int) -> jax.Array:
-  """The `count` likeliest classes but the label, int32 [count], tied ones last."""
+def other_classes(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """All classes but the label, the likeliest first, int32 [K - 1]; those tied with another last."""
   order = jnp.argsort(-logits)
   falling = logits[order]
   again = jnp.concatenate([jnp.zeros(1, bool), _tied(logits, falling[1:], falling[:-1])])
-  useless = 2 * (order == label) + (again | _tied(logits, falling, logits[label]))
-  return order[jnp.argsort(useless, stable=True)][:count].astype(jnp.int32)
+  idle = (again | _tied(logits, falling, logits[label])).astype(jnp.int32)
+  last = jnp.where(order == label, 2, idle)
+  return order[jnp.argsort(last, stable=True)][:-1].astype(jnp.int32)
 
 
 def fooled(logits: jax.Array, label: jax.Array) -> jax.Array:

@@ -103,6 +103,15 @@ def _project_l1(clean: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Ar
   return jnp.clip(clean + jnp.sign(delta) * shrunk(amount), 0.0, 1.0)
 
 
+def sphere(norm: str, key: jax.Array, image: jax.Array) -> jax.Array:
+  """A random vector [H, W, 3] of size 1, drawn as AutoAttack draws it."""
+  if norm == "linf":
+    noise = jax.random.uniform(key, image.shape, image.dtype, -1.0, 1.0)
+  else:
+    noise = jax.random.normal(key, image.shape, image.dtype)
+  return noise / (get(norm).size(noise) + 1e-12)
+
+
 NORMS: dict[str, Norm] = {
   "linf": Norm(
     sample=_sample_linf,

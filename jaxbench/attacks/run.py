@@ -12,7 +12,7 @@ from tqdm.auto import tqdm
 
 from jaxbench import devices, errors
 from jaxbench.attacks import checks, engine, verdict
-from jaxbench.attacks.base import Attack, Cascade, Classifier, cascade
+from jaxbench.attacks.base import Attack, Averaged, Cascade, Classifier, cascade
 
 
 @struct.dataclass
@@ -77,8 +77,8 @@ def run(
     ... )
     >>> result.success.mean()
   """
-  images, labels, epsilons = checked(classifier, images, labels, epsilon)
-  settings = engine.Settings(slots, quantize)
+  images, labels, epsilons = checked(attack, classifier, images, labels, epsilon)
+  settings = engine.Settings(slots, quantize, exact=search_dtype == "float32")
   return search(attack, classifier, images, labels, epsilons, key, settings, search_dtype, progress)
 
 
@@ -95,10 +95,10 @@ def search(
 ) -> Result:
   """What `run` and `minimal_epsilon` share; arguments as `checked` returns them."""
   stages = cascade(attack)
-  judge = devices.replicate(classifier)
-  searcher = (
-    judge if search_dtype == "float32" else devices.replicate(_in(classifier, search_dtype))
-  )
+  steady = classifier if stages.draws == 1 else Averaged(classifier, stages.draws)
+  judge = devices.replicate(steady)
+  exact = search_dtype == "float32" and stages.draws == 1
+  searcher = judge if exact else devices.replicate(_in(classifier, search_dtype))
   logits = _logits(judge, images, settings.slots)
   prediction = logits.argmax(axis=-1).astype(np.int32)
   warnings = checks.before(stages, judge, images, labels, logits, settings.slots)
@@ -145,6 +145,8 @@ def _in(classifier: Classifier, dtype: str) -> Classifier:
   """The classifier, computing in `dtype`."""
   if dtype not in ("float32", "bfloat16"):
     raise errors.unknown("search_dtype", dtype, ("float32", "bfloat16"))
+  if dtype == "float32":
+    return classifier
   if not hasattr(classifier, "compute_in"):
     raise errors.InputError(
       f"search_dtype={dtype!r} needs a classifier with a method compute_in(dtype)"
@@ -157,7 +159,9 @@ def _logits(classifier: devices.Replicated, images: np.ndarray, slots: int) -> n
   return np.concatenate([batch.fetch() for batch in batches])
 
 
-def checked(classifier: Classifier, images: Any, labels: Any, epsilon: Any) -> tuple[Any, ...]:
+def checked(
+  attack: Attack | Cascade, classifier: Classifier, images: Any, labels: Any, epsilon: Any
+) -> tuple[Any, ...]:
   """Images, labels and epsilons as arrays; InputError names the first that is wrong."""
   images, labels = np.asarray(images), np.asarray(labels)
   if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.float32 or not len(images):
@@ -169,7 +173,8 @@ def checked(classifier: Classifier, images: Any, labels: Any, epsilon: Any) -> t
       f"images must be in [0, 1], not [{images.min():g}, {images.max():g}]; "
       "normalisation belongs inside the classifier"
     )
-  logits = jax.eval_shape(lambda c, x: c(x), classifier, jnp.asarray(images[:1]))
+  random = {"key": jax.random.key(0)} if cascade(attack).draws > 1 else {}
+  logits = jax.eval_shape(lambda c, x: c(x, **random), classifier, jnp.asarray(images[:1]))
   if logits.ndim != 2 or len(logits) != 1 or logits.shape[1] < 2:
     raise errors.InputError(
       f"the classifier must map images [B, H, W, 3] to logits [B, K], not to {list(logits.shape)}"

@@ -20,6 +20,19 @@ TABLE = {
   "pgd, dlr, restarts": attacks.pgd(steps=3, loss="dlr", restarts=2),
   "pgd, no random start": attacks.pgd(steps=5, random_start=False),
   "pgd, all steps": attacks.pgd(steps=5, keep_going=True),
+  "apgd": attacks.apgd(steps=5),
+  "apgd, l2, restarts": attacks.apgd(steps=5, norm="l2", loss="margin", restarts=2),
+  "apgd, l1": attacks.apgd(steps=7, norm="l1"),
+  "apgd, targets": attacks.apgd(steps=4, loss="dlr", targets=3),
+  "apgd, l1, targets": attacks.apgd(steps=4, norm="l1", loss="dlr", targets=2),
+  "apgd, all steps": attacks.apgd(steps=5, keep_going=True),
+  "fab": attacks.fab(steps=5, targets=3),
+  "fab, l2": attacks.fab(steps=5, norm="l2", targets=3),
+  "fab, l1": attacks.fab(steps=5, norm="l1", targets=3),
+  "fab, untargeted, restarts": attacks.fab(steps=4, targets=0, restarts=2),
+  "square": attacks.square(queries=60),
+  "square, l2": attacks.square(queries=60, norm="l2"),
+  "square, l1": attacks.square(queries=60, norm="l1"),
 }
 # The tests of one attack share its programs.
 ROWS = [pytest.param(x, marks=pytest.mark.xdist_group(name), id=name) for name, x in TABLE.items()]

@@ -79,11 +79,11 @@ def test_more_steps_find_more(tiny, examples):
   images, labels = examples
   found = [
     attacks.run(
-      attacks.pgd(steps=steps), tiny, images, labels, 6 / 255, jax.random.key(0)
+      attacks.pgd(steps=steps), tiny, images, labels, 3 / 255, jax.random.key(0)
     ).success.sum()
     for steps in (1, 5, 20)
   ]
-  assert found[0] < found[1] <= found[2]
+  assert 0 < found[0] <= found[1] <= found[2] < len(labels)
 
 
 def test_a_users_own_loss_is_climbed(linear):

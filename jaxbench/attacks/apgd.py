@@ -1,0 +1,188 @@
+"""Auto-PGD (Croce & Hein, 2020, arXiv:2003.01690, section 3): PGD that sets its own step size.
+
+The step is halved, and the search goes back to its best point, at checkpoints where the loss has
+stopped rising. The l1 attack is another algorithm: `apgd_l1.py`.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import climb, losses, norms
+from jaxbench.attacks.apgd_l1 import apgd_l1
+from jaxbench.attacks.base import Attack, Classifier
+
+_MOMENTUM = 0.75  # Share of the new direction in a step; the rest repeats the last one.
+_RHO = 0.75  # Fewer rises than this share of a window halve the step.
+
+
+@struct.dataclass
+class APGDState:
+  """One example, in one run."""
+
+  key: jax.Array  # PRNG key.
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32: where the next step looks.
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32.
+  rank: jax.Array  # [] int32: of the target, 0 is the likeliest other class.
+  target: jax.Array  # [] int32.
+  previous: jax.Array  # [H, W, 3] float32: where the last step started.
+  best: jax.Array  # [H, W, 3] float32: the largest loss.
+  best_gradient: jax.Array  # [H, W, 3] float32, there.
+  best_loss: jax.Array  # [] float32.
+  last_loss: jax.Array  # [] float32.
+  rises: jax.Array  # [] int32: steps since the last checkpoint that raised the loss.
+  step_size: jax.Array  # [] float32.
+  halved: jax.Array  # [] bool: at the last checkpoint.
+  checkpoint_loss: jax.Array  # [] float32: `best_loss` there.
+  count: jax.Array  # [] int32.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+def checkpoints(steps: int) -> dict[int, int]:
+  """After how many steps the step size is checked, and the length of the window that ends there."""
+  window, least, shorter = (max(int(share * steps), 1) for share in (0.22, 0.06, 0.03))
+  found, passed = {}, 0
+  while passed + window <= steps:
+    passed += window
+    found[passed] = window
+    window = max(window - shorter, least)
+  return found
+
+
+@functools.cache
+def apgd(
+  *,
+  steps: int = 100,
+  norm: str = "linf",
+  loss: str | losses.Loss = "cross_entropy",
+  targets: int = 0,
+  restarts: int = 1,
+  draws: int = 1,
+  keep_going: bool = False,
+  compat: str = "clean",
+) -> Attack:
+  """Auto-PGD from a random point of the sphere; it stops at the first image that fools.
+
+  Args:
+    steps: of one run.
+    norm: "linf", "l2" or "l1".
+    loss: "cross_entropy", "margin", "dlr" or a function (logits [K], label []) -> [].
+    targets: 0, or how many runs to make, each towards another of the classes that are likeliest on
+      the clean image (9 in AutoAttack), with the targeted form of the loss. There are K - 1 at
+      most. Any misclassification counts.
+    restarts: runs from different random points, for each target.
+    draws: above 1, the classifier is randomised: it is called as classifier(images, key=key), and
+      gradients are averages over so many keys (20 in AutoAttack's "rand").
+    keep_going: take all steps, fooled or not, and return the iterate of the largest loss.
+    compat: "clean" compares the loss after the first step with the loss before it; "official"
+      with 0, as the authors' code does.
+
+  Raises:
+    InputError: a value is out of range or a name unknown.
+  """
+  if steps < 1 or restarts < 1:
+    raise errors.InputError(f"apgd needs steps >= 1 and restarts >= 1, not {steps}, {restarts}")
+  if compat not in ("clean", "official"):
+    raise errors.unknown("compat", compat, ("clean", "official"))
+  hill = climb.make("apgd", loss, targets, draws)
+  if norm == "l1":
+    return apgd_l1(steps, hill, targets, restarts, keep_going)
+  ball = norms.get(norm)
+  ranking = int(hill.targeted)  # The first look is at the clean image, to rank the targets.
+  windows = np.zeros(steps + 1, np.int32)
+  for step_number, window in checkpoints(steps).items():
+    windows[step_number] = window
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> APGDState:
+    key = jax.random.fold_in(key, run)
+    start = ball.project(image, image + epsilon * norms.sphere(norm, key, image), epsilon)
+    return APGDState(
+      key=key,
+      clean=image,
+      image=image if ranking else start,
+      label=label,
+      epsilon=epsilon,
+      rank=jnp.asarray(run, jnp.int32) // restarts,
+      target=jnp.int32(0),
+      previous=start,
+      best=start,
+      best_gradient=jnp.zeros_like(image),
+      best_loss=jnp.float32(-jnp.inf),
+      last_loss=jnp.float32(0),
+      rises=jnp.int32(0),
+      step_size=2 * epsilon,
+      halved=jnp.bool_(True),
+      checkpoint_loss=jnp.float32(-jnp.inf),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+    )
+
+  def ascend(state: APGDState, view: climb.View) -> APGDState:
+    steps_taken = state.count - ranking
+    first, last = steps_taken == 0, steps_taken == steps
+    better = first | (view.value > state.best_loss)
+    best = jnp.where(better, state.image, state.best)
+    best_gradient = jnp.where(better, view.gradient, state.best_gradient)
+    best_loss = jnp.where(better, view.value, state.best_loss)
+    rises = state.rises + (~first & (view.value > state.last_loss)).astype(jnp.int32)
+    window = jnp.asarray(windows)[jnp.minimum(steps_taken, steps)]
+    check = window > 0
+    stuck = ~state.halved & (state.checkpoint_loss >= best_loss)
+    halve = check & ((rises.astype(jnp.float32) <= _RHO * window.astype(jnp.float32)) | stuck)
+    step_size = jnp.where(halve, state.step_size / 2, state.step_size)
+    here = jnp.where(halve, best, state.image)
+    gradient = jnp.where(halve, best_gradient, view.gradient)
+    ahead = ball.project(state.clean, here + step_size * ball.climb(gradient, here), state.epsilon)
+    share = jnp.where(first, 1.0, _MOMENTUM)
+    moved = here + share * (ahead - here) + (1 - share) * (here - state.previous)
+    moved = ball.project(state.clean, moved, state.epsilon)
+    stop = last if keep_going else view.fooled | last
+    kept = state.image if not keep_going else best
+    return dataclasses.replace(
+      state,
+      image=jnp.where(view.fooled & stop, kept, jnp.where(last, best, moved)),
+      previous=here,
+      best=best,
+      best_gradient=best_gradient,
+      best_loss=best_loss,
+      last_loss=jnp.where(first & (compat == "official"), 0.0, view.value),
+      rises=jnp.where(check, 0, rises),
+      step_size=step_size,
+      halved=jnp.where(check, halve, state.halved),
+      checkpoint_loss=jnp.where(first | check, best_loss, state.checkpoint_loss),
+      count=state.count + 1,
+      fooled=jnp.where(better, view.fooled, state.fooled) if keep_going else view.fooled,
+      done=stop,
+    )
+
+  def step(classifier: Classifier, state: APGDState) -> APGDState:
+    begin = state.count == 0
+    key = jax.random.fold_in(state.key, state.count)
+    view = hill.look(classifier, state.image, state.label, state.target, state.rank, begin, key)
+    moved = ascend(state, view)
+    if not ranking:
+      return moved
+    none_left = view.target == climb.NO_TARGET
+    ranked = dataclasses.replace(
+      state, image=state.previous, target=view.target, count=state.count + 1, done=none_left
+    )
+    return jax.tree.map(lambda x, y: jnp.where(begin, x, y), ranked, moved)
+
+  runs = max(targets, 1) * restarts
+  passes = steps + 1 + ranking
+  return Attack(init, step, ball, passes, forwards=draws, backwards=draws, runs=runs, draws=draws)

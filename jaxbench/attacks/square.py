@@ -1,0 +1,120 @@
+"""Square Attack (Andriushchenko et al., 2020, arXiv:1912.00049): random search, no gradients.
+
+Squares of the image are pushed to the border of the ball, smaller ones as time goes on; what makes
+the margin larger stays.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import losses, norms, windows
+from jaxbench.attacks.base import Attack, Classifier, logits_of
+
+# From so many queries of 10,000 on, the share of pixels is halved once more.
+_HALVINGS = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
+
+
+@struct.dataclass
+class SquareState:
+  """One example."""
+
+  key: jax.Array  # PRNG key of the example.
+  windows: jax.Array  # PRNG key of the windows: the example's, or one for all.
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32: the best so far.
+  candidate: jax.Array  # [H, W, 3] float32: what the next step looks at.
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32.
+  loss: jax.Array  # [] float32: the margin of `image`.
+  count: jax.Array  # [] int32, queries made.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+@functools.cache
+def square(
+  *,
+  queries: int = 5000,
+  norm: str = "linf",
+  share: float = 0.8,
+  restarts: int = 1,
+  rescale: bool = False,
+  compat: str = "clean",
+) -> Attack:
+  """Random search over squares; it stops at the first image that fools.
+
+  Args:
+    queries: candidates after the first one, a forward pass each.
+    norm: "linf", "l2" or "l1".
+    share: of the pixels that the first squares cover (p_init in the paper).
+    restarts: runs with other random numbers.
+    rescale: stretch the schedule of sizes, which is made for 10,000 queries, to their number.
+      AutoAttack does not.
+    compat: "clean" draws every example's windows by themselves; "official" draws the same ones
+      for all examples, as the authors' code does for a batch.
+
+  Raises:
+    InputError: a value is out of range or a name unknown.
+  """
+  if queries < 1 or restarts < 1 or not 0 < share <= 1:
+    raise errors.InputError(
+      f"square needs queries, restarts >= 1 and share in (0, 1], not {queries}, {restarts}, {share}"
+    )
+  if compat not in ("clean", "official"):
+    raise errors.unknown("compat", compat, ("clean", "official"))
+  ball, draw = norms.get(norm), windows.get(norm)
+  age = np.arange(queries + 1)
+  age = age * 10_000 // queries if rescale else age
+  shares = (share / 2.0 ** np.searchsorted(_HALVINGS, age, side="right")).astype(np.float32)
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> SquareState:
+    key = jax.random.fold_in(key, run)
+    common = jax.random.fold_in(jax.random.key(0), run) if compat == "official" else key
+    start = ball.project(image, draw.start(common, key, image, epsilon), epsilon)
+    return SquareState(
+      key=key,
+      windows=common,
+      clean=image,
+      image=image,
+      candidate=start,
+      label=label,
+      epsilon=epsilon,
+      loss=jnp.float32(-jnp.inf),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+    )
+
+  def step(classifier: Classifier, state: SquareState) -> SquareState:
+    logits = logits_of(classifier, state.candidate)
+    value = losses.margin(logits, state.label)
+    fooled = losses.fooled(logits, state.label)
+    better = (state.count == 0) | (value > state.loss) | fooled
+    image = jnp.where(better, state.candidate, state.image)
+    keys = (jax.random.fold_in(key, state.count + 1) for key in (state.windows, state.key))
+    pixels = jnp.asarray(shares)[jnp.minimum(state.count, queries)] * image[..., 0].size
+    candidate = draw.propose(*keys, state.clean, image, state.epsilon, pixels)
+    count = state.count + 1
+    return dataclasses.replace(
+      state,
+      image=image,
+      candidate=ball.project(state.clean, candidate, state.epsilon),
+      loss=jnp.where(better, value, state.loss),
+      count=count,
+      fooled=fooled,
+      done=fooled | (count > queries),
+    )
+
+  return Attack(init, step, ball, queries + 1, forwards=1, backwards=0, runs=restarts)
