@@ -13,6 +13,7 @@ from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.losses import LOSSES
+from jaxbench.attacks.minimal import Smallest, minimal_epsilon
 from jaxbench.attacks.norms import NORMS
 from jaxbench.attacks.pgd import pgd
 from jaxbench.attacks.run import Result, run
@@ -35,6 +36,7 @@ __all__ = [
   "Cascade",
   "Classifier",
   "Result",
+  "Smallest",
   "State",
   "Warning",
   "apgd",
@@ -42,6 +44,7 @@ __all__ = [
   "cascade",
   "fab",
   "fgsm",
+  "minimal_epsilon",
   "pgd",
   "run",
   "square",

@@ -240,20 +240,22 @@ def _bisected(search: Search) -> Callable[[Job, Any], Job]:
   its own size is the upper bound.
   """
   attack, tolerance = search.attack, jnp.float32(search.tolerance)
+  probing = not attack.minimizes  # Else it has looked for the smallest one by itself.
 
   def conclude(job: Job, state: Any) -> Job:
     image = round_to_8_bits(state.image) if search.quantize else state.image
     size = attack.norm.size(image - job.clean)
     better = state.fooled & (size < job.high)
     high = jnp.where(better, size, job.high)
-    settled = state.fooled | (job.run + 1 >= attack.runs)
+    last = job.run + 1 >= attack.runs
+    settled = last if attack.minimizes else state.fooled | last
     low = jnp.where(settled & ~better, job.epsilon, job.low)
     probe = low + _NEXT_PROBE * (high - low)
     return dataclasses.replace(
       job,
       epsilon=jnp.where(settled, probe, job.epsilon),
       run=jnp.where(settled, 0, job.run + 1),
-      active=~settled | (jnp.isfinite(high) & (high - low > tolerance)),
+      active=~settled | (probing & jnp.isfinite(high) & (high - low > tolerance)),
       image=jnp.where(better, image, job.image),
       fooled=job.fooled | state.fooled,
       steps=job.steps + state.count,

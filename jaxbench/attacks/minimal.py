@@ -1,0 +1,102 @@
+"""The smallest epsilon at which each example is fooled, and the whole curve of accuracy from it."""
+
+from typing import Any
+
+import jax
+import numpy as np
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import engine
+from jaxbench.attacks.base import Attack, Cascade, Classifier
+from jaxbench.attacks.checks import Warning
+from jaxbench.attacks.run import checked, search
+
+
+@struct.dataclass
+class Smallest:
+  """Numpy arrays, one row per example; B rows. As an array, it is its `epsilon`."""
+
+  # [B] float32: size of the smallest perturbation that was found and verified, so an upper bound;
+  # 0 where the clean image is misclassified, infinite where nothing up to `upper` fools.
+  epsilon: np.ndarray
+  adversarial: np.ndarray  # [B, H, W, 3] float32: of that size, or the clean image.
+  prediction: np.ndarray  # [B] int32, of `adversarial`.
+  steps: np.ndarray  # [B] int32, of all probes together.
+  forwards: np.ndarray  # [B] int32.
+  backwards: np.ndarray  # [B] int32.
+  warnings: tuple[Warning, ...] = struct.field(pytree_node=False)
+  occupancy: float = struct.field(pytree_node=False)  # Share of slot steps that did work.
+
+  def accuracy(self, epsilons: Any) -> np.ndarray:
+    """Accuracy under attack at each of `epsilons`: the share of examples that need more."""
+    return (self.epsilon > np.asarray(epsilons, np.float32)[..., None]).mean(axis=-1)
+
+  def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    """`epsilon`, so that `np.median(smallest)` is the median of the smallest epsilons."""
+    return np.array(self.epsilon, dtype) if copy else np.asarray(self.epsilon, dtype)
+
+
+def minimal_epsilon(
+  attack: Attack,
+  classifier: Classifier,
+  images: Any,
+  labels: Any,
+  upper: float,
+  tolerance: float = 1 / 2550,
+  *,
+  key: jax.Array,
+  slots: int = 64,
+  search_dtype: str = "float32",
+  quantize: bool = False,
+  progress: bool = False,
+) -> Smallest:
+  """Bisects the epsilon of each example by itself, in the slots of `run`.
+
+  A probe that fools lowers the upper bound to the size of what it found; one that fails raises the
+  lower bound. An attack may fail at an epsilon and succeed at a smaller one (a coarser step, an
+  unlucky start): nothing found is ever given up for it, and the result is always the size of a real
+  adversarial image. Attacks that look for the smallest perturbation themselves, such as
+  `fab(keep_going=True)`, run once.
+
+  Args:
+    attack: one attack, no cascade.
+    classifier: as for `run`.
+    images: float32 [B, H, W, 3] in [0, 1].
+    labels: integers [B].
+    upper: the largest epsilon, tried first; one for all or [B].
+    tolerance: probing stops when the bounds are as near as this; in pixel units, > 0.
+    key: of `jax.random.key`.
+    slots: examples per device that are attacked at a time.
+    search_dtype: as for `run`.
+    quantize: as for `run`.
+    progress: show a bar.
+
+  Raises:
+    InputError: an argument has the wrong shape, type or range.
+
+  Example:
+    >>> smallest = attacks.minimal_epsilon(
+    ...   attacks.apgd(), classifier, images, labels, upper=8 / 255, key=jax.random.key(0)
+    ... )
+    >>> np.median(smallest), smallest.accuracy([1 / 255, 2 / 255, 4 / 255])
+  """
+  if isinstance(attack, Cascade):
+    raise errors.InputError("minimal_epsilon takes one attack, not a cascade: name one of its own")
+  if not tolerance > 0:
+    raise errors.InputError(f"tolerance must be > 0, not {tolerance}")
+  images, labels, epsilons = checked(attack, classifier, images, labels, upper)
+  settings = engine.Settings(slots, quantize, float(tolerance), search_dtype == "float32")
+  result = search(
+    attack, classifier, images, labels, epsilons, key, settings, search_dtype, progress
+  )
+  return Smallest(
+    epsilon=np.where(result.success, result.distance, np.inf).astype(np.float32),
+    adversarial=result.adversarial,
+    prediction=result.prediction,
+    steps=result.steps,
+    forwards=result.forwards,
+    backwards=result.backwards,
+    warnings=result.warnings,
+    occupancy=result.occupancy,
+  )

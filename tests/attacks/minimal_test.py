@@ -1,0 +1,82 @@
+"""The smallest epsilon, against closed forms, brute force and the plain attack."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxbench import attacks, errors
+
+KEY = jax.random.key(2)
+IMAGES = 0.4 + 0.2 * np.random.default_rng(0).random((16, 4, 4, 3), np.float32)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_of_a_linear_classifier_it_is_the_margin_over_the_dual_norm(norm, linear):
+  weights = linear.args[0][:, :2]
+  classifier = jax.tree_util.Partial(lambda w, x: x.reshape(len(x), -1) @ w, weights)
+  logits = np.asarray(classifier(IMAGES), np.float64)
+  labels = np.argmax(logits, axis=1).astype(np.int32)
+  direction = np.asarray(weights[:, 0] - weights[:, 1], np.float64)
+  dual = np.linalg.norm(direction, 1 if norm == "linf" else 2)
+  expected = np.abs(logits[:, 0] - logits[:, 1]) / dual
+  attack = attacks.pgd(steps=20, norm=norm, loss="margin")
+  found = attacks.minimal_epsilon(
+    attack, classifier, IMAGES, labels, upper=0.5, tolerance=1e-4, key=KEY, slots=2
+  )
+  near = expected < 0.35  # The box is far enough away.
+  assert near.sum() > 3
+  assert (found.epsilon[near] >= expected[near] * (1 - 1e-5)).all()
+  np.testing.assert_allclose(found.epsilon[near], expected[near], atol=2e-3)
+  np.testing.assert_array_equal(np.asarray(found), found.epsilon)
+
+
+def test_it_is_the_size_of_a_real_adversarial_image(tiny, examples):
+  images, labels = examples
+  labels = labels.copy()
+  labels[:3] = (labels[:3] + 1) % 10  # Wrong without an attack.
+  upper = 6 / 255
+  attack = attacks.pgd(steps=6)
+  found = attacks.minimal_epsilon(attack, tiny, images, labels, upper, key=KEY, slots=1)
+  prediction = np.asarray(tiny(found.adversarial)).argmax(axis=1)
+  sizes = np.abs(found.adversarial - images).max(axis=(1, 2, 3))
+  fooled = np.isfinite(found.epsilon)
+  assert not found.epsilon[:3].any()
+  assert 3 < fooled.sum() < len(labels)
+  np.testing.assert_array_equal(prediction != labels, fooled)
+  np.testing.assert_allclose(sizes[fooled], found.epsilon[fooled], rtol=1e-5)
+  once = attacks.run(attack, tiny, images, labels, upper, KEY, slots=1)
+  np.testing.assert_array_equal(once.success, fooled)
+  assert (found.epsilon[fooled] <= upper + 1e-6).all()
+
+
+def test_the_curve_agrees_with_attacks_at_single_epsilons(tiny, examples):
+  images, labels = examples
+  attack = attacks.apgd(steps=20)
+  found = attacks.minimal_epsilon(attack, tiny, images, labels, 0.08, key=KEY, slots=1)
+  epsilons = np.array([1, 2, 4, 8]) / 255
+  curve = found.accuracy(epsilons)
+  single = [
+    1 - attacks.run(attack, tiny, images, labels, e, KEY, slots=1).success.mean() for e in epsilons
+  ]
+  np.testing.assert_allclose(curve, single, atol=1.5 / len(labels))
+  assert curve[0] > curve[-1]
+
+
+def test_a_minimizing_attack_runs_once(tiny, examples):
+  images, labels = examples
+  fab = attacks.fab(steps=20, targets=3, keep_going=True)
+  found = attacks.minimal_epsilon(fab, tiny, images, labels, 1.0, key=KEY, slots=1)
+  assert (found.steps == 60).all()
+  pgd = attacks.minimal_epsilon(attacks.apgd(steps=50), tiny, images, labels, 0.2, key=KEY, slots=1)
+  assert np.isfinite(found.epsilon).all()
+  assert np.median(found) < 1.15 * np.median(pgd)
+
+
+@pytest.mark.parametrize(
+  ("attack", "tolerance", "message"),
+  [(attacks.autoattack(), 0.1, "not a cascade"), (attacks.pgd(), 0.0, "tolerance")],
+)
+def test_bad_arguments_are_one_clear_line(attack, tolerance, message, linear):
+  labels = np.zeros(16, np.int32)
+  with pytest.raises(errors.InputError, match=message):
+    attacks.minimal_epsilon(attack, linear, IMAGES, labels, 0.1, tolerance, key=KEY)
