@@ -185,4 +185,15 @@ def apgd(
 
   runs = max(targets, 1) * restarts
   passes = steps + 1 + ranking
-  return Attack(init, step, ball, passes, forwards=draws, backwards=draws, runs=runs, draws=draws)
+  return Attack(
+    init,
+    step,
+    ball,
+    passes,
+    forwards=draws,
+    backwards=draws,
+    runs=runs,
+    draws=draws,
+    targets=targets,
+    classes=hill.classes,
+  )

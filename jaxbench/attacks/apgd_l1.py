@@ -148,4 +148,15 @@ def apgd_l1(steps: int, hill: climb.Climb, targets: int, restarts: int, keep_goi
 
   passes, runs = total + ranking, max(targets, 1) * restarts
   draws = hill.draws
-  return Attack(init, step, ball, passes, forwards=draws, backwards=draws, runs=runs, draws=draws)
+  return Attack(
+    init,
+    step,
+    ball,
+    passes,
+    forwards=draws,
+    backwards=draws,
+    runs=runs,
+    draws=draws,
+    targets=targets,
+    classes=hill.classes,
+  )

@@ -80,6 +80,8 @@ class Attack(NamedTuple):
   runs: int = 1  # Restarts times targets, tried one after another until one succeeds.
   minimizes: bool = False  # It returns the smallest perturbation it finds, not the first.
   draws: int = 1  # Above 1, the classifier is randomised: called with a key, and averaged.
+  targets: int = 0  # Classes aimed at, one in each run.
+  classes: int = 2  # With fewer, its loss has a substitute.
 
 
 class Cascade(NamedTuple):

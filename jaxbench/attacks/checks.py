@@ -75,12 +75,18 @@ def before(
   if count := int(np.asarray(broken)[:batch].sum()):
     detail = f"the gradient at {count} of {batch} clean images is not finite; "
     found.append(Warning("gradient_not_finite", detail + "gradient attacks are blind there"))
-  if classes < 4 and any("target" in name or "dlr" in name for name in cascade.names):
+  if any(one.classes > classes for one in cascade.attacks):
     detail = (
       f"with {classes} classes, DLR takes the "
       f"{'margin itself' if classes < 3 else 'third logit for the fourth'} instead"
     )
     found.append(Warning("few_classes", detail))
+  most = max(one.targets for one in cascade.attacks)
+  if most > classes - 1:
+    detail = (
+      f"{most} targets were asked for; {classes} classes have {classes - 1}, which were taken"
+    )
+    found.append(Warning("fewer_targets", detail))
   return tuple(found)
 
 

@@ -33,6 +33,11 @@ class Climb(NamedTuple):
   targeted: bool
   draws: int  # Above 1, the classifier takes a key and is averaged over so many.
 
+  @property
+  def classes(self) -> int:
+    """With fewer, the loss has a substitute."""
+    return 2 if self.loss != "dlr" else 4 if self.targeted else 3
+
   def look(
     self,
     classifier: Any,

@@ -154,4 +154,5 @@ def fab(
     backwards=1 if targets else candidates,
     runs=max(targets, 1) * restarts,
     minimizes=keep_going,
+    targets=targets,
   )

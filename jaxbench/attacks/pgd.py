@@ -121,4 +121,6 @@ def pgd(
       done=fooled | (count >= steps),
     )
 
-  return Attack(init, step, ball, steps, forwards=1, backwards=1, runs=restarts)
+  return Attack(
+    init, step, ball, steps, forwards=1, backwards=1, runs=restarts, classes=2 + (loss == "dlr")
+  )

@@ -21,12 +21,12 @@ def test_of_a_linear_classifier_it_is_the_margin_over_the_dual_norm(norm, linear
   expected = np.abs(logits[:, 0] - logits[:, 1]) / dual
   attack = attacks.pgd(steps=20, norm=norm, loss="margin")
   found = attacks.minimal_epsilon(
-    attack, classifier, IMAGES, labels, upper=0.5, tolerance=1e-4, key=KEY, slots=2
+    attack, classifier, IMAGES, labels, upper=3.0, tolerance=1e-4, key=KEY, slots=2
   )
-  near = expected < 0.35  # The box is far enough away.
+  near = expected < (0.35 if norm == "linf" else 2.0)  # The box is far enough away.
   assert near.sum() > 3
   assert (found.epsilon[near] >= expected[near] * (1 - 1e-5)).all()
-  np.testing.assert_allclose(found.epsilon[near], expected[near], atol=2e-3)
+  np.testing.assert_allclose(found.epsilon[near], expected[near], rtol=0.02)
   np.testing.assert_array_equal(np.asarray(found), found.epsilon)
 
 

@@ -1,0 +1,192 @@
+"""APGD step by step against torch, from the same random starts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from references import attacks as reference
+
+from jaxbench import attacks, errors
+from jaxbench.attacks import apgd as module
+from jaxbench.attacks import losses, slots
+
+STEPS = 40
+RADII = {"linf": 8 / 255, "l2": 0.4, "l1": 4.0}
+LOSSES = {
+  "cross_entropy": reference.cross_entropy,
+  "margin": reference.margin,
+  "dlr": reference.dlr,
+}
+
+
+def _torch(tiny):
+  first, second = (torch.tensor(np.asarray(weight), dtype=torch.float32) for weight in tiny.args[0])
+
+  def forward(images):
+    hidden = np.sqrt(0.5) * torch.nn.functional.gelu(
+      images.flatten(1) @ first - 1, approximate="tanh"
+    )
+    return hidden @ second
+
+  return forward
+
+
+def _iterates(attack, tiny, images, labels, radius, steps, point="image"):
+  """What each step looks at, fooled or not, [T, B, H, W, 3]."""
+  radii = jnp.full(len(images), radius, jnp.float32)
+  state = jax.vmap(attack.init)(
+    jax.random.split(jax.random.key(0), len(images)), images, labels, radii
+  )
+  step = jax.jit(jax.vmap(attack.step, (None, 0)))
+  seen = []
+  for _ in range(steps):
+    seen.append(np.asarray(getattr(state, point)))
+    state = step(tiny, state)
+  return np.stack(seen)
+
+
+@pytest.mark.parametrize(
+  ("steps", "expected"),
+  [
+    (100, (22, 41, 57, 70, 80, 87, 93, 99)),
+    (50, (11, 21, 30, 38, 45)),
+    (10, tuple(range(2, 11))),
+    (200, (44, 82, 114, 140, 160, 174, 186, 198)),
+  ],
+)
+def test_checkpoints_are_those_of_the_authors_code(steps, expected):
+  assert tuple(module.checkpoints(steps)) == expected
+
+
+@pytest.mark.parametrize("compat", ["clean", "official"])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_each_step_equals_torch(loss, norm, compat, tiny, examples):
+  """All 40 steps, with their momentum, halvings and returns to the best point.
+
+  Signs of gradients that are nearly zero differ between libraries, so a few examples may part.
+  """
+  images, labels = examples
+  attack = attacks.apgd(steps=STEPS, norm=norm, loss=loss, compat=compat, keep_going=True)
+  radius = RADII[norm]
+  ours = _iterates(attack, tiny, images, labels, radius, STEPS + 1)
+  theirs = reference.apgd(
+    _torch(tiny),
+    torch.tensor(images),
+    torch.tensor(labels).long(),
+    radius,
+    torch.tensor(ours[0]),
+    LOSSES[loss],
+    norm=norm,
+    steps=STEPS,
+    official=compat == "official",
+  )
+  theirs = np.stack([x.numpy() for x, _ in theirs])
+  same = np.abs(ours - theirs).max(axis=(2, 3, 4)) < 1e-4  # [T, B]
+  assert same[:12].all()
+  assert same[-1].mean() >= 0.9
+  assert np.abs(ours[-1] - ours[0]).max() > radius / 4
+
+
+def test_each_step_in_l1_equals_torch(tiny, examples):
+  images, labels = examples
+  attack = attacks.apgd(steps=STEPS, norm="l1", keep_going=True)
+  ours = _iterates(attack, tiny, images, labels, RADII["l1"], STEPS + 3, "point")
+  theirs = reference.apgd_l1(
+    _torch(tiny),
+    torch.tensor(images),
+    torch.tensor(labels).long(),
+    RADII["l1"],
+    torch.tensor(ours[0]),
+    reference.cross_entropy,
+    steps=STEPS,
+  )
+  theirs = np.stack([x.numpy() for x, _, _ in theirs])
+  same = np.abs(ours - theirs).max(axis=(2, 3, 4)) < 1e-4
+  assert same[:10].all()
+  assert same[-1].mean() >= 0.8
+
+
+@pytest.mark.parametrize("name", [*LOSSES, "targeted"])
+def test_losses_and_their_gradients_equal_torch(name):
+  draw = np.random.default_rng(0)
+  logits = draw.normal(size=(64, 10)).astype(np.float32)
+  labels, targets = np.argsort(draw.random((64, 10)), axis=1)[:, :2].T.astype(np.int32)
+  theirs = torch.tensor(logits, requires_grad=True)
+  loss = LOSSES.get(name) or reference.targeted_dlr(torch.tensor(targets).long())
+  values = loss(theirs, torch.tensor(labels).long())
+  values.sum().backward()
+  if name == "targeted":
+    ours = jax.vmap(jax.value_and_grad(losses.targeted_dlr))(logits, labels, targets)
+  else:
+    ours = jax.vmap(jax.value_and_grad(losses.get(name)))(logits, labels)
+  np.testing.assert_allclose(ours[0], values.detach(), rtol=1e-5, atol=1e-6)
+  np.testing.assert_allclose(ours[1], theirs.grad, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 4])
+def test_few_classes_take_a_substitute_and_say_so(classes, tiny, examples):
+  images, _ = examples
+  weights = [tiny.args[0][0], tiny.args[0][1][:, :classes]]
+  few = jax.tree_util.Partial(tiny.func, weights)
+  labels = np.asarray(few(images).argmax(axis=1), np.int32)
+  aa = attacks.autoattack(steps=5, queries=20)
+  result = attacks.run(aa, few, images, labels, 0.05, jax.random.key(0), slots=1)
+  assert result.success.any()
+  names = [warning.name for warning in result.warnings]
+  assert ("few_classes" in names) == (classes < 4)
+  assert "fewer_targets" in names
+
+
+def test_classes_that_tie_neither_stall_nor_count(tiny, examples):
+  """As OpenAI's two repeated ImageNet names do."""
+  images, _ = examples
+  hidden, last = tiny.args[0]
+  twice = jax.tree_util.Partial(tiny.func, [hidden, np.concatenate([last, last], axis=1)])
+  labels = np.asarray(twice(images).argmax(axis=1), np.int32)
+  assert (labels < 10).all()
+  for loss in LOSSES:
+    attack = attacks.apgd(steps=20, loss=loss)
+    result = attacks.run(attack, twice, images, labels, 8 / 255, jax.random.key(0), slots=1)
+    single = attacks.run(attack, tiny, images, labels, 8 / 255, jax.random.key(0), slots=1)
+    assert abs(int(result.success.sum()) - int(single.success.sum())) <= 2
+    assert (result.prediction[result.success] % 10 != labels[result.success]).all()
+  none = attacks.run(
+    attacks.square(queries=5), twice, images, labels, 0.0, jax.random.key(0), slots=1
+  )
+  assert not none.success.any()
+
+
+def test_a_randomised_classifier_is_averaged(tiny, examples):
+  images, labels = examples
+
+  def noisy(weights, images, key):
+    return tiny.func(weights, images + 0.02 * jax.random.normal(key, images.shape))
+
+  classifier = jax.tree_util.Partial(noisy, tiny.args[0])
+  rand = attacks.autoattack(version="rand", steps=5)
+  result = attacks.run(rand, classifier, images, labels, 0.05, jax.random.key(0), slots=1)
+  assert 0.5 < result.success.mean()
+  assert (result.backwards[result.steps > 0] >= 20).all()
+
+
+def test_states_are_frozen_where_they_are_done(tiny, examples):
+  images, labels = examples
+  attack = attacks.apgd(steps=3)
+  keys = jax.random.split(jax.random.key(0), len(images))
+  state = jax.vmap(attack.init)(keys, images, labels, jnp.full(len(images), 0.03))
+  for _ in range(attack.steps):
+    state = slots.where(state.done, state, jax.vmap(attack.step, (None, 0))(tiny, state))
+  assert state.done.all()
+  fooled = np.asarray(tiny(state.image)).argmax(axis=1) != labels
+  np.testing.assert_array_equal(state.fooled, fooled)
+
+
+@pytest.mark.parametrize(
+  "arguments",
+  [{"steps": 0}, {"targets": -1}, {"loss": "mse"}, {"compat": "old"}, {"norm": "l0"}, {"draws": 0}],
+)
+def test_bad_arguments_are_errors(arguments):
+  with pytest.raises(errors.InputError):
+    attacks.apgd(**arguments)
