@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from jaxbench import attacks, config, corruptions, data, devices, models, spec
-from jaxbench.attacks import engine
+from jaxbench.attacks import checks, engine, verdict
 from jaxbench.plan import Cell
 
 Columns = dict[str, Any]  # Of `records.SCHEMA`, one entry per example.
@@ -52,6 +52,8 @@ class Judge:
   def __init__(self, settings: config.Config, class_names: Iterable[str]):
     self._settings, self._class_names = settings, tuple(class_names)
     self._classifier = functools.cache(self._load)
+    self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
+    self._checked: set[tuple[str, str | None, str]] = set()
     self._replicated_model = functools.cache(lambda name: devices.replicate(models.load(name)))
 
   def clean(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
@@ -81,6 +83,7 @@ class Judge:
     asked = self._settings.attacks
     classifier = self._classifier(cell.model, cell.prompts)
     searcher = self._searcher(cell.model, cell.prompts)
+    self._check(cell, cascade, classifier, block)
     wrong = clean != block.labels
     yield np.flatnonzero(wrong), _untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
@@ -99,6 +102,20 @@ class Judge:
       columns["found_by"] = [name if success else None for success in found.success]
       keep = np.flatnonzero(found.final)
       yield rows[keep], {name: [column[i] for i in keep] for name, column in columns.items()}
+
+  def _check(
+    self, cell: Cell, cascade: attacks.Cascade, classifier: devices.Replicated, block: Block
+  ) -> None:
+    """Looks once at the first images through each classifier."""
+    key = (cell.model, cell.prompts, cell.perturbation)
+    if key in self._checked:
+      return
+    self._checked.add(key)
+    rows = np.arange(self._settings.slots * devices.mesh().size) % len(block.ids)
+    images, labels = block.images[rows], block.labels[rows]
+    logits = np.asarray(verdict.classify()(classifier, images))
+    found = checks.before(cascade, classifier, images, labels, logits, self._settings.slots)
+    self.warnings += [{"what": cell.id, **warning._asdict()} for warning in found]
 
   def _predict(
     self, program: Callable[..., Any], inputs: Any, cells: list[Cell], block: Block

@@ -45,7 +45,8 @@ def run(settings: config.Config, plan: planning.Plan, workdir: epath.PathLike) -
   finally:
     work.progress.close()
     session = {**session, "seconds": round(time.monotonic() - started, 1)}
-    store.save({**store.run, "absent": work.absent, "sessions": [*earlier, session]})
+    found = {"absent": work.absent, "warnings": work.warnings}
+    store.save({**store.run, **found, "sessions": [*earlier, session]})
 
 
 class _Work:
@@ -53,6 +54,7 @@ class _Work:
 
   def __init__(self, settings: config.Config, plan: planning.Plan, store: records.Store):
     self.absent = [absent._asdict() for absent in plan.absent]
+    self.warnings: list[dict[str, str]] = list(store.run.get("warnings", []))
     self._settings, self._plan, self._store = settings, plan, store
     self._done = store.done()
     self._waiting: list[pa.Table] = []
@@ -90,6 +92,7 @@ class _Work:
           if time.monotonic() - self._written > _FLUSH_SECONDS:
             self._flush(name, number)
         self._flush(name, number)
+        self.warnings += [found for found in judging.warnings if found not in self.warnings]
         request.obey()
 
   def _flush(self, name: str, number: int) -> None:

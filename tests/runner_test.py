@@ -11,7 +11,8 @@ import pytest
 from flax import nnx
 from references import checkpoints
 
-from jaxbench import config, data, models, plan, records, runner
+from jaxbench import config, data, models, plan, records, report, runner
+from jaxbench.attacks import engine
 
 CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
 ATTACKS = config.Attacks(names=("pgd(steps=2)",), epsilons=(4 / 255,))
@@ -138,3 +139,52 @@ def test_a_clip_from_hugging_face_files_runs_like_any_other(tmp_path):
   described = json.loads((tmp_path / "run" / "run.json").read_text())["identity"]["models"]
   assert described[str(folder)]["source"] == str(folder)
   assert len(described[str(folder)]["sha256"]) == 64
+
+
+def test_examples_that_were_finished_in_the_middle_of_a_cascade_are_not_attacked_again(
+  tmp_path, monkeypatch
+):
+  """A crash between two harvests: what had finished stays, and the rows end up the same."""
+  cascade = "autoattack(attacks=('apgd-ce', 'square'), steps=3, queries=20)"
+  changes = {"attacks": config.Attacks(names=(cascade,), epsilons=(8 / 255,)), "limit": 40}
+  changes |= {"models": ("digits-clip",), "corruptions": config.Corruptions(), "block": 40}
+  expected = _run(tmp_path / "whole", **changes)
+  attack = engine.attack
+
+  def crash(*arguments):
+    for number, harvest in enumerate(attack(*arguments)):
+      yield harvest
+      if number:
+        raise OSError("power cut")
+
+  monkeypatch.setattr(runner, "_FLUSH_SECONDS", 0.0)
+  monkeypatch.setattr(engine, "attack", crash)
+  with pytest.raises(OSError, match="power cut"):
+    _run(tmp_path / "cut", **changes)
+  written = records.read(tmp_path / "cut")
+  kept = written.filter([bool(epsilon) for epsilon in written["epsilon"].to_pylist()])
+  assert 0 < kept.num_rows < 40
+  attacked = []
+
+  def watch(cascade, classifier, searcher, examples, *rest):
+    attacked.append(len(examples.labels))
+    return attack(cascade, classifier, searcher, examples, *rest)
+
+  monkeypatch.setattr(engine, "attack", watch)
+  assert _run(tmp_path / "cut", **changes).equals(expected)
+  assert attacked == [40 - kept.num_rows]
+
+
+def test_doubts_about_an_attack_are_kept_with_the_run(tmp_path):
+  folder = _save(tmp_path / "flat", 32, _flatten)
+  _run(tmp_path / "run", models=(folder,))
+  found = records.load_run(tmp_path / "run")["warnings"]
+  assert {warning["name"] for warning in found} == {"zero_gradient"}
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  assert "has no gradient at all" in (tmp_path / "report.html").read_text()
+
+
+def _flatten(model):
+  """Constant logits: no image changes them."""
+  model.fc.kernel[...] = jnp.zeros_like(model.fc.kernel[...])
+  model.fc.bias[...] = jnp.arange(10.0)

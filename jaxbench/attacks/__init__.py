@@ -10,6 +10,7 @@ from jaxbench.attacks.apgd import apgd
 from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import Attack, Cascade, Classifier, State, cascade
 from jaxbench.attacks.checks import Warning
+from jaxbench.attacks.cw import cw
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.losses import LOSSES
@@ -22,6 +23,7 @@ from jaxbench.attacks.square import square
 ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
   "apgd": apgd,
   "autoattack": autoattack,
+  "cw": cw,
   "fab": fab,
   "fgsm": fgsm,
   "pgd": pgd,
@@ -42,6 +44,7 @@ __all__ = [
   "apgd",
   "autoattack",
   "cascade",
+  "cw",
   "fab",
   "fgsm",
   "minimal_epsilon",

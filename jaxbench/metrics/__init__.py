@@ -1,6 +1,7 @@
 """From records to numbers: accuracy with intervals, attack success, paired comparison."""
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.overview import overview
 from jaxbench.metrics.paired import Comparison, compare
 from jaxbench.metrics.summary import is_correct, summarize
@@ -9,6 +10,7 @@ __all__ = [
   "Comparison",
   "Proportion",
   "compare",
+  "gradient_masking",
   "is_correct",
   "overview",
   "proportion",

