@@ -114,11 +114,6 @@ def _advance(search: Search) -> Callable[..., Any]:
 
 
 @functools.cache
-def _vacant(search: Search) -> Callable[..., Any]:
-  return devices.shard(slots.vacant(search))
-
-
-@functools.cache
 def _compact(size: int) -> Callable[..., Any]:
   return devices.shard(slots.compact(size))
 
@@ -158,7 +153,8 @@ class _Work:
     """Yields (rows, fetch) as the examples at `rows` finish."""
     self._queue.extend(rows)
     self._size = self._fitting(-(-len(rows) // self._devices))
-    self._slots = _vacant(self._search)(self._classifier, self._waiting(self._nobody()))
+    empty = slots.vacant(self._search, self._waiting(self._nobody()))
+    self._slots = devices.scatter(empty)
     flights: deque[_Flight] = deque()
     while self._queue or flights or self._occupied.any():
       if self._queue or not flights:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from jaxbench.attacks.base import Attack, Classifier
@@ -100,16 +101,22 @@ def round_to_8_bits(images: jax.Array) -> jax.Array:
   return jnp.round(images * 255) / 255
 
 
-def vacant(search: Search) -> Callable[..., Slots]:
-  """A function (classifier, waiting) -> as many empty slots as waiting rows."""
+def vacant(search: Search, waiting: Waiting) -> Slots:
+  """As many empty slots as there are waiting rows, on the host; nothing is compiled for them."""
 
-  def build(_: Classifier, waiting: Waiting) -> Slots:
-    job = dataclasses.replace(_admit(waiting), row=jnp.full_like(waiting.row, NOBODY))
-    job = dataclasses.replace(job, active=jnp.zeros_like(job.active))
-    state = _start(search.attack, job, jnp.int32(0))
-    return Slots(job, dataclasses.replace(state, done=jnp.ones_like(state.done)))
+  def begin(waiting: Waiting) -> Slots:
+    job = _admit(waiting)
+    return Slots(job, _start(search.attack, job, jnp.int32(0)))
 
-  return build
+  slots = jax.tree.map(_blank, jax.eval_shape(begin, waiting))
+  job = dataclasses.replace(slots.job, row=np.full_like(slots.job.row, NOBODY))
+  return Slots(job, dataclasses.replace(slots.state, done=np.ones_like(slots.state.done)))
+
+
+def _blank(like: jax.ShapeDtypeStruct) -> Any:
+  if jax.dtypes.issubdtype(like.dtype, jax.dtypes.prng_key):
+    return jax.random.split(jax.random.key(0), like.shape)
+  return np.zeros(like.shape, like.dtype)
 
 
 def compact(size: int) -> Callable[..., Slots]:

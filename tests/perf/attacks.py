@@ -1,0 +1,170 @@
+"""Attacks of ours against a torch loop by the official rules; run by hand.
+
+  PYTHONPATH=tests python tests/perf/attacks.py [--parts=clip,digits,worst,cascade,curve]
+
+Same weights, same images, same machine, same run. The torch loop batches as the official code does:
+all iterations for a whole batch, examples removed between attacks and targets only. "work" is the
+ratio of gradient evaluations, theirs over ours, "time" that of seconds, compilation left out (it is
+printed by itself): above 1 ours is better.
+"""
+
+import time
+from typing import Any
+
+import jax
+import numpy as np
+import torch
+from absl import app, flags
+from flax import nnx
+from references import attacks as reference
+from references import towers
+
+from jaxbench import attacks, data, devices, models
+
+_PARTS = flags.DEFINE_list("parts", ["digits", "clip", "worst", "cascade", "curve"], "What to do.")
+_EXAMPLES = flags.DEFINE_integer("clip_examples", 8, "Images for the model of ViT-B/32's size.")
+KEY = jax.random.key(0)
+
+
+def _digits(name: str) -> tuple[Any, torch.nn.Module, np.ndarray, np.ndarray]:
+  clip = models.load(name)
+  source = data.load("digits")
+  ours = models.zero_shot(clip, source.class_names, models.templates("simple"))
+  images, labels = data.load_images(source, range(len(source)), models.Preprocess(32))
+  return ours, towers.Classifier(ours, clip.config), images.astype(np.float32) / 255, labels
+
+
+def _clip(count: int) -> tuple[Any, torch.nn.Module, np.ndarray, np.ndarray]:
+  """Random weights of ViT-B/32's size, 1000 random classes, its own predictions as labels."""
+  config = models.ARCHITECTURES["ViT-B-32-quickgelu"]
+  visual = models.CLIP(config, rngs=nnx.Rngs(0)).visual
+  draw = np.random.default_rng(0)
+  text = draw.normal(size=(config.embed_dim, 1000)).astype(np.float32)
+  text /= np.linalg.norm(text, axis=0)
+  ours = models.ZeroShot(
+    visual, jax.numpy.asarray(text), jax.numpy.float32(100), jax.numpy.float32(0)
+  )
+  images = draw.random((count, 224, 224, 3), np.float32)
+  labels = np.asarray(jax.jit(lambda c, x: c(x))(ours, images).argmax(axis=1), np.int32)
+  return ours, towers.Classifier(ours, config), images, labels
+
+
+def _torch_apgd(
+  theirs: Any, images: np.ndarray, labels: np.ndarray, epsilon: float, steps: int
+) -> Any:
+  """(robust [B], gradient evaluations, seconds) of APGD-CE, 64 images at a time."""
+  began, gradients, robust = time.perf_counter(), 0, []
+  for start in range(0, len(images), 64):
+    clean = torch.tensor(images[start : start + 64])
+    classes = torch.tensor(labels[start : start + 64]).long()
+    with torch.no_grad():
+      right = theirs(clean).argmax(dim=1) == classes
+    left = torch.zeros(len(clean), dtype=torch.bool) | right
+    if right.any():
+      clean, classes = clean[right], classes[right]
+      noise = torch.rand(clean.shape) * 2 - 1
+      point = (clean + epsilon * noise / noise.abs().amax(dim=(1, 2, 3), keepdim=True)).clamp(0, 1)
+      alive = torch.ones(len(clean), dtype=torch.bool)
+      for _, seen in reference.apgd(
+        theirs, clean, classes, epsilon, point, reference.cross_entropy, steps=steps
+      ):
+        alive &= seen.argmax(dim=1) == classes
+        gradients += len(clean)
+      left[right] = alive
+    robust.append(left.numpy())
+  return np.concatenate(robust), gradients, time.perf_counter() - began
+
+
+def _timed(attack: Any, *arguments: Any, **options: Any) -> tuple[Any, float, float]:
+  """(result, seconds, seconds of the first call, which compiles)."""
+  seconds = []
+  for _ in range(2):
+    began = time.perf_counter()
+    result = attack(*arguments, **options)
+    seconds.append(time.perf_counter() - began)
+  return result, seconds[1], seconds[0]
+
+
+def _compare(title: str, subject: Any, epsilon: float, attack: Any, slots: int) -> None:
+  ours, theirs, images, labels = subject
+  result, seconds, first = _timed(
+    attacks.run, attack, ours, images, labels, epsilon, KEY, slots=slots
+  )
+  robust, gradients, torch_seconds = _torch_apgd(theirs, images, labels, epsilon, 100)
+  spent = int(result.backwards.sum())
+  print(
+    f"{title}: robust {1 - result.success.mean():.1%} (torch {robust.mean():.1%}), "
+    f"{spent / len(images):.1f} gradients per image (torch {gradients / len(images):.1f}), "
+    f"{len(images) / seconds:.2f} images/s (torch {len(images) / torch_seconds:.2f}); "
+    f"work {gradients / max(spent, 1):.1f}x, time {torch_seconds / seconds:.2f}x, occupancy "
+    f"{result.occupancy:.3f}, first call {first - seconds:.1f} s longer",
+    flush=True,
+  )
+
+
+def _cascade() -> None:
+  """AutoAttack on 2,000 examples of the small models: the scans, again with other numbers."""
+  for name in ("digits-clip", "digits-clip-robust"):
+    ours, _, images, labels = _digits(name)
+    rows = np.arange(2000) % len(images)
+    result, seconds, first = _timed(
+      attacks.run,
+      attacks.autoattack(queries=200),
+      ours,
+      images[rows],
+      labels[rows],
+      8 / 255,
+      KEY,
+      slots=32,
+    )
+    print(
+      f"AutoAttack, {name}, 2000 examples at 8/255 (200 queries): "
+      f"robust {1 - result.success.mean():.1%}, {2000 / seconds:.1f} examples/s, "
+      f"{result.backwards.mean():.1f} gradients per example, occupancy {result.occupancy:.3f}, "
+      f"first call {first - seconds:.1f} s longer",
+      flush=True,
+    )
+
+
+def _curve() -> None:
+  """Accuracy at 16 epsilons: one bisection against 16 early-stopping runs."""
+  for name, largest in (("digits-clip", 6 / 255), ("digits-clip-robust", 32 / 255)):
+    ours, _, images, labels = _digits(name)
+    epsilons = np.arange(1, 17) / 16 * largest
+    attack = attacks.apgd(steps=50)
+    separate = [attacks.run(attack, ours, images, labels, e, KEY, slots=32) for e in epsilons]
+    found = attacks.minimal_epsilon(
+      attack, ours, images, labels, largest, tolerance=largest / 32, key=KEY, slots=32
+    )
+    alone = np.array([1 - result.success.mean() for result in separate])
+    spent = sum(int(result.backwards.sum()) for result in separate)
+    print(
+      f"curve, {name}, 16 epsilons to {largest * 255:g}/255: gradients "
+      f"{found.backwards.sum() / spent:.2f}x of separate runs, largest difference of the curves "
+      f"{np.abs(found.accuracy(epsilons) - alone).max():.3f}",
+      flush=True,
+    )
+
+
+def main(_: list[str]) -> None:
+  """Prints a line per comparison."""
+  devices.use_all_cores()
+  torch.set_num_threads(devices.cores())
+  print(f"{devices.cores()} cores, JAX {jax.__version__}, torch {torch.__version__}")
+  ce = attacks.apgd()
+  if "digits" in _PARTS.value:
+    _compare("APGD-CE, digits-clip, 8/255", _digits("digits-clip"), 8 / 255, ce, 32)
+    _compare("APGD-CE, robust twin, 8/255", _digits("digits-clip-robust"), 8 / 255, ce, 32)
+  if "clip" in _PARTS.value:
+    _compare("APGD-CE, ViT-B/32 size, 4/255", _clip(_EXAMPLES.value), 4 / 255, ce, 4)
+  if "worst" in _PARTS.value:  # At epsilon 0 nothing can be fooled.
+    _compare("worst case, digits-clip", _digits("digits-clip"), 0.0, ce, 32)
+    _compare("worst case, ViT-B/32 size", _clip(_EXAMPLES.value), 0.0, ce, 4)
+  if "cascade" in _PARTS.value:
+    _cascade()
+  if "curve" in _PARTS.value:
+    _curve()
+
+
+if __name__ == "__main__":
+  app.run(main)
