@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 import torch
-from absl import app, flags
+from absl import app, flags, logging
 from flax import nnx
 from references import attacks as reference
 from references import towers
@@ -23,7 +23,7 @@ from jaxbench import attacks, data, devices, models
 
 _PARTS = flags.DEFINE_list("parts", ["digits", "clip", "worst", "cascade", "curve"], "What to do.")
 _EXAMPLES = flags.DEFINE_integer("clip_examples", 8, "Images for the model of ViT-B/32's size.")
-KEY = jax.random.key(0)
+SEED = 0
 
 
 def _digits(name: str) -> tuple[Any, torch.nn.Module, np.ndarray, np.ndarray]:
@@ -88,7 +88,7 @@ def _timed(attack: Any, *arguments: Any, **options: Any) -> tuple[Any, float, fl
 def _compare(title: str, subject: Any, epsilon: float, attack: Any, slots: int) -> None:
   ours, theirs, images, labels = subject
   result, seconds, first = _timed(
-    attacks.run, attack, ours, images, labels, epsilon, KEY, slots=slots
+    attacks.run, attack, ours, images, labels, epsilon, jax.random.key(SEED), slots=slots
   )
   robust, gradients, torch_seconds = _torch_apgd(theirs, images, labels, epsilon, 100)
   spent = int(result.backwards.sum())
@@ -114,7 +114,7 @@ def _cascade() -> None:
       images[rows],
       labels[rows],
       8 / 255,
-      KEY,
+      jax.random.key(SEED),
       slots=32,
     )
     print(
@@ -132,9 +132,18 @@ def _curve() -> None:
     ours, _, images, labels = _digits(name)
     epsilons = np.arange(1, 17) / 16 * largest
     attack = attacks.apgd(steps=50)
-    separate = [attacks.run(attack, ours, images, labels, e, KEY, slots=32) for e in epsilons]
+    separate = [
+      attacks.run(attack, ours, images, labels, e, jax.random.key(SEED), slots=32) for e in epsilons
+    ]
     found = attacks.minimal_epsilon(
-      attack, ours, images, labels, largest, tolerance=largest / 32, key=KEY, slots=32
+      attack,
+      ours,
+      images,
+      labels,
+      largest,
+      tolerance=largest / 32,
+      key=jax.random.key(SEED),
+      slots=32,
     )
     alone = np.array([1 - result.success.mean() for result in separate])
     spent = sum(int(result.backwards.sum()) for result in separate)
@@ -148,6 +157,7 @@ def _curve() -> None:
 
 def main(_: list[str]) -> None:
   """Prints a line per comparison."""
+  logging.set_verbosity(logging.WARNING)
   devices.use_all_cores()
   torch.set_num_threads(devices.cores())
   print(f"{devices.cores()} cores, JAX {jax.__version__}, torch {torch.__version__}")
