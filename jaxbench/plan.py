@@ -135,7 +135,13 @@ def _perturbations(settings: config.Config) -> Iterator[_Perturbation]:
       yield _Perturbation(name, f"{full}@{severity}", severity=severity)
   for text in settings.attacks.names:
     resolved = spec.resolve(text, attacks.ATTACKS, "attack")
-    stages = attacks.cascade(spec.build(resolved)).attacks
+    cascade = attacks.cascade(spec.build(resolved))
+    if cascade.draws > 1:
+      raise errors.InputError(
+        f"{resolved.text} is for randomised classifiers, which take a key; the models of a config "
+        "do not: call attacks.run on yours"
+      )
+    stages = cascade.attacks
     forwards = 1 + sum(1 + one.forwards * one.steps * one.runs for one in stages)
     backwards = sum(one.backwards * one.steps * one.runs for one in stages)
     for epsilon in settings.attacks.epsilons:

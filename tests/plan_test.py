@@ -189,3 +189,10 @@ def test_operations_are_counted_as_by_hand():
   tokens, width = 17, 64
   blocks = 3 * 2 * tokens * 12 * width * width
   assert blocks < estimate.forward_flops("digits-clip") < 1.5 * blocks
+
+
+def test_an_attack_on_randomised_classifiers_is_refused_with_one_line():
+  rand = config.Attacks(names=("autoattack(version='rand')",))
+  settings = config.Config(models=("digits-resnet",), data=("digits",), attacks=rand)
+  with pytest.raises(errors.InputError, match="randomised classifiers"):
+    plan.make(config.checked(settings))
