@@ -52,6 +52,7 @@ class Judge:
   def __init__(self, settings: config.Config, class_names: Iterable[str]):
     self._settings, self._class_names = settings, tuple(class_names)
     self._classifier = functools.cache(self._load)
+    self._searcher = functools.cache(self._load_searcher)
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
     self._checked: set[tuple[str, str | None, str]] = set()
     self._replicated_model = functools.cache(lambda name: devices.replicate(models.load(name)))
@@ -111,10 +112,11 @@ class Judge:
     if key in self._checked:
       return
     self._checked.add(key)
-    rows = np.arange(self._settings.slots * devices.mesh().size) % len(block.ids)
-    images, labels = block.images[rows], block.labels[rows]
-    logits = np.asarray(verdict.classify()(classifier, images))
-    found = checks.before(cascade, classifier, images, labels, logits, self._settings.slots)
+    slots = self._settings.slots
+    first = slice(slots * devices.mesh().size)
+    images, labels = block.images[first], block.labels[first]
+    logits = verdict.logits(classifier, images, slots)
+    found = checks.before(cascade, classifier, images, labels, logits, slots)
     self.warnings += [{"what": cell.id, **warning._asdict()} for warning in found]
 
   def _predict(
@@ -144,7 +146,7 @@ class Judge:
     classifier = models.zero_shot(loaded.tree(), self._class_names, models.templates(prompts))
     return devices.replicate(classifier)
 
-  def _searcher(self, model: str, prompts: str | None) -> devices.Replicated:
+  def _load_searcher(self, model: str, prompts: str | None) -> devices.Replicated:
     """What attacks climb: the classifier, or its copy that computes in another dtype."""
     classifier = self._classifier(model, prompts)
     dtype = self._settings.attacks.search_dtype
@@ -153,14 +155,10 @@ class Judge:
     return devices.replicate(classifier.tree().compute_in(dtype))
 
 
-def _as_float(images: jax.Array) -> jax.Array:
-  return images.astype(jnp.float32) / 255
-
-
 @functools.cache
 def _unperturbed() -> Callable[..., Any]:
   def clean(_: None, examples: jax.Array, images: jax.Array) -> jax.Array:
-    return _as_float(images)
+    return attacks.as_float(images)
 
   return devices.shard(clean)
 
@@ -174,7 +172,7 @@ def _corruption(name: str, variant: str, seed: int) -> Callable[..., Any]:
   ) -> jax.Array:
     severity, stream = inputs
     one = functools.partial(corruptions.corrupt, name=name, severity=severity, variant=variant)
-    return jax.vmap(one)(devices.example_keys(seed, stream, examples), _as_float(images))
+    return jax.vmap(one)(devices.example_keys(seed, stream, examples), attacks.as_float(images))
 
   return devices.shard(corrupt)
 

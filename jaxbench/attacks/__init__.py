@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from jaxbench.attacks.apgd import apgd
 from jaxbench.attacks.autoattack import autoattack
-from jaxbench.attacks.base import Attack, Cascade, Classifier, State, cascade
+from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, cascade
 from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.cw import cw
 from jaxbench.attacks.fab import fab
@@ -42,6 +42,7 @@ __all__ = [
   "State",
   "Warning",
   "apgd",
+  "as_float",
   "autoattack",
   "cascade",
   "cw",

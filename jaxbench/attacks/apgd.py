@@ -15,7 +15,7 @@ from flax import struct
 from jaxbench import errors
 from jaxbench.attacks import climb, losses, norms
 from jaxbench.attacks.apgd_l1 import apgd_l1
-from jaxbench.attacks.base import Attack, Classifier
+from jaxbench.attacks.base import Attack
 
 _MOMENTUM = 0.75  # Share of the new direction in a step; the rest repeats the last one.
 _RHO = 0.75  # Fewer rises than this share of a window halve the step.
@@ -88,15 +88,14 @@ def apgd(
   Raises:
     InputError: a value is out of range or a name unknown.
   """
-  if steps < 1 or restarts < 1:
-    raise errors.InputError(f"apgd needs steps >= 1 and restarts >= 1, not {steps}, {restarts}")
+  if steps < 1:
+    raise errors.InputError(f"apgd needs steps >= 1, not {steps}")
   if compat not in ("clean", "official"):
     raise errors.unknown("compat", compat, ("clean", "official"))
-  hill = climb.make("apgd", loss, targets, draws)
+  hill = climb.make("apgd", loss, targets, restarts, draws)
   if norm == "l1":
-    return apgd_l1(steps, hill, targets, restarts, keep_going)
+    return apgd_l1(steps, hill, keep_going)
   ball = norms.get(norm)
-  ranking = int(hill.targeted)  # The first look is at the clean image, to rank the targets.
   windows = np.zeros(steps + 1, np.int32)
   for step_number, window in checkpoints(steps).items():
     windows[step_number] = window
@@ -113,7 +112,7 @@ def apgd(
     return APGDState(
       key=key,
       clean=image,
-      image=image if ranking else start,
+      image=image if hill.targeted else start,
       label=label,
       epsilon=epsilon,
       rank=jnp.asarray(run, jnp.int32) // restarts,
@@ -132,8 +131,7 @@ def apgd(
       done=jnp.bool_(False),
     )
 
-  def ascend(state: APGDState, view: climb.View) -> APGDState:
-    steps_taken = state.count - ranking
+  def ascend(state: APGDState, view: climb.View, steps_taken: jax.Array) -> APGDState:
     first, last = steps_taken == 0, steps_taken == steps
     better = first | (view.value > state.best_loss)
     best = jnp.where(better, state.image, state.best)
@@ -152,10 +150,10 @@ def apgd(
     moved = here + share * (ahead - here) + (1 - share) * (here - state.previous)
     moved = ball.project(state.clean, moved, state.epsilon)
     stop = last if keep_going else view.fooled | last
-    kept = state.image if not keep_going else best
+    result = best if keep_going else jnp.where(view.fooled, state.image, best)
     return dataclasses.replace(
       state,
-      image=jnp.where(view.fooled & stop, kept, jnp.where(last, best, moved)),
+      image=jnp.where(stop, result, moved),
       previous=here,
       best=best,
       best_gradient=best_gradient,
@@ -165,35 +163,8 @@ def apgd(
       step_size=step_size,
       halved=jnp.where(check, halve, state.halved),
       checkpoint_loss=jnp.where(first | check, best_loss, state.checkpoint_loss),
-      count=state.count + 1,
       fooled=jnp.where(better, view.fooled, state.fooled) if keep_going else view.fooled,
       done=stop,
     )
 
-  def step(classifier: Classifier, state: APGDState) -> APGDState:
-    begin = state.count == 0
-    key = jax.random.fold_in(state.key, state.count)
-    view = hill.look(classifier, state.image, state.label, state.target, state.rank, begin, key)
-    moved = ascend(state, view)
-    if not ranking:
-      return moved
-    none_left = view.target == climb.NO_TARGET
-    ranked = dataclasses.replace(
-      state, image=state.previous, target=view.target, count=state.count + 1, done=none_left
-    )
-    return jax.tree.map(lambda x, y: jnp.where(begin, x, y), ranked, moved)
-
-  runs = max(targets, 1) * restarts
-  passes = steps + 1 + ranking
-  return Attack(
-    init,
-    step,
-    ball,
-    passes,
-    forwards=draws,
-    backwards=draws,
-    runs=runs,
-    draws=draws,
-    targets=targets,
-    classes=hill.classes,
-  )
+  return climb.attack(hill, ball, init, ascend, steps + 1, "image")

@@ -13,7 +13,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench.attacks import climb, norms
-from jaxbench.attacks.base import Attack, Classifier
+from jaxbench.attacks.base import Attack
 
 _SHARES = (0.3, 0.3)  # Of the steps, in the two larger balls.
 _SHRINK = 1.5  # By which the step size falls while the sparsity does.
@@ -43,10 +43,9 @@ class APGDL1State:
   done: jax.Array  # [] bool.
 
 
-def apgd_l1(steps: int, hill: climb.Climb, targets: int, restarts: int, keep_going: bool) -> Attack:
+def apgd_l1(steps: int, hill: climb.Climb, keep_going: bool) -> Attack:
   """What `apgd(norm="l1")` is; its arguments are documented there."""
   ball = norms.get("l1")
-  ranking = int(hill.targeted)
   lengths = [math.ceil(share * steps) for share in _SHARES]
   lengths.append(max(steps - sum(lengths), 1))
   # Of each look: the phase it belongs to, whether it is the first one, how often to check.
@@ -72,10 +71,10 @@ def apgd_l1(steps: int, hill: climb.Climb, targets: int, restarts: int, keep_goi
       key=key,
       clean=image,
       image=image,
-      point=image if ranking else start,
+      point=image if hill.targeted else start,
       label=label,
       epsilon=epsilon,
-      rank=jnp.asarray(run, jnp.int32) // restarts,
+      rank=jnp.asarray(run, jnp.int32) // hill.restarts,
       target=jnp.int32(0),
       best=start,
       best_gradient=jnp.zeros_like(image),
@@ -88,8 +87,8 @@ def apgd_l1(steps: int, hill: climb.Climb, targets: int, restarts: int, keep_goi
       done=jnp.bool_(False),
     )
 
-  def ascend(state: APGDL1State, view: climb.View) -> APGDL1State:
-    look = jnp.minimum(state.count - ranking, total - 1)
+  def ascend(state: APGDL1State, view: climb.View, look: jax.Array) -> APGDL1State:
+    look = jnp.minimum(look, total - 1)
     begins, last = jnp.asarray(first)[look], look == total - 1
     ends = last | jnp.asarray(first)[jnp.minimum(look + 1, total - 1)]
     radius = jnp.asarray(scales)[look] * state.epsilon
@@ -125,38 +124,8 @@ def apgd_l1(steps: int, hill: climb.Climb, targets: int, restarts: int, keep_goi
       step_size=step_size,
       share=share,
       nonzeros=jnp.where(check | begins, nonzeros, state.nonzeros),
-      count=state.count + 1,
       fooled=jnp.where(better, found, state.fooled & inside) if keep_going else found,
       done=stop,
     )
 
-  def step(classifier: Classifier, state: APGDL1State) -> APGDL1State:
-    begin = state.count == 0
-    key = jax.random.fold_in(state.key, state.count)
-    view = hill.look(classifier, state.point, state.label, state.target, state.rank, begin, key)
-    moved = ascend(state, view)
-    if not ranking:
-      return moved
-    ranked = dataclasses.replace(
-      state,
-      point=state.best,
-      target=view.target,
-      count=state.count + 1,
-      done=view.target == climb.NO_TARGET,
-    )
-    return jax.tree.map(lambda x, y: jnp.where(begin, x, y), ranked, moved)
-
-  passes, runs = total + ranking, max(targets, 1) * restarts
-  draws = hill.draws
-  return Attack(
-    init,
-    step,
-    ball,
-    passes,
-    forwards=draws,
-    backwards=draws,
-    runs=runs,
-    draws=draws,
-    targets=targets,
-    classes=hill.classes,
-  )
+  return climb.attack(hill, ball, init, ascend, total, "point")

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 from flax import struct
 
 from jaxbench.attacks.norms import Norm
@@ -99,6 +100,11 @@ class Cascade(NamedTuple):
 def cascade(attack: Attack | Cascade) -> Cascade:
   """An attack alone is a cascade of one."""
   return attack if isinstance(attack, Cascade) else Cascade(("attack",), (attack,))
+
+
+def as_float(images: jax.Array) -> jax.Array:
+  """Images as float32 in [0, 1], which uint8 ones become."""
+  return images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images
 
 
 def logits_of(classifier: Any, image: jax.Array, key: jax.Array | None = None) -> jax.Array:

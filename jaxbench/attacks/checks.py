@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxbench import devices
 from jaxbench.attacks import losses, verdict
-from jaxbench.attacks.base import Cascade, Classifier, logits_of
+from jaxbench.attacks.base import Cascade, Classifier, as_float, logits_of
 
 
 class Warning(NamedTuple):
@@ -124,7 +124,6 @@ def _gradients() -> Callable[..., tuple[jax.Array, jax.Array]]:
   def gradients(
     classifier: Classifier, images: jax.Array, labels: jax.Array
   ) -> tuple[jax.Array, jax.Array]:
-    images = images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images
-    return jax.vmap(one, (None, 0, 0))(classifier, images, labels)
+    return jax.vmap(one, (None, 0, 0))(classifier, as_float(images), labels)
 
   return devices.shard(gradients)

@@ -1,5 +1,7 @@
 """What APGD's variants climb: a loss, its targets and its average over a randomised classifier."""
 
+import dataclasses
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
@@ -7,7 +9,8 @@ import jax.numpy as jnp
 
 from jaxbench import errors
 from jaxbench.attacks import losses
-from jaxbench.attacks.base import logits_of
+from jaxbench.attacks.base import Attack, Classifier, InitFn, logits_of
+from jaxbench.attacks.norms import Norm
 
 NO_TARGET = -1
 _TARGETED: dict[str, Any] = {
@@ -30,8 +33,14 @@ class Climb(NamedTuple):
   """A loss of one example."""
 
   loss: str | losses.Loss
-  targeted: bool
+  targets: int  # 0, or how many runs aim at another class each.
+  restarts: int  # For each target.
   draws: int  # Above 1, the classifier takes a key and is averaged over so many.
+
+  @property
+  def targeted(self) -> bool:
+    """Whether the first look is at the clean image, to rank the targets."""
+    return self.targets > 0
 
   @property
   def classes(self) -> int:
@@ -74,7 +83,7 @@ class Climb(NamedTuple):
     return View(values.mean(), gradients.mean(axis=0), fooled, aims[0])
 
 
-def make(attack: str, loss: str | losses.Loss, targets: int, draws: int) -> Climb:
+def make(attack: str, loss: str | losses.Loss, targets: int, restarts: int, draws: int) -> Climb:
   """A checked Climb.
 
   Raises:
@@ -83,6 +92,56 @@ def make(attack: str, loss: str | losses.Loss, targets: int, draws: int) -> Clim
   losses.get(loss)
   if targets and loss not in _TARGETED:
     raise errors.InputError(f"{attack}: a targeted loss is one of {', '.join(_TARGETED)}")
-  if targets < 0 or draws < 1:
-    raise errors.InputError(f"{attack} needs targets >= 0, draws >= 1, not {targets}, {draws}")
-  return Climb(loss, targets > 0, draws)
+  if targets < 0 or restarts < 1 or draws < 1:
+    raise errors.InputError(
+      f"{attack} needs targets >= 0, restarts and draws >= 1, not {targets}, {restarts}, {draws}"
+    )
+  return Climb(loss, targets, restarts, draws)
+
+
+def attack(
+  hill: Climb,
+  ball: Norm,
+  init: InitFn,
+  ascend: Callable[[Any, View, jax.Array], Any],
+  looks: int,
+  place: str,
+) -> Attack:
+  """An attack that looks, then moves.
+
+  Args:
+    hill: what it climbs.
+    ball: its norm.
+    init: gives a state with `key`, `label`, `target`, `rank`, `best` and `count`; for a targeted
+      hill it is at the clean image, and `best` is where the search is to start.
+    ascend: (state, view, number of the look) -> the state after a move.
+    looks: in one run, the one that ranks the targets not counted.
+    place: name of the state's field that holds where it looks.
+  """
+  ranking = int(hill.targeted)
+
+  def step(classifier: Classifier, state: Any) -> Any:
+    begin = state.count == 0
+    key = jax.random.fold_in(state.key, state.count)
+    image, label = getattr(state, place), state.label
+    view = hill.look(classifier, image, label, state.target, state.rank, begin, key)
+    moved = ascend(state, view, state.count - ranking)
+    moved = dataclasses.replace(moved, count=state.count + 1)
+    if not ranking:
+      return moved
+    start = {place: state.best, "target": view.target, "count": state.count + 1}
+    ranked = dataclasses.replace(state, **start, done=view.target == NO_TARGET)
+    return jax.tree.map(lambda x, y: jnp.where(begin, x, y), ranked, moved)
+
+  return Attack(
+    init,
+    step,
+    ball,
+    looks + ranking,
+    forwards=hill.draws,
+    backwards=hill.draws,
+    runs=max(hill.targets, 1) * hill.restarts,
+    draws=hill.draws,
+    targets=hill.targets,
+    classes=hill.classes,
+  )

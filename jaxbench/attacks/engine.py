@@ -147,14 +147,15 @@ class _Work:
     self._size = self._most = most_slots
     self._queue: deque[int] = deque()
     self._slots: Slots | None = None
+    self._blank: Waiting | None = None  # A waiting room without examples.
     self._occupied = np.zeros(self._devices, np.int32)  # Slots, when last heard.
 
   def run(self, rows: Sequence[int]) -> Iterator[tuple[np.ndarray, Callable[[str], np.ndarray]]]:
     """Yields (rows, fetch) as the examples at `rows` finish."""
     self._queue.extend(rows)
     self._size = self._fitting(-(-len(rows) // self._devices))
-    empty = slots.vacant(self._search, self._waiting(self._nobody()))
-    self._slots = devices.scatter(empty)
+    self._blank = self._waiting(self._nobody())
+    self._slots = devices.scatter(slots.vacant(self._search, self._blank))
     flights: deque[_Flight] = deque()
     while self._queue or flights or self._occupied.any():
       if self._queue or not flights:
@@ -180,7 +181,7 @@ class _Work:
     numbers = {"fresh": fresh, "limit": _LIMIT, "floor": floor, "stage": self._stage}
     each = {name: np.full(self._devices, value, np.int32) for name, value in numbers.items()}
     orders = Orders(**devices.scatter(each))
-    waiting = self._waiting(seats)
+    waiting = self._waiting(seats) if count else self._blank
     self._slots, left, report = _advance(self._search)(self._searcher, self._slots, waiting, orders)
     judged = verdict.judge(self._search.attack.norm)(self._classifier, left)
     return _Flight(seats, left, judged, report)
@@ -200,6 +201,7 @@ class _Work:
     if size < self._size and self._occupied.any():
       self._slots = _compact(size)(self._classifier, self._slots)
       self._size = size
+      self._blank = self._waiting(self._nobody())
 
   def _fitting(self, count: int) -> int:
     """The smallest of the few sizes that programs are compiled for."""

@@ -99,7 +99,7 @@ def search(
   judge = devices.replicate(steady)
   exact = search_dtype == "float32" and stages.draws == 1
   searcher = judge if exact else devices.replicate(_in(classifier, search_dtype))
-  logits = _logits(judge, images, settings.slots)
+  logits = verdict.logits(judge, images, settings.slots)
   prediction = logits.argmax(axis=-1).astype(np.int32)
   warnings = checks.before(stages, judge, images, labels, logits, settings.slots)
   right = np.flatnonzero((prediction == labels) & np.isfinite(logits).all(axis=-1))
@@ -152,11 +152,6 @@ def _in(classifier: Classifier, dtype: str) -> Classifier:
       f"search_dtype={dtype!r} needs a classifier with a method compute_in(dtype)"
     )
   return classifier.compute_in(dtype)
-
-
-def _logits(classifier: devices.Replicated, images: np.ndarray, slots: int) -> np.ndarray:
-  batches = devices.stream(verdict.classify(), classifier, (images,), slots)
-  return np.concatenate([batch.fetch() for batch in batches])
 
 
 def checked(

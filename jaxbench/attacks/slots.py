@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench.attacks.base import Attack, Classifier
+from jaxbench.attacks.base import Attack, Classifier, as_float
 
 NOBODY = -1  # The row of an empty slot.
 _NEXT_PROBE = 0.75  # Between the bounds of a bisection: successes come sooner than failures.
@@ -195,9 +195,7 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
 
 def _admit(waiting: Waiting) -> Job:
   """Jobs [S] of waiting examples [S]."""
-  image = waiting.image
-  if image.dtype == jnp.uint8:
-    image = image.astype(jnp.float32) / 255
+  image = as_float(waiting.image)
   none = jnp.zeros_like(waiting.row)
   return Job(
     row=waiting.row,

@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from jaxbench import devices
 from jaxbench.attacks import losses
-from jaxbench.attacks.base import Classifier
+from jaxbench.attacks.base import Classifier, as_float
 from jaxbench.attacks.norms import Norm
 from jaxbench.attacks.slots import Job
 
@@ -58,7 +59,12 @@ def classify() -> Callable[..., jax.Array]:
   """A program (classifier, images [B, H, W, 3]) -> float32 logits [B, K]."""
 
   def forward(classifier: Classifier, images: jax.Array) -> jax.Array:
-    images = images.astype(jnp.float32) / 255 if images.dtype == jnp.uint8 else images
-    return classifier(images).astype(jnp.float32)
+    return classifier(as_float(images)).astype(jnp.float32)
 
   return devices.shard(forward)
+
+
+def logits(classifier: devices.Replicated, images: np.ndarray, slots: int) -> np.ndarray:
+  """float32 [N, K] of images [N, H, W, 3], float32 in [0, 1] or uint8."""
+  batches = devices.stream(classify(), classifier, (images,), slots)
+  return np.concatenate([batch.fetch() for batch in batches])
