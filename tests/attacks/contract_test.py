@@ -1,6 +1,7 @@
 """What every attack promises; a new attack adds one row."""
 
 import contextlib
+import functools
 
 import jax
 import jax.numpy as jnp
@@ -59,6 +60,16 @@ def _name(attack):
   return next(name for name, norm in norms.NORMS.items() if norm is attack.norm)
 
 
+@functools.cache
+def _programs(attack):
+  """For a batch: the attack's start, a step of what is not done, and the norm."""
+
+  def step(classifier, state):
+    return slots.where(state.done, state, jax.vmap(attack.step, (None, 0))(classifier, state))
+
+  return jax.jit(jax.vmap(attack.init)), jax.jit(step), jax.jit(jax.vmap(attack.norm.size))
+
+
 def _epsilon(attack):
   return RADII[_name(attack)]
 
@@ -66,14 +77,14 @@ def _epsilon(attack):
 def test_every_iterate_is_inside_the_ball_and_the_box(attack, tiny, examples):
   images, labels = examples
   epsilon = jnp.linspace(0, _epsilon(attack), COUNT)
-  state = jax.vmap(attack.init)(jax.random.split(KEY, COUNT), images, labels, epsilon)
-  step = jax.jit(jax.vmap(attack.step, in_axes=(None, 0)))
+  begin, step, measure = _programs(attack)
+  state = begin(jax.random.split(KEY, COUNT), images, labels, epsilon)
   for _ in range(attack.steps):
-    sizes = jax.vmap(attack.norm.size)(state.image - images)
+    sizes = measure(state.image - images)
     assert (sizes <= epsilon * (1 + 1e-6) + 1e-6).all()
     assert state.image.min() >= 0
     assert state.image.max() <= 1
-    state = slots.where(state.done, state, step(tiny, state))
+    state = step(tiny, state)
   assert state.done.all()
 
 
@@ -100,16 +111,13 @@ def test_neither_the_order_nor_the_epsilon_of_others_changes_an_example(attack, 
   """Nor does a new epsilon or another number of examples compile anything."""
   images, labels = examples
   epsilons = np.linspace(0, _epsilon(attack), COUNT).astype(np.float32)
-  states = [
-    jax.jit(jax.vmap(lambda state: attack.step(tiny, state)))(
-      jax.vmap(attack.init)(
-        jax.random.split(KEY, COUNT)[order], *(array[order] for array in arrays)
-      )
-    )
-    for arrays in ((images, labels, epsilons),)
+  begin, step, _ = _programs(attack)
+  arrays = (jax.random.split(KEY, COUNT), images, labels, epsilons)
+  forth, back = (
+    step(tiny, begin(*(array[order] for array in arrays)))
     for order in (np.arange(COUNT), np.arange(COUNT)[::-1])
-  ]
-  np.testing.assert_array_equal(states[0].image, states[1].image[::-1])
+  )
+  np.testing.assert_array_equal(forth.image, back.image[::-1])
   attacks.run(attack, tiny, images, labels, epsilons, KEY, slots=SLOTS)
   with _no_compilation():
     attacks.run(attack, tiny, images[3:], labels[3:], epsilons[3:] / 2, KEY, slots=SLOTS)
