@@ -55,7 +55,7 @@ class VisionTransformer(Network):
     x = x.reshape(x.shape[0], -1, x.shape[-1])
     x = prepend(self.class_embedding[...], x)
     x = x + self.positional_embedding[...].astype(x.dtype)[None]
-    x = self.ln_post(self.transformer(self.ln_pre(x))[:, 0])
+    x = self.ln_post(self.transformer(self.ln_pre(x), keep=1)[:, 0])
     return (x @ self.proj[...].astype(x.dtype)).astype(jnp.float32)
 
 

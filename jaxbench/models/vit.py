@@ -37,5 +37,5 @@ class ViT(Classifier):
     x = self.conv1(x)
     x = x.reshape(x.shape[0], -1, x.shape[-1])
     x = prepend(self.class_embedding[...], x)
-    x = self.transformer(x + self.positional_embedding[...].astype(x.dtype)[None])
+    x = self.transformer(x + self.positional_embedding[...].astype(x.dtype)[None], keep=1)
     return self.fc(self.ln_post(x[:, 0]))

@@ -4,7 +4,7 @@
 
 Same weights, same images, same machine, same run: the ratio is ours over theirs, so above 1 ours
 is faster. "backward" is forward and the gradient with respect to the images, as an attack asks for
-it; torch computes no gradient of weights either. Each number is the best of several calls, the two
+it; torch computes no gradient of weights either. Each number is the best of several calls, the
 libraries taking turns. A batch that does not fit is left out and said to be.
 """
 
@@ -21,14 +21,15 @@ import transformers
 from absl import app, flags
 from references import networks, parity
 
-from jaxbench import models
+from jaxbench import devices, models
 from jaxbench.models.weights import checkpoint, files, mapping
 from jaxbench.models.weights.layouts import huggingface, openai, torchvision
 
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "32"], "Batch sizes.")
 _NETWORKS = flags.DEFINE_list("networks", ["ViT-B-32", "RN50", "resnet50"], "What is measured.")
 _COMPILED = flags.DEFINE_bool("compiled", True, "Measure torch.compile too.")
-_REPEATS = flags.DEFINE_integer("repeats", 5, "Calls of which the best counts.")
+_REPEATS = flags.DEFINE_integer("repeats", 4, "Calls in a turn, of which the best counts.")
+_TURNS = 3
 
 
 class _Embeds(torch.nn.Module):
@@ -71,12 +72,20 @@ def _filled(config: Any, reference: torch.nn.Module, renamings: mapping.Renaming
 
 
 def _ours(network: Any, images: np.ndarray) -> dict[str, Callable[[], Any]]:
-  pixels = jnp.asarray(images)
-  forward = jax.jit(lambda model, x: model(x))
-  backward = jax.jit(lambda model, x: jax.grad(lambda y: model(y)[:, 0].sum())(x))
+  """As the suites run it: over all devices, if there are enough images."""
+  programs = {
+    "forward": lambda model, x: model(x),
+    "backward": lambda model, x: jax.grad(lambda y: model(y)[:, 0].sum())(x),
+  }
+  if len(images) % devices.mesh().size:
+    arguments = network, jnp.asarray(images)
+    compiled = {name: jax.jit(program) for name, program in programs.items()}
+  else:
+    arguments = devices.replicate(network), devices.scatter(images)
+    compiled = {name: devices.shard(program) for name, program in programs.items()}
   return {
-    "forward": lambda: forward(network, pixels).block_until_ready(),
-    "backward": lambda: backward(network, pixels).block_until_ready(),
+    name: lambda program=program: program(*arguments).block_until_ready()
+    for name, program in compiled.items()
   }
 
 
@@ -107,16 +116,19 @@ def _theirs(network: torch.nn.Module, images: np.ndarray, config: Any) -> dict[s
 
 
 def _seconds(*calls: Callable[[], Any]) -> list[float]:
-  """The best time of each call; they take turns, so that a slow moment hits all."""
-  for call in calls:
-    call()
-    call()
+  """The best time of each, called again and again as an attack calls it.
+
+  They take turns of several calls, so that a slow minute hits all; the first call of a turn is not
+  timed, because the other library's threads still spin then.
+  """
   best = [float("inf")] * len(calls)
-  for _ in range(_REPEATS.value):
+  for _ in range(_TURNS):
     for i, call in enumerate(calls):
-      started = time.perf_counter()
       call()
-      best[i] = min(best[i], time.perf_counter() - started)
+      for _ in range(_REPEATS.value):
+        started = time.perf_counter()
+        call()
+        best[i] = min(best[i], time.perf_counter() - started)
   return best
 
 
@@ -151,6 +163,7 @@ def _compile_seconds() -> float:
 def main(argv: list[str]) -> None:
   """Prints the table."""
   del argv
+  devices.use_all_cores()
   print(f"{jax.devices()[0].device_kind}, {torch.get_num_threads()} torch threads; images/s")
   header = f"{'':10} {'batch':>5} {'':9} {'ours':>10}{'eager':>10} {'ratio':>7}"
   print(header + (f"{'compile':>10} {'ratio':>7}" if _COMPILED.value else ""))
