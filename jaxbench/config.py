@@ -23,10 +23,12 @@ class Corruptions:
 
 @dataclasses.dataclass
 class Attacks:
-  """Adversarial attacks, each at every epsilon."""
+  """Adversarial attacks: at every epsilon, or looking for the smallest one of each example."""
 
-  names: tuple[str, ...] = ()  # Specs: "fgsm", "pgd(steps=20, norm='linf')".
+  names: tuple[str, ...] = ()  # Specs, run at each of `epsilons`: "pgd(steps=20, norm='l2')".
+  smallest: tuple[str, ...] = ()  # Specs, bisected up to the largest of `epsilons`.
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
+  tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
   quantize: bool = False  # Attack images of 8 bits: what is classified is rounded to them.
   search_dtype: str = "float32"  # "bfloat16" searches in it; verdicts are always in float32.
 
@@ -83,6 +85,7 @@ def checked(settings: Config) -> Config:
     attacks=dataclasses.replace(
       settings.attacks,
       names=_names("attacks.names", settings.attacks.names),
+      smallest=_names("attacks.smallest", settings.attacks.smallest),
       epsilons=_numbers("attacks.epsilons", settings.attacks.epsilons, float),
     ),
   )
@@ -101,6 +104,10 @@ def checked(settings: Config) -> Config:
     raise errors.InputError(
       "--config.attacks.epsilons are in [0, 1] pixel units: write 4/255 for four grey levels"
     )
+  if not settings.attacks.tolerance > 0:
+    raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
+  if (settings.attacks.names or settings.attacks.smallest) and not settings.attacks.epsilons:
+    raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
   return settings
 
 

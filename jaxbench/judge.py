@@ -71,16 +71,15 @@ class Judge:
   def attacked(
     self, cell: Cell, block: Block, clean: np.ndarray
   ) -> Iterator[tuple[np.ndarray, Columns]]:
-    """Verdicts on one attack at one epsilon, as they fall: rows of the block, and their columns.
+    """Verdicts on one attack, as they fall: rows of the block, and their columns.
 
     Args:
-      cell: with an epsilon.
+      cell: with an attack.
       block: of examples.
       clean: int32 [N], predictions on them as they are.
     """
-    cascade = attacks.cascade(
-      spec.build(spec.resolve(cell.perturbation, attacks.ATTACKS, "attack"))
-    )
+    resolved = spec.resolve(str(cell.attack), attacks.ATTACKS, "attack")
+    cascade = attacks.cascade(spec.build(resolved))
     asked = self._settings.attacks
     classifier = self._classifier(cell.model, cell.prompts)
     searcher = self._searcher(cell.model, cell.prompts)
@@ -93,11 +92,13 @@ class Judge:
     everything = (np.asarray(words), block.images, block.labels, epsilons)
     examples = engine.Examples(*(array[right] for array in everything))
     exact = asked.search_dtype == "float32"
-    settings = engine.Settings(self._settings.slots, asked.quantize, exact=exact)
+    settings = engine.Settings(self._settings.slots, asked.quantize, cell.tolerance, exact)
     found: engine.Harvest
     for found in engine.attack(cascade, classifier, searcher, examples, settings, engine.Tally()):
       rows, name = right[found.rows], cascade.names[found.stage]
       columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
+      if cell.tolerance is not None:
+        columns["distance"] = np.where(found.success, columns["distance"], np.float32(np.inf))
       columns |= {"success": found.success, "picture": _pictures(rows, block, found.fetch)}
       columns |= found.costs
       columns["found_by"] = [name if success else None for success in found.success]

@@ -21,7 +21,10 @@ class Cell:
   prompts: str | None  # None for a supervised model.
   perturbation: str  # "clean" or a canonical spec.
   severity: int | None  # Of a corruption.
-  epsilon: float | None  # Of an attack, in [0, 1] pixel units.
+  attack: str | None  # Its canonical spec.
+  norm: str | None  # Of an attack.
+  epsilon: float | None  # Of an attack, in [0, 1] pixel units; the largest one of a bisection.
+  tolerance: float | None  # Of a bisection for the smallest epsilon; None for one epsilon.
   preprocess: models.Preprocess
   examples: int
   forwards: int  # The most passes for one example.
@@ -75,7 +78,10 @@ class _Perturbation(NamedTuple):
   text: str
   full: str
   severity: int | None = None
+  attack: str | None = None
+  norm: str | None = None
   epsilon: float | None = None
+  tolerance: float | None = None
   forwards: int = 1
   backwards: int = 0
 
@@ -108,7 +114,10 @@ def make(settings: config.Config) -> Plan:
         prompts=classifier.prompts,
         perturbation=perturbation.text,
         severity=perturbation.severity,
+        attack=perturbation.attack,
+        norm=perturbation.norm,
         epsilon=perturbation.epsilon,
+        tolerance=perturbation.tolerance,
         preprocess=classifier.preprocess,
         examples=examples,
         forwards=perturbation.forwards,
@@ -134,20 +143,51 @@ def _perturbations(settings: config.Config) -> Iterator[_Perturbation]:
     for severity in settings.corruptions.severities:
       yield _Perturbation(name, f"{full}@{severity}", severity=severity)
   for text in settings.attacks.names:
-    resolved = spec.resolve(text, attacks.ATTACKS, "attack")
-    cascade = attacks.cascade(spec.build(resolved))
-    if cascade.draws > 1:
-      raise errors.InputError(
-        f"{resolved.text} is for randomised classifiers, which take a key; the models of a config "
-        "do not: call attacks.run on yours"
-      )
-    stages = cascade.attacks
-    forwards = 1 + sum(1 + one.forwards * one.steps * one.runs for one in stages)
-    backwards = sum(one.backwards * one.steps * one.runs for one in stages)
+    resolved, cascade = _cascade(text)
     for epsilon in settings.attacks.epsilons:
-      yield _Perturbation(
-        resolved.text, resolved.full, None, epsilon, forwards=forwards, backwards=backwards
+      yield _attack(resolved, cascade, epsilon)
+  for text in settings.attacks.smallest:
+    resolved, cascade = _cascade(text)
+    if len(cascade.attacks) > 1:
+      raise errors.InputError(
+        f"--config.attacks.smallest: {resolved.text} is several attacks in a row; name one of them"
       )
+    yield _attack(resolved, cascade, max(settings.attacks.epsilons), settings.attacks.tolerance)
+
+
+def _cascade(text: str) -> tuple[spec.Spec, attacks.Cascade]:
+  resolved = spec.resolve(text, attacks.ATTACKS, "attack")
+  cascade = attacks.cascade(spec.build(resolved))
+  if cascade.draws > 1:
+    raise errors.InputError(
+      f"{resolved.text} is for randomised classifiers, which take a key; the models of a config "
+      "do not: call attacks.run on yours"
+    )
+  return resolved, cascade
+
+
+def _attack(
+  resolved: spec.Spec, cascade: attacks.Cascade, epsilon: float, tolerance: float | None = None
+) -> _Perturbation:
+  """At one epsilon or, with a tolerance, searching for the smallest one up to it."""
+  forwards, backwards = 1, 0
+  for one in cascade.attacks:
+    probes = 1 if tolerance is None else attacks.most_probes(one, epsilon, tolerance)
+    steps = one.steps * one.runs * probes
+    forwards += 1 + one.forwards * steps
+    backwards += one.backwards * steps
+  names = resolved.text, resolved.full
+  text, full = names if tolerance is None else (f"smallest({name})" for name in names)
+  return _Perturbation(
+    text,
+    full,
+    attack=resolved.text,
+    norm=attacks.norm_name(cascade.attacks[0].norm),
+    epsilon=epsilon,
+    tolerance=tolerance,
+    forwards=forwards,
+    backwards=backwards,
+  )
 
 
 def _classifiers(
@@ -197,5 +237,6 @@ def _fingerprint(
   if perturbation.epsilon is not None:
     decisive["quantize"] = settings.attacks.quantize
     decisive["search_dtype"] = settings.attacks.search_dtype
+    decisive["tolerance"] = perturbation.tolerance
   packed = json.dumps(decisive, sort_keys=True).encode()
   return hashlib.blake2b(packed, digest_size=5).hexdigest()

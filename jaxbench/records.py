@@ -28,14 +28,17 @@ SCHEMA = pa.schema(
     pa.field("prompts", _NAME),  # Null for supervised models.
     pa.field("perturbation", _NAME, nullable=False),  # "clean", a corruption, or an attack's spec.
     pa.field("severity", pa.int32()),  # Of a corruption.
-    pa.field("epsilon", pa.float64()),  # Of an attack, in [0, 1] pixel units.
+    pa.field("epsilon", pa.float64()),  # Of an attack; the largest one of a bisection.
+    pa.field("tolerance", pa.float64()),  # Of a bisection for the smallest epsilon.
     pa.field("example", pa.string(), nullable=False),  # Id within the data set.
     pa.field("label", pa.int32(), nullable=False),
     pa.field("clean_prediction", pa.int32(), nullable=False),
     pa.field("prediction", pa.int32(), nullable=False),  # Of the perturbed image.
     pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
     pa.field("found_by", _NAME),  # Attacks: which of a cascade succeeded; null if none had to.
-    pa.field("distance", pa.float32()),  # Attacks: size of the perturbation in the attack's norm.
+    # Attacks: size of the perturbation in the attack's norm. A bisection looked for the smallest,
+    # which is infinite where nothing fooled.
+    pa.field("distance", pa.float32()),
     pa.field("steps", pa.int32()),  # Attacks.
     pa.field("forwards", pa.int32(), nullable=False),  # Passes of the model on this example.
     pa.field("backwards", pa.int32(), nullable=False),

@@ -164,5 +164,6 @@ def _rows(cell: Cell, block: judge.Block, columns: judge.Columns) -> pa.Table:
     "perturbation": cell.perturbation,
     "severity": cell.severity,
     "epsilon": cell.epsilon,
+    "tolerance": cell.tolerance,
   }
   return records.table(shared, {"example": block.ids, "label": block.labels} | columns)

@@ -79,6 +79,17 @@ def test_what_shapes_a_model_decides_the_id(monkeypatch):
   assert not before & _ids()
 
 
+def test_a_search_for_the_smallest_epsilon_goes_up_to_the_largest():
+  searching = config.Attacks(smallest=("pgd(steps=3, norm='l2')",), epsilons=(0.1, 0.5, 0.2))
+  (cell,) = [
+    c for c in plan.make(_settings(attacks=searching, models=("digits-resnet",))).cells if c.attack
+  ]
+  assert cell.perturbation == "smallest(pgd(steps=3, norm='l2'))"
+  assert (cell.norm, cell.epsilon, cell.tolerance) == ("l2", 0.5, 1 / 2550)
+  coarse = dataclasses.replace(searching, tolerance=0.1)
+  assert cell.id not in _ids(attacks=coarse, models=("digits-resnet",))
+
+
 def test_what_does_not_change_a_number_leaves_its_cell():
   assert _ids() == _ids(slots=7, block=13, limit=10, gallery=0)
 
@@ -157,6 +168,9 @@ def test_lists_of_names_as_people_write_them():
     ({"attacks": config.Attacks(epsilons=("4/0",))}, "--config.attacks.epsilons: '4/0'"),
     ({"attacks": config.Attacks(epsilons=(8.0,))}, "write 4/255 for four grey levels"),
     ({"attacks": config.Attacks(epsilons=(0.1, 0.1))}, "names a number twice"),
+    ({"attacks": config.Attacks(tolerance=0.0)}, "--config.attacks.tolerance must be > 0"),
+    ({"attacks": config.Attacks(names=("fgsm",), epsilons=())}, "epsilons is empty"),
+    ({"attacks": config.Attacks(smallest=("autoattack",))}, "is several attacks in a row"),
     ({"slots": 0}, "--config.slots=0 must be a whole number >= 1"),
     ({"limit": 1.5}, "--config.limit=1.5 must be a whole number"),
     ({"seed": -1}, "--config.seed=-1"),
@@ -187,7 +201,8 @@ def test_operations_are_counted_as_by_hand():
   stem = 2 * 16 * 16 * 7 * 7 * 3 * 16
   assert stem < estimate.forward_flops("digits-resnet") < 4 * stem
   tokens, width = 17, 64
-  blocks = 3 * 2 * tokens * 12 * width * width
+  last = 2 * tokens + 10  # Of the last block only the class token's output is needed.
+  blocks = 2 * (2 * tokens * 12 + last) * width * width
   assert blocks < estimate.forward_flops("digits-clip") < 1.5 * blocks
 
 

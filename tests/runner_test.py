@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from references import checkpoints
 
-from jaxbench import config, data, models, plan, records, report, runner
+from jaxbench import attacks, config, data, models, plan, records, report, runner
 from jaxbench.attacks import engine
 
 CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
@@ -108,6 +108,32 @@ def test_records_of_attacks_agree_with_attacking_directly(tmp_path, scans):
       right = row["clean_prediction"] == row["label"]
       assert row["forwards"] == (row["steps"] + 2 if right else 1)
       assert row["found_by"] == ("attack" if right and row["success"] else None)
+
+
+def test_smallest_epsilons_are_those_of_a_notebook(tmp_path):
+  searching = config.Attacks(smallest=("pgd(steps=3)",), epsilons=(4 / 255, 32 / 255))
+  changes = {"models": ("digits-clip",), "corruptions": config.Corruptions(), "attacks": searching}
+  rows = [row for row in _run(tmp_path / "run", **changes).to_pylist() if row["tolerance"]]
+  assert len(rows) == 24
+  source = data.load("digits")
+  indices = [source.ids.index(row["example"]) for row in rows]
+  images, labels = data.load_images(source, indices, models.Preprocess(32))
+  classifier = models.zero_shot(
+    models.load("digits-clip"), source.class_names, models.templates("simple")
+  )
+  found = attacks.minimal_epsilon(
+    attacks.pgd(steps=3),
+    classifier,
+    images.astype(np.float32) / 255,
+    labels,
+    32 / 255,
+    key=jax.random.key(0),
+    slots=2,
+  )
+  mine = np.array([row["distance"] for row in rows])
+  np.testing.assert_array_equal(np.isfinite(mine), [row["success"] for row in rows])
+  assert np.median(mine) == pytest.approx(np.median(found), rel=0.1)  # Other random starts.
+  assert {row["epsilon"] for row in rows} == {32 / 255}
 
 
 def test_an_interrupt_outside_the_main_thread_is_left_to_others(tmp_path):

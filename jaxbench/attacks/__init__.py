@@ -14,8 +14,9 @@ from jaxbench.attacks.cw import cw
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.losses import LOSSES
-from jaxbench.attacks.minimal import Smallest, minimal_epsilon
+from jaxbench.attacks.minimal import Smallest, minimal_epsilon, most_probes
 from jaxbench.attacks.norms import NORMS
+from jaxbench.attacks.norms import name_of as norm_name
 from jaxbench.attacks.pgd import pgd
 from jaxbench.attacks.run import Result, run
 from jaxbench.attacks.square import square
@@ -49,6 +50,8 @@ __all__ = [
   "fab",
   "fgsm",
   "minimal_epsilon",
+  "most_probes",
+  "norm_name",
   "pgd",
   "run",
   "square",

@@ -1,5 +1,6 @@
 """The smallest epsilon at which each example is fooled, and the whole curve of accuracy from it."""
 
+import math
 from typing import Any
 
 import jax
@@ -7,7 +8,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import engine
+from jaxbench.attacks import engine, slots
 from jaxbench.attacks.base import Attack, Cascade, Classifier
 from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.run import checked, search
@@ -35,6 +36,14 @@ class Smallest:
   def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     """`epsilon`, so that `np.median(smallest)` is the median of the smallest epsilons."""
     return np.array(self.epsilon, dtype) if copy else np.asarray(self.epsilon, dtype)
+
+
+def most_probes(attack: Attack, upper: float, tolerance: float) -> int:
+  """How often a bisection from `upper` down runs the attack, at the most."""
+  if attack.minimizes or upper <= tolerance:
+    return 1
+  widest = slots.NEXT_PROBE  # What a success leaves of the bracket; a failure leaves less.
+  return 1 + math.ceil(math.log(tolerance / upper) / math.log(widest))
 
 
 def minimal_epsilon(

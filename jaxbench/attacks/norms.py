@@ -129,6 +129,11 @@ NORMS: dict[str, Norm] = {
 }
 
 
+def name_of(norm: Norm) -> str:
+  """The name of one of `NORMS`."""
+  return next(name for name, one in NORMS.items() if one is norm)
+
+
 def get(name: str) -> Norm:
   """The norm `name`.
 

@@ -17,7 +17,7 @@ from flax import struct
 from jaxbench.attacks.base import Attack, Classifier, as_float
 
 NOBODY = -1  # The row of an empty slot.
-_NEXT_PROBE = 0.75  # Between the bounds of a bisection: successes come sooner than failures.
+NEXT_PROBE = 0.75  # Between the bounds of a bisection: successes come sooner than failures.
 
 
 class Search(NamedTuple):
@@ -255,7 +255,7 @@ def _bisected(search: Search) -> Callable[[Job, Any], Job]:
     last = job.run + 1 >= attack.runs
     settled = last if attack.minimizes else state.fooled | last
     low = jnp.where(settled & ~better, job.epsilon, job.low)
-    probe = low + _NEXT_PROBE * (high - low)
+    probe = low + NEXT_PROBE * (high - low)
     return dataclasses.replace(
       job,
       epsilon=jnp.where(settled, probe, job.epsilon),

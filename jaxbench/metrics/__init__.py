@@ -4,6 +4,7 @@ from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.overview import overview
 from jaxbench.metrics.paired import Comparison, compare
+from jaxbench.metrics.smallest import robust_accuracy, smallest_epsilons, summarize_smallest
 from jaxbench.metrics.summary import is_correct, summarize
 
 __all__ = [
@@ -14,5 +15,8 @@ __all__ = [
   "is_correct",
   "overview",
   "proportion",
+  "robust_accuracy",
+  "smallest_epsilons",
   "summarize",
+  "summarize_smallest",
 ]

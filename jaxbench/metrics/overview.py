@@ -8,7 +8,8 @@ import pyarrow as pa
 def overview(summary: pa.Table) -> str:
   """Accuracy in percent, a line per model and prompt set.
 
-  Corruptions are averaged over their severities; attacks stand at the middle one of their epsilons.
+  Corruptions are averaged over their severities; attacks stand at the middle one of their epsilons;
+  of smallest epsilons there is the median.
   """
   rows = summary.to_pylist()
   lines: dict[tuple[str, ...], dict[str, str]] = {
@@ -16,14 +17,20 @@ def overview(summary: pa.Table) -> str:
   }
   for title, cells in _columns(rows).items():
     for line, values in lines.items():
-      shares = [
-        c["accuracy"] for c in cells if (c["data"], c["model"], c["prompts"] or "-") == line
+      own = [
+        cell for cell in cells if (cell["data"], cell["model"], cell["prompts"] or "-") == line
       ]
-      values[title] = f"{100 * sum(shares) / len(shares):.1f}" if shares else "absent"
+      values[title] = _value(own) if own else "absent"
   titles = list(_columns(rows))
   table = [["data", "model", "prompts", *titles]]
   table += [[*line, *(values[title] for title in titles)] for line, values in sorted(lines.items())]
   return _aligned(table)
+
+
+def _value(cells: list[dict]) -> str:
+  if cells[0]["median_epsilon"] is not None:
+    return f"{cells[0]['median_epsilon']:.4f}"
+  return f"{100 * sum(cell['accuracy'] for cell in cells) / len(cells):.1f}"
 
 
 def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
@@ -34,7 +41,7 @@ def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
   titled = {}
   for name, cells in columns.items():
     epsilons = sorted({cell["epsilon"] for cell in cells} - {None})
-    if epsilons:
+    if epsilons and cells[0]["median_epsilon"] is None:
       middle = epsilons[len(epsilons) // 2]
       cells = [cell for cell in cells if cell["epsilon"] == middle]
       name = f"{name} {255 * middle:g}/255"

@@ -4,6 +4,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.smallest import summarize_smallest
 
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
 
@@ -24,8 +25,9 @@ def summarize(rows: pa.Table) -> pa.Table:
     the cell's columns and `examples`; `correct`, `accuracy` with `accuracy_low` and
     `accuracy_high`, its 95 % Clopper-Pearson interval; `clean_correct`, how many are right
     without the perturbation; for attacks `attack_success`, the share of those that the attack
-    turned, with `attack_success_low` and `attack_success_high`; `forwards` and `backwards`, the
-    passes used.
+    turned, with `attack_success_low` and `attack_success_high`; for bisections `median_epsilon`
+    with `median_epsilon_low` and `median_epsilon_high`, of which `summarize_smallest` tells more;
+    `forwards` and `backwards`, the passes used.
 
   Example:
     >>> metrics.summarize(records.read("runs/quickstart")).to_pandas()
@@ -43,7 +45,15 @@ def summarize(rows: pa.Table) -> pa.Table:
   grouped = counted.group_by(_CELL, use_threads=False).aggregate(
     [("correct", "count"), *((name, "sum") for name in sums)]
   )
-  return pa.Table.from_pylist([_with_intervals(row) for row in grouped.to_pylist()])
+  smallest = {row["cell"]: row for row in summarize_smallest(rows).to_pylist()}
+  return pa.Table.from_pylist(
+    [_with_intervals(row) | _median(smallest.get(row["cell"])) for row in grouped.to_pylist()]
+  )
+
+
+def _median(found: dict | None) -> dict[str, float | None]:
+  ends = ("", "_low", "_high")
+  return {f"median_epsilon{end}": found[f"median{end}"] if found else None for end in ends}
 
 
 def _with_intervals(row: dict) -> dict:

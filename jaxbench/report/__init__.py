@@ -1,5 +1,6 @@
 """One self-contained HTML page for one or several runs."""
 
+import math
 import pathlib
 from collections.abc import Sequence
 
@@ -30,12 +31,19 @@ def write(workdirs: Sequence[epath.PathLike], out: epath.PathLike) -> None:
     trim_blocks=True,
     lstrip_blocks=True,
   )
-  environment.filters |= {"percent": _percent, "p_value": _p_value}
+  environment.filters |= {"percent": _percent, "p_value": _p_value, "epsilon": _epsilon}
   epath.Path(out).write_text(environment.get_template("page.html").render(runs=runs))
 
 
 def _percent(share: float) -> str:
   return f"{100 * share:.1f}"
+
+
+def _epsilon(value: float | None, norm: str) -> str:
+  """In the unit that people use for the norm; – where the data do not say."""
+  if value is None or math.isinf(value):
+    return "–" if value is None else "∞"
+  return f"{255 * value:.2f}/255" if norm == "linf" else f"{value:.3g}"
 
 
 def _p_value(value: float) -> str:

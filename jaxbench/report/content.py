@@ -38,6 +38,16 @@ class Table(NamedTuple):
   plot: str  # SVG; "" for the clean images.
 
 
+class Search(NamedTuple):
+  """Smallest epsilons of one attack."""
+
+  attack: str
+  norm: str
+  epsilons: list[tuple[str, float]]  # Where the table quotes the accuracy.
+  lines: list[tuple[Classifier, Row | None, list[float]]]  # Distribution, accuracies.
+  plot: str  # SVG.
+
+
 class Pair(NamedTuple):
   """Two classifiers under one perturbation."""
 
@@ -63,6 +73,7 @@ class DataSet(NamedTuple):
   examples: int
   class_names: list[str]
   tables: list[Table]
+  searches: list[Search]
   pairs: list[Pair]
   albums: list[Album]
 
@@ -149,15 +160,21 @@ def _data_set(
 ) -> DataSet:
   cells = [cell for cell in run["cells"] if cell["data"] == name]
   tables: list[Table] = []
+  searches: list[Search] = []
   for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
-    clean = tables[0] if tables else None
-    tables.append(_table(perturbation, list(group), summary, classifiers, clean))
+    same = list(group)
+    if same[0]["tolerance"] is None:
+      clean = tables[0] if tables else None
+      tables.append(_table(perturbation, same, summary, classifiers, clean))
+    else:
+      searches.append(_search(same, rows, classifiers, run["identity"]["config"]["attacks"]))
   class_names = run["data"][name]["class_names"]
   return DataSet(
     name=name,
     examples=cells[0]["examples"] if cells else 0,
     class_names=class_names,
     tables=tables,
+    searches=searches,
     pairs=_pairs(tables, rows, classifiers),
     albums=_albums(tables, rows, class_names),
   )
@@ -179,6 +196,28 @@ def _table(
   axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
   table = Table(perturbation, axis, settings, lines, "")
   return table._replace(plot=_plot(table, clean)) if clean else table
+
+
+def _search(cells: list[Row], rows: pa.Table, classifiers: list[Classifier], asked: Row) -> Search:
+  attack, norm, largest = cells[0]["attack"], cells[0]["norm"], cells[0]["epsilon"]
+  unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
+  quoted = sorted(asked["epsilons"])
+  found = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
+  ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in cells}
+  lines: list[tuple[Classifier, Row | None, list[float]]] = []
+  curves = []
+  for one in classifiers:
+    cell = ids.get((one.model, one.prompts))
+    if cell is None or cell not in found:
+      lines.append((one, None, []))
+      continue
+    smallest = metrics.smallest_epsilons(rows, cell)
+    lines.append((one, found[cell], metrics.robust_accuracy(smallest, quoted).tolist()))
+    curves.append(plots.Steps(one.name, one.color, one.dash, scale * smallest))
+  axis = f"epsilon, {norm}{unit and ', '}{unit}"
+  plot = plots.robustness_curves(attack, axis, scale * largest, curves)
+  names = [(f"{scale * epsilon:g}{unit}", epsilon) for epsilon in quoted]
+  return Search(attack, norm, names, lines, plot)
 
 
 def _plot(table: Table, clean: Table) -> str:

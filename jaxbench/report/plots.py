@@ -1,10 +1,12 @@
 """Curves as inline SVG that takes its text colour from the page, light or dark."""
 
+import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 
 _TEXT = "#010203"  # Replaced by currentColor; used by nothing else.
@@ -45,17 +47,50 @@ def accuracy_curves(title: str, axis: str, settings: Sequence[str], curves: Sequ
     settings: labels of the horizontal axis, evenly spaced; the first is the clean image.
     curves: each with one value per setting.
   """
-  with matplotlib.rc_context(_STYLE):
-    figure = Figure(figsize=(4.2, 3.0), layout="constrained")
-    axes = figure.add_subplot()
+  with _axes(title, axis) as (axes, svg):
     for curve in curves:
       positions = range(len(curve.values))
       axes.plot(positions, curve.values, curve.dash, color=curve.color, marker="o", markersize=3)
       axes.fill_between(positions, curve.low, curve.high, color=curve.color, alpha=0.08, lw=0)
     axes.set_xticks(range(len(settings)), settings)
+    return svg()
+
+
+class Steps(NamedTuple):
+  """Accuracy of one classifier at every epsilon: it falls at each smallest epsilon."""
+
+  name: str
+  color: str
+  dash: str
+  smallest: np.ndarray  # [N], ascending; infinite where nothing fooled.
+
+
+def robustness_curves(title: str, axis: str, largest: float, curves: Sequence[Steps]) -> str:
+  """An SVG element: accuracy over all epsilons from 0 to `largest`, no grid in between."""
+  with _axes(title, axis) as (axes, svg):
+    for curve in curves:
+      inside = curve.smallest[curve.smallest <= largest]
+      share = 100 * (1 - np.arange(1, len(inside) + 1) / len(curve.smallest))
+      epsilons = np.concatenate([[0.0], inside, [largest]])
+      values = np.concatenate([[100.0], share, share[-1:] if len(share) else [100.0]])
+      axes.step(epsilons, values, curve.dash, where="post", color=curve.color)
+    axes.set_xlim(0, largest)
+    return svg()
+
+
+@contextlib.contextmanager
+def _axes(title: str, axis: str) -> Iterator[tuple[Any, Callable[[], str]]]:
+  """Axes for accuracies, and a function that gives the finished SVG element."""
+  with matplotlib.rc_context(_STYLE):
+    figure = Figure(figsize=(4.2, 3.0), layout="constrained")
+    axes = figure.add_subplot()
     axes.set(title=title, xlabel=axis, ylabel="accuracy, %", ylim=(-3, 103))
     axes.grid(axis="y", alpha=0.25)
-    buffer = io.StringIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-  svg = buffer.getvalue()
-  return svg[svg.index("<svg") :].replace(_TEXT, "currentColor")
+
+    def svg() -> str:
+      buffer = io.StringIO()
+      figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+      text = buffer.getvalue()
+      return text[text.index("<svg") :].replace(_TEXT, "currentColor")
+
+    yield axes, svg

@@ -56,10 +56,6 @@ def _no_compilation():
   assert len(COMPILED) == before
 
 
-def _name(attack):
-  return next(name for name, norm in norms.NORMS.items() if norm is attack.norm)
-
-
 @functools.cache
 def _programs(attack):
   """For a batch: the attack's start, a step of what is not done, and the norm."""
@@ -71,7 +67,7 @@ def _programs(attack):
 
 
 def _epsilon(attack):
-  return RADII[_name(attack)]
+  return RADII[norms.name_of(attack.norm)]
 
 
 def test_every_iterate_is_inside_the_ball_and_the_box(attack, tiny, examples):
@@ -96,7 +92,7 @@ def test_success_is_what_an_independent_forward_pass_says(attack, tiny, examples
   np.testing.assert_array_equal(result.prediction, prediction)
   assert result.success.any()
   deltas = (result.adversarial - images).reshape(COUNT, -1)
-  sizes = np.linalg.norm(deltas, ORDERS[_name(attack)], axis=1)
+  sizes = np.linalg.norm(deltas, ORDERS[norms.name_of(attack.norm)], axis=1)
   np.testing.assert_allclose(result.distance, sizes, rtol=1e-5)
   assert (sizes <= _epsilon(attack) * (1 + 1e-6) + 1e-6).all()
 

@@ -51,6 +51,40 @@ def test_summary_counts_what_a_person_would_count():
   assert (two["forwards"], two["backwards"], two["epsilon"]) == (8, 4, 0.1)
 
 
+def _searched(cell, distances):
+  count = len(distances)
+  shared = {"cell": cell, "model": "m", "data": "d", "perturbation": "p", "epsilon": 1.0}
+  columns = {name: [0] * count for name in ("label", "clean_prediction", "prediction")}
+  columns |= {"example": [str(i) for i in range(count)], "forwards": [1] * count}
+  columns |= {"backwards": [1] * count, "distance": distances, "success": np.isfinite(distances)}
+  return records.table(shared | {"tolerance": 0.01}, columns)
+
+
+def test_smallest_epsilons_are_counted_and_the_median_has_its_order_statistics():
+  distances = np.array([0.5, 0, 0.25, np.inf, 1, 0.75, np.inf, 0, 0.125, np.inf], np.float32)
+  plain = _rows("plain", [0], [0], [0])
+  rows = pa.concat_tables([_searched("found", distances), plain]).unify_dictionaries()
+  (found,) = metrics.summarize_smallest(rows).to_pylist()
+  assert (found["cell"], found["examples"], found["withstand"]) == ("found", 10, 0.3)
+  assert (found["quartile"], found["median"], found["third_quartile"]) == (0.125, 0.5, math.inf)
+  # P(Binomial(10, 1/2) <= 1) is 0.011: the interval goes from the second to the ninth.
+  assert (found["median_low"], found["median_high"]) == (0, math.inf)
+  smallest = metrics.smallest_epsilons(rows, "found")
+  np.testing.assert_array_equal(smallest, np.sort(distances))
+  curve = metrics.robust_accuracy(smallest, (0, 0.125, 0.2, 1))
+  np.testing.assert_allclose(curve, (0.8, 0.7, 0.7, 0.3))
+  whole = {row["cell"]: row for row in metrics.summarize(rows).to_pylist()}
+  assert whole["plain"]["median_epsilon"] is None
+  assert whole["found"]["median_epsilon"] == 0.5
+  assert "0.5000" in metrics.overview(metrics.summarize(rows))
+
+
+def test_so_few_examples_have_no_interval_of_the_median():
+  (found,) = metrics.summarize_smallest(_searched("few", [0.0, 0.5])).to_pylist()
+  assert found["median_low"] is None
+  assert found["median_high"] is None
+
+
 def test_an_attack_on_a_model_that_is_never_right_has_no_success_rate():
   rows = _rows("b", [0, 0], [1, 1], [1, 1], [True, True], 0.1)
   (summary,) = metrics.summarize(rows).to_pylist()

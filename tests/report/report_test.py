@@ -22,7 +22,9 @@ def run(tmp_path_factory):
       data=("digits",),
       prompts=("simple",),
       corruptions=config.Corruptions(names=("contrast",), severities=(1, 5)),
-      attacks=config.Attacks(names=("fgsm",), epsilons=(1 / 255, 8 / 255)),
+      attacks=config.Attacks(
+        names=("fgsm",), smallest=("pgd(steps=3)",), epsilons=(1 / 255, 8 / 255)
+      ),
       limit=40,
       slots=5,
       gallery=2,
@@ -80,6 +82,10 @@ def _share(count, total):
   return [f"{100 * count / total:.1f}", f"{100 * low:.1f}–{100 * high:.1f}"]
 
 
+def _epsilon(value):
+  return f"{255 * value:.2f}/255" if np.isfinite(value) else "∞"
+
+
 def test_every_accuracy_and_attack_success_is_that_of_the_records(run, page):
   seen = set()
   for cell in page.cells:
@@ -89,14 +95,17 @@ def test_every_accuracy_and_attack_success_is_that_of_the_records(run, page):
     right = rows["prediction"] == rows["label"]
     if cell["data-field"] == "accuracy":
       expected = _share(int(right.sum()), len(right))
+    elif cell["data-field"] == "median":
+      ranked = np.sort(rows["distance"])
+      expected = [_epsilon(ranked[19]), f"{_epsilon(ranked[13])}–{_epsilon(ranked[26])}"]
     else:
       before = rows["clean_prediction"] == rows["label"]
       expected = _share(int((before & ~right).sum()), int(before.sum()))
     assert cell["texts"] == expected
     seen.add((cell["data-cell"], cell["data-field"]))
   cells = records.load_run(run)["cells"]
-  attacks = [cell for cell in cells if cell["epsilon"] is not None]
-  assert len(seen) == len(cells) + len(attacks) == 14
+  attacks = [cell for cell in cells if cell["epsilon"] and not cell["tolerance"]]
+  assert len(seen) == len(cells) + len(attacks) == 16
 
 
 def test_every_paired_difference_is_that_of_the_records(run, page):
@@ -135,7 +144,7 @@ def test_the_gallery_shows_the_pictures_of_the_records(run, page):
 def test_pictures_are_what_was_judged_to_8_bits(run):
   rows = records.read(run).to_pylist()
   for row in rows:
-    if row["picture"] is not None and row["epsilon"] is not None:
+    if row["picture"] is not None and np.isfinite(row["distance"] or 0) and row["epsilon"]:
       (clean,) = [
         r["picture"]
         for r in rows
@@ -145,7 +154,9 @@ def test_pictures_are_what_was_judged_to_8_bits(run):
       before, after = (
         np.asarray(Image.open(io.BytesIO(png)), np.float64) for png in (clean, row["picture"])
       )
-      np.testing.assert_allclose(np.abs(after - before).max() / 255, row["distance"], atol=1e-6)
+      rounding = 0.5 / 255 if row["tolerance"] else 0  # Other epsilons are whole grey levels.
+      size = np.abs(after - before).max() / 255
+      np.testing.assert_allclose(size, row["distance"], atol=rounding + 1e-6)
 
 
 def test_a_difference_is_magnified_by_the_largest_whole_factor():

@@ -1,0 +1,61 @@
+"""Smallest epsilons: their distribution, and the accuracy at every epsilon that follows from it."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import stats
+
+
+def smallest_epsilons(rows: pa.Table, cell: str) -> np.ndarray:
+  """Smallest epsilons [N] float32 of one cell that bisects, ascending.
+
+  They are 0 where the model is wrong without an attack, infinite where nothing fooled it.
+
+  Args:
+    rows: of `records.read`.
+    cell: its id.
+  """
+  found = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell))["distance"]
+  return np.sort(found.to_numpy().astype(np.float32))
+
+
+def robust_accuracy(smallest: np.ndarray, epsilons: Iterable[float]) -> np.ndarray:
+  """Accuracy [E] under attack at each of `epsilons`: the share of `smallest` [N] beyond it."""
+  radii = np.asarray(list(epsilons), np.float32)
+  return (np.asarray(smallest)[None] > radii[:, None]).mean(axis=1)
+
+
+def summarize_smallest(rows: pa.Table) -> pa.Table:
+  """The distribution of the smallest epsilons, one row per cell that bisects.
+
+  Args:
+    rows: of `records.read`.
+
+  Returns:
+    `cell`; `examples`; `quartile`, `median` and `third_quartile`, each an epsilon of the data,
+    infinite where so many examples withstand; `median_low` and `median_high`, the distribution-free
+    95 % interval of the median from order statistics (Conover, 1999, section 3.2), None at an end
+    that so few examples do not have; `withstand`, the share that nothing up to the largest epsilon
+    fooled.
+  """
+  searched = rows.filter(pc.is_valid(rows["tolerance"]))
+  cells = pc.unique(searched["cell"].cast(pa.string())).to_pylist()
+  return pa.Table.from_pylist([_one(cell, smallest_epsilons(searched, cell)) for cell in cells])
+
+
+def _one(cell: str, found: np.ndarray) -> dict:
+  quartile, median, third = np.quantile(found, (0.25, 0.5, 0.75), method="inverted_cdf")
+  ends = stats.quantile_test(found, p=0.5).confidence_interval(0.95)
+  low, high = (None if np.isnan(end) else float(end) for end in ends)
+  return {
+    "cell": cell,
+    "examples": len(found),
+    "quartile": float(quartile),
+    "median": float(median),
+    "median_low": low,
+    "median_high": high,
+    "third_quartile": float(third),
+    "withstand": float(np.isinf(found).mean()),
+  }
