@@ -11,6 +11,7 @@ from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, cascade
 from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.cw import cw
+from jaxbench.attacks.cw_linf import cw_linf
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.losses import LOSSES
@@ -25,6 +26,7 @@ ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
   "apgd": apgd,
   "autoattack": autoattack,
   "cw": cw,
+  "cw_linf": cw_linf,
   "fab": fab,
   "fgsm": fgsm,
   "pgd": pgd,
@@ -47,6 +49,7 @@ __all__ = [
   "autoattack",
   "cascade",
   "cw",
+  "cw_linf",
   "fab",
   "fgsm",
   "minimal_epsilon",

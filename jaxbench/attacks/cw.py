@@ -85,7 +85,7 @@ def cw(
     epsilon: jax.Array,
     run: jax.Array | int = 0,
   ) -> CWState:
-    weights = _inverse(image)
+    weights = weights_of(image)
     return CWState(
       clean=image,
       image=image,
@@ -110,10 +110,10 @@ def cw(
     """One step of Adam; what it looks at is kept if it is the best."""
 
     def objective(weights: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-      image = _image(weights)
+      image = image_of(weights)
       logits = logits_of(classifier, image)
       missing = jnp.maximum(confidence - losses.margin(logits, state.label), 0.0)
-      squared = jnp.square(image - _image(_inverse(state.clean))).sum()
+      squared = jnp.square(image - image_of(weights_of(state.clean))).sum()
       return squared + state.constant * missing, (image, logits)
 
     (value, (image, logits)), gradient = jax.value_and_grad(objective, has_aux=True)(state.weights)
@@ -145,7 +145,7 @@ def cw(
     low = jnp.where(state.across, state.low, state.constant)
     high = jnp.where(state.across, state.constant, state.high)
     halfway = (low + jnp.where(jnp.isfinite(high), high, low)) / 2
-    weights = _inverse(state.clean)
+    weights = weights_of(state.clean)
     return dataclasses.replace(
       state,
       weights=weights,
@@ -170,9 +170,11 @@ def cw(
   return Attack(init, step, ball, steps * searches, forwards=1, backwards=1, minimizes=keep_going)
 
 
-def _image(weights: jax.Array) -> jax.Array:
+def image_of(weights: jax.Array) -> jax.Array:
+  """Any weights [H, W, 3] as an image inside the box."""
   return (jnp.tanh(weights) + 1) / 2
 
 
-def _inverse(image: jax.Array) -> jax.Array:
+def weights_of(image: jax.Array) -> jax.Array:
+  """The weights of an image, whose pixels at 0 and 1 are moved inside a little."""
   return jnp.arctanh(_ALMOST * (2 * image - 1))

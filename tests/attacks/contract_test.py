@@ -29,6 +29,7 @@ TABLE = {
   "fab, l1": attacks.fab(steps=5, norm="l1", targets=3),
   "fab, untargeted, restarts": attacks.fab(steps=4, targets=0, restarts=2),
   "cw": attacks.cw(steps=40, searches=3, initial_constant=1.0),
+  "cw_linf": attacks.cw_linf(steps=20, initial_constant=0.5),
   "square": attacks.square(queries=60),
   "square, l2": attacks.square(queries=60, norm="l2"),
   "square, l1": attacks.square(queries=60, norm="l1"),

@@ -1,0 +1,150 @@
+"""Carlini & Wagner, 2017 (arXiv:1608.04644), section VI.C: small linf perturbations, by Adam.
+
+The largest change alone would give a gradient at one pixel only. So every pixel pays for what it
+exceeds a threshold by, and the threshold falls below each perturbation that fools.
+"""
+
+import dataclasses
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import best, losses, norms
+from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.cw import image_of, weights_of
+
+_SOLVED = 1e-4  # Share of the constant below which the objective of a search is as good as zero.
+_SHRINK = 0.9  # Of the threshold, after a search that fools.
+_FINEST = 1 / 256  # No threshold is smaller.
+_GROWTH = 2  # Of the constant, after a search that does not fool.
+_LARGEST = 20.0  # Constant.
+
+
+@struct.dataclass
+class CWLinfState:
+  """One example."""
+
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32.
+  start: jax.Array  # [H, W, 3] float32: where a search begins, at the last one that fooled.
+  weights: jax.Array  # [H, W, 3] float32: of the image that is looked at.
+  adam: Any  # optax's state.
+  constant: jax.Array  # [] float32: the weight of the margin.
+  threshold: jax.Array  # [] float32: what a pixel may change for nothing.
+  distance: jax.Array  # [] float32: of the smallest perturbation found.
+  within: jax.Array  # [] int32: steps of this search.
+  count: jax.Array  # [] int32.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+@functools.cache
+def cw_linf(
+  *,
+  steps: int = 1000,
+  learning_rate: float = 5e-3,
+  confidence: float = 0.0,
+  initial_constant: float = 1e-5,
+  keep_going: bool = False,
+) -> Attack:
+  """Minimises constant times margin plus what exceeds a falling threshold; the authors' defaults.
+
+  It stops at the first image inside the ball that fools. The first threshold is epsilon, where the
+  authors' code, which knows no epsilon, begins at 1.
+
+  Args:
+    steps: the most for one threshold and one constant.
+    learning_rate: of Adam.
+    confidence: by how much the margin is to be passed.
+    initial_constant: the first one; it doubles, up to 20, where a search does not fool.
+    keep_going: go on to the smallest threshold and return the smallest perturbation found, as
+      `attacks.minimal_epsilon` asks for.
+
+  Raises:
+    InputError: a value is out of range.
+  """
+  if steps < 1 or learning_rate <= 0 or not 0 < initial_constant < _LARGEST or confidence < 0:
+    raise errors.InputError(
+      "cw_linf needs steps >= 1, learning_rate > 0, initial_constant in (0, 20) and confidence >= 0"
+    )
+  ball, adam = norms.get("linf"), optax.adam(learning_rate)
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> CWLinfState:
+    weights = weights_of(image)
+    return CWLinfState(
+      clean=image,
+      image=image,
+      label=label,
+      epsilon=epsilon,
+      start=image,
+      weights=weights,
+      adam=adam.init(weights),
+      constant=jnp.float32(initial_constant),
+      threshold=jnp.minimum(epsilon, 1.0),
+      distance=jnp.float32(jnp.inf),
+      within=jnp.int32(0),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+    )
+
+  def descend(classifier: Classifier, state: CWLinfState) -> tuple[CWLinfState, jax.Array]:
+    """One step of Adam, and whether what it looked at solves the search."""
+
+    def objective(weights: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+      image = image_of(weights)
+      logits = logits_of(classifier, image)
+      missing = jnp.maximum(confidence - losses.margin(logits, state.label), 0.0)
+      excess = jnp.maximum(jnp.abs(image - state.clean) - state.threshold, 0.0).sum()
+      return excess + state.constant * missing, (image, logits)
+
+    (value, (image, logits)), gradient = jax.value_and_grad(objective, has_aux=True)(state.weights)
+    with jax.numpy_dtype_promotion("standard"):  # optax mixes floats and counts.
+      updates, moved = adam.update(gradient, state.adam)
+    sure = losses.margin(logits, state.label) >= confidence
+    across = losses.fooled(logits, state.label) & sure
+    state = best.keep(state, image, across, ball.size(image - state.clean))
+    solved = across & (value < _SOLVED * state.constant)
+    start = jnp.where(solved, image, state.start)
+    return dataclasses.replace(
+      state, start=start, weights=state.weights + updates, adam=moved, within=state.within + 1
+    ), solved
+
+  def next_search(state: CWLinfState, solved: jax.Array) -> CWLinfState:
+    """With a smaller threshold after success, a larger constant after failure."""
+    reached = jnp.minimum(state.threshold, ball.size(state.start - state.clean))
+    weights = weights_of(state.start)
+    return dataclasses.replace(
+      state,
+      weights=weights,
+      adam=adam.init(weights),
+      constant=jnp.where(solved, 1, _GROWTH) * state.constant,
+      threshold=jnp.where(solved, _SHRINK * reached, state.threshold),
+      within=jnp.int32(0),
+    )
+
+  def step(classifier: Classifier, state: CWLinfState) -> CWLinfState:
+    state, solved = descend(classifier, state)
+    ended = solved | (state.within >= steps)
+    state = jax.tree.map(lambda x, y: jnp.where(ended, x, y), next_search(state, solved), state)
+    exhausted = (state.constant >= _LARGEST) | (solved & (state.threshold <= _FINEST))
+    done = exhausted if keep_going else exhausted | state.fooled
+    return dataclasses.replace(state, count=state.count + 1, done=done)
+
+  searches = math.ceil(math.log(_LARGEST / initial_constant, _GROWTH))
+  searches += math.ceil(math.log(_FINEST, _SHRINK))
+  return Attack(init, step, ball, steps * searches, forwards=1, backwards=1, minimizes=keep_going)
