@@ -181,3 +181,101 @@ def square_linf(model, clean, labels, radius, draw, *, queries=5000, share=0.8):
     best[alive] = torch.maximum(values, best[alive])
     x = torch.where(_wide(better), trial, x)
   return best > 0
+
+
+def _onto_hyperplane(points, slope, gap):
+  """The linf-smallest move inside the box after which slope . move = -gap, by bisection.
+
+  Where even the whole box is too small, it moves as far as the box goes.
+  """
+  slope = torch.where(_wide(gap) < 0, -slope, slope)  # The sum is to fall by `need`.
+  need = gap.abs()
+  room = torch.where(slope > 0, points, 1 - points)
+  low, high = torch.zeros(len(points)), torch.ones(len(points))
+  for _ in range(50):
+    middle = (low + high) / 2
+    gain = (slope.abs() * torch.minimum(room, _wide(middle))).flatten(1).sum(dim=1)
+    low, high = torch.where(gain < need, middle, low), torch.where(gain < need, high, middle)
+  return -slope.sign() * torch.minimum(room, _wide(high))
+
+
+def fab_linf(model, clean, labels, targets, *, steps=100):
+  """Distance [B] of the smallest perturbation found on the way to class `targets` [B], or inf."""
+  x, best = clean, torch.full((len(clean),), torch.inf)
+
+  def gap_to(logits, labels):
+    return (logits.gather(1, targets[:, None]) - logits.gather(1, labels[:, None]))[:, 0]
+
+  for _ in range(steps):
+    gap, slope, _ = look(model, x, labels, gap_to)
+    there_gap = gap + (slope * (clean - x)).flatten(1).sum(dim=1)
+    here, there = _onto_hyperplane(x, slope, gap), _onto_hyperplane(clean, slope, there_gap)
+    one, two = (size(move, "linf").clamp(min=1e-8) for move in (here, there))
+    bias = _wide((one / (one + two)).clamp(0, 0.1))
+    x = ((1 - bias) * (x + 1.05 * here) + bias * (clean + 1.05 * there)).clamp(0, 1)
+    with torch.no_grad():
+      across = model(x).argmax(dim=1) != labels
+    distance = size(x - clean, "linf")
+    best = torch.where(across & (distance < best), distance, best)
+    x = torch.where(_wide(across), clean + 0.9 * (x - clean), x)
+  return best
+
+
+def autoattack_linf(
+  model, images, labels, radius, draw, *, steps, targets, queries, parts, batch=64
+):
+  """Whether each example withstands, by attack, and the gradients it took in all.
+
+  Each attack runs on what those before it left, in batches, target by target.
+  """
+  gradients = 0
+
+  def in_batches(attack, robust):
+    rows = robust.nonzero()[:, 0]
+    for some in rows.split(batch):
+      robust[some] = attack(images[some], labels[some])
+
+  def ascend(clean, classes, loss):
+    nonlocal gradients
+    noise = torch.rand(clean.shape, generator=draw) * 2 - 1
+    start = (clean + radius * noise / noise.abs().amax(dim=(1, 2, 3), keepdim=True)).clamp(0, 1)
+    alive = torch.ones(len(clean), dtype=torch.bool)
+    for _, seen in apgd(model, clean, classes, radius, start, loss, steps=steps):
+      alive &= seen.argmax(dim=1) == classes
+      gradients += len(clean)
+    return alive
+
+  def by_target(rank, aim):
+    def attack(clean, classes):
+      with torch.no_grad():
+        ranked = model(clean).sort(dim=1, descending=True).indices
+      return aim(clean, classes, ranked[:, rank])
+
+    return attack
+
+  def towards(clean, classes, aims):
+    return ascend(clean, classes, targeted_dlr(aims))
+
+  def project_towards(clean, classes, aims):
+    nonlocal gradients
+    gradients += steps * len(clean)
+    return fab_linf(model, clean, classes, aims, steps=steps) > radius
+
+  def search(clean, classes):
+    with torch.no_grad():
+      return ~square_linf(model, clean, classes, radius, draw, queries=queries)
+
+  runs = {
+    "apgd-ce": [lambda clean, classes: ascend(clean, classes, cross_entropy)],
+    "apgd-t": [by_target(rank, towards) for rank in range(1, targets + 1)],
+    "fab-t": [by_target(rank, project_towards) for rank in range(1, targets + 1)],
+    "square": [search],
+  }
+  with torch.no_grad():
+    robust = torch.cat([model(some).argmax(dim=1) for some in images.split(batch)]) == labels
+  left = {}
+  for part in parts:
+    for run in runs[part]:
+      in_batches(run, robust)
+    left[part] = robust.clone()
+  return left, gradients
