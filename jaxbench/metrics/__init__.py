@@ -5,14 +5,17 @@ from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.overview import overview
 from jaxbench.metrics.paired import Comparison, compare
 from jaxbench.metrics.summary import is_correct, summarize
+from jaxbench.metrics.typographic import Typographic, typographic
 
 __all__ = [
   "Comparison",
   "Proportion",
+  "Typographic",
   "compare",
   "gradient_masking",
   "is_correct",
   "overview",
   "proportion",
   "summarize",
+  "typographic",
 ]
