@@ -11,6 +11,7 @@ import numpy as np
 from jaxbench import errors
 from jaxbench.data.digits import Digits
 from jaxbench.data.source import Example, Source, canonical_order, hash_id
+from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 
 DATA_SETS: dict[str, Callable[[], Source]] = {"digits": Digits}
 
@@ -46,11 +47,15 @@ def load_images(
 
 __all__ = [
   "DATA_SETS",
+  "SCAM_TYPES",
   "Digits",
   "Example",
   "Source",
+  "Typographic",
   "canonical_order",
   "hash_id",
   "load",
   "load_images",
+  "rta_100",
+  "scam",
 ]

@@ -6,10 +6,12 @@ from jaxbench.metrics.overview import overview
 from jaxbench.metrics.paired import Comparison, compare
 from jaxbench.metrics.smallest import robust_accuracy, smallest_epsilons, summarize_smallest
 from jaxbench.metrics.summary import is_correct, summarize
+from jaxbench.metrics.typographic import Typographic, typographic
 
 __all__ = [
   "Comparison",
   "Proportion",
+  "Typographic",
   "compare",
   "gradient_masking",
   "is_correct",
@@ -19,4 +21,5 @@ __all__ = [
   "smallest_epsilons",
   "summarize",
   "summarize_smallest",
+  "typographic",
 ]

@@ -36,12 +36,16 @@ def compare(rows: pa.Table, first: str, second: str) -> Comparison:
   shared = sorted(right[0].keys() & right[1].keys())
   if not shared:
     raise errors.InputError(f"{first} and {second} share no example")
-  one, two = (np.array([cell[example] for example in shared]) for cell in right)
-  only_first, only_second = int((one & ~two).sum()), int((two & ~one).sum())
+  return mcnemar(*(np.array([cell[example] for example in shared]) for cell in right))
+
+
+def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
+  """Compares bool [N] with bool [N]: which examples each gets right; N is not 0."""
+  only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
   discordant = only_first + only_second
   p_value = stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
-  difference = (only_first - only_second) / len(shared)
-  return Comparison(len(shared), only_first, only_second, difference, float(p_value))
+  difference = (only_first - only_second) / len(first)
+  return Comparison(len(first), only_first, only_second, difference, float(p_value))
 
 
 def _correct_by_example(rows: pa.Table, cell: str) -> dict[str, bool]:
