@@ -43,6 +43,7 @@ class Config:
   prompts: tuple[str, ...] = ("simple",)  # From `models.PROMPTS`; supervised models use none.
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
+  typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   seed: int = 0
   limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
   slots: int = 64  # Examples per device and batch.
@@ -77,6 +78,7 @@ def checked(settings: Config) -> Config:
     models=_names("models", settings.models),
     data=_names("data", settings.data),
     prompts=_names("prompts", settings.prompts),
+    typography=_names("typography", settings.typography),
     corruptions=dataclasses.replace(
       settings.corruptions,
       names=_names("corruptions.names", settings.corruptions.names),

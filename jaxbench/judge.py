@@ -1,6 +1,5 @@
 """What the classifiers of one data set say of a block of its examples, clean and perturbed."""
 
-import dataclasses
 import functools
 import io
 from collections.abc import Callable, Iterable, Iterator
@@ -11,39 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxbench import attacks, config, corruptions, data, devices, models, spec
+from jaxbench import attacks, block, config, corruptions, data, devices, models, spec, typography
 from jaxbench.attacks import checks, engine, verdict
+from jaxbench.block import Block
 from jaxbench.plan import Cell
 
 Columns = dict[str, Any]  # Of `records.SCHEMA`, one entry per example.
 NOT_FINITE = -1  # In place of a prediction.
-
-
-@dataclasses.dataclass(frozen=True)
-class Block:
-  """Some examples, decoded for one preprocessing, in memory."""
-
-  ids: list[str]
-  hashes: np.ndarray  # [N, 2] uint32, of the ids.
-  images: np.ndarray  # [N, S, S, 3] uint8.
-  labels: np.ndarray  # [N] int32.
-  pictured: np.ndarray  # [N] bool: a picture of it is kept.
-
-  def at(self, rows: np.ndarray) -> "Block":
-    """Some of the examples."""
-    ids = [self.ids[row] for row in rows]
-    arrays = (self.hashes, self.images, self.labels, self.pictured)
-    return Block(ids, *(array[rows] for array in arrays))
-
-
-def load_block(
-  source: data.Source, indices: list[int], preprocess: models.Preprocess, pictures: int
-) -> Block:
-  """Decodes the examples at `indices`, once for all cells that share them."""
-  images, labels = data.load_images(source, indices, preprocess)
-  ids = [source.ids[index] for index in indices]
-  hashes = np.stack([data.hash_id(name) for name in ids])
-  return Block(ids, hashes, images, labels, np.arange(len(ids)) < pictures)
 
 
 class Judge:
@@ -67,6 +40,26 @@ class Judge:
     variant, seed = self._settings.corruptions.variant, self._settings.seed
     inputs = (jnp.int32(first.severity), data.hash_id(first.stream))
     return self._predict(_corruption(first.perturbation, variant, seed), inputs, cells, block)
+
+  def written(self, cells: list[Cell], clean: Block) -> dict[Cell, Columns]:
+    """Predictions under one typographic attack, its images shared where the models do not matter.
+
+    Raises:
+      InputError: the words cannot be chosen or written.
+    """
+    overlay = spec.build(
+      spec.resolve(cells[0].perturbation, typography.OVERLAYS, "typographic attack")
+    )
+    results: dict[Cell, Columns] = {}
+    for same in [cells] if overlay.words.target == "random" else [[cell] for cell in cells]:
+      logits = None
+      if overlay.words.target != "random":
+        classifier = self._classifier(same[0].model, same[0].prompts)
+        logits = verdict.logits(classifier, clean.images, self._settings.slots)
+      written, targets = block.write(clean, overlay, self._settings.seed, logits)
+      for cell, columns in self._predict(_unperturbed(), None, same, written).items():
+        results[cell] = columns | {"target": targets}
+    return results
 
   def attacked(
     self, cell: Cell, block: Block, clean: np.ndarray

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jaxbench
-from jaxbench import attacks, config, corruptions, data, errors, models, spec
+from jaxbench import attacks, config, corruptions, data, errors, models, spec, typography
 
 CLEAN = "clean"
 
@@ -142,6 +142,10 @@ def _perturbations(settings: config.Config) -> Iterator[_Perturbation]:
     full = f"{name}(variant={settings.corruptions.variant!r})"
     for severity in settings.corruptions.severities:
       yield _Perturbation(name, f"{full}@{severity}", severity=severity)
+  for text in settings.typography:
+    resolved = spec.resolve(text, typography.OVERLAYS, "typographic attack")
+    spec.build(resolved)
+    yield _Perturbation(resolved.text, resolved.full)
   for text in settings.attacks.names:
     resolved, cascade = _cascade(text)
     for epsilon in settings.attacks.epsilons:
@@ -229,6 +233,7 @@ def _fingerprint(
   """A hash of everything that can change a cell's numbers."""
   decisive = classifier.identity | {
     "data": source.sha256,
+    "classes": list(source.class_names),  # Which words stand on images.
     "perturbation": perturbation.full,
     "epsilon": perturbation.epsilon,
     "seed": settings.seed,

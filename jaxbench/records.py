@@ -34,6 +34,7 @@ SCHEMA = pa.schema(
     pa.field("label", pa.int32(), nullable=False),
     pa.field("clean_prediction", pa.int32(), nullable=False),
     pa.field("prediction", pa.int32(), nullable=False),  # Of the perturbed image.
+    pa.field("target", pa.int32()),  # Typographic: the class whose name is on the image.
     pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
     pa.field("found_by", _NAME),  # Attacks: which of a cascade succeeded; null if none had to.
     # Attacks: size of the perturbation in the attack's norm. A bisection looked for the smallest,

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import config, data, interrupt, judge, records
+from jaxbench import block as blocks
+from jaxbench import config, data, errors, interrupt, judge, records
 from jaxbench import plan as planning
 from jaxbench.plan import Cell
 from jaxbench.progress import Progress
@@ -84,7 +85,7 @@ class _Work:
       for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
         same = [cell for cell in cells if cell.preprocess == preprocess]
         pictures = max(0, self._settings.gallery - start)
-        block = judge.load_block(source, indices, preprocess, pictures)
+        block = blocks.load(source, indices, preprocess, pictures)
         for table in self._run_block(judging, same, block, number):
           self._waiting.append(table)
           if request.number is not None:
@@ -101,7 +102,7 @@ class _Work:
     self._waiting, self._written = [], time.monotonic()
 
   def _run_block(
-    self, judging: judge.Judge, cells: list[Cell], block: judge.Block, number: int
+    self, judging: judge.Judge, cells: list[Cell], block: blocks.Block, number: int
   ) -> Iterator[pa.Table]:
     """Rows of each cell, as soon as they are known."""
     one_each = {(cell.model, cell.prompts): cell for cell in reversed(cells)}
@@ -119,7 +120,7 @@ class _Work:
     self,
     judging: judge.Judge,
     cells: list[Cell],
-    block: judge.Block,
+    block: blocks.Block,
     clean: dict[Any, judge.Columns],
     number: int,
   ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
@@ -127,9 +128,9 @@ class _Work:
     first, everything = cells[0], np.arange(len(block.ids))
     if first.perturbation == planning.CLEAN:
       yield from ((cell, everything, clean[cell.model, cell.prompts]) for cell in cells)
-    elif first.severity is not None:
-      self.progress.show(f"{first.perturbation} {first.setting}")
-      for cell, columns in judging.corrupted(cells, block).items():
+    elif first.attack is None:
+      self.progress.show(f"{first.perturbation} {first.setting}".strip())
+      for cell, columns in self._shown(judging, cells, block).items():
         yield cell, everything, columns
     else:
       for cell in cells:
@@ -139,6 +140,19 @@ class _Work:
         known = clean[cell.model, cell.prompts]["prediction"][left]
         for rows, columns in judging.attacked(cell, block.at(left), known):
           yield cell, left[rows], columns
+
+  def _shown(
+    self, judging: judge.Judge, cells: list[Cell], block: blocks.Block
+  ) -> dict[Cell, judge.Columns]:
+    """Predictions on corrupted images, or on ones with words; cells become absent without words."""
+    if cells[0].severity is not None:
+      return judging.corrupted(cells, block)
+    try:
+      return judging.written(cells, block)
+    except errors.InputError as error:
+      found = [{"what": cell.id, "reason": str(error)} for cell in cells]
+      self.absent += [one for one in found if one not in self.absent]
+      return {}
 
   def _vetted(self, cell: Cell, clean: judge.Columns) -> bool:
     """Whether the classifier's clean logits are numbers; if not, its cells are absent."""
@@ -154,7 +168,7 @@ def _cost(cell: Cell) -> int:
   return cell.passes // cell.examples
 
 
-def _rows(cell: Cell, block: judge.Block, columns: judge.Columns) -> pa.Table:
+def _rows(cell: Cell, block: blocks.Block, columns: judge.Columns) -> pa.Table:
   """The rows of one cell on one block."""
   shared = {
     "cell": cell.id,

@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 from references import checkpoints
 
-from jaxbench import attacks, config, data, models, plan, records, report, runner
+from jaxbench import attacks, config, data, metrics, models, plan, records, report, runner
 from jaxbench.attacks import engine
 
 CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
@@ -134,6 +134,33 @@ def test_smallest_epsilons_are_those_of_a_notebook(tmp_path):
   np.testing.assert_array_equal(np.isfinite(mine), [row["success"] for row in rows])
   assert np.median(mine) == pytest.approx(np.median(found), rel=0.1)  # Other random starts.
   assert {row["epsilon"] for row in rows} == {32 / 255}
+
+
+def test_words_on_images_are_shared_by_models_unless_they_depend_on_them(tmp_path):
+  texts = ("text(size=0.3)", "text(target='second', size=0.3)", "imagenet_t")
+  changes = {"models": ("digits-clip", "digits-resnet"), "typography": texts, "gallery": 24}
+  empty = {"corruptions": config.Corruptions(), "attacks": config.Attacks()}
+  rows = _run(tmp_path / "run", **changes, **empty).to_pylist()
+  pictures = {text: {} for text in texts}
+  for row in rows:
+    if row["perturbation"] == "clean":
+      assert row["target"] is None
+      continue
+    assert row["target"] != row["label"]
+    pictures[row["perturbation"]].setdefault(row["example"], set()).add(row["picture"])
+  assert [len(found) for found in pictures[texts[0]].values()] == [1] * 24
+  assert max(len(found) for found in pictures[texts[1]].values()) == 2
+  (reason,) = {one["reason"] for one in records.load_run(tmp_path / "run")["absent"]}
+  assert reason.startswith("cannot write 'stingray'")
+  assert not pictures["imagenet_t"]
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  assert "cannot write &#39;stingray&#39;" in (tmp_path / "report.html").read_text()
+  mine = [row for row in rows if (row["model"], row["perturbation"]) == ("digits-clip", texts[0])]
+  share = np.mean([row["prediction"] == row["target"] for row in mine])
+  found = {
+    row["cell"]: row for row in metrics.summarize(records.read(tmp_path / "run")).to_pylist()
+  }
+  assert found[mine[0]["cell"]]["followed"] == share
 
 
 def test_an_interrupt_outside_the_main_thread_is_left_to_others(tmp_path):

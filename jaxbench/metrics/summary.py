@@ -27,6 +27,8 @@ def summarize(rows: pa.Table) -> pa.Table:
     without the perturbation; for attacks `attack_success`, the share of those that the attack
     turned, with `attack_success_low` and `attack_success_high`; for bisections `median_epsilon`
     with `median_epsilon_low` and `median_epsilon_high`, of which `summarize_smallest` tells more;
+    for typographic attacks `followed`, the share of predictions that read out the word, with
+    `followed_low` and `followed_high`, of which `typographic` tells more;
     `forwards` and `backwards`, the passes used.
 
   Example:
@@ -38,10 +40,11 @@ def summarize(rows: pa.Table) -> pa.Table:
     "correct": is_correct(rows),
     "clean_correct": clean,
     "fooled": pc.and_(clean, rows["success"]),  # Null where nothing attacks.
+    "followed": pc.equal(rows["prediction"], rows["target"]),  # Null where nothing is written.
     "attacked": pc.if_else(pc.is_valid(rows["success"]), clean, None),
   }.items():
     counted = counted.append_column(name, column.cast(pa.int64()))
-  sums = ["correct", "clean_correct", "fooled", "attacked", "forwards", "backwards"]
+  sums = ["correct", "clean_correct", "fooled", "followed", "attacked", "forwards", "backwards"]
   grouped = counted.group_by(_CELL, use_threads=False).aggregate(
     [("correct", "count"), *((name, "sum") for name in sums)]
   )
@@ -65,6 +68,8 @@ def _with_intervals(row: dict) -> dict:
   result["clean_correct"] = row["clean_correct_sum"]
   attacked = row["attacked_sum"]
   result |= _named("attack_success", proportion(row["fooled_sum"], attacked) if attacked else None)
+  followed, examples = row["followed_sum"], row["correct_count"]
+  result |= _named("followed", None if followed is None else proportion(followed, examples))
   return result | {name: row[f"{name}_sum"] for name in ("forwards", "backwards")}
 
 

@@ -8,44 +8,8 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
-from jaxbench.report import gallery, plots
-
-Row = dict[str, Any]
-
-
-class Classifier(NamedTuple):
-  """A line of every table and plot."""
-
-  model: str
-  prompts: str | None
-  supervised: bool
-  color: str
-  dash: str
-
-  @property
-  def name(self) -> str:
-    """As people would call it."""
-    return f"{self.model}, {self.prompts}" if self.prompts else self.model
-
-
-class Table(NamedTuple):
-  """One perturbation: classifiers by settings."""
-
-  perturbation: str
-  axis: str  # "severity" or "epsilon".
-  settings: list[str]
-  lines: list[tuple[Classifier, list[Row | None]]]  # None: not computed.
-  plot: str  # SVG; "" for the clean images.
-
-
-class Search(NamedTuple):
-  """Smallest epsilons of one attack."""
-
-  attack: str
-  norm: str
-  epsilons: list[tuple[str, float]]  # Where the table quotes the accuracy.
-  lines: list[tuple[Classifier, Row | None, list[float]]]  # Distribution, accuracies.
-  plot: str  # SVG.
+from jaxbench.report import gallery, plots, sections
+from jaxbench.report.sections import Classifier, Row
 
 
 class Pair(NamedTuple):
@@ -72,8 +36,9 @@ class DataSet(NamedTuple):
   name: str
   examples: int
   class_names: list[str]
-  tables: list[Table]
-  searches: list[Search]
+  tables: list[sections.Table]
+  searches: list[sections.Search]
+  texts: list[sections.Text]
   pairs: list[Pair]
   albums: list[Album]
 
@@ -159,15 +124,20 @@ def _data_set(
   classifiers: list[Classifier],
 ) -> DataSet:
   cells = [cell for cell in run["cells"] if cell["data"] == name]
-  tables: list[Table] = []
-  searches: list[Search] = []
+  tables: list[sections.Table] = []
+  searches: list[sections.Search] = []
+  texts: list[sections.Text] = []
   for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
     same = list(group)
-    if same[0]["tolerance"] is None:
+    if same[0]["tolerance"] is not None:
+      searches.append(
+        sections.search(same, rows, classifiers, run["identity"]["config"]["attacks"])
+      )
+    elif same[0]["setting"] or not tables:
       clean = tables[0] if tables else None
-      tables.append(_table(perturbation, same, summary, classifiers, clean))
+      tables.append(sections.table(perturbation, same, summary, classifiers, clean))
     else:
-      searches.append(_search(same, rows, classifiers, run["identity"]["config"]["attacks"]))
+      texts.append(sections.text(same, rows, classifiers))
   class_names = run["data"][name]["class_names"]
   return DataSet(
     name=name,
@@ -175,76 +145,20 @@ def _data_set(
     class_names=class_names,
     tables=tables,
     searches=searches,
+    texts=texts,
     pairs=_pairs(tables, rows, classifiers),
-    albums=_albums(tables, rows, class_names),
+    albums=_albums(tables, texts, rows, class_names),
   )
 
 
-def _table(
-  perturbation: str,
-  cells: list[Row],
-  summary: dict[str, Row],
-  classifiers: list[Classifier],
-  clean: Table | None,
-) -> Table:
-  settings = list(dict.fromkeys(cell["setting"] for cell in cells))
-  found = {(c["model"], c["prompts"], c["setting"]): summary.get(c["id"]) for c in cells}
-  lines = [
-    (each, [found.get((each.model, each.prompts, setting)) for setting in settings])
-    for each in classifiers
-  ]
-  axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
-  table = Table(perturbation, axis, settings, lines, "")
-  return table._replace(plot=_plot(table, clean)) if clean else table
-
-
-def _search(cells: list[Row], rows: pa.Table, classifiers: list[Classifier], asked: Row) -> Search:
-  attack, norm, largest = cells[0]["attack"], cells[0]["norm"], cells[0]["epsilon"]
-  unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
-  quoted = sorted(asked["epsilons"])
-  found = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
-  ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in cells}
-  lines: list[tuple[Classifier, Row | None, list[float]]] = []
-  curves = []
-  for one in classifiers:
-    cell = ids.get((one.model, one.prompts))
-    if cell is None or cell not in found:
-      lines.append((one, None, []))
-      continue
-    smallest = metrics.smallest_epsilons(rows, cell)
-    lines.append((one, found[cell], metrics.robust_accuracy(smallest, quoted).tolist()))
-    curves.append(plots.Steps(one.name, one.color, one.dash, scale * smallest))
-  axis = f"epsilon, {norm}{unit and ', '}{unit}"
-  plot = plots.robustness_curves(attack, axis, scale * largest, curves)
-  names = [(f"{scale * epsilon:g}{unit}", epsilon) for epsilon in quoted]
-  return Search(attack, norm, names, lines, plot)
-
-
-def _plot(table: Table, clean: Table) -> str:
-  """Accuracy over the settings, beginning with the clean images."""
-  curves = []
-  for (classifier, cells), (_, first) in zip(table.lines, clean.lines, strict=True):
-    if all(row := [*first, *cells]):
-      keys = ("accuracy", "accuracy_low", "accuracy_high")
-      shares = ([100 * cell[key] for cell in row if cell] for key in keys)
-      curves.append(plots.Curve(classifier.name, classifier.color, classifier.dash, *shares))
-  settings = ["clean", *(setting.removesuffix("/255") for setting in table.settings)]
-  units = all(setting.endswith("/255") for setting in table.settings)
-  axis = f"{table.axis}, /255" if units else table.axis
-  return plots.accuracy_curves(table.perturbation, axis, settings, curves)
-
-
-def _middle(table: Table) -> int:
-  """The setting that stands for a perturbation where there is room for one."""
-  return len(table.settings) // 2
-
-
-def _pairs(tables: list[Table], rows: pa.Table, classifiers: list[Classifier]) -> list[Pair]:
+def _pairs(
+  tables: list[sections.Table], rows: pa.Table, classifiers: list[Classifier]
+) -> list[Pair]:
   """Every zero-shot classifier against every supervised one, at the middle settings."""
   pairs = []
   for table in tables:
-    cells = {classifier: found[_middle(table)] for classifier, found in table.lines}
-    setting = table.settings[_middle(table)]
+    cells = {classifier: found[table.middle] for classifier, found in table.lines}
+    setting = table.settings[table.middle]
     for first, second in itertools.product(classifiers, classifiers):
       one, two = cells[first], cells[second]
       if first.supervised or not second.supervised or not (one and two):
@@ -255,17 +169,21 @@ def _pairs(tables: list[Table], rows: pa.Table, classifiers: list[Classifier]) -
   return pairs
 
 
-def _albums(tables: list[Table], rows: pa.Table, class_names: list[str]) -> list[Album]:
+def _albums(
+  tables: list[sections.Table], texts: list[sections.Text], rows: pa.Table, class_names: list[str]
+) -> list[Album]:
   """For each model, with its first prompt set: each perturbation at its middle setting."""
-  albums = []
+  shown: list[tuple[str, list[tuple[Classifier, str]]]] = []
   for table in tables[1:]:
-    seen: set[str] = set()
-    for (classifier, cells), (_, (clean, *_)) in zip(table.lines, tables[0].lines, strict=True):
-      cell = cells[_middle(table)]
-      if classifier.model in seen or not (cell and clean):
-        continue
-      seen.add(classifier.model)
-      found = gallery.pictures(rows, cell["cell"], clean["cell"], class_names)
-      name = f"{table.perturbation}, {table.axis} {table.settings[_middle(table)]}"
-      albums.append(Album(classifier, name, found))
+    name = f"{table.perturbation}, {table.axis} {table.settings[table.middle]}"
+    cells = [(one, found[table.middle]) for one, found in table.lines]
+    shown.append((name, [(one, cell["cell"]) for one, cell in cells if cell]))
+  shown += [(text.overlay, [(one, cell) for one, cell, _ in text.lines]) for text in texts]
+  clean = {one: cell["cell"] for one, (cell, *_) in tables[0].lines if cell}
+  albums = []
+  for name, lines in shown:
+    first = {one.model: (one, cell) for one, cell in reversed(lines) if one in clean}
+    for one, cell in reversed(first.values()):
+      found = gallery.pictures(rows, cell, clean[one], class_names)
+      albums.append(Album(one, name, found))
   return [album for album in albums if album.pictures]

@@ -1,0 +1,126 @@
+"""The sections of a data set in a report: one for each kind of perturbation."""
+
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jaxbench import metrics
+from jaxbench.report import plots
+
+Row = dict[str, Any]
+
+
+class Classifier(NamedTuple):
+  """A line of every table and plot."""
+
+  model: str
+  prompts: str | None
+  supervised: bool
+  color: str
+  dash: str
+
+  @property
+  def name(self) -> str:
+    """As people would call it."""
+    return f"{self.model}, {self.prompts}" if self.prompts else self.model
+
+
+class Table(NamedTuple):
+  """One perturbation: classifiers by settings."""
+
+  perturbation: str
+  axis: str  # "severity" or "epsilon".
+  settings: list[str]
+  lines: list[tuple[Classifier, list[Row | None]]]  # None: not computed.
+  plot: str  # SVG; "" for the clean images.
+
+  @property
+  def middle(self) -> int:
+    """The setting that stands for a perturbation where there is room for one."""
+    return len(self.settings) // 2
+
+
+class Search(NamedTuple):
+  """Smallest epsilons of one attack."""
+
+  attack: str
+  norm: str
+  epsilons: list[tuple[str, float]]  # Where the table quotes the accuracy.
+  lines: list[tuple[Classifier, Row | None, list[float]]]  # Distribution, accuracies.
+  plot: str  # SVG.
+
+
+class Text(NamedTuple):
+  """Words on images, written in one way."""
+
+  overlay: str
+  lines: list[tuple[Classifier, str, metrics.Typographic | None]]  # With the cell's id.
+
+
+def table(
+  perturbation: str,
+  cells: list[Row],
+  summary: dict[str, Row],
+  classifiers: list[Classifier],
+  clean: Table | None,
+) -> Table:
+  """Of cells that differ in severity or epsilon; the clean images have no table before them."""
+  settings = list(dict.fromkeys(cell["setting"] for cell in cells))
+  found = {(c["model"], c["prompts"], c["setting"]): summary.get(c["id"]) for c in cells}
+  lines = [
+    (each, [found.get((each.model, each.prompts, setting)) for setting in settings])
+    for each in classifiers
+  ]
+  axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
+  table = Table(perturbation, axis, settings, lines, "")
+  return table._replace(plot=_plot(table, clean)) if clean else table
+
+
+def _plot(table: Table, clean: Table) -> str:
+  """Accuracy over the settings, beginning with the clean images."""
+  curves = []
+  for (classifier, cells), (_, first) in zip(table.lines, clean.lines, strict=True):
+    if all(row := [*first, *cells]):
+      keys = ("accuracy", "accuracy_low", "accuracy_high")
+      shares = ([100 * cell[key] for cell in row if cell] for key in keys)
+      curves.append(plots.Curve(classifier.name, classifier.color, classifier.dash, *shares))
+  settings = ["clean", *(setting.removesuffix("/255") for setting in table.settings)]
+  units = all(setting.endswith("/255") for setting in table.settings)
+  axis = f"{table.axis}, /255" if units else table.axis
+  return plots.accuracy_curves(table.perturbation, axis, settings, curves)
+
+
+def search(cells: list[Row], rows: pa.Table, classifiers: list[Classifier], asked: Row) -> Search:
+  """Of cells that bisect; `asked` are the settings of the attacks."""
+  attack, norm, largest = cells[0]["attack"], cells[0]["norm"], cells[0]["epsilon"]
+  unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
+  quoted = sorted(asked["epsilons"])
+  found = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
+  ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in cells}
+  lines: list[tuple[Classifier, Row | None, list[float]]] = []
+  curves = []
+  for one in classifiers:
+    cell = ids.get((one.model, one.prompts))
+    if cell is None or cell not in found:
+      lines.append((one, None, []))
+      continue
+    smallest = metrics.smallest_epsilons(rows, cell)
+    lines.append((one, found[cell], metrics.robust_accuracy(smallest, quoted).tolist()))
+    curves.append(plots.Steps(one.name, one.color, one.dash, scale * smallest))
+  axis = f"epsilon, {norm}{unit and ', '}{unit}"
+  plot = plots.robustness_curves(attack, axis, scale * largest, curves)
+  names = [(f"{scale * epsilon:g}{unit}", epsilon) for epsilon in quoted]
+  return Search(attack, norm, names, lines, plot)
+
+
+def text(cells: list[Row], rows: pa.Table, classifiers: list[Classifier]) -> Text:
+  """Of cells with words on their images."""
+  ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in cells}
+  lines: list[tuple[Classifier, str, metrics.Typographic | None]] = []
+  for one in classifiers:
+    cell = ids.get((one.model, one.prompts), "")
+    own = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell))
+    columns = (own[name] for name in ("label", "target", "prediction", "clean_prediction"))
+    lines.append((one, cell, metrics.typographic(*columns) if len(own) else None))
+  return Text(cells[0]["perturbation"], lines)
