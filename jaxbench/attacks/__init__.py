@@ -9,28 +9,42 @@ from collections.abc import Callable
 from jaxbench.attacks.apgd import apgd
 from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, cascade
+from jaxbench.attacks.bim import bim
 from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.cw import cw
 from jaxbench.attacks.cw_linf import cw_linf
+from jaxbench.attacks.dim import dim
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.losses import LOSSES
+from jaxbench.attacks.mim import mim
 from jaxbench.attacks.minimal import Smallest, minimal_epsilon, most_probes
+from jaxbench.attacks.ni import ni
 from jaxbench.attacks.norms import NORMS
 from jaxbench.attacks.norms import name_of as norm_name
 from jaxbench.attacks.pgd import pgd
 from jaxbench.attacks.run import Result, run
+from jaxbench.attacks.si import si
 from jaxbench.attacks.square import square
+from jaxbench.attacks.tim import tim
+from jaxbench.attacks.vmi import vmi
 
 ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
   "apgd": apgd,
   "autoattack": autoattack,
+  "bim": bim,
   "cw": cw,
   "cw_linf": cw_linf,
+  "dim": dim,
   "fab": fab,
   "fgsm": fgsm,
+  "mim": mim,
+  "ni": ni,
   "pgd": pgd,
+  "si": si,
   "square": square,
+  "tim": tim,
+  "vmi": vmi,
 }
 
 __all__ = [
@@ -47,15 +61,22 @@ __all__ = [
   "apgd",
   "as_float",
   "autoattack",
+  "bim",
   "cascade",
   "cw",
   "cw_linf",
+  "dim",
   "fab",
   "fgsm",
+  "mim",
   "minimal_epsilon",
   "most_probes",
+  "ni",
   "norm_name",
   "pgd",
   "run",
+  "si",
   "square",
+  "tim",
+  "vmi",
 ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -98,29 +99,39 @@ def pgd(
     (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
     moved = state.image + relative_step * state.epsilon / steps * ball.climb(gradient, state.image)
     moved = ball.project(state.clean, moved, state.epsilon)
-    fooled = losses.fooled(logits, state.label)
-    count = state.count + 1
-    if keep_going:
-      better = value > state.loss
-      strongest = jnp.where(better, state.image, state.strongest)
-      done = count >= steps
-      return dataclasses.replace(
-        state,
-        image=jnp.where(done, strongest, moved),
-        strongest=strongest,
-        loss=jnp.where(better, value, state.loss),
-        count=count,
-        fooled=jnp.where(better, fooled, state.fooled),
-        done=done,
-      )
-    return dataclasses.replace(
-      state,
-      image=jnp.where(fooled, state.image, moved),
-      count=count,
-      fooled=fooled,
-      done=fooled | (count >= steps),
-    )
+    return settle(state, value, logits, moved, steps, keep_going)
 
   return Attack(
     init, step, ball, steps, forwards=1, backwards=1, runs=restarts, classes=2 + (loss == "dlr")
+  )
+
+
+def settle(
+  state: Any, value: jax.Array, logits: jax.Array, moved: jax.Array, steps: int, keep_going: bool
+) -> Any:
+  """The state after a look at its image, which has moved unless it fools.
+
+  With `keep_going` it moves in any case, and ends at the iterate of the largest loss.
+  """
+  fooled = losses.fooled(logits, state.label)
+  count = state.count + 1
+  if keep_going:
+    better = value > state.loss
+    strongest = jnp.where(better, state.image, state.strongest)
+    done = count >= steps
+    return dataclasses.replace(
+      state,
+      image=jnp.where(done, strongest, moved),
+      strongest=strongest,
+      loss=jnp.where(better, value, state.loss),
+      count=count,
+      fooled=jnp.where(better, fooled, state.fooled),
+      done=done,
+    )
+  return dataclasses.replace(
+    state,
+    image=jnp.where(fooled, state.image, moved),
+    count=count,
+    fooled=fooled,
+    done=fooled | (count >= steps),
   )
