@@ -1,6 +1,6 @@
 """Attacks of ours against a torch loop by the official rules; run by hand.
 
-  PYTHONPATH=tests python tests/perf/attacks.py [--parts=clip,digits,worst,cascade,curve]
+  PYTHONPATH=tests python tests/perf/attacks.py [--parts=digits,clip,worst,robust,cascade,curve]
 
 Same weights, same images, same machine, same run. The torch loop batches as the official code does:
 all iterations for a whole batch, examples removed between attacks and targets only. "work" is the
@@ -10,6 +10,7 @@ printed by itself): above 1 ours is better.
 
 import time
 from typing import Any
+from unittest import mock
 
 import jax
 import numpy as np
@@ -20,8 +21,11 @@ from references import attacks as reference
 from references import towers
 
 from jaxbench import attacks, data, devices, models
+from jaxbench.attacks import engine
 
-_PARTS = flags.DEFINE_list("parts", ["digits", "clip", "worst", "cascade", "curve"], "What to do.")
+_PARTS = flags.DEFINE_list(
+  "parts", ["digits", "clip", "worst", "robust", "cascade", "curve"], "What to do."
+)
 _EXAMPLES = flags.DEFINE_integer("clip_examples", 8, "Images for the model of ViT-B/32's size.")
 SEED = 0
 
@@ -49,32 +53,6 @@ def _clip(count: int) -> tuple[Any, torch.nn.Module, np.ndarray, np.ndarray]:
   return ours, towers.Classifier(ours, config), images, labels
 
 
-def _torch_apgd(
-  theirs: Any, images: np.ndarray, labels: np.ndarray, epsilon: float, steps: int
-) -> Any:
-  """(robust [B], gradient evaluations, seconds) of APGD-CE, 64 images at a time."""
-  began, gradients, robust = time.perf_counter(), 0, []
-  for start in range(0, len(images), 64):
-    clean = torch.tensor(images[start : start + 64])
-    classes = torch.tensor(labels[start : start + 64]).long()
-    with torch.no_grad():
-      right = theirs(clean).argmax(dim=1) == classes
-    left = torch.zeros(len(clean), dtype=torch.bool) | right
-    if right.any():
-      clean, classes = clean[right], classes[right]
-      noise = torch.rand(clean.shape) * 2 - 1
-      point = (clean + epsilon * noise / noise.abs().amax(dim=(1, 2, 3), keepdim=True)).clamp(0, 1)
-      alive = torch.ones(len(clean), dtype=torch.bool)
-      for _, seen in reference.apgd(
-        theirs, clean, classes, epsilon, point, reference.cross_entropy, steps=steps
-      ):
-        alive &= seen.argmax(dim=1) == classes
-        gradients += len(clean)
-      left[right] = alive
-    robust.append(left.numpy())
-  return np.concatenate(robust), gradients, time.perf_counter() - began
-
-
 def _timed(attack: Any, *arguments: Any, **options: Any) -> tuple[Any, float, float]:
   """(result, seconds, seconds of the first call, which compiles)."""
   seconds = []
@@ -85,15 +63,37 @@ def _timed(attack: Any, *arguments: Any, **options: Any) -> tuple[Any, float, fl
   return result, seconds[1], seconds[0]
 
 
-def _compare(title: str, subject: Any, epsilon: float, attack: Any, slots: int) -> None:
+def _compare(
+  title: str,
+  subject: Any,
+  epsilon: float,
+  slots: int,
+  *,
+  parts: tuple[str, ...] = ("apgd-ce",),
+  queries: int = 5000,
+) -> None:
   ours, theirs, images, labels = subject
+  attack = attacks.autoattack(attacks=parts, queries=queries)
   result, seconds, first = _timed(
     attacks.run, attack, ours, images, labels, epsilon, jax.random.key(SEED), slots=slots
   )
-  robust, gradients, torch_seconds = _torch_apgd(theirs, images, labels, epsilon, 100)
+  began = time.perf_counter()
+  left, gradients = reference.autoattack_linf(
+    theirs,
+    torch.tensor(images),
+    torch.tensor(labels).long(),
+    epsilon,
+    torch.Generator().manual_seed(SEED),
+    steps=100,
+    targets=9,
+    queries=queries,
+    parts=parts,
+  )
+  torch_seconds = time.perf_counter() - began
+  robust = left[parts[-1]].numpy().mean()
   spent = int(result.backwards.sum())
   print(
-    f"{title}: robust {1 - result.success.mean():.1%} (torch {robust.mean():.1%}), "
+    f"{title}: robust {1 - result.success.mean():.1%} (torch {robust:.1%}), "
     f"{spent / len(images):.1f} gradients per image (torch {gradients / len(images):.1f}), "
     f"{len(images) / seconds:.2f} images/s (torch {len(images) / torch_seconds:.2f}); "
     f"work {gradients / max(spent, 1):.1f}x, time {torch_seconds / seconds:.2f}x, occupancy "
@@ -107,23 +107,51 @@ def _cascade() -> None:
   for name in ("digits-clip", "digits-clip-robust"):
     ours, _, images, labels = _digits(name)
     rows = np.arange(2000) % len(images)
-    result, seconds, first = _timed(
-      attacks.run,
-      attacks.autoattack(queries=200),
-      ours,
-      images[rows],
-      labels[rows],
-      8 / 255,
-      jax.random.key(SEED),
-      slots=32,
-    )
+
+    def attack(
+      ours: Any = ours, images: np.ndarray = images[rows], labels: np.ndarray = labels[rows]
+    ) -> Any:
+      return attacks.run(
+        attacks.autoattack(queries=200),
+        ours,
+        images,
+        labels,
+        8 / 255,
+        jax.random.key(SEED),
+        slots=32,
+      )
+
+    result, seconds, first = _timed(attack)
     print(
       f"AutoAttack, {name}, 2000 examples at 8/255 (200 queries): "
       f"robust {1 - result.success.mean():.1%}, {2000 / seconds:.1f} examples/s, "
       f"{result.backwards.mean():.1f} gradients per example, occupancy {result.occupancy:.3f}, "
-      f"first call {first - seconds:.1f} s longer",
+      f"first call {first - seconds:.1f} s longer, outside the compiled steps "
+      f"{1 - _seconds_in_steps(attack) / seconds:.1%}",
       flush=True,
     )
+
+
+def _seconds_in_steps(attack: Any) -> float:
+  """Of one run, those that the compiled steps take when each is waited for."""
+  advance, total = engine._advance, 0.0
+
+  def timed(search: Any) -> Any:
+    program = advance(search)
+
+    def call(*arguments: Any) -> Any:
+      nonlocal total
+      jax.block_until_ready(arguments)
+      began = time.perf_counter()
+      result = jax.block_until_ready(program(*arguments))
+      total += time.perf_counter() - began
+      return result
+
+    return call
+
+  with mock.patch.object(engine, "_advance", timed):
+    attack()
+  return total
 
 
 def _curve() -> None:
@@ -161,15 +189,21 @@ def main(_: list[str]) -> None:
   devices.use_all_cores()
   torch.set_num_threads(devices.cores())
   print(f"{devices.cores()} cores, JAX {jax.__version__}, torch {torch.__version__}")
-  ce = attacks.apgd()
+  whole = ("apgd-ce", "apgd-t", "fab-t", "square")
   if "digits" in _PARTS.value:
-    _compare("APGD-CE, digits-clip, 8/255", _digits("digits-clip"), 8 / 255, ce, 32)
-    _compare("APGD-CE, robust twin, 8/255", _digits("digits-clip-robust"), 8 / 255, ce, 32)
+    _compare("APGD-CE, digits-clip, 8/255", _digits("digits-clip"), 8 / 255, 32)
+    _compare("AutoAttack, digits-clip, 8/255", _digits("digits-clip"), 8 / 255, 32, parts=whole)
+    _compare("APGD-CE, robust twin, 8/255", _digits("digits-clip-robust"), 8 / 255, 32)
   if "clip" in _PARTS.value:
-    _compare("APGD-CE, ViT-B/32 size, 4/255", _clip(_EXAMPLES.value), 4 / 255, ce, 4)
+    _compare("AutoAttack, ViT-B/32 size, 4/255", _clip(_EXAMPLES.value), 4 / 255, 4, parts=whole)
   if "worst" in _PARTS.value:  # At epsilon 0 nothing can be fooled.
-    _compare("worst case, digits-clip", _digits("digits-clip"), 0.0, ce, 32)
-    _compare("worst case, ViT-B/32 size", _clip(_EXAMPLES.value), 0.0, ce, 4)
+    _compare("worst case, digits-clip", _digits("digits-clip"), 0.0, 32)
+    _compare("worst case, ViT-B/32 size", _clip(_EXAMPLES.value), 0.0, 4)
+  if "robust" in _PARTS.value:
+    ours, theirs, images, labels = _digits("digits-clip-robust")
+    few = (ours, theirs, images[:64], labels[:64])
+    title = "AutoAttack, 500 queries, 64 scans, robust twin, 8/255"
+    _compare(title, few, 8 / 255, 32, parts=whole, queries=500)
   if "cascade" in _PARTS.value:
     _cascade()
   if "curve" in _PARTS.value:
