@@ -38,6 +38,7 @@ class DataSet(NamedTuple):
   class_names: list[str]
   tables: list[sections.Table]
   searches: list[sections.Search]
+  budgets: list[str]  # SVGs of attacks without gradients: accuracy over queries.
   texts: list[sections.Text]
   pairs: list[Pair]
   albums: list[Album]
@@ -145,6 +146,7 @@ def _data_set(
     class_names=class_names,
     tables=tables,
     searches=searches,
+    budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
     texts=texts,
     pairs=_pairs(tables, rows, classifiers),
     albums=_albums(tables, texts, rows, class_names),

@@ -57,16 +57,16 @@ def accuracy_curves(title: str, axis: str, settings: Sequence[str], curves: Sequ
 
 
 class Steps(NamedTuple):
-  """Accuracy of one classifier at every epsilon: it falls at each smallest epsilon."""
+  """Accuracy of one classifier that falls by one example at a time."""
 
   name: str
   color: str
   dash: str
-  smallest: np.ndarray  # [N], ascending; infinite where nothing fooled.
+  smallest: np.ndarray  # [N], ascending: epsilons or queries; infinite where nothing fooled.
 
 
 def robustness_curves(title: str, axis: str, largest: float, curves: Sequence[Steps]) -> str:
-  """An SVG element: accuracy over all epsilons from 0 to `largest`, no grid in between."""
+  """An SVG element: accuracy over everything from 0 to `largest`, no grid in between."""
   with _axes(title, axis) as (axes, svg):
     for curve in curves:
       inside = curve.smallest[curve.smallest <= largest]

@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -89,6 +90,24 @@ def _plot(table: Table, clean: Table) -> str:
   units = all(setting.endswith("/255") for setting in table.settings)
   axis = f"{table.axis}, /255" if units else table.axis
   return plots.accuracy_curves(table.perturbation, axis, settings, curves)
+
+
+def queries(table: Table, rows: pa.Table) -> str:
+  """SVG: accuracy over the query budget, at the middle epsilon; "" for an attack with gradients."""
+  curves, largest = [], 0
+  for classifier, cells in table.lines:
+    cell = cells[table.middle]
+    if cell is None or cell["epsilon"] is None or cell["backwards"]:
+      continue
+    own = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell["cell"]))
+    spent = own["forwards"].to_numpy()
+    needed = np.where(own["success"].to_numpy(zero_copy_only=False), spent, np.inf)
+    curves.append(plots.Steps(classifier.name, classifier.color, classifier.dash, np.sort(needed)))
+    largest = max(largest, int(spent.max()))
+  if not curves:
+    return ""
+  axis = f"queries, epsilon {table.settings[table.middle]}"
+  return plots.robustness_curves(table.perturbation, axis, largest, curves)
 
 
 def search(cells: list[Row], rows: pa.Table, classifiers: list[Classifier], asked: Row) -> Search:

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from jaxbench import config, plan, records, report, runner
-from jaxbench.report import gallery
+from jaxbench import config, metrics, plan, records, report, runner
+from jaxbench.report import gallery, sections
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +157,19 @@ def test_pictures_are_what_was_judged_to_8_bits(run):
       rounding = 0.5 / 255 if row["tolerance"] else 0  # Other epsilons are whole grey levels.
       size = np.abs(after - before).max() / 255
       np.testing.assert_allclose(size, row["distance"], atol=rounding + 1e-6)
+
+
+@pytest.mark.parametrize("backwards", [0, 3])
+def test_only_attacks_without_gradients_have_a_query_budget(backwards):
+  shared = {"cell": "c", "model": "m", "data": "d", "perturbation": "square", "epsilon": 0.1}
+  columns = {name: [0] * 4 for name in ("label", "clean_prediction", "prediction")}
+  columns |= {"example": list("abcd"), "forwards": [7, 50, 3, 50], "backwards": [backwards] * 4}
+  rows = records.table(shared, columns | {"success": [True, False, True, False]})
+  one = sections.Classifier("m", None, True, "#0072b2", "-")
+  cell = metrics.summarize(rows).to_pylist()[0]
+  table = sections.Table("square", "epsilon", ["0.1"], [(one, [cell])], "")
+  plot = sections.queries(table, rows)
+  assert ("queries, epsilon 0.1" in plot) == (backwards == 0)
 
 
 def test_a_difference_is_magnified_by_the_largest_whole_factor():
