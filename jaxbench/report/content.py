@@ -131,9 +131,7 @@ def _data_set(
   for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
     same = list(group)
     if same[0]["tolerance"] is not None:
-      searches.append(
-        sections.search(same, rows, classifiers, run["identity"]["config"]["attacks"])
-      )
+      searches.append(sections.search(same, rows, classifiers, run["identity"]))
     elif same[0]["setting"] or not tables:
       clean = tables[0] if tables else None
       tables.append(sections.table(perturbation, same, summary, classifiers, clean))

@@ -110,11 +110,13 @@ def queries(table: Table, rows: pa.Table) -> str:
   return plots.robustness_curves(table.perturbation, axis, largest, curves)
 
 
-def search(cells: list[Row], rows: pa.Table, classifiers: list[Classifier], asked: Row) -> Search:
-  """Of cells that bisect; `asked` are the settings of the attacks."""
+def search(
+  cells: list[Row], rows: pa.Table, classifiers: list[Classifier], identity: Row
+) -> Search:
+  """Of cells that bisect; `identity` is what was asked, of what models."""
   attack, norm, largest = cells[0]["attack"], cells[0]["norm"], cells[0]["epsilon"]
   unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
-  quoted = sorted(asked["epsilons"])
+  quoted = sorted(identity["config"]["attacks"]["epsilons"])
   found = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
   ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in cells}
   lines: list[tuple[Classifier, Row | None, list[float]]] = []
@@ -125,7 +127,9 @@ def search(cells: list[Row], rows: pa.Table, classifiers: list[Classifier], aske
       lines.append((one, None, []))
       continue
     smallest = metrics.smallest_epsilons(rows, cell)
-    lines.append((one, found[cell], metrics.robust_accuracy(smallest, quoted).tolist()))
+    deviation = np.mean(identity["models"][one.model]["config"]["std"])
+    row = found[cell] | {"normalised": found[cell]["median"] / deviation}
+    lines.append((one, row, metrics.robust_accuracy(smallest, quoted).tolist()))
     curves.append(plots.Steps(one.name, one.color, one.dash, scale * smallest))
   axis = f"epsilon, {norm}{unit and ', '}{unit}"
   plot = plots.robustness_curves(attack, axis, scale * largest, curves)
