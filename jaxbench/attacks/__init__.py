@@ -11,8 +11,12 @@ from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, cascade
 from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.cw import cw
+from jaxbench.attacks.ddn import ddn
+from jaxbench.attacks.deepfool import deepfool
+from jaxbench.attacks.ead import ead
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
+from jaxbench.attacks.fmn import fmn
 from jaxbench.attacks.losses import LOSSES
 from jaxbench.attacks.minimal import Smallest, minimal_epsilon
 from jaxbench.attacks.norms import NORMS
@@ -24,8 +28,12 @@ ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
   "apgd": apgd,
   "autoattack": autoattack,
   "cw": cw,
+  "ddn": ddn,
+  "deepfool": deepfool,
+  "ead": ead,
   "fab": fab,
   "fgsm": fgsm,
+  "fmn": fmn,
   "pgd": pgd,
   "square": square,
 }
@@ -46,8 +54,12 @@ __all__ = [
   "autoattack",
   "cascade",
   "cw",
+  "ddn",
+  "deepfool",
+  "ead",
   "fab",
   "fgsm",
+  "fmn",
   "minimal_epsilon",
   "pgd",
   "run",
