@@ -13,9 +13,13 @@ from jaxbench.attacks.bim import bim
 from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.cw import cw
 from jaxbench.attacks.cw_linf import cw_linf
+from jaxbench.attacks.ddn import ddn
+from jaxbench.attacks.deepfool import deepfool
 from jaxbench.attacks.dim import dim
+from jaxbench.attacks.ead import ead
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
+from jaxbench.attacks.fmn import fmn
 from jaxbench.attacks.losses import LOSSES
 from jaxbench.attacks.mim import mim
 from jaxbench.attacks.minimal import Smallest, minimal_epsilon, most_probes
@@ -35,9 +39,13 @@ ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
   "bim": bim,
   "cw": cw,
   "cw_linf": cw_linf,
+  "ddn": ddn,
+  "deepfool": deepfool,
   "dim": dim,
+  "ead": ead,
   "fab": fab,
   "fgsm": fgsm,
+  "fmn": fmn,
   "mim": mim,
   "ni": ni,
   "pgd": pgd,
@@ -65,9 +73,13 @@ __all__ = [
   "cascade",
   "cw",
   "cw_linf",
+  "ddn",
+  "deepfool",
   "dim",
+  "ead",
   "fab",
   "fgsm",
+  "fmn",
   "mim",
   "minimal_epsilon",
   "most_probes",

@@ -14,11 +14,10 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import losses, norms
+from jaxbench.attacks import best, losses, norms, tradeoff
 from jaxbench.attacks.base import Attack, Classifier, logits_of
 
 _ALMOST = 0.999999  # Of the range of tanh: its ends are at infinity.
-_PROGRESS = 0.9999  # A tenth of a search that does not lower its objective by so much ends it.
 
 
 @struct.dataclass
@@ -31,14 +30,8 @@ class CWState:
   epsilon: jax.Array  # [] float32.
   weights: jax.Array  # [H, W, 3] float32: w.
   adam: Any  # optax's state.
-  constant: jax.Array  # [] float32: the weight of the margin.
-  low: jax.Array  # [] float32: the largest constant that failed.
-  high: jax.Array  # [] float32: the smallest constant that fooled, or infinity.
-  across: jax.Array  # [] bool: this constant has fooled.
-  objective: jax.Array  # [] float32: at the last look at progress.
+  constant: tradeoff.Constant  # The weight of the margin.
   distance: jax.Array  # [] float32: of the smallest perturbation found.
-  within: jax.Array  # [] int32: steps with this constant.
-  search: jax.Array  # [] int32: constants tried before.
   count: jax.Array  # [] int32.
   fooled: jax.Array  # [] bool.
   done: jax.Array  # [] bool.
@@ -76,7 +69,6 @@ def cw(
       "cw needs steps, searches >= 1, learning_rate, initial_constant > 0 and confidence >= 0"
     )
   ball, adam = norms.get("l2"), optax.adam(learning_rate)
-  pause = -(-steps // 10)
 
   def init(
     key: jax.Array,
@@ -93,20 +85,14 @@ def cw(
       epsilon=epsilon,
       weights=weights,
       adam=adam.init(weights),
-      constant=jnp.float32(initial_constant),
-      low=jnp.float32(0),
-      high=jnp.float32(jnp.inf),
-      across=jnp.bool_(False),
-      objective=jnp.float32(jnp.inf),
+      constant=tradeoff.begin(initial_constant),
       distance=jnp.float32(jnp.inf),
-      within=jnp.int32(0),
-      search=jnp.int32(0),
       count=jnp.int32(0),
       fooled=jnp.bool_(False),
       done=jnp.bool_(False),
     )
 
-  def descend(classifier: Classifier, state: CWState) -> CWState:
+  def descend(classifier: Classifier, state: CWState) -> tuple[CWState, jax.Array, jax.Array]:
     """One step of Adam; what it looks at is kept if it is the best."""
 
     def objective(weights: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
@@ -114,59 +100,22 @@ def cw(
       logits = logits_of(classifier, image)
       missing = jnp.maximum(confidence - losses.margin(logits, state.label), 0.0)
       squared = jnp.square(image - image_of(weights_of(state.clean))).sum()
-      return squared + state.constant * missing, (image, logits)
+      return squared + state.constant.value * missing, (image, logits)
 
     (value, (image, logits)), gradient = jax.value_and_grad(objective, has_aux=True)(state.weights)
     with jax.numpy_dtype_promotion("standard"):  # optax mixes floats and counts.
       updates, moved = adam.update(gradient, state.adam)
-    distance = ball.size(image - state.clean)
     sure = losses.margin(logits, state.label) >= confidence
     across = losses.fooled(logits, state.label) & sure
-    closer = across & (distance < state.distance)
-    inside = closer & (distance <= state.epsilon)
-    look = state.within % pause == 0
-    stuck = look & (value > _PROGRESS * state.objective)
-    within = state.within + 1
-    return dataclasses.replace(
-      state,
-      image=jnp.where(inside, image, state.image),
-      weights=state.weights + updates,
-      adam=moved,
-      across=state.across | across,
-      objective=jnp.where(look, value, state.objective),
-      distance=jnp.where(closer, distance, state.distance),
-      within=jnp.where(stuck, steps, within),
-      count=state.count + 1,
-      fooled=state.fooled | inside,
-    )
+    state = best.keep(state, image, across, ball.size(image - state.clean))
+    state = dataclasses.replace(state, weights=state.weights + updates, adam=moved)
+    return state, across, value
 
-  def next_search(state: CWState) -> CWState:
-    """A fresh start with another constant."""
-    low = jnp.where(state.across, state.low, state.constant)
-    high = jnp.where(state.across, state.constant, state.high)
-    halfway = (low + jnp.where(jnp.isfinite(high), high, low)) / 2
+  def restart(state: CWState) -> CWState:
     weights = weights_of(state.clean)
-    return dataclasses.replace(
-      state,
-      weights=weights,
-      adam=adam.init(weights),
-      constant=jnp.where(jnp.isfinite(high), halfway, 10 * state.constant),
-      low=low,
-      high=high,
-      across=jnp.bool_(False),
-      objective=jnp.float32(jnp.inf),
-      within=jnp.int32(0),
-      search=state.search + 1,
-    )
+    return dataclasses.replace(state, weights=weights, adam=adam.init(weights))
 
-  def step(classifier: Classifier, state: CWState) -> CWState:
-    state = descend(classifier, state)
-    ended = state.within >= steps
-    state = jax.tree.map(lambda x, y: jnp.where(ended, x, y), next_search(state), state)
-    out_of_searches = state.search >= searches
-    done = out_of_searches if keep_going else out_of_searches | state.fooled
-    return dataclasses.replace(state, done=done)
-
+  step = tradeoff.search(descend, restart, steps, searches, keep_going)
   return Attack(init, step, ball, steps * searches, forwards=1, backwards=1, minimizes=keep_going)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import hyperplane, losses, norms
+from jaxbench.attacks import best, hyperplane, losses, norms
 from jaxbench.attacks.base import Attack, Classifier, logits_of
 from jaxbench.attacks.climb import NO_TARGET
 
@@ -128,21 +128,15 @@ def fab(
     point = (1 - bias) * (state.point + _OVERSHOOT * here)
     point = jnp.clip(point + bias * (state.clean + _OVERSHOOT * there), 0.0, 1.0)
     across = losses.fooled(logits_of(classifier, point), state.label)
-    distance = ball.size(point - state.clean)
-    closer = across & (distance < state.distance)
-    inside = closer & (distance <= state.epsilon)
+    state = best.keep(state, point, across, ball.size(point - state.clean))
     count = state.count + 1
-    fooled = state.fooled | inside
     out_of_steps = (count >= steps) | (target == NO_TARGET)
     return dataclasses.replace(
       state,
-      image=jnp.where(inside, point, state.image),
       point=jnp.where(across, state.clean + _BACK * (point - state.clean), point),
       target=target,
-      distance=jnp.where(closer, distance, state.distance),
       count=count,
-      fooled=fooled,
-      done=out_of_steps if keep_going else fooled | out_of_steps,
+      done=out_of_steps if keep_going else state.fooled | out_of_steps,
     )
 
   return Attack(

@@ -16,6 +16,7 @@ Loss = Callable[[jax.Array, jax.Array], jax.Array]
 
 # Share of the largest logit by which rounding may part logits that tie.
 _TIE = 1e-6
+_CLEAR = 1e-5  # Share of it that the rounding of other programs does not make up.
 
 
 def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
@@ -25,7 +26,7 @@ def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
 
 def margin(logits: jax.Array, label: jax.Array) -> jax.Array:
   """Largest other logit minus the label's: positive when fooled (Carlini & Wagner, 2017)."""
-  others = jnp.where(_tied(logits, logits, logits[label]), -jnp.inf, logits)
+  others = jnp.where(tied(logits, logits, logits[label]), -jnp.inf, logits)
   return others.max() - logits[label]
 
 
@@ -55,7 +56,7 @@ def targeted_dlr(logits: jax.Array, label: jax.Array, target: jax.Array) -> jax.
 def ranked(logits: jax.Array) -> tuple[jax.Array, ...]:
   """The four largest values of [K] logits, tied ones counted once; the last is repeated."""
   falling = -jnp.sort(-logits)
-  new = jnp.concatenate([jnp.ones(1, bool), ~_tied(logits, falling[1:], falling[:-1])])
+  new = jnp.concatenate([jnp.ones(1, bool), ~tied(logits, falling[1:], falling[:-1])])
   places = jnp.nonzero(new, size=4, fill_value=0)[0]
   last = new.sum() - 1
   places = places[jnp.minimum(jnp.arange(4), last)]
@@ -66,8 +67,8 @@ def other_classes(logits: jax.Array, label: jax.Array) -> jax.Array:
   """All classes but the label, the likeliest first, int32 [K - 1]; those tied with another last."""
   order = jnp.argsort(-logits)
   falling = logits[order]
-  again = jnp.concatenate([jnp.zeros(1, bool), _tied(logits, falling[1:], falling[:-1])])
-  idle = (again | _tied(logits, falling, logits[label])).astype(jnp.int32)
+  again = jnp.concatenate([jnp.zeros(1, bool), tied(logits, falling[1:], falling[:-1])])
+  idle = (again | tied(logits, falling, logits[label])).astype(jnp.int32)
   last = jnp.where(order == label, 2, idle)
   return order[jnp.argsort(last, stable=True)][:-1].astype(jnp.int32)
 
@@ -77,7 +78,16 @@ def fooled(logits: jax.Array, label: jax.Array) -> jax.Array:
   return jnp.isfinite(logits).all() & (margin(logits, label) > 0)
 
 
-def _tied(logits: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
+def clearly_fooled(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """`fooled`, by so much that a judge whose rounding is another will agree.
+
+  For attacks that end up so near the boundary that it matters.
+  """
+  lead = margin(logits, label)
+  return fooled(logits, label) & (lead > _CLEAR * jnp.abs(logits).max())
+
+
+def tied(logits: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
   """Whether two of the logits differ by no more than rounding."""
   return jnp.abs(first - second) <= _TIE * jnp.abs(logits).max()
 

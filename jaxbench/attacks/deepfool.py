@@ -1,0 +1,133 @@
+"""DeepFool (Moosavi-Dezfooli et al., 2016, arXiv:1511.04599).
+
+It looks for the smallest perturbation: it linearises the classifier, moves onto the nearest of the
+boundaries to other classes, and does so again until it is across.
+"""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import best, hyperplane, losses, norms
+from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.climb import NO_TARGET
+
+_NORMS = ("linf", "l2")
+_EXTRA = 1e-4  # Added to each distance, so that a step at the boundary still moves.
+
+
+@struct.dataclass
+class DeepFoolState:
+  """One example."""
+
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32: what fools, if inside the ball; else the clean image.
+  total: jax.Array  # [H, W, 3] float32: the sum of all steps, before overshoot and box.
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32.
+  classes: jax.Array  # [candidates - 1] int32: compared with the label, or NO_TARGET.
+  distance: jax.Array  # [] float32: of what fools, inside the ball or not; infinite before.
+  count: jax.Array  # [] int32.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+@functools.cache
+def deepfool(
+  *, steps: int = 50, norm: str = "linf", candidates: int = 10, overshoot: float = 0.02
+) -> Attack:
+  """Moves onto the nearest linearised boundary until it is across; then it is done.
+
+  The search is the same at every epsilon: it succeeds where what fools is inside the ball.
+
+  Args:
+    steps: the most; each takes two forward passes and a backward pass per class compared.
+    norm: "linf" or "l2".
+    candidates: classes that are compared, those likeliest at the clean image with the label among
+      them, as foolbox does. K or more compares all K, as the paper does, and finds hardly smaller
+      perturbations. With fewer classes than candidates, passes are counted as if there were so
+      many.
+    overshoot: by which the whole perturbation is stretched.
+
+  Raises:
+    InputError: a value is out of range or a name unknown.
+  """
+  if steps < 1 or candidates < 2 or overshoot < 0:
+    raise errors.InputError(
+      "deepfool needs steps >= 1, candidates >= 2 and overshoot >= 0, not "
+      f"{steps}, {candidates}, {overshoot}"
+    )
+  if norm not in _NORMS:
+    raise errors.unknown("norm", norm, _NORMS)
+  ball, dual = norms.get(norm), hyperplane.DUAL[norm]
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> DeepFoolState:
+    return DeepFoolState(
+      clean=image,
+      image=image,
+      total=jnp.zeros_like(image),
+      label=label,
+      epsilon=epsilon,
+      classes=jnp.full(candidates - 1, NO_TARGET, jnp.int32),
+      distance=jnp.float32(jnp.inf),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+    )
+
+  def point(state: DeepFoolState) -> jax.Array:
+    return jnp.clip(state.clean + (1 + overshoot) * state.total, 0.0, 1.0)
+
+  def nearest(
+    logits: jax.Array, pull: Callable[..., Any], state: DeepFoolState
+  ) -> tuple[jax.Array, jax.Array]:
+    """Distance [] to the nearest linearised boundary, and the slope [H, W, 3] towards it."""
+    own = jax.nn.one_hot(state.label, logits.size)
+
+    def compare(nearer: tuple[Any, Any], other: jax.Array) -> tuple[tuple[Any, Any], None]:
+      slope = pull(jax.nn.one_hot(other, logits.size) - own)[0]
+      steepness = dual(slope)
+      there = (other != NO_TARGET) & (steepness > 0)
+      gap = jnp.abs(logits[other] - logits[state.label])
+      distance = jnp.where(there, gap / jnp.where(there, steepness, 1.0), jnp.inf)
+      closer = distance < nearer[0]
+      seen = (distance, slope)
+      return jax.tree.map(lambda x, y: jnp.where(closer, x, y), seen, nearer), None
+
+    # One class after another: the slopes of all classes at once would not fit.
+    start = (jnp.float32(jnp.inf), jnp.zeros_like(state.clean))
+    return jax.lax.scan(compare, start, state.classes[: logits.size - 1])[0]
+
+  def step(classifier: Classifier, state: DeepFoolState) -> DeepFoolState:
+    logits, pull = jax.vjp(lambda image: logits_of(classifier, image), point(state))
+    ranked = _likeliest(logits, state.label, candidates)
+    state = dataclasses.replace(state, classes=jnp.where(state.count == 0, ranked, state.classes))
+    distance, slope = nearest(logits, pull, state)
+    length = jnp.where(jnp.isfinite(distance), distance, 0.0) + _EXTRA
+    total = state.total + length * ball.climb(slope, state.clean)
+    state = dataclasses.replace(state, total=total, count=state.count + 1)
+    moved = point(state)
+    across = losses.clearly_fooled(logits_of(classifier, moved), state.label)
+    state = best.keep(state, moved, across, ball.size(moved - state.clean))
+    return dataclasses.replace(state, done=across | (state.count >= steps))
+
+  return Attack(init, step, ball, steps, forwards=2, backwards=candidates - 1, minimizes=True)
+
+
+def _likeliest(logits: jax.Array, label: jax.Array, candidates: int) -> jax.Array:
+  """Classes [candidates - 1] to compare with the label: the likeliest others, without its ties."""
+  others = losses.other_classes(logits, label)[: candidates - 1]
+  others = jnp.where(losses.tied(logits, logits[others], logits[label]), NO_TARGET, others)
+  return jnp.pad(others, (0, candidates - 1 - len(others)), constant_values=NO_TARGET)

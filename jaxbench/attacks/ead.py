@@ -1,0 +1,133 @@
+"""EAD, elastic-net attacks (Chen et al., 2018, arXiv:1709.04114): small in l1 and l2 at once.
+
+Proximal gradient steps with momentum (FISTA) minimise the margin plus the squared l2 distance; each
+takes a constant amount off every coordinate's change, so that small changes vanish.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import losses, norms, tradeoff
+from jaxbench.attacks.base import Attack, Classifier, logits_of
+
+_RULES = ("en", "l1")
+
+
+@struct.dataclass
+class EADState:
+  """One example."""
+
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32: inside the ball, the cheapest that fools; else clean.
+  point: jax.Array  # [H, W, 3] float32 in [0, 1]: the search, not bound to the ball.
+  ahead: jax.Array  # [H, W, 3] float32: where its momentum leads, not bound to the box either.
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32.
+  constant: tradeoff.Constant  # The weight of the margin.
+  cost: jax.Array  # [] float32: of `image`, by the rule; infinite before something fools.
+  count: jax.Array  # [] int32.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+@functools.cache
+def ead(
+  *,
+  steps: int = 10_000,
+  searches: int = 9,
+  learning_rate: float = 0.01,
+  confidence: float = 0.0,
+  initial_constant: float = 1e-3,
+  regularization: float = 0.01,
+  rule: str = "en",
+  keep_going: bool = False,
+) -> Attack:
+  """Minimises constant times margin plus squared l2 distance plus regularization times l1 distance.
+
+  The ball is that of l1. It stops at the first image inside it that fools. A search ends early, by
+  itself, where a tenth of its steps has not lowered the objective.
+
+  Args:
+    steps: the most for one constant.
+    searches: constants tried: ten times larger until one fools, then halfway between.
+    learning_rate: length of the first step; it falls with the root of the steps left.
+    confidence: by how much the margin is to be passed.
+    initial_constant: the first one.
+    regularization: the weight of the l1 distance (beta in the paper).
+    rule: what makes an image the best of those that fool: "en", the elastic net of both
+      distances, or "l1".
+    keep_going: take all steps and return the best image found, as `attacks.minimal_epsilon` asks
+      for.
+
+  Raises:
+    InputError: a value is out of range or a name unknown.
+  """
+  if min(steps, searches) < 1 or min(learning_rate, initial_constant) <= 0:
+    raise errors.InputError("ead needs steps, searches >= 1, learning_rate, initial_constant > 0")
+  if min(confidence, regularization) < 0:
+    raise errors.InputError("ead needs confidence, regularization >= 0")
+  if rule not in _RULES:
+    raise errors.unknown("rule", rule, _RULES)
+  ball = norms.get("l1")
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> EADState:
+    return EADState(
+      clean=image,
+      image=image,
+      point=image,
+      ahead=image,
+      label=label,
+      epsilon=epsilon,
+      constant=tradeoff.begin(initial_constant),
+      cost=jnp.float32(jnp.inf),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+    )
+
+  def descend(classifier: Classifier, state: EADState) -> tuple[EADState, jax.Array, jax.Array]:
+    """One step of FISTA; where it arrives is kept if it is the best."""
+
+    def objective(image: jax.Array) -> jax.Array:
+      margin = losses.margin(logits_of(classifier, image), state.label)
+      missing = jnp.maximum(confidence - margin, 0.0)
+      return jnp.square(image - state.clean).sum() + state.constant.value * missing
+
+    value, slope = jax.value_and_grad(objective)(state.ahead)
+    age = state.constant.steps.astype(jnp.float32)
+    change = state.ahead - learning_rate * jnp.sqrt(1 - age / steps) * slope - state.clean
+    shrunk = jnp.sign(change) * jnp.maximum(jnp.abs(change) - regularization, 0.0)
+    point = jnp.clip(state.clean + shrunk, 0.0, 1.0)
+    logits = logits_of(classifier, point)
+    sure = losses.margin(logits, state.label) >= confidence
+    across = losses.clearly_fooled(logits, state.label) & sure
+    size = ball.size(point - state.clean)
+    squared = jnp.square(point - state.clean).sum()
+    cost = size if rule == "l1" else regularization * size + squared
+    better = across & (size <= state.epsilon) & (cost < state.cost)
+    state = dataclasses.replace(
+      state,
+      image=jnp.where(better, point, state.image),
+      point=point,
+      ahead=point + age / (age + 3) * (point - state.point),
+      cost=jnp.where(better, cost, state.cost),
+      fooled=state.fooled | better,
+    )
+    return state, across, value
+
+  def restart(state: EADState) -> EADState:
+    return dataclasses.replace(state, point=state.clean, ahead=state.clean)
+
+  step = tradeoff.search(descend, restart, steps, searches, keep_going)
+  return Attack(init, step, ball, steps * searches, forwards=2, backwards=1, minimizes=keep_going)

@@ -1,0 +1,125 @@
+"""FMN, the fast minimum-norm attack (Pintor et al., 2021, arXiv:2102.12827).
+
+It looks for the smallest perturbation: steps along the gradient of the margin, each projected into
+a ball around the image, which shrinks where the last image fooled and grows where not. Until
+something has fooled, it grows from the linearised boundary, if that is farther than its own. (In
+the paper it ends just there, and may come ever nearer to the boundary without being across.)
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import best, hyperplane, losses, norms
+from jaxbench.attacks.base import Attack, Classifier, logits_of
+
+_LAST_STRIDE = 0.01  # In units of the first one.
+_LAST_GAMMA = 0.001
+
+
+@struct.dataclass
+class FMNState:
+  """One example."""
+
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
+  point: jax.Array  # [H, W, 3] float32 in [0, 1]: the search, not bound to the ball.
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32.
+  radius: jax.Array  # [] float32, of the ball of the search.
+  distance: jax.Array  # [] float32: of the smallest perturbation found, inside the ball or not.
+  count: jax.Array  # [] int32.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+@functools.cache
+def fmn(
+  *,
+  steps: int = 100,
+  norm: str = "linf",
+  stride: float = 1.0,
+  gamma: float = 0.05,
+  keep_going: bool = False,
+) -> Attack:
+  """Steps inside a ball whose radius follows the boundary.
+
+  It stops at the first image inside the ball that fools.
+
+  Args:
+    steps: looks; the first is at the image itself.
+    norm: "linf", "l2" or "l1".
+    stride: length of the first step, in l2 whatever the norm; a cosine takes it to a hundredth.
+    gamma: share by which the ball first shrinks or grows at a step; a cosine takes it to 0.001.
+    keep_going: take all steps and return the smallest perturbation found, as
+      `attacks.minimal_epsilon` asks for.
+
+  Raises:
+    InputError: a value is out of range or a name unknown.
+  """
+  if steps < 1 or stride <= 0 or not _LAST_GAMMA <= gamma < 1:
+    raise errors.InputError(
+      f"fmn needs steps >= 1, stride > 0 and gamma in [{_LAST_GAMMA}, 1), not "
+      f"{steps}, {stride}, {gamma}"
+    )
+  ball, dual = norms.get(norm), hyperplane.DUAL[norm]
+  strides = optax.cosine_decay_schedule(stride, steps, _LAST_STRIDE)
+  gammas = optax.cosine_decay_schedule(gamma, steps, _LAST_GAMMA / gamma)
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> FMNState:
+    return FMNState(
+      clean=image,
+      image=image,
+      point=image,
+      label=label,
+      epsilon=epsilon,
+      radius=jnp.float32(0),
+      distance=jnp.float32(jnp.inf),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+    )
+
+  def follow(state: FMNState, across: jax.Array, gap: jax.Array, slope: jax.Array) -> jax.Array:
+    """Radius [] of the ball for the next point."""
+    share = gammas(state.count.astype(jnp.float32))
+    steepness = dual(slope)
+    ahead = jnp.where(steepness > 0, -gap / jnp.where(steepness > 0, steepness, 1.0), jnp.inf)
+    boundary = ball.size(state.point - state.clean) + ahead
+    least = jnp.where(jnp.isfinite(state.distance), 0.0, boundary)
+    outwards = (1 + share) * jnp.maximum(state.radius, least)
+    inwards = jnp.minimum(state.radius * (1 - share), state.distance)
+    farthest = ball.size(jnp.maximum(state.clean, 1 - state.clean))
+    return jnp.minimum(jnp.where(across, inwards, outwards), farthest)
+
+  def step(classifier: Classifier, state: FMNState) -> FMNState:
+    def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+      logits = logits_of(classifier, image)
+      return losses.margin(logits, state.label), logits
+
+    (gap, logits), slope = jax.value_and_grad(objective, has_aux=True)(state.point)
+    across = losses.clearly_fooled(logits, state.label)
+    state = best.keep(state, state.point, across, ball.size(state.point - state.clean))
+    radius = follow(state, across, gap, slope)
+    moved = state.point + strides(state.count.astype(jnp.float32)) * norms.unit(slope)
+    count = state.count + 1
+    return dataclasses.replace(
+      state,
+      point=ball.project(state.clean, moved, radius),
+      radius=radius,
+      count=count,
+      done=(count >= steps) if keep_going else state.fooled | (count >= steps),
+    )
+
+  return Attack(init, step, ball, steps, forwards=1, backwards=1, minimizes=keep_going)

@@ -1,0 +1,47 @@
+"""FMN against closed forms and a loop in torch."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+from references import minnorm as reference
+
+from jaxbench import attacks, errors
+
+KEY = jax.random.key(0)
+
+
+@pytest.mark.parametrize("norm", attacks.NORMS)
+def test_each_step_equals_torch(norm, tiny, examples):
+  images, labels = examples
+  attack = attacks.fmn(steps=30, norm=norm, keep_going=True)
+  clean, classes = torch.tensor(images), torch.tensor(labels).long()
+  theirs = list(reference.fmn(reference.tiny(tiny), clean, classes, norm=norm, steps=30))
+  state = jax.vmap(attack.init, (None, 0, 0, None))(KEY, images, labels, jnp.float32(jnp.inf))
+  step = jax.jit(jax.vmap(attack.step, (None, 0)))
+  for x, _ in theirs:
+    reference.assert_same(state.point, x, 1e-5)
+    state = step(tiny, state)
+  expected = reference.smallest(theirs, clean, classes, norm)
+  assert expected.isfinite().all()
+  reference.assert_same(state.distance, expected, 1e-5)
+  assert state.done.all()
+
+
+@pytest.mark.parametrize("norm", attacks.NORMS)
+def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm, linear):
+  classifier, images, labels, distances = reference.two_classes(linear, norm)
+  attack = attacks.fmn(norm=norm, keep_going=True)
+  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=2)
+  assert (found.epsilon >= distances * (1 - 1e-4)).all()
+  np.testing.assert_allclose(found.epsilon, distances, rtol=1e-3)
+  assert (found.backwards == 100).all()
+
+
+@pytest.mark.parametrize(
+  "arguments", [{"steps": 0}, {"stride": 0.0}, {"gamma": 1.0}, {"norm": "l0"}]
+)
+def test_bad_arguments_are_errors(arguments):
+  with pytest.raises(errors.InputError):
+    attacks.fmn(**arguments)
