@@ -14,6 +14,7 @@ from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.cw import cw
 from jaxbench.attacks.cw_linf import cw_linf
 from jaxbench.attacks.dim import dim
+from jaxbench.attacks.ensemble import Ensemble, ensemble
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.losses import LOSSES
@@ -54,6 +55,7 @@ __all__ = [
   "Attack",
   "Cascade",
   "Classifier",
+  "Ensemble",
   "Result",
   "Smallest",
   "State",
@@ -66,6 +68,7 @@ __all__ = [
   "cw",
   "cw_linf",
   "dim",
+  "ensemble",
   "fab",
   "fgsm",
   "mim",
