@@ -146,15 +146,15 @@ class Judge:
       return classifier
     return devices.replicate(classifier.tree().compute_in(dtype))
 
-  def _load_surrogate(self, name: str) -> devices.Replicated:
-    """What images for transfer are made on."""
-    members = []
-    for model in config.surrogates(self.settings)[name]:
+  def _load_surrogate(self, members: tuple[str, ...]) -> devices.Replicated:
+    """What images for transfer are made on: a model with its first prompts, or several as one."""
+    loaded = []
+    for model in members:
       supervised = isinstance(self._replicated_model(model).tree(), models.Classifier)
-      members.append(self._searcher(model, None if supervised else self.settings.prompts[0]))
-    if len(members) == 1:
-      return members[0]
-    return devices.replicate(attacks.ensemble([member.tree() for member in members]))
+      loaded.append(self._searcher(model, None if supervised else self.settings.prompts[0]))
+    if len(loaded) == 1:
+      return loaded[0]
+    return devices.replicate(attacks.ensemble([one.tree() for one in loaded]))
 
 
 @functools.cache

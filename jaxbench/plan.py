@@ -35,6 +35,7 @@ class Cell:
   severity: int | None  # Of a corruption.
   attack: str | None  # Its canonical spec.
   surrogate: str | None  # What a transfer attack is made on; None for white-box ones.
+  members: tuple[str, ...]  # The models of the surrogate.
   norm: str | None  # Of an attack.
   epsilon: float | None  # Of an attack, in [0, 1] pixel units; the largest one of a bisection.
   tolerance: float | None  # Of a bisection for the smallest epsilon; None for one epsilon.
@@ -85,6 +86,11 @@ class _Perturbation(NamedTuple):
   backwards: int = 0
   surrogate: Surrogate | None = None
 
+  @property
+  def members(self) -> tuple[Classifier, ...]:
+    """Of the surrogate."""
+    return self.surrogate.members if self.surrogate else ()
+
 
 def format_epsilon(epsilon: float) -> str:
   """4/255 rather than 0.0156863, where it is such a fraction."""
@@ -125,6 +131,7 @@ def make(settings: config.Config) -> Plan:
         severity=perturbation.severity,
         attack=perturbation.attack,
         surrogate=perturbation.surrogate and perturbation.surrogate.name,
+        members=tuple(one.model for one in perturbation.members),
         norm=perturbation.norm,
         epsilon=perturbation.epsilon,
         tolerance=perturbation.tolerance,
@@ -257,7 +264,7 @@ def _fingerprint(
     decisive["quantize"] = settings.attacks.quantize
     decisive["search_dtype"] = settings.attacks.search_dtype
     decisive["tolerance"] = perturbation.tolerance
-  if perturbation.surrogate is not None:
-    decisive["surrogates"] = [member.identity for member in perturbation.surrogate.members]
+  if perturbation.members:
+    decisive["surrogates"] = [member.identity for member in perturbation.members]
   packed = json.dumps(decisive, sort_keys=True).encode()
   return hashlib.blake2b(packed, digest_size=5).hexdigest()

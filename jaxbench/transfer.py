@@ -45,36 +45,29 @@ def attacked(
   first, settings = cells[0], judging.settings
   resolved = spec.resolve(str(first.attack), attacks.ATTACKS, "attack", keep_going=True)
   cascade = attacks.cascade(spec.build(resolved))
-  surrogate = judging.surrogate(str(first.surrogate))
-  members = len(config.surrogates(settings)[str(first.surrogate)])
+  surrogate, members = judging.surrogate(first.members), len(first.members)
   judging.check(first, cascade, surrogate, block)
+  program = _judge(cascade.attacks[0].norm)
   everything = judge.attackable(first, block, settings.seed)
   size = settings.slots * devices.mesh().size
   for start in range(0, len(block.ids), size):
     rows = np.arange(start, min(start + size, len(block.ids)))
     examples = engine.Examples(*(array[rows] for array in everything))
     images, costs = _make(cascade, surrogate, examples, settings)
-    pictures = judge.keep_pictures(rows, block, {"image": images}.__getitem__)
+    shared: judge.Columns = {
+      "steps": costs["steps"],
+      "forwards": 1 + members * costs["forwards"],
+      "backwards": members * costs["backwards"],
+      "picture": judge.keep_pictures(rows, block, {"image": images}.__getitem__),
+    }
     arrays = (images, examples.images, examples.labels, examples.epsilons)
     for cell in cells:
       classifier = judging.classifier(cell.model, cell.prompts)
-      program = _judge(cascade.attacks[0].norm)
       (batch,) = devices.stream(program, classifier, arrays, settings.slots)
       found = batch.fetch()
       wrong = clean[cell][rows] != examples.labels
-      yield (
-        cell,
-        rows,
-        {
-          "prediction": found.prediction,
-          "success": found.success | wrong,
-          "distance": found.distance,
-          "steps": costs["steps"],
-          "forwards": 1 + members * costs["forwards"],
-          "backwards": members * costs["backwards"],
-          "picture": pictures,
-        },
-      )
+      verdicts = {"prediction": found.prediction, "distance": found.distance}
+      yield cell, rows, shared | verdicts | {"success": found.success | wrong}
 
 
 def _make(
