@@ -27,6 +27,8 @@ class Attacks:
 
   names: tuple[str, ...] = ()  # Specs, run at each of `epsilons`: "pgd(steps=20, norm='l2')".
   smallest: tuple[str, ...] = ()  # Specs, bisected up to the largest of `epsilons`.
+  transfer: tuple[str, ...] = ()  # Specs, made on surrogates at each of `epsilons`.
+  surrogates: tuple[str, ...] = ()  # Models; "a+b" is an ensemble. Empty: each of `models`.
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
   quantize: bool = False  # Attack images of 8 bits: what is classified is rounded to them.
@@ -88,6 +90,8 @@ def checked(settings: Config) -> Config:
       settings.attacks,
       names=_names("attacks.names", settings.attacks.names),
       smallest=_names("attacks.smallest", settings.attacks.smallest),
+      transfer=_names("attacks.transfer", settings.attacks.transfer),
+      surrogates=_names("attacks.surrogates", settings.attacks.surrogates),
       epsilons=_numbers("attacks.epsilons", settings.attacks.epsilons, float),
     ),
   )
@@ -108,9 +112,20 @@ def checked(settings: Config) -> Config:
     )
   if not settings.attacks.tolerance > 0:
     raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
-  if (settings.attacks.names or settings.attacks.smallest) and not settings.attacks.epsilons:
+  asked = settings.attacks
+  if (asked.names or asked.smallest or asked.transfer) and not asked.epsilons:
     raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
   return settings
+
+
+def surrogates(settings: Config) -> dict[str, tuple[str, ...]]:
+  """The models of each surrogate of a checked config, by the surrogate's name."""
+  if not settings.attacks.transfer:
+    return {}
+  return {
+    name: (name,) if name in settings.models else tuple(map(str.strip, name.split("+")))
+    for name in settings.attacks.surrogates or settings.models
+  }
 
 
 def _names(field: str, value: Any) -> tuple[str, ...]:

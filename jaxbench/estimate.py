@@ -1,5 +1,6 @@
 """What a plan would cost, told before anything is run."""
 
+import collections
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +17,8 @@ _CPU_FLOPS_PER_CORE = 4e10
 def lines(plan: Plan) -> Iterator[str]:
   """The cells of a plan with their cost, a line each, then the totals.
 
-  Attacks stop early where a model is fooled, so their passes are upper bounds.
+  Attacks stop early where a model is fooled, so their passes are upper bounds. Images for transfer
+  are in the lines of all their targets, but once in the totals.
   """
   width = max((len(cell.id) for cell in plan.cells), default=4)
   yield f"{'cell':{width}}  {'examples':>9} {'forward':>11} {'backward':>11}"
@@ -24,17 +26,37 @@ def lines(plan: Plan) -> Iterator[str]:
     forwards, backwards = cell.examples * cell.forwards, cell.examples * cell.backwards
     yield f"{cell.id:{width}}  {cell.examples:9,} {forwards:11,} {backwards:11,}"
   yield ""
-  forwards = sum(cell.examples * cell.forwards for cell in plan.cells)
-  backwards = sum(cell.examples * cell.backwards for cell in plan.cells)
+  forwards = sum(forwards for _, forwards, _ in _work(plan))
+  backwards = sum(backwards for _, _, backwards in _work(plan))
   yield f"{len(plan.cells)} cells, at most {forwards:,} forward and {backwards:,} backward passes"
   yield _time(plan)
   for absent in plan.absent:
     yield f"cannot be run: {absent.what}: {absent.reason}"
 
 
+def _work(plan: Plan) -> Iterator[tuple[str, int, int]]:
+  """Models, and forward and backward passes of them."""
+  made = set()
+  for cell in plan.cells:
+    if not cell.members:
+      yield cell.model, cell.examples * cell.forwards, cell.examples * cell.backwards
+      continue
+    yield cell.model, cell.examples, 0
+    images = (cell.data, cell.stream, cell.epsilon)
+    if images not in made:
+      made.add(images)
+      forwards, backwards = (
+        cell.examples * passes // len(cell.members)
+        for passes in (cell.forwards - 1, cell.backwards)
+      )
+      yield from ((member, forwards, backwards) for member in cell.members)
+
+
 def _time(plan: Plan) -> str:
-  flops = {name: forward_flops(name) for name in {cell.model for cell in plan.cells}}
-  total = sum(cell.passes * flops[cell.model] for cell in plan.cells)
+  passes: dict[str, int] = collections.defaultdict(int)
+  for model, forwards, backwards in _work(plan):
+    passes[model] += forwards + 2 * backwards
+  total = sum(count * forward_flops(model) for model, count in passes.items())
   work = f"at most {total:.3g} floating-point operations"
   if jax.default_backend() != "cpu":
     return (

@@ -23,11 +23,12 @@ class Judge:
   """The classifiers of one data set on this host's devices, each loaded when first asked for."""
 
   def __init__(self, settings: config.Config, class_names: Iterable[str]):
-    self._settings, self._class_names = settings, tuple(class_names)
-    self._classifier = functools.cache(self._load)
+    self.settings, self._class_names = settings, tuple(class_names)
+    self.classifier = functools.cache(self._load)
     self._searcher = functools.cache(self._load_searcher)
+    self.surrogate = functools.cache(self._load_surrogate)
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
-    self._checked: set[tuple[str, str | None, str]] = set()
+    self._checked: set[Any] = set()
     self._replicated_model = functools.cache(lambda name: devices.replicate(models.load(name)))
 
   def clean(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
@@ -37,7 +38,7 @@ class Judge:
   def corrupted(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
     """Predictions under one corruption at one severity, its images shared by all classifiers."""
     first = cells[0]
-    variant, seed = self._settings.corruptions.variant, self._settings.seed
+    variant, seed = self.settings.corruptions.variant, self.settings.seed
     inputs = (jnp.int32(first.severity), data.hash_id(first.stream))
     return self._predict(_corruption(first.perturbation, variant, seed), inputs, cells, block)
 
@@ -54,9 +55,9 @@ class Judge:
     for same in [cells] if overlay.words.target == "random" else [[cell] for cell in cells]:
       logits = None
       if overlay.words.target != "random":
-        classifier = self._classifier(same[0].model, same[0].prompts)
-        logits = verdict.logits(classifier, clean.images, self._settings.slots)
-      written, targets = block.write(clean, overlay, self._settings.seed, logits)
+        classifier = self.classifier(same[0].model, same[0].prompts)
+        logits = verdict.logits(classifier, clean.images, self.settings.slots)
+      written, targets = block.write(clean, overlay, self.settings.seed, logits)
       for cell, columns in self._predict(_unperturbed(), None, same, written).items():
         results[cell] = columns | {"target": targets}
     return results
@@ -73,40 +74,38 @@ class Judge:
     """
     resolved = spec.resolve(str(cell.attack), attacks.ATTACKS, "attack")
     cascade = attacks.cascade(spec.build(resolved))
-    asked = self._settings.attacks
-    classifier = self._classifier(cell.model, cell.prompts)
+    asked = self.settings.attacks
+    classifier = self.classifier(cell.model, cell.prompts)
     searcher = self._searcher(cell.model, cell.prompts)
-    self._check(cell, cascade, classifier, block)
+    self.check(cell, cascade, classifier, block)
     wrong = clean != block.labels
     yield np.flatnonzero(wrong), _untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
-    words = _words(self._settings.seed, data.hash_id(cell.stream), block.hashes)
-    epsilons = np.full(len(block.ids), cell.epsilon, np.float32)
-    everything = (np.asarray(words), block.images, block.labels, epsilons)
+    everything = attackable(cell, block, self.settings.seed)
     examples = engine.Examples(*(array[right] for array in everything))
     exact = asked.search_dtype == "float32"
-    settings = engine.Settings(self._settings.slots, asked.quantize, cell.tolerance, exact)
+    settings = engine.Settings(self.settings.slots, asked.quantize, cell.tolerance, exact)
     found: engine.Harvest
     for found in engine.attack(cascade, classifier, searcher, examples, settings, engine.Tally()):
       rows, name = right[found.rows], cascade.names[found.stage]
       columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
       if cell.tolerance is not None:
         columns["distance"] = np.where(found.success, columns["distance"], np.float32(np.inf))
-      columns |= {"success": found.success, "picture": _pictures(rows, block, found.fetch)}
+      columns |= {"success": found.success, "picture": keep_pictures(rows, block, found.fetch)}
       columns |= found.costs
       columns["found_by"] = [name if success else None for success in found.success]
       keep = np.flatnonzero(found.final)
       yield rows[keep], {name: [column[i] for i in keep] for name, column in columns.items()}
 
-  def _check(
+  def check(
     self, cell: Cell, cascade: attacks.Cascade, classifier: devices.Replicated, block: Block
   ) -> None:
     """Looks once at the first images through each classifier."""
-    key = (cell.model, cell.prompts, cell.perturbation)
+    key = (cell.surrogate or (cell.model, cell.prompts), cell.perturbation)
     if key in self._checked:
       return
     self._checked.add(key)
-    slots = self._settings.slots
+    slots = self.settings.slots
     first = slice(slots * devices.mesh().size)
     images, labels = block.images[first], block.labels[first]
     logits = verdict.logits(classifier, images, slots)
@@ -120,33 +119,42 @@ class Judge:
     parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
     pictures: list[bytes | None] = []
     arrays = (block.hashes, block.images)
-    for batch in devices.stream(program, devices.replicate(inputs), arrays, self._settings.slots):
+    for batch in devices.stream(program, devices.replicate(inputs), arrays, self.settings.slots):
       results = {
-        cell: _prediction()(self._classifier(cell.model, cell.prompts), batch.result)
+        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result)
         for cell in cells
       }
       for cell, result in results.items():
         parts[cell].append(devices.Batch(batch.examples, result).fetch())
       rows = np.arange(batch.examples.start, batch.examples.stop)
-      pictures += _pictures(rows, block, functools.partial(_fetch_batch, batch))
+      pictures += keep_pictures(rows, block, functools.partial(_fetch_batch, batch))
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": pictures}
     return {cell: {"prediction": np.concatenate(part)} | shared for cell, part in parts.items()}
 
   def _load(self, model: str, prompts: str | None) -> devices.Replicated:
-    loaded = self._replicated_model(model)
-    if prompts is None:
-      return loaded
-    classifier = models.zero_shot(loaded.tree(), self._class_names, models.templates(prompts))
-    return devices.replicate(classifier)
+    loaded = classifier = self._replicated_model(model).tree()
+    if prompts is not None:
+      classifier = models.zero_shot(loaded, self._class_names, models.templates(prompts))
+    return devices.replicate(models.resized(classifier, loaded.preprocess.size))
 
   def _load_searcher(self, model: str, prompts: str | None) -> devices.Replicated:
     """What attacks climb: the classifier, or its copy that computes in another dtype."""
-    classifier = self._classifier(model, prompts)
-    dtype = self._settings.attacks.search_dtype
+    classifier = self.classifier(model, prompts)
+    dtype = self.settings.attacks.search_dtype
     if dtype == "float32":
       return classifier
     return devices.replicate(classifier.tree().compute_in(dtype))
+
+  def _load_surrogate(self, members: tuple[str, ...]) -> devices.Replicated:
+    """What images for transfer are made on: a model with its first prompts, or several as one."""
+    loaded = []
+    for model in members:
+      supervised = isinstance(self._replicated_model(model).tree(), models.Classifier)
+      loaded.append(self._searcher(model, None if supervised else self.settings.prompts[0]))
+    if len(loaded) == 1:
+      return loaded[0]
+    return devices.replicate(attacks.ensemble([one.tree() for one in loaded]))
 
 
 @functools.cache
@@ -181,6 +189,13 @@ def _prediction() -> Callable[..., Any]:
   return devices.shard(predict)
 
 
+def attackable(cell: Cell, block: Block, seed: int) -> engine.Examples:
+  """The examples of a block as the engine takes them, each with its own randomness."""
+  words = _words(seed, data.hash_id(cell.stream), block.hashes)
+  epsilons = np.full(len(block.ids), cell.epsilon, np.float32)
+  return engine.Examples(np.asarray(words), block.images, block.labels, epsilons)
+
+
 @functools.partial(jax.jit, static_argnums=0)
 def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
   return jax.random.key_data(devices.example_keys(seed, stream, examples))
@@ -190,7 +205,7 @@ def _untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified."""
   none = np.zeros(len(rows), np.int32)
   costs = {"steps": none, "forwards": none + 1, "backwards": none}
-  pictures = _pictures(rows, block, lambda _: block.images[rows] / np.float32(255))
+  pictures = keep_pictures(rows, block, lambda _: block.images[rows] / np.float32(255))
   verdicts = {"prediction": clean[rows], "success": none == 0, "distance": none.astype(np.float32)}
   return costs | verdicts | {"picture": pictures}
 
@@ -199,7 +214,7 @@ def _fetch_batch(batch: devices.Batch, _: str) -> np.ndarray:
   return batch.fetch()
 
 
-def _pictures(
+def keep_pictures(
   rows: np.ndarray, block: Block, fetch: Callable[[str], np.ndarray]
 ) -> list[bytes | None]:
   """PNGs of those of the images "image" that are wanted; `rows` of the block are fetched."""

@@ -2,12 +2,24 @@
 
 import dataclasses
 import hashlib
+import inspect
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jaxbench
-from jaxbench import attacks, config, corruptions, data, errors, models, spec, typography
+from jaxbench import (
+  attacks,
+  classifiers,
+  config,
+  corruptions,
+  data,
+  errors,
+  models,
+  spec,
+  typography,
+)
+from jaxbench.classifiers import Absent, Classifier, Surrogate
 
 CLEAN = "clean"
 
@@ -22,10 +34,12 @@ class Cell:
   perturbation: str  # "clean" or a canonical spec.
   severity: int | None  # Of a corruption.
   attack: str | None  # Its canonical spec.
+  surrogate: str | None  # What a transfer attack is made on; None for white-box ones.
+  members: tuple[str, ...]  # The models of the surrogate.
   norm: str | None  # Of an attack.
   epsilon: float | None  # Of an attack, in [0, 1] pixel units; the largest one of a bisection.
   tolerance: float | None  # Of a bisection for the smallest epsilon; None for one epsilon.
-  preprocess: models.Preprocess
+  preprocess: models.Preprocess  # The model's own; of a transfer attack, its surrogate's.
   examples: int
   forwards: int  # The most passes for one example.
   backwards: int
@@ -53,25 +67,11 @@ class Cell:
     return self.examples * (self.forwards + 2 * self.backwards)
 
 
-class Absent(NamedTuple):
-  """What was asked for and cannot be run."""
-
-  what: str
-  reason: str
-
-
 class Plan(NamedTuple):
   """Everything a run will do."""
 
   cells: tuple[Cell, ...]  # Perturbation by perturbation, so that models share the images.
   absent: tuple[Absent, ...]
-
-
-class _Classifier(NamedTuple):
-  model: str
-  prompts: str | None
-  preprocess: models.Preprocess
-  identity: dict[str, Any]  # What decides its logits.
 
 
 class _Perturbation(NamedTuple):
@@ -84,6 +84,12 @@ class _Perturbation(NamedTuple):
   tolerance: float | None = None
   forwards: int = 1
   backwards: int = 0
+  surrogate: Surrogate | None = None
+
+  @property
+  def members(self) -> tuple[Classifier, ...]:
+    """Of the surrogate."""
+    return self.surrogate.members if self.surrogate else ()
 
 
 def format_epsilon(epsilon: float) -> str:
@@ -96,9 +102,11 @@ def make(settings: config.Config) -> Plan:
   """The cells of a checked config; reads descriptions, no weights.
 
   Raises:
-    InputError: a model, data set, prompt set, corruption or attack is unknown.
+    InputError: a model, data set, prompt set, corruption or attack is unknown, or an attack has no
+      transfer.
   """
-  perturbations = list(_perturbations(settings))
+  white_box = list(_perturbations(settings))
+  transferred = [_transferable(text) for text in settings.attacks.transfer]
   for prompts in settings.prompts:
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
   cells: list[Cell] = []
@@ -106,7 +114,14 @@ def make(settings: config.Config) -> Plan:
   for name in settings.data:
     source = data.load(name)
     examples = min(settings.limit or len(source), len(source))
-    classifiers = list(_classifiers(settings, source, name, absent))
+    targets = list(classifiers.targets(settings, source, name, absent))
+    surrogates = list(classifiers.surrogates(settings, source, name, absent))
+    transfers = [
+      _transfer(*attack, surrogate, epsilon)
+      for attack in transferred
+      for epsilon in settings.attacks.epsilons
+      for surrogate in surrogates
+    ]
     cells += [
       Cell(
         model=classifier.model,
@@ -115,18 +130,20 @@ def make(settings: config.Config) -> Plan:
         perturbation=perturbation.text,
         severity=perturbation.severity,
         attack=perturbation.attack,
+        surrogate=perturbation.surrogate and perturbation.surrogate.name,
+        members=tuple(one.model for one in perturbation.members),
         norm=perturbation.norm,
         epsilon=perturbation.epsilon,
         tolerance=perturbation.tolerance,
-        preprocess=classifier.preprocess,
+        preprocess=(perturbation.surrogate or classifier).preprocess,
         examples=examples,
         forwards=perturbation.forwards,
         backwards=perturbation.backwards,
         stream=perturbation.full,
         fingerprint=_fingerprint(classifier, perturbation, source, settings),
       )
-      for perturbation in perturbations
-      for classifier in classifiers
+      for perturbation in (*white_box, *transfers)
+      for classifier in targets
     ]
   ids = [cell.id for cell in cells]
   if len(set(ids)) < len(ids):
@@ -194,38 +211,42 @@ def _attack(
   )
 
 
-def _classifiers(
-  settings: config.Config, source: data.Source, data_name: str, absent: list[Absent]
-) -> Iterator[_Classifier]:
-  """Those that can serve the data set's classes; the others become absent."""
-  for model in settings.models:
-    description = models.describe(model, download=settings.download)
-    preprocess = description.config.preprocess
-    identity = {
-      "weights": description.sha256,
-      "model": dataclasses.asdict(description.config),
-    }
-    if isinstance(description.config, models.ClassifierConfig):
-      classes, found = len(source.class_names), description.config.num_classes
-      if classes == found:
-        yield _Classifier(model, None, preprocess, identity)
-      else:
-        reason = f"it has {found} classes, the data set {classes}"
-        absent.append(Absent(f"{model} on {data_name}", reason))
-      continue
-    for prompts in settings.prompts:
-      templates = models.templates(prompts)
-      try:
-        models.check_prompts(description.config, source.class_names, templates)
-      except errors.InputError as error:
-        absent.append(Absent(f"{model} on {data_name}, prompts {prompts}", str(error)))
-      else:
-        text = {"classes": list(source.class_names), "templates": templates}
-        yield _Classifier(model, prompts, preprocess, identity | text)
+def _transferable(text: str) -> tuple[spec.Spec, spec.Spec]:
+  """An attack as it was written, and as it is made for transfer: without stopping early."""
+  written, _ = _cascade(text)
+  option = "keep_going"
+  if option not in inspect.signature(written.call).parameters:
+    reason = "it stops where it fools its surrogate"
+  elif not written.arguments.get(option, True):
+    reason = f"{option}=False stops where it fools its surrogate"
+  else:
+    made = spec.resolve(text, attacks.ATTACKS, "attack", keep_going=True)
+    if not spec.build(made).minimizes:
+      return written, made
+    reason = "it looks for the smallest perturbation"
+  raise errors.InputError(f"--config.attacks.transfer: {written.text} has no transfer: {reason}")
+
+
+def _transfer(
+  written: spec.Spec, made: spec.Spec, surrogate: Surrogate, epsilon: float
+) -> _Perturbation:
+  """Made with all members of the surrogate, and looked at by them and by one target."""
+  attack, members = spec.build(made), len(surrogate.members)
+  steps = attack.steps * attack.runs
+  return _Perturbation(
+    f"transfer({written.text}, {surrogate.name})",
+    f"transfer({made.full}, {surrogate.name})",
+    attack=written.text,
+    norm=attacks.norm_name(attack.norm),
+    epsilon=epsilon,
+    forwards=1 + members * (1 + attack.forwards * steps),
+    backwards=members * attack.backwards * steps,
+    surrogate=surrogate,
+  )
 
 
 def _fingerprint(
-  classifier: _Classifier,
+  classifier: Classifier,
   perturbation: _Perturbation,
   source: data.Source,
   settings: config.Config,
@@ -243,5 +264,7 @@ def _fingerprint(
     decisive["quantize"] = settings.attacks.quantize
     decisive["search_dtype"] = settings.attacks.search_dtype
     decisive["tolerance"] = perturbation.tolerance
+  if perturbation.members:
+    decisive["surrogates"] = [member.identity for member in perturbation.members]
   packed = json.dumps(decisive, sort_keys=True).encode()
   return hashlib.blake2b(packed, digest_size=5).hexdigest()

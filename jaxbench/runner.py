@@ -11,7 +11,7 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import block as blocks
-from jaxbench import config, data, errors, interrupt, judge, records
+from jaxbench import config, data, errors, interrupt, judge, records, transfer
 from jaxbench import plan as planning
 from jaxbench.plan import Cell
 from jaxbench.progress import Progress
@@ -128,6 +128,9 @@ class _Work:
     first, everything = cells[0], np.arange(len(block.ids))
     if first.perturbation == planning.CLEAN:
       yield from ((cell, everything, clean[cell.model, cell.prompts]) for cell in cells)
+    elif first.surrogate is not None:
+      self.progress.show(f"{first.perturbation} {first.setting}")
+      yield from self._transferred(judging, cells, block, clean, number)
     elif first.attack is None:
       self.progress.show(f"{first.perturbation} {first.setting}".strip())
       for cell, columns in self._shown(judging, cells, block).items():
@@ -140,6 +143,26 @@ class _Work:
         known = clean[cell.model, cell.prompts]["prediction"][left]
         for rows, columns in judging.attacked(cell, block.at(left), known):
           yield cell, left[rows], columns
+
+  def _transferred(
+    self,
+    judging: judge.Judge,
+    cells: list[Cell],
+    block: blocks.Block,
+    clean: dict[Any, judge.Columns],
+    number: int,
+  ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
+    """Rows that are not written yet; no image is made again that no cell needs."""
+    written = {cell: self._done[cell.id, cell.data, number] for cell in cells}
+    lacking = {cell: np.array([name not in written[cell] for name in block.ids]) for cell in cells}
+    left = np.flatnonzero(np.any(list(lacking.values()), axis=0))
+    known = {cell: clean[cell.model, cell.prompts]["prediction"][left] for cell in cells}
+    for cell, some, columns in transfer.attacked(judging, cells, block.at(left), known):
+      rows = left[some]
+      keep = np.flatnonzero(lacking[cell][rows])
+      if len(keep):
+        fresh = {name: [column[i] for i in keep] for name, column in columns.items()}
+        yield cell, rows[keep], fresh
 
   def _shown(
     self, judging: judge.Judge, cells: list[Cell], block: blocks.Block

@@ -20,18 +20,20 @@ class Spec(NamedTuple):
   arguments: dict[str, Any]  # Those that were given.
 
 
-def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str) -> Spec:
+def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str, **always: Any) -> Spec:
   """Looks up `text` in `table`.
 
   Args:
     text: a name, or a call with literal keyword arguments.
     table: functions by name; keyword-only parameters are what a spec may set.
     kind: what the table holds, for messages.
+    always: arguments that are set whatever the text says.
 
   Raises:
     InputError: the text is not a spec, or the name or an argument is unknown.
   """
   name, arguments = _parse(text, kind)
+  arguments |= always
   if name not in table:
     raise errors.unknown(kind, name, table)
   parameters = inspect.signature(table[name]).parameters.values()

@@ -211,3 +211,99 @@ def test_an_attack_on_randomised_classifiers_is_refused_with_one_line():
   settings = config.Config(models=("digits-resnet",), data=("digits",), attacks=rand)
   with pytest.raises(errors.InputError, match="randomised classifiers"):
     plan.make(config.checked(settings))
+
+
+def _transfer(*specs, surrogates=(), **changes):
+  attacks = config.Attacks(transfer=specs, surrogates=surrogates, epsilons=(4 / 255, 8 / 255))
+  return plan.make(_settings(attacks=attacks, **changes))
+
+
+def _transferred(made):
+  return [cell for cell in made.cells if cell.surrogate]
+
+
+def test_transfer_is_all_models_to_all_and_never_stops_early():
+  cells = _transferred(_transfer("mim(steps=3)", "fgsm"))
+  assert len(cells) == 2 * 2 * 2 * 3  # Attacks, epsilons, surrogates; targets with their prompts.
+  assert {cell.surrogate for cell in cells} == {"digits-clip", "digits-resnet"}
+  assert {cell.perturbation for cell in cells} == {
+    f"transfer({attack}, {surrogate})"
+    for attack in ("mim(steps=3)", "fgsm")
+    for surrogate in ("digits-clip", "digits-resnet")
+  }
+  assert all("keep_going=True" in cell.stream for cell in cells)
+  assert {(cell.forwards, cell.backwards) for cell in cells} == {(1 + 1 + 3, 3), (1 + 1 + 2, 2)}
+
+
+def test_an_ensemble_costs_the_passes_of_all_its_members():
+  names = ("digits-clip-robust + digits-resnet",)
+  cells = _transferred(_transfer("bim(steps=3)", surrogates=names))
+  assert {cell.members for cell in cells} == {("digits-clip-robust", "digits-resnet")}
+  assert {(cell.forwards, cell.backwards) for cell in cells} == {(1 + 2 * 4, 2 * 3)}
+
+
+def test_the_estimate_counts_images_for_transfer_once_and_on_their_surrogate(monkeypatch):
+  made = _transfer("bim(steps=3)", surrogates=("digits-clip-robust",))
+  asked = []
+  monkeypatch.setattr(estimate, "forward_flops", lambda name: asked.append(name) or 1)
+  text = "\n".join(estimate.lines(made))
+  assert set(asked) == {"digits-clip", "digits-resnet", "digits-clip-robust"}
+  forwards = 50 * (3 * (1 + 2) + 2 * (3 + 1 + 3))  # Clean, corrupted, and at both epsilons.
+  assert f"at most {forwards:,} forward and {50 * 2 * 3:,} backward" in text
+
+
+def test_weights_of_a_surrogate_decide_the_id(monkeypatch):
+  names = ("digits-clip-robust",)
+  before = {cell.id for cell in _transferred(_transfer("fgsm", surrogates=names))}
+  describe = models.describe
+
+  def other(name, **_):
+    described = describe(name)
+    changed = {"sha256": "0" * 64} if name in names else {}
+    return dataclasses.replace(described, **changed)
+
+  monkeypatch.setattr(models, "describe", other)
+  after = _transfer("fgsm", surrogates=names).cells
+  assert not before & {cell.id for cell in after}
+  assert {cell.id for cell in after if not cell.surrogate} <= _ids()
+
+
+def test_other_targets_leave_a_transfer_as_it_is():
+  one = _transferred(_transfer("fgsm", surrogates=("digits-clip",), models=("digits-resnet",)))
+  two = _transferred(_transfer("fgsm", surrogates=("digits-clip", "digits-resnet")))
+  assert {cell.id for cell in one} < {cell.id for cell in two}
+
+
+def test_a_surrogate_of_other_classes_is_absent_by_name(monkeypatch):
+  class Pair(data.Digits):
+    class_names = ("zero", "one")
+
+  monkeypatch.setitem(data.DATA_SETS, "digits", Pair)
+  made = _transfer("fgsm", surrogates=("digits-clip", "digits-clip+digits-resnet"))
+  assert {cell.surrogate for cell in _transferred(made)} == {"digits-clip"}
+  assert made.absent[-1] == plan.Absent(
+    "transfer from digits-clip+digits-resnet on digits",
+    "digits-resnet: it has 10 classes, the data set 2",
+  )
+
+
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
+    ("cw", "cw has no transfer: it looks for the smallest perturbation"),
+    ("fab(steps=3)", "fab(steps=3) has no transfer: it looks for the smallest"),
+    ("square", "square has no transfer: it stops where it fools its surrogate"),
+    ("autoattack", "autoattack has no transfer: it stops"),
+    ("bim(keep_going=False)", "keep_going=False stops where"),
+    ("fgsn", "Did you mean 'fgsm'?"),
+  ],
+)
+def test_attacks_without_transfer_are_refused_with_one_line(text, message):
+  with pytest.raises(errors.InputError) as error:
+    _transfer(text)
+  assert message in str(error.value)
+
+
+def test_an_unknown_surrogate_is_one_clear_line():
+  with pytest.raises(errors.InputError, match="Did you mean 'digits-clip'"):
+    _transfer("fgsm", surrogates=("digits-resnet+digits-clap",))

@@ -17,6 +17,7 @@ from jaxbench.attacks.ddn import ddn
 from jaxbench.attacks.deepfool import deepfool
 from jaxbench.attacks.dim import dim
 from jaxbench.attacks.ead import ead
+from jaxbench.attacks.ensemble import Ensemble, ensemble
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.fmn import fmn
@@ -62,6 +63,7 @@ __all__ = [
   "Attack",
   "Cascade",
   "Classifier",
+  "Ensemble",
   "Result",
   "Smallest",
   "State",
@@ -77,6 +79,7 @@ __all__ = [
   "deepfool",
   "dim",
   "ead",
+  "ensemble",
   "fab",
   "fgsm",
   "fmn",

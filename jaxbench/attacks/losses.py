@@ -30,6 +30,11 @@ def margin(logits: jax.Array, label: jax.Array) -> jax.Array:
   return others.max() - logits[label]
 
 
+def label_logit(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """Minus the label's logit: of log-probabilities, the cross-entropy (see `ensemble`)."""
+  return -logits[label]
+
+
 def dlr(logits: jax.Array, label: jax.Array) -> jax.Array:
   """Difference of logits ratio: `margin` over the distance from first to third logit.
 
@@ -92,7 +97,12 @@ def tied(logits: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
   return jnp.abs(first - second) <= _TIE * jnp.abs(logits).max()
 
 
-LOSSES: dict[str, Loss] = {"cross_entropy": cross_entropy, "margin": margin, "dlr": dlr}
+LOSSES: dict[str, Loss] = {
+  "cross_entropy": cross_entropy,
+  "margin": margin,
+  "dlr": dlr,
+  "label_logit": label_logit,
+}
 
 
 def get(loss: str | Loss) -> Loss:

@@ -36,11 +36,8 @@ def judge(norm: Norm) -> Callable[..., Verdict]:
 
   def verdict(classifier: Classifier, job: Job) -> Verdict:
     logits = classifier(job.image)
-    distance = jax.vmap(norm.size)(job.image - job.clean)
     radius = jnp.where(jnp.isfinite(job.high), job.high, job.epsilon)
-    real = (distance <= radius * (1 + _TOLERANCE) + _TOLERANCE) & (
-      (job.image >= 0) & (job.image <= 1)
-    ).all(axis=(1, 2, 3))
+    real, distance = inside(norm, job.image, job.clean, radius)
     return Verdict(
       row=job.row,
       logits=logits.astype(jnp.float32),
@@ -52,6 +49,15 @@ def judge(norm: Norm) -> Callable[..., Verdict]:
     )
 
   return devices.shard(verdict)
+
+
+def inside(
+  norm: Norm, images: jax.Array, clean: jax.Array, radius: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Whether images [S, H, W, 3] are in the ball and in [0, 1], and their distances [S]."""
+  distance = jax.vmap(norm.size)(images - clean)
+  boxed = ((images >= 0) & (images <= 1)).all(axis=(1, 2, 3))
+  return boxed & (distance <= radius * (1 + _TOLERANCE) + _TOLERANCE), distance
 
 
 @functools.cache

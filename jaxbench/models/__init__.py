@@ -12,6 +12,7 @@ from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.layers import compute_in
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.prompts import PROMPTS, imagenet_class_names, templates
+from jaxbench.models.resized import Resized, resized
 from jaxbench.models.resnet import ResNet, ResNetConfig
 from jaxbench.models.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.tokenizer import tokenize
@@ -33,6 +34,7 @@ __all__ = [
   "Preprocess",
   "ResNet",
   "ResNetConfig",
+  "Resized",
   "SigLIP",
   "SigLIPConfig",
   "TowerConfig",
@@ -45,6 +47,7 @@ __all__ = [
   "imagenet_class_names",
   "list_models",
   "load",
+  "resized",
   "save",
   "templates",
   "tokenize",

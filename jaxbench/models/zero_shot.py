@@ -13,6 +13,7 @@ from jaxbench import errors
 from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.layers import Network, compute_in
 from jaxbench.models.prompts import Templates
+from jaxbench.models.resized import resize as resize_images
 from jaxbench.models.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.tokenizer import tokenize
 
@@ -32,10 +33,8 @@ class ZeroShot:
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Cosine similarity of each image to each class, times the logit scale, plus the bias."""
-    if self.resize is not None and images.shape[1:3] != (self.resize, self.resize):
-      shape = (images.shape[0], self.resize, self.resize, 3)
-      # Bicubic overshoots: without the clip a white edge would leave [0, 1].
-      images = jnp.clip(jax.image.resize(images, shape, "cubic"), 0, 1)
+    if self.resize is not None:
+      images = resize_images(images, self.resize)
     return self.logit_scale * (normalize(self.visual(images)) @ self.text) + self.logit_bias
 
   def compute_in(self, dtype: str) -> "ZeroShot":

@@ -39,6 +39,7 @@ class DataSet(NamedTuple):
   tables: list[sections.Table]
   searches: list[sections.Search]
   budgets: list[str]  # SVGs of attacks without gradients: accuracy over queries.
+  transfers: list[sections.Transfer]
   texts: list[sections.Text]
   pairs: list[Pair]
   albums: list[Album]
@@ -124,7 +125,9 @@ def _data_set(
   summary: dict[str, Row],
   classifiers: list[Classifier],
 ) -> DataSet:
-  cells = [cell for cell in run["cells"] if cell["data"] == name]
+  everything = [cell for cell in run["cells"] if cell["data"] == name]
+  transferred = [cell for cell in everything if cell.get("surrogate")]
+  cells = [cell for cell in everything if not cell.get("surrogate")]
   tables: list[sections.Table] = []
   searches: list[sections.Search] = []
   texts: list[sections.Text] = []
@@ -145,6 +148,7 @@ def _data_set(
     tables=tables,
     searches=searches,
     budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
+    transfers=sections.transfers(transferred, summary, classifiers),
     texts=texts,
     pairs=_pairs(tables, rows, classifiers),
     albums=_albums(tables, texts, rows, class_names),

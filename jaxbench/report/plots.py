@@ -1,6 +1,7 @@
-"""Curves as inline SVG that takes its text colour from the page, light or dark."""
+"""Curves and a heat map as inline SVG that takes its text colour from the page, light or dark."""
 
 import contextlib
+import functools
 import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -86,11 +87,46 @@ def _axes(title: str, axis: str) -> Iterator[tuple[Any, Callable[[], str]]]:
     axes = figure.add_subplot()
     axes.set(title=title, xlabel=axis, ylabel="accuracy, %", ylim=(-3, 103))
     axes.grid(axis="y", alpha=0.25)
+    yield axes, functools.partial(_svg, figure)
 
-    def svg() -> str:
-      buffer = io.StringIO()
-      figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-      text = buffer.getvalue()
-      return text[text.index("<svg") :].replace(_TEXT, "currentColor")
 
-    yield axes, svg
+def heat_map(
+  title: str,
+  lines: Sequence[str],
+  columns: Sequence[str],
+  shares: Sequence[Sequence[float | None]],
+) -> str:
+  """An SVG element: a matrix of percentages in colour, each with its number; None is left open.
+
+  Args:
+    title: of the plot.
+    lines: names of the rows, from above: surrogates.
+    columns: names of the columns: targets.
+    shares: of each row, one value in [0, 100] for each column.
+  """
+  values = np.array([[np.nan if x is None else x for x in line] for line in shares])
+  with matplotlib.rc_context(_STYLE):
+    size = (2.4 + 0.9 * len(columns), 1.4 + 0.5 * len(lines))
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.add_subplot()
+    # Cividis looks alike to all eyes, and its luminance rises from end to end.
+    axes.pcolormesh(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=100)
+    axes.set(title=title, xlabel="target", ylabel="surrogate")
+    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=30, ha="right")
+    axes.set_yticks(np.arange(len(lines)) + 0.5, lines)
+    axes.invert_yaxis()
+    axes.spines[:].set_visible(False)
+    axes.tick_params(length=0)
+    for (line, column), value in np.ndenumerate(values):
+      text, color = f"{value:.1f}", "white" if value < 50 else "black"
+      if np.isnan(value):
+        text, color = "–", _TEXT
+      axes.text(column + 0.5, line + 0.5, text, color=color, ha="center", va="center")
+    return _svg(figure)
+
+
+def _svg(figure: Figure) -> str:
+  buffer = io.StringIO()
+  figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+  text = buffer.getvalue()
+  return text[text.index("<svg") :].replace(_TEXT, "currentColor")

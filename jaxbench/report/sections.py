@@ -59,6 +59,15 @@ class Text(NamedTuple):
   lines: list[tuple[Classifier, str, metrics.Typographic | None]]  # With the cell's id.
 
 
+class Transfer(NamedTuple):
+  """One attack at one epsilon: from every surrogate to every target."""
+
+  attack: str
+  setting: str  # Epsilon.
+  lines: list[tuple[str, list[Row | None]]]  # Of a surrogate: one cell per classifier.
+  plot: str  # SVG.
+
+
 def table(
   perturbation: str,
   cells: list[Row],
@@ -147,3 +156,29 @@ def text(cells: list[Row], rows: pa.Table, classifiers: list[Classifier]) -> Tex
     columns = (own[name] for name in ("label", "target", "prediction", "clean_prediction"))
     lines.append((one, cell, metrics.typographic(*columns) if len(own) else None))
   return Text(cells[0]["perturbation"], lines)
+
+
+def transfers(
+  cells: list[Row], summary: dict[str, Row], classifiers: list[Classifier]
+) -> list[Transfer]:
+  """A matrix for each attack and epsilon of the cells with a surrogate."""
+  surrogates = list(dict.fromkeys(cell["surrogate"] for cell in cells))
+  keys = ("attack", "setting", "surrogate", "model", "prompts")
+  found = {tuple(cell[key] for key in keys): summary.get(cell["id"]) for cell in cells}
+  result = []
+  for attack, setting in dict.fromkeys((cell["attack"], cell["setting"]) for cell in cells):
+    lines = [
+      (name, [found.get((attack, setting, name, each.model, each.prompts)) for each in classifiers])
+      for name in surrogates
+    ]
+    shares = [[_success(cell) for cell in line] for _, line in lines]
+    names = [each.name for each in classifiers]
+    plot = plots.heat_map(f"{attack}, epsilon {setting}", surrogates, names, shares)
+    result.append(Transfer(attack, setting, lines, plot))
+  return result
+
+
+def _success(cell: Row | None) -> float | None:
+  """In percent, if it has been computed and there was something to attack."""
+  share = None if cell is None else cell["attack_success"]
+  return None if share is None else 100 * share

@@ -1,0 +1,98 @@
+"""Which models can serve the classes of a data set: as targets, and as surrogates of transfer."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from jaxbench import config, data, errors, models
+
+
+class Absent(NamedTuple):
+  """What was asked for and cannot be run."""
+
+  what: str
+  reason: str
+
+
+class Classifier(NamedTuple):
+  """A model with one set of prompts."""
+
+  model: str
+  prompts: str | None  # None for a supervised model.
+  preprocess: models.Preprocess
+  identity: dict[str, Any]  # What decides its logits.
+
+
+class Surrogate(NamedTuple):
+  """What images for transfer are made on."""
+
+  name: str  # "a+b" for an ensemble.
+  members: tuple[Classifier, ...]
+
+  @property
+  def preprocess(self) -> models.Preprocess:
+    """Of the first member: the images live at its size, and the others resize them."""
+    return self.members[0].preprocess
+
+
+def targets(
+  settings: config.Config, source: data.Source, data_name: str, absent: list[Absent]
+) -> Iterator[Classifier]:
+  """Those that can serve the data set's classes; the others become absent."""
+  for model in settings.models:
+    description = models.describe(model, download=settings.download)
+    for prompts in _prompt_sets(description, settings):
+      try:
+        classifier = _classifier(model, description, prompts, source)
+      except errors.InputError as error:
+        which = f"{model} on {data_name}" + (f", prompts {prompts}" if prompts else "")
+        absent.append(Absent(which, str(error)))
+      else:
+        yield classifier
+
+
+def surrogates(
+  settings: config.Config, source: data.Source, data_name: str, absent: list[Absent]
+) -> Iterator[Surrogate]:
+  """Those whose models can all serve the data set's classes; the others become absent."""
+  for name, members in config.surrogates(settings).items():
+    found = []
+    for model in members:
+      description = models.describe(model, download=settings.download)
+      try:
+        if not (sets := _prompt_sets(description, settings)):
+          raise errors.InputError("it needs prompts, and --config.prompts is empty")
+        found.append(_classifier(model, description, sets[0], source))
+      except errors.InputError as error:
+        absent.append(Absent(f"transfer from {name} on {data_name}", f"{model}: {error}"))
+        break
+    else:
+      yield Surrogate(name, tuple(found))
+
+
+def _prompt_sets(
+  description: models.Description, settings: config.Config
+) -> tuple[str | None, ...]:
+  """Those that a model is evaluated with."""
+  supervised = isinstance(description.config, models.ClassifierConfig)
+  return (None,) if supervised else settings.prompts
+
+
+def _classifier(
+  model: str, description: models.Description, prompts: str | None, source: data.Source
+) -> Classifier:
+  """Raises InputError if it cannot serve the data set's classes."""
+  shape = description.config
+  identity: dict[str, Any] = {
+    "weights": description.sha256,
+    "model": dataclasses.asdict(shape),
+  }
+  if isinstance(shape, models.ClassifierConfig):
+    classes, found = len(source.class_names), shape.num_classes
+    if classes != found:
+      raise errors.InputError(f"it has {found} classes, the data set {classes}")
+  else:
+    templates = models.templates(str(prompts))
+    models.check_prompts(shape, source.class_names, templates)
+    identity |= {"classes": list(source.class_names), "templates": templates}
+  return Classifier(model, prompts, shape.preprocess, identity)

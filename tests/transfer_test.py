@@ -1,0 +1,175 @@
+"""Transfer in a run: every row against images made, resized and judged here."""
+
+import io
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+from PIL import Image
+
+from jaxbench import attacks, config, data, models, plan, records, runner
+from jaxbench.attacks import engine
+
+EPSILON = 8 / 255
+# Two steps of four grey levels: pictures hold the very images.
+ATTACK = "bim(steps=2, relative_step=1.0)"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+  """An untrained network for images of another size, which has nearly all of them wrong."""
+  shape = models.ResNetConfig(
+    depths=(1,), width=4, num_classes=10, preprocess=models.Preprocess(16)
+  )
+  folder = tmp_path_factory.mktemp("models") / "small"
+  models.save(models.ResNet(shape, rngs=nnx.Rngs(0)), folder, "a test")
+  return str(folder)
+
+
+@pytest.fixture(scope="module")
+def settings(small):
+  asked = config.Attacks(
+    transfer=(ATTACK,),
+    surrogates=("digits-clip", small, f"digits-clip+{small}"),
+    epsilons=(EPSILON,),
+  )
+  return config.checked(
+    config.Config(
+      models=("digits-clip", "digits-resnet"),
+      data=("digits",),
+      attacks=asked,
+      limit=24,
+      slots=2,
+      gallery=24,
+    )
+  )
+
+
+@pytest.fixture(scope="module")
+def run(settings, tmp_path_factory):
+  workdir = tmp_path_factory.mktemp("transfer") / "run"
+  runner.run(settings, plan.make(settings), workdir)
+  return workdir
+
+
+@pytest.fixture(scope="module")
+def rows(run):
+  """Of the transfer attacks, with the images and the names of their surrogates."""
+  surrogates = {cell["id"]: cell["surrogate"] for cell in records.load_run(run)["cells"]}
+  found = [row for row in records.read(run).to_pylist() if surrogates[row["cell"]]]
+  for row in found:
+    pixels = np.asarray(Image.open(io.BytesIO(row["picture"])), np.float32)
+    row |= {"image": pixels / 255, "surrogate": surrogates[row["cell"]]}
+  return found
+
+
+@pytest.fixture(scope="module")
+def networks(small, classifier):
+  return {
+    "digits-clip": models.resized(classifier, 32),
+    "digits-resnet": models.resized(models.load("digits-resnet"), 32),
+    small: models.resized(models.load(small), 16),
+  }
+
+
+def _clean(rows, size):
+  source = data.load("digits")
+  indices = [source.ids.index(row["example"]) for row in rows]
+  images, labels = data.load_images(source, indices, models.Preprocess(size))
+  return images.astype(np.float32) / 255, labels
+
+
+@jax.jit
+def _forward(network, images):
+  return network(images)
+
+
+def _logits(network, images):
+  return np.asarray(_forward(network, images))
+
+
+def test_every_target_is_shown_the_same_images(rows):
+  assert len(rows) == 3 * 2 * 24
+  pictures = {}
+  for row in rows:
+    pictures.setdefault((row["surrogate"], row["example"]), []).append(row["picture"])
+  assert all(len(found) == 2 and len(set(found)) == 1 for found in pictures.values())
+
+
+def test_targets_are_judged_by_a_forward_pass_on_the_images_at_their_own_size(rows, networks):
+  for surrogate in {row["surrogate"] for row in rows}:
+    for model in ("digits-clip", "digits-resnet"):
+      own = [row for row in rows if (row["surrogate"], row["model"]) == (surrogate, model)]
+      images = np.stack([row["image"] for row in own])
+      clean, labels = _clean(own, images.shape[1])
+      before = _logits(networks[model], clean).argmax(axis=1)
+      after = _logits(networks[model], images).argmax(axis=1)
+      sizes = np.abs(images - clean).max(axis=(1, 2, 3))
+      np.testing.assert_array_equal([row["label"] for row in own], labels)
+      np.testing.assert_array_equal([row["clean_prediction"] for row in own], before)
+      np.testing.assert_array_equal([row["prediction"] for row in own], after)
+      success = (after != labels) | (before != labels)
+      np.testing.assert_array_equal([row["success"] for row in own], success)
+      np.testing.assert_allclose([row["distance"] for row in own], sizes, atol=1e-6)
+
+
+def test_images_are_those_of_the_attack_on_the_surrogate_alone(rows, networks, small):
+  """An ensemble is taken at the size of its first member."""
+  surrogates = {
+    "digits-clip": networks["digits-clip"],
+    f"digits-clip+{small}": attacks.ensemble([networks["digits-clip"], networks[small]]),
+  }
+  attack = attacks.bim(steps=2, relative_step=1.0, keep_going=True)
+  for name, surrogate in surrogates.items():
+    own = [row for row in rows if (row["surrogate"], row["model"]) == (name, "digits-clip")]
+    clean, labels = _clean(own, 32)
+    found = attacks.run(attack, surrogate, clean, labels, EPSILON, jax.random.key(0), slots=3)
+    right = found.steps > 0  # What is wrong when clean is left alone.
+    assert right.any()
+    images = np.stack([row["image"] for row in own])
+    # A gradient of nearly zero may have either sign.
+    assert (np.abs(images - found.adversarial)[right] < 1e-5).mean() > 0.999
+    if name == "digits-clip":  # The target is its own surrogate.
+      np.testing.assert_array_equal([row["success"] for row in own], found.success)
+
+
+def test_a_surrogate_that_is_wrong_makes_images_all_the_same(rows, networks, small):
+  own = [row for row in rows if row["surrogate"] == small]
+  clean, labels = _clean(own, 16)
+  assert (_logits(networks[small], clean).argmax(axis=1) != labels).mean() > 0.5
+  assert {row["image"].shape for row in own} == {(16, 16, 3)}
+  assert {row["steps"] for row in own} == {2}
+  assert min(row["distance"] for row in own) > 0
+
+
+def test_passes_are_counted_on_all_members_and_the_target(rows, small):
+  for row in rows:
+    members = 2 if "+" in row["surrogate"] else 1
+    assert (row["forwards"], row["backwards"]) == (1 + members * 3, members * 2)
+
+
+def test_surrogates_are_described_even_if_they_are_no_targets(run, small):
+  described = records.load_run(run)["identity"]["models"]
+  assert list(described) == ["digits-clip", "digits-resnet", small]
+
+
+def test_a_run_goes_on_with_the_images_that_some_target_lacks(
+  run, settings, small, tmp_path, monkeypatch
+):
+  table, described = records.read(run), records.load_run(run)
+  one, two = (cell["id"] for cell in described["cells"] if cell["surrogate"] == small)
+  examples = sorted(set(table["example"].to_pylist()))
+  lost = {one: examples[:3], two: examples[2:8]}
+  keep = [row["example"] not in lost.get(row["cell"], ()) for row in table.to_pylist()]
+  records.Store(tmp_path / "run", described).write("digits", 0, [table.filter(keep)])
+  attack, made = engine.attack, []
+
+  def watch(cascade, classifier, searcher, examples, *rest):
+    made.append(len(examples.labels))
+    return attack(cascade, classifier, searcher, examples, *rest)
+
+  monkeypatch.setattr(engine, "attack", watch)
+  runner.run(settings, plan.make(settings), tmp_path / "run")
+  assert records.read(tmp_path / "run").equals(table)
+  assert made == [8]
