@@ -5,6 +5,7 @@ import html
 import io
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
@@ -18,15 +19,20 @@ EPSILON = 8 / 255
 ATTACK = "bim(steps=2, relative_step=1.0)"
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-  """An untrained network for images of another size, which has nearly all of them wrong."""
+def _save(folder, edit=lambda model: None):
   shape = models.ResNetConfig(
     depths=(1,), width=4, num_classes=10, preprocess=models.Preprocess(16)
   )
-  folder = tmp_path_factory.mktemp("models") / "small"
-  models.save(models.ResNet(shape, rngs=nnx.Rngs(0)), folder, "a test")
+  model = models.ResNet(shape, rngs=nnx.Rngs(0))
+  edit(model)
+  models.save(model, folder, "a test")
   return str(folder)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+  """An untrained network for images of another size, which has nearly all of them wrong."""
+  return _save(tmp_path_factory.mktemp("models") / "small")
 
 
 @pytest.fixture(scope="module")
@@ -186,3 +192,40 @@ def test_a_run_goes_on_with_the_images_that_some_target_lacks(
   runner.run(settings, plan.make(settings), tmp_path / "run")
   assert records.read(tmp_path / "run").equals(table)
   assert made == [8]
+
+
+def test_a_surrogate_whose_logits_are_not_numbers_is_absent_with_the_reason(
+  settings, small, tmp_path
+):
+  def spoil(model):
+    model.fc.bias[...] = jnp.full(10, jnp.nan)
+
+  broken = _save(tmp_path / "broken", spoil)
+  asked = dataclasses.replace(settings.attacks, surrogates=(broken,))
+  changed = dataclasses.replace(settings, models=(small,), attacks=asked)
+  runner.run(changed, plan.make(changed), tmp_path / "run")
+  assert set(records.read(tmp_path / "run")["perturbation"].to_pylist()) == {"clean"}
+  (absent,) = records.load_run(tmp_path / "run")["absent"]
+  assert absent["reason"].startswith("the logits of its surrogate are not finite on 16 of 16")
+
+
+def test_other_searches_and_attacks_make_images_too(settings, small, tmp_path):
+  """Random, with restarts, in half precision and on images of 8 bits; whatever the targets."""
+  asked = dataclasses.replace(
+    settings.attacks,
+    transfer=("pgd(steps=2, restarts=2)",),
+    surrogates=(f"{small}+{small}",),
+    search_dtype="bfloat16",
+    quantize=True,
+  )
+  tables = []
+  for targets in ((small,), ("digits-clip", small)):
+    changed = dataclasses.replace(settings, models=targets, attacks=asked)
+    workdir = tmp_path / str(len(targets))
+    runner.run(changed, plan.make(changed), workdir)
+    tables.append([row for row in records.read(workdir).to_pylist() if row["model"] == small])
+  assert tables[0] == tables[1]
+  own = [row for row in tables[0] if row["distance"] is not None]
+  levels = np.array([row["distance"] * 255 for row in own])
+  np.testing.assert_allclose(levels, levels.round(), atol=1e-3)
+  assert {row["steps"] for row in own} <= {2, 4}
