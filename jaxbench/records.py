@@ -36,12 +36,14 @@ SCHEMA = pa.schema(
     pa.field("prediction", pa.int32(), nullable=False),  # Of the perturbed image.
     pa.field("target", pa.int32()),  # Typographic: the class whose name is on the image.
     pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
-    pa.field("found_by", _NAME),  # Attacks: which of a cascade succeeded; null if none had to.
+    # Attacks: which of a cascade succeeded; null if none had to, and for transfer.
+    pa.field("found_by", _NAME),
     # Attacks: size of the perturbation in the attack's norm. A bisection looked for the smallest,
     # which is infinite where nothing fooled.
     pa.field("distance", pa.float32()),
     pa.field("steps", pa.int32()),  # Attacks.
-    pa.field("forwards", pa.int32(), nullable=False),  # Passes of the model on this example.
+    # Passes on this example, of the model and, for transfer, of its surrogate.
+    pa.field("forwards", pa.int32(), nullable=False),
     pa.field("backwards", pa.int32(), nullable=False),
     pa.field("picture", pa.binary()),  # PNG of the perturbed image, 8 bits, for the first examples.
   ]

@@ -157,12 +157,15 @@ class _Work:
     lacking = {cell: np.array([name not in written[cell] for name in block.ids]) for cell in cells}
     left = np.flatnonzero(np.any(list(lacking.values()), axis=0))
     known = {cell: clean[cell.model, cell.prompts]["prediction"][left] for cell in cells}
-    for cell, some, columns in transfer.attacked(judging, cells, block.at(left), known):
-      rows = left[some]
-      keep = np.flatnonzero(lacking[cell][rows])
-      if len(keep):
-        fresh = {name: [column[i] for i in keep] for name, column in columns.items()}
-        yield cell, rows[keep], fresh
+    try:
+      for cell, some, columns in transfer.attacked(judging, cells, block.at(left), known):
+        rows = left[some]
+        keep = np.flatnonzero(lacking[cell][rows])
+        if len(keep):
+          fresh = {name: [column[i] for i in keep] for name, column in columns.items()}
+          yield cell, rows[keep], fresh
+    except errors.InputError as error:
+      self._give_up(cells, error)
 
   def _shown(
     self, judging: judge.Judge, cells: list[Cell], block: blocks.Block
@@ -173,9 +176,12 @@ class _Work:
     try:
       return judging.written(cells, block)
     except errors.InputError as error:
-      found = [{"what": cell.id, "reason": str(error)} for cell in cells]
-      self.absent += [one for one in found if one not in self.absent]
+      self._give_up(cells, error)
       return {}
+
+  def _give_up(self, cells: list[Cell], error: errors.InputError) -> None:
+    found = [{"what": cell.id, "reason": str(error)} for cell in cells]
+    self.absent += [one for one in found if one not in self.absent]
 
   def _vetted(self, cell: Cell, clean: judge.Columns) -> bool:
     """Whether the classifier's clean logits are numbers; if not, its cells are absent."""

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench import attacks, config, devices, judge, spec
+from jaxbench import attacks, config, devices, errors, judge, spec
 from jaxbench.attacks import engine, losses, norms, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
@@ -41,6 +41,9 @@ def attacked(
   Yields:
     A cell, rows of the block, and their columns. What a target has wrong when clean counts as
     success, but it is judged like the rest.
+
+  Raises:
+    InputError: the surrogate's logits are not numbers.
   """
   first, settings = cells[0], judging.settings
   resolved = spec.resolve(str(first.attack), attacks.ATTACKS, "attack", keep_going=True)
@@ -80,10 +83,16 @@ def _make(
   images = np.empty(examples.images.shape, np.float32)
   costs: dict[str, np.ndarray] = {}
   how = engine.Settings(settings.slots, settings.attacks.quantize)
+  broken = 0
   for found in engine.attack(cascade, surrogate, surrogate, examples, how, engine.Tally()):
     images[found.rows] = found.fetch("image")
+    broken += int((~np.isfinite(found.fetch("logits"))).any(axis=-1).sum())
     for name, values in found.costs.items():
       costs.setdefault(name, np.zeros(len(images), np.int32))[found.rows] = values
+  if broken:
+    raise errors.InputError(
+      f"the logits of its surrogate are not finite on {broken} of {len(images)} images"
+    )
   costs["forwards"] -= 1  # The engine counts a look at the clean image; nobody took it.
   return images, costs
 

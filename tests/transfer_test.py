@@ -1,14 +1,17 @@
 """Transfer in a run: every row against images made, resized and judged here."""
 
+import dataclasses
+import html
 import io
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 from PIL import Image
 
-from jaxbench import attacks, config, data, models, plan, records, runner
+from jaxbench import attacks, config, data, models, plan, provenance, records, report, runner
 from jaxbench.attacks import engine
 
 EPSILON = 8 / 255
@@ -16,27 +19,32 @@ EPSILON = 8 / 255
 ATTACK = "bim(steps=2, relative_step=1.0)"
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-  """An untrained network for images of another size, which has nearly all of them wrong."""
+def _save(folder, edit=lambda model: None):
   shape = models.ResNetConfig(
     depths=(1,), width=4, num_classes=10, preprocess=models.Preprocess(16)
   )
-  folder = tmp_path_factory.mktemp("models") / "small"
-  models.save(models.ResNet(shape, rngs=nnx.Rngs(0)), folder, "a test")
+  model = models.ResNet(shape, rngs=nnx.Rngs(0))
+  edit(model)
+  models.save(model, folder, "a test")
   return str(folder)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+  """An untrained network for images of another size, which has nearly all of them wrong."""
+  return _save(tmp_path_factory.mktemp("models") / "small")
 
 
 @pytest.fixture(scope="module")
 def settings(small):
   asked = config.Attacks(
     transfer=(ATTACK,),
-    surrogates=("digits-clip", small, f"digits-clip+{small}"),
+    surrogates=(small, f"digits-clip+{small}"),
     epsilons=(EPSILON,),
   )
   return config.checked(
     config.Config(
-      models=("digits-clip", "digits-resnet"),
+      models=("digits-clip", small),
       data=("digits",),
       attacks=asked,
       limit=24,
@@ -68,7 +76,6 @@ def rows(run):
 def networks(small, classifier):
   return {
     "digits-clip": models.resized(classifier, 32),
-    "digits-resnet": models.resized(models.load("digits-resnet"), 32),
     small: models.resized(models.load(small), 16),
   }
 
@@ -90,7 +97,7 @@ def _logits(network, images):
 
 
 def test_every_target_is_shown_the_same_images(rows):
-  assert len(rows) == 3 * 2 * 24
+  assert len(rows) == 2 * 2 * 24
   pictures = {}
   for row in rows:
     pictures.setdefault((row["surrogate"], row["example"]), []).append(row["picture"])
@@ -99,7 +106,7 @@ def test_every_target_is_shown_the_same_images(rows):
 
 def test_targets_are_judged_by_a_forward_pass_on_the_images_at_their_own_size(rows, networks):
   for surrogate in {row["surrogate"] for row in rows}:
-    for model in ("digits-clip", "digits-resnet"):
+    for model in networks:
       own = [row for row in rows if (row["surrogate"], row["model"]) == (surrogate, model)]
       images = np.stack([row["image"] for row in own])
       clean, labels = _clean(own, images.shape[1])
@@ -117,20 +124,20 @@ def test_targets_are_judged_by_a_forward_pass_on_the_images_at_their_own_size(ro
 def test_images_are_those_of_the_attack_on_the_surrogate_alone(rows, networks, small):
   """An ensemble is taken at the size of its first member."""
   surrogates = {
-    "digits-clip": networks["digits-clip"],
+    small: networks[small],
     f"digits-clip+{small}": attacks.ensemble([networks["digits-clip"], networks[small]]),
   }
   attack = attacks.bim(steps=2, relative_step=1.0, keep_going=True)
   for name, surrogate in surrogates.items():
-    own = [row for row in rows if (row["surrogate"], row["model"]) == (name, "digits-clip")]
-    clean, labels = _clean(own, 32)
+    own = [row for row in rows if (row["surrogate"], row["model"]) == (name, small)]
+    clean, labels = _clean(own, own[0]["image"].shape[0])
     found = attacks.run(attack, surrogate, clean, labels, EPSILON, jax.random.key(0), slots=3)
     right = found.steps > 0  # What is wrong when clean is left alone.
     assert right.any()
     images = np.stack([row["image"] for row in own])
     # A gradient of nearly zero may have either sign.
     assert (np.abs(images - found.adversarial)[right] < 1e-5).mean() > 0.999
-    if name == "digits-clip":  # The target is its own surrogate.
+    if name == small:  # The target is its own surrogate.
       np.testing.assert_array_equal([row["success"] for row in own], found.success)
 
 
@@ -149,9 +156,21 @@ def test_passes_are_counted_on_all_members_and_the_target(rows, small):
     assert (row["forwards"], row["backwards"]) == (1 + members * 3, members * 2)
 
 
-def test_surrogates_are_described_even_if_they_are_no_targets(run, small):
-  described = records.load_run(run)["identity"]["models"]
-  assert list(described) == ["digits-clip", "digits-resnet", small]
+def test_surrogates_are_described_even_if_they_are_no_targets(settings, small):
+  alone = dataclasses.replace(settings, models=("digits-resnet",))
+  described = provenance.describe_run(alone, plan.make(alone))["identity"]["models"]
+  assert list(described) == ["digits-resnet", small, "digits-clip"]
+
+
+def test_the_matrix_of_the_report_is_that_of_the_records(run, rows, tmp_path):
+  report.write([run], tmp_path / "report.html")
+  page = (tmp_path / "report.html").read_text()
+  for cell in {row["cell"] for row in rows}:
+    own = [row for row in rows if row["cell"] == cell]
+    right = [row["success"] for row in own if row["clean_prediction"] == row["label"]]
+    share = f"{100 * np.mean(right):.1f}"
+    assert f'data-cell="{html.escape(cell)}" data-field="attack_success">{share}<small>' in page
+    assert f">{share}</text>" in page  # Of the heat map.
 
 
 def test_a_run_goes_on_with_the_images_that_some_target_lacks(
@@ -173,3 +192,40 @@ def test_a_run_goes_on_with_the_images_that_some_target_lacks(
   runner.run(settings, plan.make(settings), tmp_path / "run")
   assert records.read(tmp_path / "run").equals(table)
   assert made == [8]
+
+
+def test_a_surrogate_whose_logits_are_not_numbers_is_absent_with_the_reason(
+  settings, small, tmp_path
+):
+  def spoil(model):
+    model.fc.bias[...] = jnp.full(10, jnp.nan)
+
+  broken = _save(tmp_path / "broken", spoil)
+  asked = dataclasses.replace(settings.attacks, surrogates=(broken,))
+  changed = dataclasses.replace(settings, models=(small,), attacks=asked)
+  runner.run(changed, plan.make(changed), tmp_path / "run")
+  assert set(records.read(tmp_path / "run")["perturbation"].to_pylist()) == {"clean"}
+  (absent,) = records.load_run(tmp_path / "run")["absent"]
+  assert absent["reason"].startswith("the logits of its surrogate are not finite on 16 of 16")
+
+
+def test_other_searches_and_attacks_make_images_too(settings, small, tmp_path):
+  """Random, with restarts, in half precision and on images of 8 bits; whatever the targets."""
+  asked = dataclasses.replace(
+    settings.attacks,
+    transfer=("pgd(steps=2, restarts=2)",),
+    surrogates=(f"{small}+{small}",),
+    search_dtype="bfloat16",
+    quantize=True,
+  )
+  tables = []
+  for targets in ((small,), ("digits-clip", small)):
+    changed = dataclasses.replace(settings, models=targets, attacks=asked)
+    workdir = tmp_path / str(len(targets))
+    runner.run(changed, plan.make(changed), workdir)
+    tables.append([row for row in records.read(workdir).to_pylist() if row["model"] == small])
+  assert tables[0] == tables[1]
+  own = [row for row in tables[0] if row["distance"] is not None]
+  levels = np.array([row["distance"] * 255 for row in own])
+  np.testing.assert_allclose(levels, levels.round(), atol=1e-3)
+  assert {row["steps"] for row in own} <= {2, 4}

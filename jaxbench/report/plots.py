@@ -106,14 +106,15 @@ def heat_map(
   """
   values = np.array([[np.nan if x is None else x for x in line] for line in shares])
   with matplotlib.rc_context(_STYLE):
-    size = (2.4 + 0.9 * len(columns), 1.4 + 0.5 * len(lines))
+    size = (max(4.2, 2.4 + 0.9 * len(columns)), max(3.0, 1.4 + 0.5 * len(lines)))
     figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle(title, size=12)
     axes = figure.add_subplot()
     # Cividis looks alike to all eyes, and its luminance rises from end to end.
     axes.pcolormesh(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=100)
-    axes.set(title=title, xlabel="target", ylabel="surrogate")
+    axes.set(xlabel="target", ylabel="surrogate")
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=30, ha="right")
-    axes.set_yticks(np.arange(len(lines)) + 0.5, lines)
+    axes.set_yticks(np.arange(len(lines)) + 0.5, [name.replace("+", "+\n") for name in lines])
     axes.invert_yaxis()
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
