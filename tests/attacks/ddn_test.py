@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from references import minnorm as reference
+from references import passes
 
 from jaxbench import attacks, errors
 
@@ -46,6 +47,11 @@ def test_where_the_loss_is_flat_it_goes_anywhere_on_the_sphere(linear):
   for delta in (first, second):
     np.testing.assert_allclose(jnp.linalg.norm(delta.ravel()), 0.105, rtol=1e-5)
   assert jnp.abs(first - second).max() > 1e-3
+
+
+def test_a_step_takes_the_passes_that_are_counted(tiny, examples):
+  attack = attacks.ddn()
+  assert passes.taken(attack, tiny, *examples) == (attack.forwards, attack.backwards) == (1, 1)
 
 
 @pytest.mark.parametrize("arguments", [{"steps": 0}, {"initial_radius": 0.0}, {"gamma": 1.0}])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from references import minnorm as reference
+from references import passes
 
 from jaxbench import attacks, errors
 
@@ -71,6 +72,11 @@ def test_failure_returns_the_clean_image(tiny, examples):
   result = attacks.run(attacks.ead(steps=3, searches=2), tiny, images, labels, 1e-3, KEY, slots=1)
   assert not result.success.any()
   np.testing.assert_array_equal(result.adversarial, images)
+
+
+def test_a_step_takes_the_passes_that_are_counted(tiny, examples):
+  attack = attacks.ead()
+  assert passes.taken(attack, tiny, *examples) == (attack.forwards, attack.backwards) == (2, 1)
 
 
 @pytest.mark.parametrize(

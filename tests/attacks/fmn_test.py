@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from references import minnorm as reference
+from references import passes
 
 from jaxbench import attacks, errors
 
@@ -37,6 +38,11 @@ def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm,
   assert (found.epsilon >= distances * (1 - 1e-4)).all()
   np.testing.assert_allclose(found.epsilon, distances, rtol=1e-3)
   assert (found.backwards == 100).all()
+
+
+def test_a_step_takes_the_passes_that_are_counted(tiny, examples):
+  attack = attacks.fmn()
+  assert passes.taken(attack, tiny, *examples) == (attack.forwards, attack.backwards) == (1, 1)
 
 
 @pytest.mark.parametrize(
