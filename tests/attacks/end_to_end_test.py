@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from references import attacks as reference
-from references import towers
+from references import minnorm, towers
 from scipy import stats
 
 from jaxbench import attacks, data, models
@@ -16,6 +16,16 @@ EPSILON = {"digits-clip": 3 / 255, "digits-clip-robust": 12 / 255}
 PARTS = ("apgd-ce", "apgd-t", "fab-t", "square")
 SETTINGS = {"steps": 10, "targets": 3, "queries": 60}
 COUNT = 80
+MINIMIZING = {
+  "deepfool": (attacks.deepfool(steps=10), minnorm.deepfool, {"steps": 10}),
+  "ddn": (attacks.ddn(steps=20, keep_going=True), minnorm.ddn, {"steps": 20}),
+  "fmn": (attacks.fmn(steps=20, keep_going=True), minnorm.fmn, {"steps": 20}),
+  "ead": (
+    attacks.ead(steps=20, searches=1, initial_constant=5.0, rule="l1", keep_going=True),
+    minnorm.ead,
+    {"steps": 20, "constant": 5.0},
+  ),
+}
 
 
 @pytest.fixture(scope="module")
@@ -50,10 +60,31 @@ def test_an_attack_finds_as_much_as_in_torch(subject, part):
   robust = left[part].numpy()
   attack = attacks.autoattack(attacks=(part,), **SETTINGS)
   result = attacks.run(attack, ours, images, labels, epsilon, jax.random.key(0), slots=2)
-  only_ours, only_theirs = (result.success & robust).sum(), (~result.success & ~robust).sum()
-  assert 0.03 < robust.mean() < 0.97
-  if part != "square":  # Random search is more a matter of chance.
-    assert abs(int(only_ours) - int(only_theirs)) <= 0.02 * COUNT
-  if only_ours + only_theirs:  # Exact McNemar, one-sided: ours may not be the weaker one.
-    test = stats.binomtest(int(only_theirs), int(only_ours + only_theirs), alternative="greater")
+  # Random search is more a matter of chance.
+  _assert_as_strong(result.success, ~robust, most=COUNT if part == "square" else 0.02 * COUNT)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("subject", ["digits-clip-robust"], indirect=True)
+@pytest.mark.parametrize("name", MINIMIZING)
+def test_minimizing_attacks_find_as_near_as_torch(subject, name):
+  """At the radius that fools half of the scans."""
+  attack, loop, options = MINIMIZING[name]
+  ours, theirs, images, labels, _ = subject
+  clean, classes = torch.tensor(images), torch.tensor(labels).long()
+  seen = loop(theirs, clean, classes, **options)
+  nearest = minnorm.smallest(seen, clean, classes, attacks.norm_name(attack.norm)).numpy()
+  radius = np.median(nearest)
+  found = attacks.minimal_epsilon(attack, ours, images, labels, 1e3, key=jax.random.key(0), slots=2)
+  _assert_as_strong(found.epsilon < radius, nearest < radius, most=0.02 * COUNT)
+  np.testing.assert_allclose(np.median(found.epsilon), radius, rtol=0.01)
+
+
+def _assert_as_strong(ours, theirs, most):
+  """They differ by `most`; by exact McNemar, one-sided, ours may not be the weaker one."""
+  only_ours, only_theirs = int((ours & ~theirs).sum()), int((~ours & theirs).sum())
+  assert 0.03 < theirs.mean() < 0.97
+  assert abs(only_ours - only_theirs) <= most
+  if only_ours + only_theirs:
+    test = stats.binomtest(only_theirs, only_ours + only_theirs, alternative="greater")
     assert test.pvalue > 0.05
