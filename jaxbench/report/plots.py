@@ -112,7 +112,7 @@ def heat_map(
     axes = figure.add_subplot()
     # Cividis looks alike to all eyes, and its luminance rises from end to end.
     axes.pcolormesh(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=100)
-    axes.set(xlabel="target", ylabel="surrogate")
+    axes.set(xlabel="target; attack success in %", ylabel="surrogate")
     axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=30, ha="right")
     axes.set_yticks(np.arange(len(lines)) + 0.5, [name.replace("+", "+\n") for name in lines])
     axes.invert_yaxis()

@@ -173,7 +173,7 @@ def transfers(
     ]
     shares = [[_success(cell) for cell in line] for _, line in lines]
     names = [each.name for each in classifiers]
-    plot = plots.heat_map(f"{attack}, epsilon {setting}", surrogates, names, shares)
+    plot = plots.heat_map(f"transfer of {attack}, {setting}", surrogates, names, shares)
     result.append(Transfer(attack, setting, lines, plot))
   return result
 
