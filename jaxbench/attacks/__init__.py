@@ -10,6 +10,7 @@ from jaxbench.attacks.apgd import apgd
 from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, cascade
 from jaxbench.attacks.bim import bim
+from jaxbench.attacks.boundary import boundary
 from jaxbench.attacks.checks import Warning
 from jaxbench.attacks.cw import cw
 from jaxbench.attacks.cw_linf import cw_linf
@@ -20,7 +21,9 @@ from jaxbench.attacks.ead import ead
 from jaxbench.attacks.ensemble import Ensemble, ensemble
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
+from jaxbench.attacks.finite_differences import nes, spsa
 from jaxbench.attacks.fmn import fmn
+from jaxbench.attacks.hopskipjump import hopskipjump
 from jaxbench.attacks.losses import LOSSES
 from jaxbench.attacks.mim import mim
 from jaxbench.attacks.minimal import Smallest, minimal_epsilon, most_probes
@@ -30,6 +33,7 @@ from jaxbench.attacks.norms import name_of as norm_name
 from jaxbench.attacks.pgd import pgd
 from jaxbench.attacks.run import Result, run
 from jaxbench.attacks.si import si
+from jaxbench.attacks.simba import simba
 from jaxbench.attacks.square import square
 from jaxbench.attacks.tim import tim
 from jaxbench.attacks.vmi import vmi
@@ -38,6 +42,7 @@ ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
   "apgd": apgd,
   "autoattack": autoattack,
   "bim": bim,
+  "boundary": boundary,
   "cw": cw,
   "cw_linf": cw_linf,
   "ddn": ddn,
@@ -47,10 +52,14 @@ ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
   "fab": fab,
   "fgsm": fgsm,
   "fmn": fmn,
+  "hopskipjump": hopskipjump,
   "mim": mim,
+  "nes": nes,
   "ni": ni,
   "pgd": pgd,
   "si": si,
+  "simba": simba,
+  "spsa": spsa,
   "square": square,
   "tim": tim,
   "vmi": vmi,
@@ -72,6 +81,7 @@ __all__ = [
   "as_float",
   "autoattack",
   "bim",
+  "boundary",
   "cascade",
   "cw",
   "cw_linf",
@@ -83,14 +93,18 @@ __all__ = [
   "fab",
   "fgsm",
   "fmn",
+  "hopskipjump",
   "mim",
   "minimal_epsilon",
   "most_probes",
+  "nes",
   "ni",
   "norm_name",
   "pgd",
   "run",
   "si",
+  "simba",
+  "spsa",
   "square",
   "tim",
   "vmi",

@@ -1,0 +1,175 @@
+"""The boundary attack (Brendel et al., 2018, arXiv:1712.04248), which sees nothing but predictions.
+
+From an image that fools it walks at random, around the clean image and a little towards it, and
+takes the steps that still fool. How long steps are follows from how many do.
+"""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import decision, norms
+from jaxbench.attacks.base import Attack, Classifier
+
+_HALVINGS = 10  # Of the way from the clean image to the noise that fools.
+_EVERY = 10  # So many steps apart, one is around alone, to see whether that still fools.
+_TRIALS = 30  # Between changes of a length.
+_FACTOR = 1.5  # Of a change.
+# Above and below these shares of steps that fool, lengths change: of those around alone, of others.
+_OFTEN, _RARE = (0.5, 0.25), (0.2, 0.1)
+_CONVERGED = 1e-7  # A length towards the clean image that ends the walk.
+
+
+@struct.dataclass
+class BoundaryState:
+  """One example."""
+
+  key: jax.Array  # PRNG key of the example.
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
+  point: jax.Array  # [H, W, 3] float32 in [0, 1]: across the boundary, not bound to the ball.
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32.
+  distance: jax.Array  # [] float32: of the smallest perturbation found.
+  phase: jax.Array  # [] int32, of `decision`.
+  turn: jax.Array  # [] int32, steps in this phase.
+  low: jax.Array  # [] float32: share of the way to `point` that does not fool.
+  high: jax.Array  # [] float32: share that does.
+  around: jax.Array  # [] float32: length of a step around, in units of the distance.
+  towards: jax.Array  # [] float32: and towards the clean image.
+  tried: jax.Array  # [2] int32: steps around alone, and others, since a length changed.
+  held: jax.Array  # [2] int32: those of them that fooled.
+  count: jax.Array  # [] int32, queries made.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+@functools.cache
+def boundary(
+  *,
+  queries: int = 25_000,
+  around: float = 0.1,
+  towards: float = 0.1,
+  starts: int = 1000,
+  keep_going: bool = False,
+) -> Attack:
+  """Random walk along the boundary, in l2; it stops at the first image inside the ball that fools.
+
+  Args:
+    queries: forward passes, one a step.
+    around: length of the first steps around the clean image, in units of the distance from it.
+    towards: length of the first steps towards it. The authors begin with 0.01 for both, which is
+      slower with few queries.
+    starts: images of noise that are tried; if none fools, there is no walk.
+    keep_going: make all queries and return the smallest perturbation found, as
+      `attacks.minimal_epsilon` asks for.
+
+  Raises:
+    InputError: a value is out of range.
+  """
+  if min(queries, starts) < 1 or min(around, towards) <= 0:
+    raise errors.InputError(
+      "boundary needs queries, starts >= 1 and around, towards > 0, not "
+      f"{queries}, {starts}, {around}, {towards}"
+    )
+  ball = norms.get("l2")
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> BoundaryState:
+    return BoundaryState(
+      key=key,
+      clean=image,
+      image=image,
+      point=image,
+      label=label,
+      epsilon=epsilon,
+      distance=jnp.float32(jnp.inf),
+      phase=jnp.int32(decision.START),
+      turn=jnp.int32(0),
+      low=jnp.float32(0),
+      high=jnp.float32(1),
+      around=jnp.float32(around),
+      towards=jnp.float32(towards),
+      tried=jnp.zeros(2, jnp.int32),
+      held=jnp.zeros(2, jnp.int32),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+    )
+
+  def look(key: jax.Array, state: BoundaryState) -> jax.Array:
+    """What the next query is of, [1, H, W, 3]."""
+    images = (
+      lambda: decision.noise(key, state.clean, 1),
+      lambda: decision.blends("l2", state, 1),
+      lambda: _proposal(key, state)[None],
+    )
+    return jnp.clip(jax.lax.switch(state.phase, images), 0.0, 1.0)
+
+  def move(state: BoundaryState, points: jax.Array, across: jax.Array) -> BoundaryState:
+    """After a look."""
+    states = (
+      lambda: decision.started(state, points, across),
+      lambda: decision.bisected("l2", state, across, _HALVINGS),
+      lambda: _walked(state, points[0], across[0]),
+    )
+    return jax.lax.switch(state.phase, states)
+
+  def step(classifier: Classifier, state: BoundaryState) -> BoundaryState:
+    points = look(jax.random.fold_in(state.key, state.count), state)
+    across = decision.fools(classifier(points), state.label)
+    state = move(decision.closest(ball, state, points, across), points, across)
+    count = state.count + 1
+    lost = (state.phase == decision.START) & (state.turn >= starts)
+    ended = (count >= queries) | lost | (state.towards < _CONVERGED)
+    return dataclasses.replace(
+      state, count=count, done=ended if keep_going else ended | state.fooled
+    )
+
+  return Attack(init, step, ball, queries, forwards=1, backwards=0, minimizes=keep_going)
+
+
+def _only_around(state: BoundaryState) -> jax.Array:
+  return state.turn % _EVERY == _EVERY - 1
+
+
+def _proposal(key: jax.Array, state: BoundaryState) -> jax.Array:
+  """A step around the clean image, at the same distance, and most times one towards it."""
+  delta = state.point - state.clean
+  distance, direction = norms.euclidean(delta), norms.unit(delta)
+  noise = jax.random.normal(key, delta.shape)
+  noise = norms.unit(noise - (noise * direction).sum() * direction)
+  aside = delta + state.around * distance * noise
+  aside = jnp.clip(state.clean + aside / jnp.sqrt(1 + jnp.square(state.around)), 0.0, 1.0)
+  delta = aside - state.clean
+  wanted = (1 - state.towards) * distance  # The box may have brought it as near already.
+  share = jnp.minimum(wanted / jnp.maximum(norms.euclidean(delta), 1e-12), 1.0)
+  return jnp.where(_only_around(state), aside, state.clean + share * delta)
+
+
+def _walked(state: BoundaryState, point: jax.Array, across: jax.Array) -> BoundaryState:
+  """After a look at a proposal."""
+  aside = _only_around(state)
+  now = jnp.stack([aside, ~aside])
+  tried, held = state.tried + now.astype(jnp.int32), state.held + (now & across).astype(jnp.int32)
+  full, share = tried >= _TRIALS, held / jnp.maximum(tried, 1)
+  longer, shorter = full & (share > jnp.array(_OFTEN)), full & (share < jnp.array(_RARE))
+  factors = jnp.where(longer, _FACTOR, jnp.where(shorter, 1 / _FACTOR, 1.0))
+  return dataclasses.replace(
+    state,
+    point=jnp.where(across & ~aside, point, state.point),
+    turn=state.turn + 1,
+    around=state.around * factors[0],
+    towards=state.towards * factors[0] * factors[1],
+    tried=jnp.where(full, 0, tried),
+    held=jnp.where(full, 0, held),
+  )

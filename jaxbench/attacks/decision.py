@@ -1,0 +1,103 @@
+"""What decision-based attacks share: the way across the boundary, and from there back to it.
+
+They see nothing but whether an image fools. In a step they look at a fixed number of images, and
+what they look for is a phase of their state: an image of noise that fools, from which to start; the
+boundary between it and the clean image; and then what the attack does by itself. So slots of all
+phases share one program, and an example that finds no start holds up nobody.
+"""
+
+import dataclasses
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxbench.attacks import best, losses, norms
+
+START, BISECT, SEARCH = range(3)  # Phases; an attack may split SEARCH, and counts on from it.
+
+
+def noise(key: jax.Array, image: jax.Array, count: int) -> jax.Array:
+  """Images of uniform noise, [count, H, W, 3], made of square blocks of random size.
+
+  Pixels of noise look alike to a classifier, which may take all of them for the same class.
+  """
+  height, width = image.shape[:2]
+  largest = int(math.log2(min(height, width)))
+
+  def one(key: jax.Array) -> jax.Array:
+    size, pixels = jax.random.split(key)
+    side = 2 ** jax.random.randint(size, (), 0, largest + 1)
+    values = jax.random.uniform(pixels, image.shape, image.dtype)
+    return values[jnp.arange(height) // side][:, jnp.arange(width) // side]
+
+  return jax.vmap(one)(jax.random.split(key, count))
+
+
+def fools(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """Which images fool, [B], from logits [B, K] and their label []."""
+  return jax.vmap(losses.clearly_fooled, (0, None))(logits, label)
+
+
+def started(state: Any, points: jax.Array, across: jax.Array) -> Any:
+  """After a look at noise [B, H, W, 3]: the first that fools, by `across` [B], becomes `point`."""
+  found = across.any()
+  return dataclasses.replace(
+    state,
+    point=jnp.where(found, points[jnp.argmax(across)], state.point),
+    phase=jnp.where(found, BISECT, START),
+    turn=jnp.where(found, 0, state.turn + 1),
+    low=jnp.float32(0),
+    high=jnp.float32(1),
+  )
+
+
+def _shares(state: Any, count: int) -> jax.Array:
+  """The ends of the interval of a bisection, and `count` shares between them, [count + 2]."""
+  return state.low + (state.high - state.low) * jnp.linspace(0.0, 1.0, count + 2)
+
+
+def _mix(norm: str, state: Any, share: jax.Array) -> jax.Array:
+  """The image at a share of the way from the clean one to `point`.
+
+  In linf the way is not straight: each pixel goes as far as a ball of that share lets it.
+  """
+  delta = state.point - state.clean
+  if norm == "linf":
+    reach = share * jnp.abs(delta).max()
+    return state.clean + jnp.clip(delta, -reach, reach)
+  return state.clean + share * delta
+
+
+def blends(norm: str, state: Any, count: int) -> jax.Array:
+  """What a bisection looks at, [count, H, W, 3]: one image halves the interval, more cut deeper."""
+  return jax.vmap(lambda share: _mix(norm, state, share))(_shares(state, count)[1:-1])
+
+
+def bisected(norm: str, state: Any, across: jax.Array, looks: int) -> Any:
+  """After a look at `blends`; the last look leaves `point` at the boundary."""
+  shares = _shares(state, len(across))
+  first = jnp.argmax(jnp.append(across, True))
+  low, high = shares[first], shares[first + 1]
+  last = state.turn + 1 >= looks
+  return dataclasses.replace(
+    state,
+    point=jnp.where(last, _mix(norm, state, high), state.point),
+    phase=jnp.where(last, SEARCH, BISECT),
+    turn=jnp.where(last, 0, state.turn + 1),
+    low=low,
+    high=high,
+  )
+
+
+def looks(precision: float, count: int) -> int:
+  """How many looks at `count` images each narrow an interval to a share of `precision`."""
+  return math.ceil(math.log(1 / precision) / math.log(count + 1))
+
+
+def closest(ball: norms.Norm, state: Any, points: jax.Array, across: jax.Array) -> Any:
+  """Keeps the smallest perturbation of all that was looked at, as `image` if it is in the ball."""
+  distances = jax.vmap(ball.size)(points - state.clean[None])
+  nearest = jnp.argmin(jnp.where(across, distances, jnp.inf))
+  return best.keep(state, points[nearest], across[nearest], distances[nearest])
