@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 _TEXT = "#010203"  # Replaced by currentColor; used by nothing else.
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")
+_LONGEST = 26  # Letters of a name beside a heat map.
 DASHES = ("-", "--", ":", "-.")
 _STYLE: Any = {
   "svg.fonttype": "none",
@@ -113,8 +114,10 @@ def heat_map(
     # Cividis looks alike to all eyes, and its luminance rises from end to end.
     axes.pcolormesh(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=100)
     axes.set(xlabel="target; attack success in %", ylabel="surrogate")
-    axes.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=30, ha="right")
-    axes.set_yticks(np.arange(len(lines)) + 0.5, [name.replace("+", "+\n") for name in lines])
+    names = [_brief(name) for name in columns]
+    axes.set_xticks(np.arange(len(columns)) + 0.5, names, rotation=30, ha="right")
+    names = ["+\n".join(map(_brief, name.split("+"))) for name in lines]
+    axes.set_yticks(np.arange(len(lines)) + 0.5, names)
     axes.invert_yaxis()
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
@@ -124,6 +127,11 @@ def heat_map(
         text, color = "–", _TEXT
       axes.text(column + 0.5, line + 0.5, text, color=color, ha="center", va="center")
     return _svg(figure)
+
+
+def _brief(name: str) -> str:
+  """The end of a name that would leave no room for the plot: of a path, what tells it apart."""
+  return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
 
 
 def _svg(figure: Figure) -> str:

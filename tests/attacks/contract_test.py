@@ -35,7 +35,7 @@ TABLE = {
   "tim": attacks.tim(steps=5, relative_step=2.5, kernel=3),
   "si": attacks.si(steps=4, relative_step=2.5, copies=2),
   "vmi": attacks.vmi(steps=4, relative_step=2.5, neighbors=2),
-  "ddn": attacks.ddn(steps=20),
+  "ddn": attacks.ddn(steps=20, initial_radius=0.4),
   "deepfool": attacks.deepfool(steps=6),
   "ead": attacks.ead(steps=20, searches=2, initial_constant=1.0),
   "fmn": attacks.fmn(steps=10),
