@@ -9,4 +9,5 @@ cd "$ROOT"
 "$PYTHON" -m ruff format --check
 "$PYTHON" -m mypy
 "$VENV/bin/lint-imports"
-exec "$PYTHON" -m pytest -n 2 --dist loadgroup "$@"
+# By file: tests of one file share what they compile and run.
+exec "$PYTHON" -m pytest -n 2 --dist loadfile "$@"

@@ -48,9 +48,7 @@ TABLE = {
   "square, l2": attacks.square(queries=60, norm="l2"),
   "square, l1": attacks.square(queries=60, norm="l1"),
 }
-# The tests of one attack share its programs.
-ROWS = [pytest.param(x, marks=pytest.mark.xdist_group(name), id=name) for name, x in TABLE.items()]
-pytestmark = pytest.mark.parametrize("attack", ROWS)
+pytestmark = pytest.mark.parametrize("attack", TABLE.values(), ids=TABLE)
 COUNT = 24  # Examples.
 SLOTS = 1  # On each of 8 devices: most examples wait for a slot.
 KEY = jax.random.key(5)

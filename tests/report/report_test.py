@@ -13,8 +13,6 @@ from scipy import stats
 from jaxbench import config, metrics, plan, records, report, runner
 from jaxbench.report import gallery, sections
 
-pytestmark = pytest.mark.xdist_group("report")  # One run serves all.
-
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
