@@ -71,9 +71,9 @@ def boundary(
   Raises:
     InputError: a value is out of range.
   """
-  if min(queries, starts) < 1 or min(around, towards) <= 0:
+  if min(queries, starts) < 1 or around <= 0 or not 0 < towards < 1:
     raise errors.InputError(
-      "boundary needs queries, starts >= 1 and around, towards > 0, not "
+      "boundary needs queries, starts >= 1, around > 0 and towards in (0, 1), not "
       f"{queries}, {starts}, {around}, {towards}"
     )
   ball = norms.get("l2")
@@ -152,7 +152,7 @@ def _proposal(key: jax.Array, state: BoundaryState) -> jax.Array:
   aside = jnp.clip(state.clean + aside / jnp.sqrt(1 + jnp.square(state.around)), 0.0, 1.0)
   delta = aside - state.clean
   wanted = (1 - state.towards) * distance  # The box may have brought it as near already.
-  share = jnp.minimum(wanted / jnp.maximum(norms.euclidean(delta), 1e-12), 1.0)
+  share = jnp.clip(wanted / jnp.maximum(norms.euclidean(delta), 1e-12), 0.0, 1.0)
   return jnp.where(_only_around(state), aside, state.clean + share * delta)
 
 

@@ -42,14 +42,15 @@ def nes(
   step_size: float = 0.15,
   chunk: int | None = None,
 ) -> Attack:
-  """Gaussian directions; it stops at the first image that fools.
+  """Steps along estimates from Gaussian directions; it stops at the first image that fools.
 
   Args:
     queries: the most forward passes. A step makes 2 `pairs` + 1 and only whole steps are made: the
       default is 20 steps.
     norm: "linf", "l2" or "l1", whose steps are those of `pgd`.
     pairs: directions of one estimate; each is tried forwards and backwards.
-    sigma: how far, in pixel units. RoZ's 0.001 is in CLIP's normalised units, 0.00027 here.
+    sigma: how far, in pixel units. RoZ's 0.001 is in CLIP's normalised units, 0.00027 here. Images
+      of 8 bits and a search in bfloat16 need more than the default, or nothing changes.
     step_size: of one step, in units of epsilon.
     chunk: pairs that are evaluated at a time, a divisor of `pairs`; by default the largest up to
       10. More need more memory, and change only rounding.
@@ -70,7 +71,7 @@ def spsa(
   step_size: float = 0.15,
   chunk: int | None = None,
 ) -> Attack:
-  """Directions of random signs; all else, arguments and errors, is as in `nes`."""
+  """The same from directions of random signs; arguments and errors are those of `nes`."""
   return _attack("spsa", jax.random.rademacher, queries, norm, pairs, sigma, step_size, chunk)
 
 

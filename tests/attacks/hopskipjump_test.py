@@ -73,7 +73,7 @@ def test_it_comes_near_the_boundary_of_a_linear_classifier(norm, order, linear):
   np.testing.assert_allclose(found.epsilon, expected, rtol=0.02 if norm == "l2" else 0.05)
 
 
-def test_where_no_noise_fools_it_gives_up_and_returns_the_clean_image(tiny, examples):
+def test_where_no_noise_fools_it_gives_up_and_returns_the_clean_image(examples):
   images, labels = examples
   stubborn = jax.tree_util.Partial(lambda x: jnp.eye(10)[jnp.zeros(len(x), int)])
   attack = attacks.hopskipjump(queries=500, starts=7, batch=2)

@@ -122,24 +122,23 @@ def fmn(model, clean, labels, *, norm="linf", steps=100, stride=1.0, gamma=0.05)
 
 
 def ead(model, clean, labels, *, constant, steps=100, rate=0.01, beta=0.01, confidence=0.0):
-  """One search; the constants are [B]."""
-
-  def objective(images, logits):
-    missing = (confidence - margin(logits, labels)).clamp(min=0)
-    return constant * missing + ((images - clean) ** 2).flatten(1).sum(dim=1)
-
+  """One search; an example stays where a tenth of the steps has not lowered its objective."""
   x = ahead = clean
+  stuck, last = torch.zeros(len(clean), dtype=torch.bool), torch.full((len(clean),), torch.inf)
   for k in range(steps):
     images = ahead.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(objective(images, model(images)).sum(), images)
+    missing = (confidence - margin(model(images), labels)).clamp(min=0)
+    objective = constant * missing + ((images - clean) ** 2).flatten(1).sum(dim=1)
+    (gradient,) = torch.autograd.grad(objective.sum(), images)
     change = ahead - rate * math.sqrt(1 - k / steps) * gradient - clean
-    shrunk = torch.where(
-      change > beta, change - beta, torch.where(change < -beta, change + beta, 0)
-    )
-    before, x = x, (clean + shrunk).clamp(0, 1)
+    shrunk = change.sign() * torch.relu(change.abs() - beta)
+    before, x = x, torch.where(_wide(stuck), x, (clean + shrunk).clamp(0, 1))
     ahead = x + k / (k + 3) * (x - before)
     with torch.no_grad():
       yield x, model(x)
+    if k % math.ceil(steps / 10) == 0:
+      objective = objective.detach()
+      stuck, last = stuck | (objective > 0.9999 * last), objective
 
 
 def _cosine(part, first, last):
