@@ -43,7 +43,7 @@ def corrupt(
     image: float32 [H, W, 3] in [0, 1].
     name: from `NAMES`.
     severity: 1 to 5; may be traced, so that one program serves all.
-    variant: whose constants, "imagenet" (224 pixels) or "cifar" (32).
+    variant: whose constants, from `VARIANTS`: "imagenet" (224 pixels), "tiny" (64), "cifar" (32).
 
   Returns:
     float32 [H, W, 3] in [0, 1], whole multiples of 1/255.
@@ -61,9 +61,10 @@ def corrupt(
   if isinstance(severity, int) and not 1 <= severity <= 5:
     raise errors.InputError(f"severity must be 1 to 5, not {severity}")
   corruption = CORRUPTIONS[name]
-  constant = jnp.asarray(corruption.constants[variant], image.dtype)[severity - 1]
-  draws = corruption.draw(key, image.shape, constant)
-  pixels = corruption.apply(jnp.rint(image * 255), draws, constant)
+  levels = corruption.levels(variant, *image.shape[:2])
+  level = jax.tree.map(lambda leaf: jnp.asarray(leaf)[severity - 1], levels)
+  draws = corruption.draw(key, image.shape, level)
+  pixels = corruption.apply(jnp.rint(image * 255), draws, level)
   return jnp.floor(jnp.clip(pixels, 0.0, 255.0)) / 255
 
 

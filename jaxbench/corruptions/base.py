@@ -4,24 +4,42 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 
-VARIANTS = (
-  "imagenet",
-  "cifar",
-)  # ImageNet-C's constants, for 224 pixels, and CIFAR-10-C's, for 32.
+from jaxbench import errors
+
+# Whose constants and, where they differ, whose operation: ImageNet-C's for 224 pixels, its "64" for
+# Tiny-ImageNet-C, CIFAR-10-C's for 32, ImageNet-C-299's, and the package imagecorruptions'.
+VARIANTS = ("imagenet", "tiny", "cifar", "inception", "imagecorruptions")
+
+Level = Any  # What a severity sets: a pytree of arrays; all of them are inputs of one program.
 
 
 class Corruption(NamedTuple):
   """Two pure functions, split so that the second can be checked against draws made elsewhere."""
 
-  # (key, shape, constant) -> pytree of arrays.
-  draw: Callable[[jax.Array, tuple[int, ...], jax.Array], Any]
-  # (pixels float32 [H, W, 3] in 0..255, draws, constant) -> the same, still to be cut to 8 bits.
-  apply: Callable[[jax.Array, Any, jax.Array], jax.Array]
-  # Per variant, the constant of each severity.
-  constants: dict[str, tuple[float, ...]]
+  # (key, shape [H, W, 3], level) -> pytree of arrays.
+  draw: Callable[[jax.Array, tuple[int, ...], Level], Any]
+  # (pixels float32 [H, W, 3] in 0..255, draws, level) -> the same, still to be cut to 8 bits.
+  apply: Callable[[jax.Array, Any, Level], jax.Array]
+  # (variant, height, width) -> the five levels: numpy arrays whose first axis is the severity.
+  levels: Callable[[str, int, int], Any]
 
 
-def nothing(key: jax.Array, shape: tuple[int, ...], constant: jax.Array) -> tuple[()]:
+def nothing(key: jax.Array, shape: tuple[int, ...], level: Level) -> tuple[()]:
   """The draw of a deterministic corruption."""
   return ()
+
+
+def constants(**of_variant: tuple[Any, ...]) -> Callable[[str, int, int], np.ndarray]:
+  """Levels that do not depend on the image's size: five numbers, or five rows, per variant.
+
+  A variant without an entry has those of "imagenet".
+  """
+
+  def levels(variant: str, height: int, width: int) -> np.ndarray:
+    if variant not in VARIANTS:
+      raise errors.unknown("variant", variant, VARIANTS)
+    return np.asarray(of_variant.get(variant, of_variant["imagenet"]), np.float32)
+
+  return levels

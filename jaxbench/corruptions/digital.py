@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench.corruptions import jpeg
-from jaxbench.corruptions.base import Corruption, nothing
+from jaxbench.corruptions.base import Corruption, constants, nothing
 
 
 def _contrast(pixels: jax.Array, draws: tuple[()], twentieths: jax.Array) -> jax.Array:
@@ -25,14 +25,16 @@ def _jpeg(pixels: jax.Array, draws: tuple[()], quality: jax.Array) -> jax.Array:
 contrast = Corruption(
   draw=nothing,
   apply=_contrast,
-  constants={  # The factor, in twentieths.
-    "imagenet": (8, 6, 4, 2, 1),
-    "cifar": (15, 10, 8, 6, 3),
-  },
+  levels=constants(imagenet=(8, 6, 4, 2, 1), cifar=(15, 10, 8, 6, 3)),  # Factor, in twentieths.
 )
 
 jpeg_compression = Corruption(
   draw=nothing,
   apply=_jpeg,
-  constants={"imagenet": (25, 18, 15, 10, 7), "cifar": (80, 65, 58, 50, 40)},
+  levels=constants(
+    imagenet=(25, 18, 15, 10, 7),
+    tiny=(65, 58, 50, 40, 25),
+    cifar=(80, 65, 58, 50, 40),
+    inception=(23, 16, 13, 8, 5),
+  ),
 )

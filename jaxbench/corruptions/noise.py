@@ -2,7 +2,7 @@
 
 import jax
 
-from jaxbench.corruptions.base import Corruption
+from jaxbench.corruptions.base import Corruption, constants
 
 
 def _draw_gaussian(key: jax.Array, shape: tuple[int, ...], deviation: jax.Array) -> jax.Array:
@@ -16,8 +16,10 @@ def _add(pixels: jax.Array, noise: jax.Array, deviation: jax.Array) -> jax.Array
 gaussian_noise = Corruption(
   draw=_draw_gaussian,
   apply=_add,
-  constants={  # Standard deviation, images in [0, 1].
-    "imagenet": (0.08, 0.12, 0.18, 0.26, 0.38),
-    "cifar": (0.04, 0.06, 0.08, 0.09, 0.10),
-  },
+  levels=constants(  # Standard deviation, images in [0, 1].
+    imagenet=(0.08, 0.12, 0.18, 0.26, 0.38),
+    tiny=(0.04, 0.08, 0.12, 0.15, 0.18),
+    cifar=(0.04, 0.06, 0.08, 0.09, 0.10),
+    inception=(0.09, 0.13, 0.19, 0.27, 0.40),
+  ),
 )

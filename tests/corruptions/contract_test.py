@@ -67,5 +67,5 @@ def test_bad_input_is_one_clear_line(name):
   ):
     with pytest.raises(errors.InputError, match=message):
       corruptions.corrupt(*arguments)
-  with pytest.raises(errors.InputError, match="unknown variant 'tiny'"):
-    corruptions.corrupt(KEYS[0], image, name, 1, variant="tiny")
+  with pytest.raises(errors.InputError, match="unknown variant 'large'"):
+    corruptions.corrupt(KEYS[0], image, name, 1, variant="large")

@@ -38,7 +38,9 @@ def _corrupted(name: str, variant: str, severity: int, pixels: np.ndarray) -> np
 @pytest.mark.parametrize("shape", [(224, 224), (32, 32), (33, 47), (223, 225)])
 def test_jpeg_equals_pillow_bit_for_bit(variant, shape):
   pixels = _picture(*shape)
-  qualities = corruptions.CORRUPTIONS["jpeg_compression"].constants[variant]
+  qualities = (
+    corruptions.CORRUPTIONS["jpeg_compression"].levels(variant, *shape).astype(int).tolist()
+  )
   for severity, quality in zip(SEVERITIES, qualities, strict=True):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
@@ -50,7 +52,8 @@ def test_jpeg_equals_pillow_bit_for_bit(variant, shape):
 @pytest.mark.parametrize("shape", [(224, 224), (32, 32), (33, 47)])
 def test_contrast_equals_the_reference_formula(variant, shape):
   pixels = _picture(*shape)
-  factors = {"imagenet": (0.4, 0.3, 0.2, 0.1, 0.05), "cifar": (0.75, 0.5, 0.4, 0.3, 0.15)}[variant]
+  standard = (0.4, 0.3, 0.2, 0.1, 0.05)
+  factors = (0.75, 0.5, 0.4, 0.3, 0.15) if variant == "cifar" else standard
   for severity, factor in zip(SEVERITIES, factors, strict=True):
     unit = pixels / 255.0
     mean = unit.mean(axis=(0, 1), keepdims=True)
@@ -63,7 +66,7 @@ def test_contrast_equals_the_reference_formula(variant, shape):
 def test_gaussian_noise_equals_the_reference_given_its_draws(variant):
   pixels = _picture(224, 224)
   corruption = corruptions.CORRUPTIONS["gaussian_noise"]
-  for deviation in corruption.constants[variant]:
+  for deviation in corruption.levels(variant, 224, 224):
     noise = np.random.default_rng(1).normal(size=pixels.shape, scale=deviation)
     expected = np.uint8(np.clip(pixels / 255.0 + noise, 0, 1) * 255)
     drawn = (jnp.float32(pixels), jnp.float32(noise), jnp.float32(deviation))
