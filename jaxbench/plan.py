@@ -5,7 +5,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jaxbench
 from jaxbench import (
@@ -60,6 +60,12 @@ class Cell:
     prompts = self.prompts or "supervised"
     name = f"{self.perturbation}{setting}"
     return f"{self.model}:{prompts}:{self.data}:{name}#{self.fingerprint}"
+
+  @property
+  def columns(self) -> dict[str, Any]:
+    """Of `records.SCHEMA`: what all rows of the cell share."""
+    names = ("model", "data", "prompts", "perturbation", "severity", "epsilon", "tolerance")
+    return {"cell": self.id} | {name: getattr(self, name) for name in names}
 
   @property
   def passes(self) -> int:
