@@ -11,7 +11,7 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import block as blocks
-from jaxbench import config, data, errors, interrupt, judge, records, transfer
+from jaxbench import config, data, errors, interrupt, judge, perturbations, records, transfer
 from jaxbench import plan as planning
 from jaxbench.plan import Cell
 from jaxbench.progress import Progress
@@ -126,7 +126,7 @@ class _Work:
   ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
     """Rows of the block and their columns, for cells that share one perturbation."""
     first, everything = cells[0], np.arange(len(block.ids))
-    if first.perturbation == planning.CLEAN:
+    if first.perturbation == perturbations.CLEAN:
       yield from ((cell, everything, clean[cell.model, cell.prompts]) for cell in cells)
     elif first.surrogate is not None:
       self.progress.show(f"{first.perturbation} {first.setting}")

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench import attacks, config, devices, errors, judge, spec
+from jaxbench import attacks, config, devices, errors, judge, perturbations, spec
 from jaxbench.attacks import engine, losses, norms, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
@@ -46,10 +46,12 @@ def attacked(
     InputError: the surrogate's logits are not numbers.
   """
   first, settings = cells[0], judging.settings
-  resolved = spec.resolve(str(first.attack), attacks.ATTACKS, "attack", keep_going=True)
+  encodes = first.members[0].prompts == config.EMBEDDING
+  resolved = perturbations.for_transfer(str(first.attack), encodes=encodes)
   cascade = attacks.cascade(spec.build(resolved))
   surrogate, members = judging.surrogate(first.members), len(first.members)
-  judging.check(first, cascade, surrogate, block)
+  if not encodes:  # The checks are for classifiers.
+    judging.check(first, cascade, surrogate, block)
   program = _judge(cascade.attacks[0].norm)
   everything = judge.attackable(first, block, settings.seed)
   size = settings.slots * devices.mesh().size
