@@ -29,8 +29,9 @@ class Attacks:
   names: tuple[str, ...] = ()  # Specs, run at each of `epsilons`: "pgd(steps=20, norm='l2')".
   smallest: tuple[str, ...] = ()  # Specs, bisected up to the largest of `epsilons`.
   transfer: tuple[str, ...] = ()  # Specs, made on surrogates at each of `epsilons`.
-  # Models that `transfer` is made on; "a+b" is an ensemble, "a[simple]" knows that prompt set
-  # instead of the first of `prompts`, "a[embedding]" only the image encoder. Empty: all `models`.
+  smallest_transfer: tuple[str, ...] = ()  # The same, bisected for each target.
+  # Models that images for transfer are made on; "a+b" is an ensemble, "a[simple]" knows that prompt
+  # set instead of the first of `prompts`, "a[embedding]" only the image encoder. Empty: `models`.
   surrogates: tuple[str, ...] = ()
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
@@ -94,6 +95,7 @@ def checked(settings: Config) -> Config:
       names=_names("attacks.names", settings.attacks.names),
       smallest=_names("attacks.smallest", settings.attacks.smallest),
       transfer=_names("attacks.transfer", settings.attacks.transfer),
+      smallest_transfer=_names("attacks.smallest_transfer", settings.attacks.smallest_transfer),
       surrogates=_names("attacks.surrogates", settings.attacks.surrogates),
       epsilons=_numbers("attacks.epsilons", settings.attacks.epsilons, float),
     ),
@@ -116,7 +118,8 @@ def checked(settings: Config) -> Config:
   if not settings.attacks.tolerance > 0:
     raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
   asked = settings.attacks
-  if (asked.names or asked.smallest or asked.transfer) and not asked.epsilons:
+  some = asked.names or asked.smallest or asked.transfer or asked.smallest_transfer
+  if some and not asked.epsilons:
     raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
   return settings
 
@@ -134,7 +137,7 @@ _KNOWN_PROMPTS = re.compile(r"(?P<model>.+)\[(?P<prompts>[^\[\]]+)\]")
 
 def surrogates(settings: Config) -> dict[str, tuple[Member, ...]]:
   """The models of each surrogate of a checked config, by the surrogate's name."""
-  if not settings.attacks.transfer:
+  if not (settings.attacks.transfer or settings.attacks.smallest_transfer):
     return {}
   return {
     name: (Member(name, None),)

@@ -79,7 +79,7 @@ class Judge:
     searcher = self._searcher(cell.model, cell.prompts)
     self.check(cell, cascade, classifier, block)
     wrong = clean != block.labels
-    yield np.flatnonzero(wrong), _untouched(block, clean, np.flatnonzero(wrong))
+    yield np.flatnonzero(wrong), untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
     everything = attackable(cell, block, self.settings.seed)
     examples = engine.Examples(*(array[right] for array in everything))
@@ -200,7 +200,7 @@ def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
   return jax.random.key_data(devices.example_keys(seed, stream, examples))
 
 
-def _untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
+def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified."""
   none = np.zeros(len(rows), np.int32)
   costs = {"steps": none, "forwards": none + 1, "backwards": none}

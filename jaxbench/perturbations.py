@@ -114,15 +114,24 @@ def for_transfer(text: str, *, encodes: bool) -> spec.Spec:
 def transfers(
   settings: config.Config, surrogates: list[Surrogate], data_name: str, absent: list[Absent]
 ) -> Iterator[Perturbation]:
-  """Every transfer attack at every epsilon from every surrogate; what cannot be becomes absent.
+  """Every transfer attack from every surrogate, at every epsilon or bisected.
+
+  What cannot be made on a surrogate becomes absent.
 
   Raises:
     InputError: an attack has no form for transfer.
   """
-  asked = [_transferable(text) for text in settings.attacks.transfer]
-  usable = {attack.text: list(_usable(surrogates, attack, data_name, absent)) for attack in asked}
-  for attack, epsilon in itertools.product(asked, settings.attacks.epsilons):
-    yield from (_transfer(attack, surrogate, epsilon) for surrogate in usable[attack.text])
+  asked = settings.attacks
+  texts = dict.fromkeys((*asked.transfer, *asked.smallest_transfer))
+  resolved = {text: _transferable(text) for text in texts}
+  usable = {
+    text: list(_usable(surrogates, attack, data_name, absent)) for text, attack in resolved.items()
+  }
+  for text, epsilon in itertools.product(asked.transfer, asked.epsilons):
+    yield from (_transfer(resolved[text], surrogate, epsilon) for surrogate in usable[text])
+  for text in asked.smallest_transfer:
+    for surrogate in usable[text]:
+      yield _transfer(resolved[text], surrogate, max(asked.epsilons), asked.tolerance)
 
 
 def _usable(
@@ -160,19 +169,26 @@ def _transferable(text: str) -> spec.Spec:
   raise errors.InputError(f"--config.attacks.transfer: {written.text} has no transfer: {reason}")
 
 
-def _transfer(written: spec.Spec, surrogate: Surrogate, epsilon: float) -> Perturbation:
-  """Made with all members of the surrogate, and looked at by them and by one target."""
+def _transfer(
+  written: spec.Spec, surrogate: Surrogate, epsilon: float, tolerance: float | None = None
+) -> Perturbation:
+  """Made with all members of the surrogate; looked at by them and by one target."""
   made = for_transfer(written.text, encodes=surrogate.encodes)
   attack, members = spec.build(made), len(surrogate.members)
   steps = attack.steps * attack.runs
+  once = 1 + members * (1 + attack.forwards * steps)
+  probes = 1 if tolerance is None else attacks.most_probes(attack, epsilon, tolerance)
+  names = (f"transfer({name}, {surrogate.name})" for name in (written.text, made.full))
+  text, full = (f"smallest({name})" for name in names) if tolerance else names
   return Perturbation(
-    f"transfer({written.text}, {surrogate.name})",
-    f"transfer({made.full}, {surrogate.name})",
+    text,
+    full,
     attack=written.text,
     norm=attacks.norm_name(attack.norm),
     epsilon=epsilon,
-    forwards=1 + members * (1 + attack.forwards * steps),
-    backwards=members * attack.backwards * steps,
+    tolerance=tolerance,
+    forwards=probes * once + (tolerance is not None),
+    backwards=probes * members * attack.backwards * steps,
     surrogate=surrogate,
     knowledge=surrogate.knowledge,
   )

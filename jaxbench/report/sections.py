@@ -127,7 +127,8 @@ def search(
   cells: list[Row], rows: pa.Table, classifiers: list[Classifier], identity: Row
 ) -> Search:
   """Of cells that bisect; `identity` is what was asked, of what models."""
-  attack, norm, largest = cells[0]["attack"], cells[0]["norm"], cells[0]["epsilon"]
+  attack = cells[0]["perturbation"].removeprefix("smallest(").removesuffix(")")
+  norm, largest = cells[0]["norm"], cells[0]["epsilon"]
   unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
   quoted = sorted(identity["config"]["attacks"]["epsilons"])
   found = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
