@@ -51,6 +51,7 @@ class Config:
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   seed: int = 0
+  subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
   limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
   slots: int = 64  # Examples per device and batch.
   unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.

@@ -88,7 +88,7 @@ def make(settings: config.Config) -> Plan:
   absent: list[Absent] = []
   for name in settings.data:
     source = data.load(name)
-    examples = min(settings.limit or len(source), len(source))
+    examples = len(data.sample(source, settings.limit, settings.subset))
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
     transferred = perturbations.transfers(settings, surrogates, name, absent)

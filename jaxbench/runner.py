@@ -95,7 +95,7 @@ class _Work:
     """
     source = data.load(name)
     judging = judge.Judge(self._settings, source.class_names)
-    order = data.canonical_order(source.ids)[: self._settings.limit or None]
+    order = data.sample(source, self._settings.limit, self._settings.subset)
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]
     pending = {number: self._pending(name, number, len(part)) for number, part in enumerate(parts)}

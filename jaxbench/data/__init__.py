@@ -14,7 +14,9 @@ from jaxbench.data.folder import folder
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
+from jaxbench.data.sample import hash_sample, sample
 from jaxbench.data.source import Example, Source, canonical_order, hash_id
+from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
@@ -36,6 +38,7 @@ def load(name: str) -> Source:
 __all__ = [
   "DATA_SETS",
   "SCAM_TYPES",
+  "SUBSETS",
   "Arrays",
   "BadImage",
   "Batch",
@@ -47,10 +50,12 @@ __all__ = [
   "canonical_order",
   "folder",
   "hash_id",
+  "hash_sample",
   "load",
   "load_images",
   "parquet",
   "rta_100",
+  "sample",
   "scam",
   "stream",
   "tfds",
