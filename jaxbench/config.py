@@ -57,6 +57,7 @@ class Config:
   unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
   gallery: int = 4  # Examples whose pictures are kept, per cell.
+  published: tuple[str, ...] = ()  # From `published.TABLES`: shown in the report beside our own.
 
 
 @dataclasses.dataclass
@@ -87,6 +88,7 @@ def checked(settings: Config) -> Config:
     data=_names("data", settings.data),
     prompts=_names("prompts", settings.prompts),
     typography=_names("typography", settings.typography),
+    published=_names("published", settings.published),
     corruptions=dataclasses.replace(
       settings.corruptions,
       names=_names("corruptions.names", settings.corruptions.names),

@@ -6,7 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 import jaxbench
-from jaxbench import classifiers, config, data, errors, models, perturbations
+from jaxbench import classifiers, config, data, errors, models, perturbations, published
 from jaxbench.classifiers import Absent, Classifier
 from jaxbench.perturbations import Perturbation
 
@@ -78,12 +78,14 @@ def make(settings: config.Config) -> Plan:
   """The cells of a checked config; reads descriptions, no weights.
 
   Raises:
-    InputError: a model, data set, prompt set, corruption or attack is unknown, or an attack has no
-      transfer.
+    InputError: a model, data set, prompt set, corruption, attack or published table is unknown, or
+      an attack has no transfer.
   """
   alone = list(perturbations.of_targets(settings))
   for prompts in config.prompt_sets(settings):
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
+  for table in settings.published:
+    published.check(table)
   cells: list[Cell] = []
   absent: list[Absent] = []
   for name in settings.data:
