@@ -4,8 +4,8 @@ Command: python -m jaxbench --config=configs/roz_attacks.py --workdir=runs/roz_a
 Run time: TIME on 2 CPU cores.
 Expected: EXPECTED
 
-The paper (arXiv:2403.10499) counts eleven attacks and its code holds two readings of them: (A) these
-eleven, or (B) DIM by transfer alone and the typographic attack in its place. Both are here.
+The paper (arXiv:2403.10499) counts eleven attacks, and its code holds two readings of them: (A)
+these eleven, or (B) DIM by transfer alone and the typographic attack in its place. Both are here.
 
 Settings are those of the code: steps of 0.15 epsilon, 20 of them and 10 by transfer; NES and SPSA
 with 100 pairs a step. Its bounds are in CLIP's normalised units and differ from attack to attack;

@@ -50,6 +50,8 @@ class Config:
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
+  # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
+  native: bool = False
   seed: int = 0
   subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
   limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
