@@ -4,6 +4,7 @@ from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.mce import (
+  GROUPS,
   CorruptionErrors,
   alexnet,
   correct_by_cell,
@@ -16,6 +17,7 @@ from jaxbench.metrics.summary import is_correct, summarize
 from jaxbench.metrics.typographic import Typographic, typographic
 
 __all__ = [
+  "GROUPS",
   "Comparison",
   "CorruptionErrors",
   "Estimate",
