@@ -1,0 +1,76 @@
+"""Pixelate (Hendrycks & Dietterich, 2019, arXiv:1903.12261; its code's constants).
+
+Bit for bit Pillow's box filter down, in its fixed point, and its nearest neighbour up.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbench.corruptions.base import Corruption, constants, nothing
+
+_BITS = 22  # Of Pillow's weights.
+
+
+class Axis(NamedTuple):
+  """Windows along one axis; the number of windows and of taps are the severities' largest."""
+
+  taps: jax.Array | np.ndarray  # [taps, small] int32, the pixels of a window.
+  used: jax.Array | np.ndarray  # [taps, small] int32, 0 where a window has fewer pixels.
+  weight: jax.Array | np.ndarray  # [small] int32, 2^22 / (number of pixels).
+  up: jax.Array | np.ndarray  # [size] int32, the window that a pixel shows.
+
+
+_factors = constants(
+  imagenet=(0.6, 0.5, 0.4, 0.3, 0.25),
+  tiny=(0.9, 0.8, 0.7, 0.6, 0.5),
+  cifar=(0.95, 0.9, 0.85, 0.75, 0.65),
+  inception=(0.5, 0.4, 0.3, 0.25, 0.2),
+)
+
+
+def _levels(variant: str, height: int, width: int) -> tuple[Axis, Axis]:
+  factors = [round(float(factor), 6) for factor in _factors(variant, height, width)]
+  return _axis(height, factors), _axis(width, factors)
+
+
+def _axis(size: int, factors: list[float]) -> Axis:
+  smalls = [int(size * factor) for factor in factors]
+  windows = np.stack([_windows(size, small, max(smalls)) for small in smalls])
+  count, first = windows.sum(axis=-1), windows.argmax(axis=-1)
+  tap = np.arange(count.max())[:, None]
+  taps = np.minimum(first[:, None] + tap, size - 1)
+  up = [np.floor((np.arange(size) + 0.5) * (small / size)) for small in smalls]
+  weight = np.floor(2**_BITS / count + 0.5)
+  return Axis(*(np.asarray(x, np.int32) for x in (taps, tap < count[:, None], weight, up)))
+
+
+def _windows(size: int, small: int, padded: int) -> np.ndarray:
+  """bool [padded, size]: which pixel belongs to which window, decided in Pillow's own float64."""
+  scale = size / small
+  centre, pixel = (np.arange(small)[:, None] + 0.5) * scale, np.arange(size)
+  away = (pixel - centre + 0.5) * (1 / scale)
+  first, end = ((centre + half + 0.5).astype(int) for half in (-scale / 2, scale / 2))
+  inside = (pixel >= first) & (pixel < end) & (away > -0.5) & (away <= 0.5)
+  return np.pad(inside, ((0, padded - small), (0, 0)), mode="edge")
+
+
+def _pixelate(pixels: jax.Array, draws: tuple[()], level: tuple[Axis, Axis]) -> jax.Array:
+  rows, columns = level
+  small = _shrunk(pixels.astype(jnp.int32), columns, axis=1)
+  small = _shrunk(small, rows, axis=0)
+  return small[rows.up[:, None], columns.up[None]].astype(pixels.dtype)
+
+
+def _shrunk(x: jax.Array, windows: Axis, axis: int) -> jax.Array:
+  """The mean of each window, rounded to 8 bits."""
+  shape = (-1, 1, 1) if axis == 0 else (1, -1, 1)
+  total = jnp.zeros((), jnp.int32)
+  for tap, used in zip(windows.taps, windows.used, strict=True):
+    total = total + jnp.take(x, tap, axis=axis, mode="clip") * used.reshape(shape)
+  return (total * windows.weight.reshape(shape) + (1 << _BITS >> 1)) >> _BITS
+
+
+pixelate = Corruption(draw=nothing, apply=_pixelate, levels=_levels)
