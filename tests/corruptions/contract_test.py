@@ -9,7 +9,7 @@ import pytest
 
 from jaxbench import corruptions, errors
 
-pytestmark = pytest.mark.parametrize("name", corruptions.NAMES)
+pytestmark = pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype(np.float32) / 255
 KEYS = jax.random.split(jax.random.key(0), 6)
 
