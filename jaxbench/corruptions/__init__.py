@@ -8,18 +8,31 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption
+from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint
+from jaxbench.corruptions.blur import gaussian_blur
+from jaxbench.corruptions.defocus import defocus_blur
 from jaxbench.corruptions.digital import contrast, jpeg_compression
+from jaxbench.corruptions.glass import glass_blur
 from jaxbench.corruptions.motion import IM_ROUNDS, motion_blur
-from jaxbench.corruptions.noise import gaussian_noise
+from jaxbench.corruptions.noise import gaussian_noise, impulse_noise, speckle_noise
+from jaxbench.corruptions.shot import shot_noise
+from jaxbench.corruptions.zoom import zoom_blur
 
 _COMMON: dict[str, Corruption] = {  # In ImageNet-C's order.
   "gaussian_noise": gaussian_noise,
+  "shot_noise": shot_noise,
+  "impulse_noise": impulse_noise,
+  "defocus_blur": defocus_blur,
+  "glass_blur": glass_blur,
   "motion_blur": motion_blur("nearest"),
+  "zoom_blur": zoom_blur,
   "contrast": contrast,
   "jpeg_compression": jpeg_compression,
 }
-_EXTRA: dict[str, Corruption] = {}
+_EXTRA: dict[str, Corruption] = {
+  "speckle_noise": speckle_noise,
+  "gaussian_blur": gaussian_blur,
+}
 CORRUPTIONS = _COMMON | _EXTRA
 NAMES, EXTRA_NAMES = tuple(_COMMON), tuple(_EXTRA)
 # Those that ImageMagick has a part in, as its newer versions compute them.
@@ -58,7 +71,7 @@ def corrupt(
       made, or "floor", as since October 2019.
 
   Returns:
-    float32 [H, W, 3] in [0, 1], whole multiples of 1/255.
+    float32 [H, W, 3] in [0, 1], whole multiples of 1/255. Gradients pass through the rounding.
 
   Raises:
     InputError: a name is unknown, or image or severity is out of shape or range.
@@ -75,9 +88,11 @@ def corrupt(
   corruption = (CORRUPTIONS | _FLOORED if im_round == "floor" else CORRUPTIONS)[name]
   levels = corruption.levels(variant, *image.shape[:2])
   level = jax.tree.map(lambda leaf: jnp.asarray(leaf)[severity - 1], levels)
-  draws = corruption.draw(key, image.shape, level)
-  pixels = corruption.apply(jnp.rint(image * 255), draws, level)
-  return jnp.floor(jnp.clip(pixels, 0.0, 255.0)) / 255
+  # Counters for arrays that the compiler may divide would take a CPU four times as long.
+  with jax.threefry_partitionable(False):
+    draws = corruption.draw(key, image.shape, level)
+  pixels = corruption.apply(rint(image * 255), draws, level)
+  return floor(jnp.clip(pixels, 0.0, 255.0)) / 255
 
 
 __all__ = [

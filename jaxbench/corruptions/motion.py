@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption, Level
+from jaxbench.corruptions.base import VARIANTS, Corruption, Level, floor
 
 # How ImageMagick brings 16 bits back to 8: to the nearest until October 2019, so in the published
 # sets, and down since then.
@@ -69,8 +69,8 @@ def smear(image: jax.Array, weights: jax.Array, degrees: jax.Array) -> jax.Array
 
 def rounded(pixels: jax.Array, im_round: str) -> jax.Array:
   """Values in 0..255 as ImageMagick stores them: in 16 bits, then in 8; see `IM_ROUNDS`."""
-  in_16_bits = jnp.floor(257 * pixels + 0.5)
-  return jnp.floor(in_16_bits / 257 + (0.5 if im_round == "nearest" else 0.0))
+  in_16_bits = floor(257 * pixels + 0.5)
+  return floor(in_16_bits / 257 + (0.5 if im_round == "nearest" else 0.0))
 
 
 def _draw_angle(key: jax.Array, shape: tuple[int, ...], level: Level) -> jax.Array:

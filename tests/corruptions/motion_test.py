@@ -13,13 +13,6 @@ from scipy import stats
 from jaxbench import corruptions
 from jaxbench.corruptions import motion
 
-RADII_AND_SIGMAS = {
-  "imagenet": ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
-  "tiny": ((10, 1), (10, 1.5), (10, 2), (10, 2.5), (12, 3)),
-  "cifar": ((6, 1), (6, 1.5), (6, 2), (8, 2), (9, 2.5)),
-  "inception": ((12, 4), (17, 6), (17, 9), (17, 13), (22, 16)),
-}
-
 
 @functools.cache
 def _program(im_round: str):
@@ -33,7 +26,7 @@ def _program(im_round: str):
 def test_motion_blur_equals_imagemagick(variant, size, im_round):
   levels = motion.motion_blur(im_round).levels(variant, size, size)
   angles = np.float32([-44, -13.3, 27.1])
-  for severity, (radius, sigma) in enumerate(RADII_AND_SIGMAS[variant]):
+  for severity, (radius, sigma) in enumerate(create_c.constants(variant, "motion_blur")):
     level = jax.tree.map(lambda leaf, s=severity: leaf[s], levels)
     pairs = [
       (
