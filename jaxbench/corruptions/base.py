@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxbench import errors
@@ -24,6 +25,16 @@ class Corruption(NamedTuple):
   apply: Callable[[jax.Array, Any, Level], jax.Array]
   # (variant, height, width) -> the five levels: numpy arrays whose first axis is the severity.
   levels: Callable[[str, int, int], Any]
+
+
+def _straight_through(rounding: Callable[[jax.Array], jax.Array]) -> Callable[..., jax.Array]:
+  """The same, with the derivative of the identity: what attacks an image sees through it."""
+  rounded = jax.custom_jvp(rounding)
+  rounded.defjvps(lambda tangent, result, value: tangent)
+  return rounded
+
+
+floor, rint = _straight_through(jnp.floor), _straight_through(jnp.rint)
 
 
 def nothing(key: jax.Array, shape: tuple[int, ...], level: Level) -> tuple[()]:
