@@ -10,12 +10,20 @@ import jax.numpy as jnp
 from jaxbench import errors
 from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint
 from jaxbench.corruptions.blur import gaussian_blur
+from jaxbench.corruptions.color import brightness, saturate
 from jaxbench.corruptions.defocus import defocus_blur
 from jaxbench.corruptions.digital import contrast, jpeg_compression
+from jaxbench.corruptions.elastic import elastic_transform
+from jaxbench.corruptions.fog import fog
+from jaxbench.corruptions.frost import frost
 from jaxbench.corruptions.glass import glass_blur
 from jaxbench.corruptions.motion import IM_ROUNDS, motion_blur
 from jaxbench.corruptions.noise import gaussian_noise, impulse_noise, speckle_noise
+from jaxbench.corruptions.pixelate import pixelate
 from jaxbench.corruptions.shot import shot_noise
+from jaxbench.corruptions.snow import snow
+from jaxbench.corruptions.spatter import spatter
+from jaxbench.corruptions.textures import Textures, chosen, frost_textures
 from jaxbench.corruptions.zoom import zoom_blur
 
 _COMMON: dict[str, Corruption] = {  # In ImageNet-C's order.
@@ -26,17 +34,27 @@ _COMMON: dict[str, Corruption] = {  # In ImageNet-C's order.
   "glass_blur": glass_blur,
   "motion_blur": motion_blur("nearest"),
   "zoom_blur": zoom_blur,
+  "snow": snow("nearest"),
+  "frost": frost,
+  "fog": fog,
+  "brightness": brightness,
   "contrast": contrast,
+  "elastic_transform": elastic_transform,
+  "pixelate": pixelate,
   "jpeg_compression": jpeg_compression,
 }
 _EXTRA: dict[str, Corruption] = {
   "speckle_noise": speckle_noise,
   "gaussian_blur": gaussian_blur,
+  "spatter": spatter,
+  "saturate": saturate,
 }
-CORRUPTIONS = _COMMON | _EXTRA
+# Frost without the reference's photographs: another corruption, in no average.
+_STAND_INS: dict[str, Corruption] = {"procedural_frost": frost}
+CORRUPTIONS = _COMMON | _EXTRA | _STAND_INS
 NAMES, EXTRA_NAMES = tuple(_COMMON), tuple(_EXTRA)
 # Those that ImageMagick has a part in, as its newer versions compute them.
-_FLOORED = {"motion_blur": motion_blur("floor")}
+_FLOORED = {"motion_blur": motion_blur("floor"), "snow": snow("floor")}
 
 
 def check(name: str, variant: str, im_round: str = "nearest") -> None:
@@ -57,24 +75,27 @@ def corrupt(
   *,
   variant: str = "imagenet",
   im_round: str = "nearest",
+  textures: Textures | None = None,
 ) -> jax.Array:
   """Corrupts one image.
 
   Args:
     key: of `jax.random.key`; unused by deterministic corruptions.
     image: float32 [H, W, 3] in [0, 1].
-    name: from `NAMES` or `EXTRA_NAMES`.
+    name: from `NAMES` or `EXTRA_NAMES`, or "procedural_frost", which is not of ImageNet-C.
     severity: 1 to 5; may be traced, so that one program serves all.
     variant: whose constants, from `VARIANTS`: "imagenet" (224 pixels), "tiny" (64), "cifar" (32),
       "inception" (299), or the package "imagecorruptions".
-    im_round: how ImageMagick rounds in "motion_blur": "nearest", as when the published sets were
-      made, or "floor", as since October 2019.
+    im_round: how ImageMagick rounds in "motion_blur" and "snow": "nearest", as when the published
+      sets were made, or "floor", as since October 2019.
+    textures: what "frost" lays over the image, from `frost_textures`.
 
   Returns:
     float32 [H, W, 3] in [0, 1], whole multiples of 1/255. Gradients pass through the rounding.
 
   Raises:
-    InputError: a name is unknown, or image or severity is out of shape or range.
+    InputError: a name is unknown, or image or severity is out of shape or range, or frost has
+      no textures.
 
   Example:
     >>> noisy = corrupt(jax.random.key(0), image, "gaussian_noise", severity=3)
@@ -88,6 +109,9 @@ def corrupt(
   corruption = (CORRUPTIONS | _FLOORED if im_round == "floor" else CORRUPTIONS)[name]
   levels = corruption.levels(variant, *image.shape[:2])
   level = jax.tree.map(lambda leaf: jnp.asarray(leaf)[severity - 1], levels)
+  if corruption is frost:
+    used = chosen(name, textures, variant, *image.shape[:2])
+    level = level, jax.tree.map(jnp.asarray, used)
   # Counters for arrays that the compiler may divide would take a CPU four times as long.
   with jax.threefry_partitionable(False):
     draws = corruption.draw(key, image.shape, level)
@@ -102,6 +126,8 @@ __all__ = [
   "NAMES",
   "VARIANTS",
   "Corruption",
+  "Textures",
   "check",
   "corrupt",
+  "frost_textures",
 ]

@@ -11,30 +11,38 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench.corruptions.base import Corruption, constants, nothing
+from jaxbench.corruptions.base import Corruption, Leaf, constants, nothing, with_gradient_of
 
 
 class SaturateLevel(NamedTuple):
-  """What the severity sets; leaves have the severity as first axis until one is picked."""
+  """What the severity sets."""
 
-  factor: jax.Array | np.ndarray  # [] float32, of the saturation.
-  offset: jax.Array | np.ndarray  # [] float32, added to the saturation.
-  darkest: jax.Array | np.ndarray  # [65536] uint8: smallest channel at 256 * largest + smallest.
+  factor: Leaf  # [] float32, of the saturation.
+  offset: Leaf  # [] float32, added to the saturation.
+  darkest: Leaf  # [65536] uint8: smallest channel at 256 * largest + smallest.
 
 
-def _brightness_levels(variant: str, height: int, width: int) -> np.ndarray:
-  """[5, 65536] uint8: a channel's new byte at 256 * (largest channel) + (channel)."""
+_brightness_constants = constants(  # Added to the value.
+  imagenet=(0.1, 0.2, 0.3, 0.4, 0.5), cifar=(0.05, 0.1, 0.15, 0.2, 0.3)
+)
+
+
+def _brightness_levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+  """What is added, [5]; a channel's new byte at 256 * (largest channel) + (channel), [5, 65536]."""
+  added = _brightness_constants(variant, height, width)
   largest, channel = _two_bytes()
-  added = np.array((0.05, 0.1, 0.15, 0.2, 0.3) if variant == "cifar" else (0.1, 0.2, 0.3, 0.4, 0.5))
-  value = np.clip(largest + added[:, None], 0, 1)
-  return _bytes(value * (1 - _saturation(largest, channel)))
+  value = np.clip(largest + added.astype(np.float64).round(6)[:, None], 0, 1)
+  return added, _bytes(value * (1 - _saturation(largest, channel)))
 
 
-def _brightness(pixels: jax.Array, draws: tuple[()], table: jax.Array) -> jax.Array:
-  """Value plus a constant scales all three channels by the same ratio."""
-  x = pixels.astype(jnp.int32)
-  largest = x.max(axis=-1, keepdims=True)
-  return _at(table, 256 * largest + x)
+def _brightness(
+  pixels: jax.Array, draws: tuple[()], level: tuple[jax.Array, jax.Array]
+) -> jax.Array:
+  """A constant on top of the value scales all three channels by the same ratio."""
+  added, table = level
+  largest = pixels.max(axis=-1, keepdims=True)
+  ratio = jnp.minimum(largest + 255 * added, 255) / jnp.maximum(largest, 1)
+  return with_gradient_of(ratio * pixels, _at(table, largest, pixels))
 
 
 _saturate_constants = constants(  # Factor and offset.
@@ -59,7 +67,8 @@ def _saturate(pixels: jax.Array, draws: tuple[()], level: SaturateLevel) -> jax.
   span = largest - smallest
   saturation = jnp.minimum(level.factor * span / jnp.maximum(largest, 1) + level.offset, 1)
   middle = largest - largest * saturation * (largest - pixels) / jnp.maximum(span, 1)
-  darkest = _at(level.darkest, (256 * largest + smallest).astype(jnp.int32))
+  smooth = largest * (1 - saturation)
+  darkest = with_gradient_of(smooth, _at(level.darkest, largest, smallest))
   red = jnp.arange(3)[None, None] == 0
   stays = (pixels == largest) & ((span > 0) | red)
   return jnp.where(stays, pixels, jnp.where(pixels == smallest, darkest, middle))
@@ -79,8 +88,9 @@ def _bytes(unit: np.ndarray) -> np.ndarray:
   return (unit * 255).astype(np.uint8)
 
 
-def _at(table: jax.Array, index: jax.Array) -> jax.Array:
-  return table.at[index].get(mode="promise_in_bounds").astype(jnp.float32)
+def _at(table: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
+  index = 256 * first.astype(jnp.int32) + second.astype(jnp.int32)
+  return table.at[index].get(mode="promise_in_bounds").astype(first.dtype)
 
 
 brightness = Corruption(draw=nothing, apply=_brightness, levels=_brightness_levels)

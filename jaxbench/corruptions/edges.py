@@ -84,8 +84,8 @@ def distance(edges: jax.Array, limit: float) -> jax.Array:
     return jax.lax.dynamic_update_slice(wide, nearer, inside), None
 
   steps = [(d, s, c * s) for directions, strides, c in _LINES for d in directions for s in strides]
-  offsets = np.array([np.multiply(direction, stride) for direction, stride, _ in steps])
-  wide, _ = jax.lax.scan(relax, wide, (offsets, np.float32([cost for *_, cost in steps])))
+  offsets = jnp.array([np.multiply(direction, stride) for direction, stride, _ in steps])
+  wide, _ = jax.lax.scan(relax, wide, (offsets, jnp.array([cost for *_, cost in steps])))
   return jax.lax.dynamic_slice(wide, inside, (height, width))
 
 

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from jaxbench import errors
 from jaxbench.corruptions import blur
-from jaxbench.corruptions.base import VARIANTS, Corruption
+from jaxbench.corruptions.base import VARIANTS, Corruption, Leaf
 
 # Strength, deviation and reach of the corners, in shares of a length; the length in pixels.
 _LARGE = ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02))
@@ -25,15 +25,21 @@ _SHARES = {
   "cifar": (32, _CIFAR),
   "inception": (360, _LARGE),
 }
-_PACKAGE_STRENGTH = (12.5, 16.25, 21.25, 25, 30)  # imagecorruptions: pixels follow the image's size.
+_PACKAGE_STRENGTH = (
+  12.5,
+  16.25,
+  21.25,
+  25,
+  30,
+)  # imagecorruptions: pixels follow the image's size.
 
 
 class Level(NamedTuple):
-  """What the severity sets; leaves have the severity as first axis until one is picked."""
+  """What the severity sets."""
 
-  reach: jax.Array | np.ndarray  # [] float32, pixels by which the affine warp moves a corner.
-  rows: jax.Array | np.ndarray  # [H, H] float32, smooths the displacement vertically.
-  columns: jax.Array | np.ndarray  # [W, W] float32, the same horizontally, times the strength.
+  reach: Leaf  # [] float32, pixels by which the affine warp moves a corner.
+  rows: Leaf  # [H, H] float32, smooths the displacement vertically.
+  columns: Leaf  # [W, W] float32, the same horizontally, times the strength.
 
 
 class Draws(NamedTuple):

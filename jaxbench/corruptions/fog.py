@@ -47,7 +47,9 @@ def _doubled(grid: jax.Array, noise: jax.Array) -> jax.Array:
   centre = (grid + down + right + jnp.roll(down, -1, axis=1)) / 4 + noise[0]
   beside = (grid + right + centre + jnp.roll(centre, 1, axis=0)) / 4 + noise[1]
   below = (grid + down + centre + jnp.roll(centre, 1, axis=1)) / 4 + noise[2]
-  rows = jnp.stack([jnp.stack([grid, beside], axis=-1), jnp.stack([below, centre], axis=-1)], axis=1)
+  rows = jnp.stack(
+    [jnp.stack([grid, beside], axis=-1), jnp.stack([below, centre], axis=-1)], axis=1
+  )
   return rows.reshape(2 * len(grid), 2 * len(grid))
 
 

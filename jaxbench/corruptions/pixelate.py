@@ -1,15 +1,16 @@
 """Pixelate (Hendrycks & Dietterich, 2019, arXiv:1903.12261; its code's constants).
 
-Bit for bit Pillow's box filter down, in its fixed point, and its nearest neighbour up.
+Bit for bit Pillow's box filter down, with its weights of 22 bits, and its nearest neighbour up.
 """
 
+import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench.corruptions.base import Corruption, constants, nothing
+from jaxbench.corruptions.base import Corruption, Leaf, constants, floor, nothing
 
 _BITS = 22  # Of Pillow's weights.
 
@@ -17,10 +18,10 @@ _BITS = 22  # Of Pillow's weights.
 class Axis(NamedTuple):
   """Windows along one axis; the number of windows and of taps are the severities' largest."""
 
-  taps: jax.Array | np.ndarray  # [taps, small] int32, the pixels of a window.
-  used: jax.Array | np.ndarray  # [taps, small] int32, 0 where a window has fewer pixels.
-  weight: jax.Array | np.ndarray  # [small] int32, 2^22 / (number of pixels).
-  up: jax.Array | np.ndarray  # [size] int32, the window that a pixel shows.
+  taps: Leaf  # [taps, small] int32, the pixels of a window.
+  used: Leaf  # [taps, small] float32, 0 where a window has fewer pixels.
+  weight: Leaf  # [small] float32, 1 / (number of pixels).
+  up: Leaf  # [size] int32, the window that a pixel shows.
 
 
 _factors = constants(
@@ -43,8 +44,10 @@ def _axis(size: int, factors: list[float]) -> Axis:
   tap = np.arange(count.max())[:, None]
   taps = np.minimum(first[:, None] + tap, size - 1)
   up = [np.floor((np.arange(size) + 0.5) * (small / size)) for small in smalls]
-  weight = np.floor(2**_BITS / count + 0.5)
-  return Axis(*(np.asarray(x, np.int32) for x in (taps, tap < count[:, None], weight, up)))
+  weight = np.floor(2**_BITS / count + 0.5) / 2**_BITS
+  used = tap < count[:, None]
+  whole, real = (functools.partial(np.asarray, dtype=dtype) for dtype in (np.int32, np.float32))
+  return Axis(whole(taps), real(used), real(weight), whole(up))
 
 
 def _windows(size: int, small: int, padded: int) -> np.ndarray:
@@ -59,18 +62,18 @@ def _windows(size: int, small: int, padded: int) -> np.ndarray:
 
 def _pixelate(pixels: jax.Array, draws: tuple[()], level: tuple[Axis, Axis]) -> jax.Array:
   rows, columns = level
-  small = _shrunk(pixels.astype(jnp.int32), columns, axis=1)
+  small = _shrunk(pixels, columns, axis=1)
   small = _shrunk(small, rows, axis=0)
-  return small[rows.up[:, None], columns.up[None]].astype(pixels.dtype)
+  return small[rows.up[:, None], columns.up[None]]
 
 
 def _shrunk(x: jax.Array, windows: Axis, axis: int) -> jax.Array:
   """The mean of each window, rounded to 8 bits."""
   shape = (-1, 1, 1) if axis == 0 else (1, -1, 1)
-  total = jnp.zeros((), jnp.int32)
+  total = jnp.zeros((), x.dtype)
   for tap, used in zip(windows.taps, windows.used, strict=True):
     total = total + jnp.take(x, tap, axis=axis, mode="clip") * used.reshape(shape)
-  return (total * windows.weight.reshape(shape) + (1 << _BITS >> 1)) >> _BITS
+  return floor(total * windows.weight.reshape(shape) + 0.5)
 
 
 pixelate = Corruption(draw=nothing, apply=_pixelate, levels=_levels)

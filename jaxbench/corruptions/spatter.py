@@ -7,22 +7,22 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench.corruptions import blur, edges
-from jaxbench.corruptions.base import Corruption, constants
+from jaxbench.corruptions.base import Corruption, Leaf, constants
 
 _WATER, _MUD = (175.0, 238.0, 238.0), (63.0, 42.0, 20.0)
 _LIMIT = 20  # Pixels; farther from an edge than this is all the same.
 
 
 class Level(NamedTuple):
-  """What the severity sets; leaves have the severity as first axis until one is picked."""
+  """What the severity sets."""
 
-  mean: jax.Array | np.ndarray  # [] float32, of the noise that the drops are made of,
-  deviation: jax.Array | np.ndarray  # [] float32, likewise.
-  threshold: jax.Array | np.ndarray  # [] float32, above which there is liquid.
-  strength: jax.Array | np.ndarray  # [] float32, of the water.
-  is_mud: jax.Array | np.ndarray  # [] bool.
-  smooth: tuple[jax.Array, jax.Array] | tuple[np.ndarray, np.ndarray]  # [H, H], [W, W], the noise.
-  spread: tuple[jax.Array, jax.Array] | tuple[np.ndarray, np.ndarray]  # Likewise, the mud.
+  mean: Leaf  # [] float32, of the noise that the drops are made of,
+  deviation: Leaf  # [] float32, likewise.
+  threshold: Leaf  # [] float32, above which there is liquid.
+  strength: Leaf  # [] float32, of the water.
+  is_mud: Leaf  # [] bool.
+  smooth: tuple[Leaf, Leaf]  # [H, H], [W, W], the noise.
+  spread: tuple[Leaf, Leaf]  # Likewise, the mud.
 
 
 _constants = constants(  # Mean, deviation, blur, threshold, strength or blur of the mud, is mud.
@@ -60,11 +60,11 @@ _constants = constants(  # Mean, deviation, blur, threshold, strength or blur of
 def _levels(variant: str, height: int, width: int) -> Level:
   table = _constants(variant, height, width)
   mean, deviation, smooth, threshold, strength, is_mud = table.T
-  lines = [
-    tuple(blur.matrices(sigmas.tolist(), size) for size in (height, width))
-    for sigmas in (smooth, strength)
-  ]
-  return Level(mean, deviation, threshold, strength, is_mud > 0, *lines)
+
+  def lines(sigmas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return blur.matrices(sigmas.tolist(), height), blur.matrices(sigmas.tolist(), width)
+
+  return Level(mean, deviation, threshold, strength, is_mud > 0, lines(smooth), lines(strength))
 
 
 def _draw(key: jax.Array, shape: tuple[int, ...], level: Level) -> jax.Array:
