@@ -34,16 +34,17 @@ _factors = constants(
 
 def _levels(variant: str, height: int, width: int) -> tuple[Axis, Axis]:
   factors = [round(float(factor), 6) for factor in _factors(variant, height, width)]
-  return _axis(height, factors), _axis(width, factors)
+  summed = variant == "imagecorruptions"
+  return _axis(height, factors, summed), _axis(width, factors, summed)
 
 
-def _axis(size: int, factors: list[float]) -> Axis:
+def _axis(size: int, factors: list[float], summed: bool) -> Axis:
   smalls = [int(size * factor) for factor in factors]
   windows = np.stack([_windows(size, small, max(smalls)) for small in smalls])
   count, first = windows.sum(axis=-1), windows.argmax(axis=-1)
   tap = np.arange(count.max())[:, None]
   taps = np.minimum(first[:, None] + tap, size - 1)
-  up = [np.floor((np.arange(size) + 0.5) * (small / size)) for small in smalls]
+  up = [_up(size, small, summed) for small in smalls]
   weight = np.floor(2**_BITS / count + 0.5) / 2**_BITS
   used = tap < count[:, None]
   whole, real = (functools.partial(np.asarray, dtype=dtype) for dtype in (np.int32, np.float32))
@@ -58,6 +59,18 @@ def _windows(size: int, small: int, padded: int) -> np.ndarray:
   first, end = ((centre + half + 0.5).astype(int) for half in (-scale / 2, scale / 2))
   inside = (pixel >= first) & (pixel < end) & (away > -0.5) & (away <= 0.5)
   return np.pad(inside, ((0, padded - small), (0, 0)), mode="edge")
+
+
+def _up(size: int, small: int, summed: bool) -> np.ndarray:
+  """float64 [size]: ImageNet-C enlarges with Pillow's box, imagecorruptions with its nearest.
+
+  The latter sums its steps; of odd sizes the middle may land one window earlier.
+  """
+  if summed:
+    steps = np.full(size, small / size)
+    steps[0] /= 2
+    return np.floor(np.cumsum(steps))
+  return np.floor((np.arange(size) + 0.5) * (small / size))
 
 
 def _pixelate(pixels: jax.Array, draws: tuple[()], level: tuple[Axis, Axis]) -> jax.Array:

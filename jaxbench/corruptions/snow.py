@@ -18,7 +18,7 @@ class Level(NamedTuple):
   mean: Leaf  # [] float32, of the noise that the flakes are made of,
   deviation: Leaf  # [] float32, likewise.
   threshold: Leaf  # [] float32, above which there is a flake.
-  mix: Leaf  # [] float32, how much of the image's contrast is left.
+  mix: Leaf  # [2] float32, shares of the image and of its whitened version; they sum to 1.
   rows: Leaf  # [H', H] float32, zooms the noise, as `columns` do; a little
   columns: Leaf  # [W', W] float32; more than the image in imagecorruptions.
   weights: Leaf  # [K] float32, along a flake's way.
@@ -56,8 +56,10 @@ def _levels(variant: str, height: int, width: int) -> Level:
   mean, deviation, zooms, threshold, radii, sigmas, mix = _constants(variant, height, width).T
   magick = variant != "imagecorruptions"
   rows, columns = (_zooms(size, zooms.tolist(), magick) for size in (height, width))
+  shares = mix.astype(np.float64).round(6)  # In float32, 1 - 0.6 is not 0.4.
+  shares = np.float32(np.stack([shares, 1 - shares], axis=1))
   weights = motion.kernels(list(zip(radii.tolist(), sigmas.tolist(), strict=True)))
-  return Level(mean, deviation, threshold, mix, rows, columns, weights, np.full(5, magick))
+  return Level(mean, deviation, threshold, shares, rows, columns, weights, np.full(5, magick))
 
 
 def _zooms(size: int, factors: list[float], trimmed: bool) -> np.ndarray:
@@ -103,7 +105,7 @@ def snow(im_round: str) -> Corruption:
     flakes = _flakes(draws, level, im_round)[:height, :width] / 255
     unit = pixels / 255
     grey = jnp.sum(unit * jnp.array([0.299, 0.587, 0.114])[None, None], axis=-1, keepdims=True)
-    white = level.mix * unit + (1 - level.mix) * jnp.maximum(unit, 1.5 * grey + 0.5)
+    white = level.mix[0] * unit + level.mix[1] * jnp.maximum(unit, 1.5 * grey + 0.5)
     return (white + flakes + flakes[::-1, ::-1]) * 255
 
   return Corruption(_draw, apply, _levels)

@@ -1,0 +1,226 @@
+"""Weather, colour, pixelate and elastic as the code of ImageNet-C does them, on numpy, scipy,
+scikit-image, OpenCV and Pillow.
+
+Each takes pixels uint8 [H, W, 3], the constants of one severity and, if it is random, the draws,
+and returns what the reference returns: uint8 [H, W, 3].
+"""
+
+import math
+
+import cv2
+import numpy as np
+import scipy.ndimage
+import skimage.color
+import skimage.filters
+from PIL import Image
+
+from references.create_c import clipped_zoom, cut, motion_blur, smeared
+
+
+def brightness(pixels, added):
+  hsv = skimage.color.rgb2hsv(pixels / 255.0)
+  hsv[..., 2] = np.clip(hsv[..., 2] + added, 0, 1)
+  return cut(skimage.color.hsv2rgb(hsv))
+
+
+def saturate(pixels, factor, offset):
+  hsv = skimage.color.rgb2hsv(pixels / 255.0)
+  hsv[..., 1] = np.clip(hsv[..., 1] * factor + offset, 0, 1)
+  return cut(skimage.color.hsv2rgb(hsv))
+
+
+def pixelate(pixels, factor, up=Image.BOX):
+  height, width, _ = pixels.shape
+  small = Image.fromarray(pixels).resize((int(width * factor), int(height * factor)), Image.BOX)
+  return np.asarray(small.resize((width, height), up))
+
+
+def elastic_transform(pixels, strength, deviation, corners, fields):
+  """`corners`: float32 [3, 2] and `fields`: two float64 [H, W], in pixels and in [-1, 1]."""
+  unit = np.float32(pixels) / np.float32(255)
+  height, width, _ = pixels.shape
+  x, y, side = width // 2, height // 2, min(height, width) // 3
+  start = np.float32([[x + side, y + side], [x + side, y - side], [x - side, y - side]])
+  matrix = cv2.getAffineTransform(start, start + corners)
+  unit = cv2.warpAffine(unit, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+  dx, dy = (
+    np.float32(skimage.filters.gaussian(f, deviation, mode="reflect", truncate=3) * strength)
+    for f in fields
+  )
+  rows, columns, channels = np.mgrid[:height, :width, :3]
+  where = rows + dy[..., None], columns + dx[..., None], channels
+  return cut(scipy.ndimage.map_coordinates(unit, where, order=1, mode="reflect"))
+
+
+def plasma(size, decay, draws):
+  """The diamond-square map, [size, size] in [0, 1]; `draws`: in [-1, 1], as the loop meets them."""
+  grid, amplitude, step, used = np.zeros((size, size)), 100.0, size, 0
+
+  def wobbled(total):
+    nonlocal used
+    noise = draws[used : used + total.size].reshape(total.shape)
+    used += total.size
+    return total / 4 + amplitude * amplitude * noise
+
+  while step > 1:
+    half = step // 2
+    corner, centre = grid[::step, ::step], grid[half::step, half::step]
+    pairs = corner + np.roll(corner, -1, 0)
+    centre[:] = wobbled(pairs + np.roll(pairs, -1, 1))
+    across = corner + np.roll(corner, -1, 1)
+    grid[::step, half::step] = wobbled(centre + np.roll(centre, 1, 0) + across)
+    down = corner + np.roll(corner, -1, 0)
+    grid[half::step, ::step] = wobbled(centre + np.roll(centre, 1, 1) + down)
+    step, amplitude = half, amplitude / decay
+  grid -= grid.min()
+  return grid / grid.max()
+
+
+def fog(pixels, density, cloud):
+  unit = pixels / 255.0
+  height, width, _ = pixels.shape
+  thick = unit + density * cloud[:height, :width, None]
+  return cut(thick * unit.max() / (unit.max() + density))
+
+
+def frost(pixels, image, frost, crop):
+  return np.uint8(np.clip(image * pixels + frost * crop, 0, 255))
+
+
+def snow(pixels, zoom, threshold, radius, sigma, mix, layer, degrees, im_round="nearest"):
+  unit = np.float32(pixels) / np.float32(255)
+  layer = clipped_zoom(layer[..., None], zoom)
+  layer[layer < threshold] = 0
+  flakes = motion_blur(cut(layer), radius, sigma, degrees, im_round) / 255.0
+  grey = cv2.cvtColor(unit, cv2.COLOR_RGB2GRAY)[..., None]
+  unit = mix * unit + (1 - mix) * np.maximum(unit, grey * 1.5 + 0.5)
+  return cut(unit + flakes + np.rot90(flakes, k=2))
+
+
+def package_snow(pixels, zoom, threshold, radius, sigma, mix, layer, degrees):
+  """imagecorruptions: flakes are not cut to 8 bits before they fall, nor trimmed."""
+  height, width, _ = pixels.shape
+  unit = np.float32(pixels) / np.float32(255)
+  rows, columns = math.ceil(height / zoom), math.ceil(width / zoom)
+  top, left = (height - rows) // 2, (width - columns) // 2
+  layer = scipy.ndimage.zoom(layer[top : top + rows, left : left + columns], zoom, order=1)
+  layer = np.where(layer < threshold, 0, np.clip(layer, 0, 1))
+  flakes = np.round(smeared(layer[..., None], radius, sigma, degrees) * 255) / 255
+  flakes = flakes[:height, :width]
+  grey = cv2.cvtColor(unit, cv2.COLOR_RGB2GRAY)[..., None]
+  unit = mix * unit + (1 - mix) * np.maximum(unit, grey * 1.5 + 0.5)
+  return cut(unit + flakes + np.rot90(flakes, k=2))
+
+
+def spatter(pixels, sigma, threshold, strength, is_mud, layer):
+  unit = np.float32(pixels) / np.float32(255)
+  liquid = skimage.filters.gaussian(layer, sigma=sigma)
+  liquid[liquid < threshold] = 0
+  if is_mud:
+    mud = skimage.filters.gaussian((liquid > threshold).astype(np.float32), sigma=strength)
+    mud[mud < 0.8] = 0
+    color = np.array([63, 42, 20]) / 255.0
+    return cut(unit * (1 - mud[..., None]) + mud[..., None] * color)
+  depth = (liquid * 255).astype(np.uint8)
+  away = np.minimum(cv2.distanceTransform(255 - cv2.Canny(depth, 50, 150), cv2.DIST_L2, 5), 20)
+  light = cv2.equalizeHist(cv2.blur(away, (3, 3)).astype(np.uint8))
+  light = cv2.filter2D(light, cv2.CV_8U, np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]))
+  water = depth * cv2.blur(light, (3, 3)).astype(np.float32)
+  water = strength * water / water.max()
+  return cut(unit + water[..., None] * (np.float32([175, 238, 238]) / 255))
+
+
+def _times(length, rows):
+  """Elastic's: strength, deviation and reach of the corners are shares of a length."""
+  return tuple(tuple(length * share for share in row) for row in rows)
+
+
+_LARGE = ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02))
+_FLAKES = (
+  (0.1, 0.2, 1, 0.6, 8, 3),
+  (0.1, 0.2, 1, 0.5, 10, 4),
+  (0.15, 0.3, 1.75, 0.55, 10, 4),
+  (0.25, 0.3, 2.25, 0.6, 12, 6),
+  (0.3, 0.3, 1.25, 0.65, 14, 12),
+)
+CONSTANTS = {  # By variant and operation, severities 1 to 5; "imagenet" where a variant has none.
+  "imagenet": {
+    "brightness": ((0.1,), (0.2,), (0.3,), (0.4,), (0.5,)),
+    "saturate": ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
+    "pixelate": ((0.6,), (0.5,), (0.4,), (0.3,), (0.25,)),
+    "elastic_transform": _times(244, _LARGE),
+    "fog": ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
+    "frost": ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
+    "snow": (
+      (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
+      (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
+      (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
+      (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
+      (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
+    ),
+    "spatter": (
+      (0.65, 0.3, 4, 0.69, 0.6, 0),
+      (0.65, 0.3, 3, 0.68, 0.6, 0),
+      (0.65, 0.3, 2, 0.68, 0.5, 0),
+      (0.65, 0.3, 1, 0.65, 1.5, 1),
+      (0.67, 0.4, 1, 0.65, 1.5, 1),
+    ),
+  },
+  "tiny": {
+    "saturate": ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (30, 0.2)),
+    "pixelate": ((0.9,), (0.8,), (0.7,), (0.6,), (0.5,)),
+    "elastic_transform": _times(
+      64,
+      ((0, 0, 0.08), (0.05, 0.3, 0.06), (0.1, 0.08, 0.06), (0.1, 0.03, 0.03), (0.16, 0.03, 0.02)),
+    ),
+    "fog": ((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75)),
+    "frost": ((1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55)),
+    "snow": tuple(
+      (*row, mix) for row, mix in zip(_FLAKES, (0.8, 0.8, 0.7, 0.65, 0.6), strict=True)
+    ),
+    "spatter": (
+      (0.62, 0.1, 0.7, 0.7, 0.6, 0),
+      (0.65, 0.1, 0.8, 0.7, 0.6, 0),
+      (0.65, 0.3, 1, 0.69, 0.6, 0),
+      (0.65, 0.1, 0.7, 0.68, 0.6, 1),
+      (0.65, 0.1, 0.5, 0.67, 0.6, 1),
+    ),
+  },
+  "cifar": {
+    "brightness": ((0.05,), (0.1,), (0.15,), (0.2,), (0.3,)),
+    "saturate": ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
+    "pixelate": ((0.95,), (0.9,), (0.85,), (0.75,), (0.65,)),
+    "elastic_transform": _times(
+      32,
+      ((0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)),
+    ),
+    "fog": ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
+    "frost": ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
+    "snow": tuple(
+      (*row, mix) for row, mix in zip(_FLAKES, (0.95, 0.9, 0.9, 0.85, 0.8), strict=True)
+    ),
+    "spatter": (
+      (0.62, 0.1, 0.7, 0.7, 0.5, 0),
+      (0.65, 0.1, 0.8, 0.7, 0.5, 0),
+      (0.65, 0.3, 1, 0.69, 0.5, 0),
+      (0.65, 0.1, 0.7, 0.69, 0.6, 1),
+      (0.65, 0.1, 0.5, 0.68, 0.6, 1),
+    ),
+  },
+  "inception": {
+    "pixelate": ((0.5,), (0.4,), (0.3,), (0.25,), (0.2,)),
+    "elastic_transform": _times(360, _LARGE),
+    "fog": ((1.5, 2), (2, 2), (2.5, 1.8), (2.5, 1.6), (3, 1.5)),
+    "spatter": (
+      (0.65, 0.3, 4, 0.69, 0.9, 0),
+      (0.65, 0.3, 3.5, 0.68, 0.9, 0),
+      (0.65, 0.3, 3, 0.68, 0.8, 0),
+      (0.65, 0.3, 1.2, 0.65, 1.8, 1),
+      (0.67, 0.4, 1.2, 0.65, 1.8, 1),
+    ),
+  },
+}
+
+
+def constants(variant, name):
+  return CONSTANTS[variant].get(name, CONSTANTS["imagenet"][name])
