@@ -17,9 +17,14 @@ from jaxbench import errors
 class Corruptions:
   """Common corruptions (ImageNet-C)."""
 
-  names: tuple[str, ...] = ()  # From `corruptions.NAMES`.
+  names: tuple[str, ...] = ()  # From `corruptions.NAMES` or `EXTRA_NAMES`.
   severities: tuple[int, ...] = (1, 2, 3, 4, 5)
-  variant: str = "imagenet"  # Whose constants: "imagenet" for 224 pixels, "cifar" for 32.
+  # Whose constants, from `corruptions.VARIANTS`: "imagenet" for 224 pixels, "cifar" for 32.
+  variant: str = "imagenet"
+  storage: str = "none"  # "jpeg85" judges images as ImageNet-C's files hold them.
+  im_round: str = "nearest"  # Or "floor": how ImageMagick rounds in motion blur and snow.
+  # Folder of frost's photographs; by default those of an installed imagecorruptions.
+  textures: str = ""
 
 
 @dataclasses.dataclass

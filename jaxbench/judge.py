@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxbench import attacks, block, config, corruptions, data, devices, models, spec, typography
+from jaxbench import attacks, block, config, corrupted, data, devices, models, spec, typography
 from jaxbench.attacks import checks, engine, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
@@ -37,10 +37,11 @@ class Judge:
 
   def corrupted(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
     """Predictions under one corruption at one severity, its images shared by all classifiers."""
-    first = cells[0]
-    variant, seed = self.settings.corruptions.variant, self.settings.seed
-    inputs = (jnp.int32(first.severity), data.hash_id(first.stream))
-    return self._predict(_corruption(first.perturbation, variant, seed), inputs, cells, block)
+    first, asked = cells[0], self.settings.corruptions
+    name, severity = first.perturbation, first.severity
+    assert severity is not None
+    inputs = corrupted.inputs(name, severity, asked, block.images.shape[1:3])
+    return self._predict(corrupted.program(name, asked, self.settings.seed), inputs, cells, block)
 
   def written(self, cells: list[Cell], clean: Block) -> dict[Cell, Columns]:
     """Predictions under one typographic attack, its images shared where the models do not matter.
@@ -162,20 +163,6 @@ def _unperturbed() -> Callable[..., Any]:
     return attacks.as_float(images)
 
   return devices.shard(clean)
-
-
-@functools.cache
-def _corruption(name: str, variant: str, seed: int) -> Callable[..., Any]:
-  """One program for all severities."""
-
-  def corrupt(
-    inputs: tuple[jax.Array, jax.Array], examples: jax.Array, images: jax.Array
-  ) -> jax.Array:
-    severity, stream = inputs
-    one = functools.partial(corruptions.corrupt, name=name, severity=severity, variant=variant)
-    return jax.vmap(one)(devices.example_keys(seed, stream, examples), attacks.as_float(images))
-
-  return devices.shard(corrupt)
 
 
 @functools.cache

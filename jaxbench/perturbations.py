@@ -5,7 +5,7 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from jaxbench import attacks, config, corruptions, errors, spec, typography
+from jaxbench import attacks, config, corrupted, corruptions, errors, spec, typography
 from jaxbench.classifiers import Absent, Classifier, Surrogate
 
 CLEAN = "clean"
@@ -32,18 +32,26 @@ class Perturbation(NamedTuple):
     return self.surrogate.members if self.surrogate else ()
 
 
-def of_targets(settings: config.Config) -> Iterator[Perturbation]:
+def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Perturbation]:
   """All but transfer: what needs no model besides the one that is evaluated.
+
+  Frost without its photographs becomes absent.
 
   Raises:
     InputError: a corruption, overlay or attack is unknown or cannot be run from a config.
   """
   yield Perturbation(CLEAN, CLEAN)
   for name in settings.corruptions.names:
-    corruptions.check(name, settings.corruptions.variant)
-    full = f"{name}(variant={settings.corruptions.variant!r})"
-    for severity in settings.corruptions.severities:
-      yield Perturbation(name, f"{full}@{severity}", severity=severity)
+    try:
+      streams = [
+        corrupted.stream(name, severity, settings.corruptions)
+        for severity in settings.corruptions.severities
+      ]
+    except corruptions.NoTextures as error:
+      absent.append(Absent(name, str(error)))
+      continue
+    for severity, stream in zip(settings.corruptions.severities, streams, strict=True):
+      yield Perturbation(name, stream, severity=severity)
   for text in settings.typography:
     resolved = spec.resolve(text, typography.OVERLAYS, "typographic attack")
     overlay = spec.build(resolved)

@@ -81,13 +81,13 @@ def make(settings: config.Config) -> Plan:
     InputError: a model, data set, prompt set, corruption, attack or published table is unknown, or
       an attack has no transfer.
   """
-  alone = list(perturbations.of_targets(settings))
+  cells: list[Cell] = []
+  absent: list[Absent] = []
+  alone = list(perturbations.of_targets(settings, absent))
   for prompts in config.prompt_sets(settings):
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
   for table in settings.published:
     published.check(table)
-  cells: list[Cell] = []
-  absent: list[Absent] = []
   for name in settings.data:
     source = data.load(name)
     examples = len(data.sample(source, settings.limit, settings.subset))
@@ -151,6 +151,8 @@ def _fingerprint(
     "seed": settings.seed,
     "jaxbench": jaxbench.__version__,
   }
+  if perturbation.severity is not None:
+    decisive["storage"] = settings.corruptions.storage
   if perturbation.epsilon is not None:
     decisive["quantize"] = settings.attacks.quantize
     decisive["search_dtype"] = settings.attacks.search_dtype
