@@ -2,7 +2,7 @@
 
 import functools
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -22,8 +22,8 @@ NOT_FINITE = -1  # In place of a prediction.
 class Judge:
   """The classifiers of one data set on this host's devices, each loaded when first asked for."""
 
-  def __init__(self, settings: config.Config, class_names: Iterable[str]):
-    self.settings, self._class_names = settings, tuple(class_names)
+  def __init__(self, settings: config.Config, label_space: data.LabelSpace):
+    self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
     self._searcher = functools.cache(self._load_searcher)
     self.surrogate = functools.cache(self._load_surrogate)
@@ -133,9 +133,14 @@ class Judge:
     return {cell: {"prediction": np.concatenate(part)} | shared for cell, part in parts.items()}
 
   def _load(self, model: str, prompts: str | None) -> devices.Replicated:
-    loaded = classifier = self._replicated_model(model).tree()
-    if prompts is not None:
-      classifier = models.zero_shot(loaded, self._class_names, models.templates(prompts))
+    loaded, space = self._replicated_model(model).tree(), self._label_space
+    if prompts is None:
+      classifier, groups = loaded, space.supervised_groups(loaded.config.num_classes)
+    else:
+      classifier = models.zero_shot(loaded, space.prompted, models.templates(prompts))
+      groups = space.prompted_groups
+    if groups is not None:
+      classifier = models.pooled(classifier, groups, space.pool)
     return devices.replicate(models.resized(classifier, loaded.preprocess.size))
 
   def _load_searcher(self, model: str, prompts: str | None) -> devices.Replicated:

@@ -76,7 +76,7 @@ class _Work:
       Interrupted: a signal has come.
     """
     source = data.load(name)
-    judging = judge.Judge(self._settings, source.class_names)
+    judging = judge.Judge(self._settings, data.label_space(source))
     order = data.canonical_order(source.ids)[: self._settings.limit or None]
     for number, start in enumerate(range(0, len(order), self._settings.block)):
       indices = order[start : start + self._settings.block]

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxbench import errors
 from jaxbench.data.digits import Digits
+from jaxbench.data.label_space import LabelSpace, label_space
 from jaxbench.data.source import Example, Source, canonical_order, hash_id
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 
@@ -50,10 +51,12 @@ __all__ = [
   "SCAM_TYPES",
   "Digits",
   "Example",
+  "LabelSpace",
   "Source",
   "Typographic",
   "canonical_order",
   "hash_id",
+  "label_space",
   "load",
   "load_images",
   "rta_100",
