@@ -58,6 +58,7 @@ setuptools.setup(
       "pytest",
       "pytest-xdist",
       "ruff",
+      "scikit-learn>=1.5",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
       "transformers>=5",
     ],
