@@ -9,10 +9,17 @@ import grain
 import numpy as np
 
 from jaxbench import errors
+from jaxbench.data.arrays import Arrays
+from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
+from jaxbench.data.folder import folder
 from jaxbench.data.label_space import LabelSpace, label_space
+from jaxbench.data.labelled import Labelled
+from jaxbench.data.parquet import parquet
 from jaxbench.data.source import Example, Source, canonical_order, hash_id
+from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
+from jaxbench.data.webdataset import webdataset
 
 DATA_SETS: dict[str, Callable[[], Source]] = {"digits": Digits}
 
@@ -49,16 +56,23 @@ def load_images(
 __all__ = [
   "DATA_SETS",
   "SCAM_TYPES",
+  "Arrays",
+  "BadImage",
   "Digits",
   "Example",
   "LabelSpace",
+  "Labelled",
   "Source",
   "Typographic",
   "canonical_order",
+  "folder",
   "hash_id",
   "label_space",
   "load",
   "load_images",
+  "parquet",
   "rta_100",
   "scam",
+  "tfds",
+  "webdataset",
 ]
