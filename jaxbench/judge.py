@@ -1,5 +1,6 @@
 """What the classifiers of one data set say of a block of its examples, clean and perturbed."""
 
+import dataclasses
 import functools
 import io
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 from PIL import Image
 
 from jaxbench import attacks, block, config, corruptions, data, devices, models, spec, typography
@@ -17,6 +19,14 @@ from jaxbench.plan import Cell
 
 Columns = dict[str, Any]  # Of `records.SCHEMA`, one entry per example.
 NOT_FINITE = -1  # In place of a prediction.
+
+
+@struct.dataclass
+class _Prediction:
+  """Of one classifier; arrays [S]."""
+
+  prediction: jax.Array  # [] int32.
+  rank: jax.Array  # [] int32, of the label.
 
 
 class Judge:
@@ -116,12 +126,15 @@ class Judge:
     self, program: Callable[..., Any], inputs: Any, cells: list[Cell], block: Block
   ) -> dict[Cell, Columns]:
     """Each classifier's predictions on the images that `program` makes."""
-    parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
+    parts: dict[Cell, list[_Prediction]] = {cell: [] for cell in cells}
     pictures: list[bytes | None] = []
     arrays = (block.hashes, block.images)
     for batch in devices.stream(program, devices.replicate(inputs), arrays, self.settings.slots):
+      # The last batch repeats its last row.
+      padded = batch.examples.start + np.arange(len(batch.result))
+      labels = block.labels[np.minimum(padded, len(block.ids) - 1)]
       results = {
-        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result)
+        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result, labels)
         for cell in cells
       }
       for cell, result in results.items():
@@ -130,7 +143,10 @@ class Judge:
       pictures += keep_pictures(rows, block, functools.partial(_fetch_batch, batch))
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": pictures}
-    return {cell: {"prediction": np.concatenate(part)} | shared for cell, part in parts.items()}
+    return {
+      cell: shared | dataclasses.asdict(jax.tree.map(lambda *some: np.concatenate(some), *part))
+      for cell, part in parts.items()
+    }
 
   def _load(self, model: str, prompts: str | None) -> devices.Replicated:
     loaded, space = self._replicated_model(model).tree(), self._label_space
@@ -185,13 +201,20 @@ def _corruption(name: str, variant: str, seed: int) -> Callable[..., Any]:
 
 
 @functools.cache
-def _prediction() -> Callable[..., Any]:
-  def predict(classifier: attacks.Classifier, images: jax.Array) -> jax.Array:
+def _prediction() -> Callable[..., _Prediction]:
+  def predict(classifier: attacks.Classifier, images: jax.Array, labels: jax.Array) -> _Prediction:
     logits = classifier(images)
     finite = jnp.isfinite(logits).all(axis=-1)
-    return jnp.where(finite, jnp.argmax(logits, axis=-1).astype(jnp.int32), NOT_FINITE)
+    best = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    return _Prediction(jnp.where(finite, best, NOT_FINITE), jax.vmap(_rank)(logits, labels))
 
   return devices.shard(predict)
+
+
+def _rank(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """How many classes come before the label []; of equal logits [K] the first does."""
+  earlier = (logits == logits[label]) & (jnp.arange(logits.size) < label)
+  return ((logits > logits[label]) | earlier).sum().astype(jnp.int32)
 
 
 def attackable(cell: Cell, block: Block, seed: int) -> engine.Examples:

@@ -112,13 +112,19 @@ def make(settings: config.Config) -> Plan:
   cells: list[Cell] = []
   absent: list[Absent] = []
   for name in settings.data:
-    source = data.load(name)
-    examples = min(settings.limit or len(source), len(source))
+    source = data.load(name, settings.data_root)
+    examples = len(data.sample(source, settings.limit))
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
+    perturbations, transferable = white_box, transferred
+    if data.has_several_labels(source):
+      transferable, perturbations = [], [one for one in white_box if one.attack is None]
+      if len(perturbations) < len(white_box) or transferred:
+        reason = "an attack needs one right answer, its images have several"
+        absent.append(Absent(f"attacks on {name}", reason))
     transfers = [
       _transfer(*attack, surrogate, epsilon)
-      for attack in transferred
+      for attack in transferable
       for epsilon in settings.attacks.epsilons
       for surrogate in surrogates
     ]
@@ -142,7 +148,7 @@ def make(settings: config.Config) -> Plan:
         stream=perturbation.full,
         fingerprint=_fingerprint(classifier, perturbation, source, settings),
       )
-      for perturbation in (*white_box, *transfers)
+      for perturbation in (*perturbations, *transfers)
       for classifier in targets
     ]
   ids = [cell.id for cell in cells]

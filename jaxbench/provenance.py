@@ -16,13 +16,14 @@ _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
 def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   """Everything known before a run. Two runs with equal "identity" have equal rows."""
-  sources = {name: data.load(name) for name in settings.data}
+  sources = {name: data.load(name, settings.data_root) for name in settings.data}
   surrogates = itertools.chain(*config.surrogates(settings).values())
   names = dict.fromkeys([*settings.models, *surrogates])
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
-      "config": dataclasses.asdict(settings),
+      # A data set is the same wherever it lies.
+      "config": dataclasses.asdict(dataclasses.replace(settings, data_root="")),
       "models": {name: dataclasses.asdict(models.describe(name)) for name in names},
       "prompts": {name: models.templates(name) for name in settings.prompts},
       "data": {name: source.sha256 for name, source in sources.items()},

@@ -75,9 +75,9 @@ class _Work:
     Raises:
       Interrupted: a signal has come.
     """
-    source = data.load(name)
+    source = data.load(name, self._settings.data_root)
     judging = judge.Judge(self._settings, data.label_space(source))
-    order = data.canonical_order(source.ids)[: self._settings.limit or None]
+    order = data.sample(source, self._settings.limit)
     for number, start in enumerate(range(0, len(order), self._settings.block)):
       indices = order[start : start + self._settings.block]
       cells = [cell for cell in self._plan.cells if cell.data == name]
@@ -209,4 +209,5 @@ def _rows(cell: Cell, block: blocks.Block, columns: judge.Columns) -> pa.Table:
     "epsilon": cell.epsilon,
     "tolerance": cell.tolerance,
   }
-  return records.table(shared, {"example": block.ids, "label": block.labels} | columns)
+  known = data.columns(block.source, block.indices)
+  return records.table(shared, {"example": block.ids, "label": block.labels} | known | columns)

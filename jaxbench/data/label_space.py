@@ -17,9 +17,9 @@ class LabelSpace:
   A classifier whose logits are not these classes is pooled: each class gets the logits of its
   group, as `models.pooled` has it. A group of one each is a restriction to K of ImageNet's classes.
 
-  Zero-shot classifiers are built with the class names. Where ImageNet's classes are finer, RoZ and
-  imagenet-testbed build them with ImageNet's names and pool them like supervised ones, which costs
-  accuracy: ask for it with `own_names=False`.
+  Zero-shot classifiers are built with the class names; or, where ImageNet's classes are finer, with
+  ImageNet's names and pooled like supervised ones, as RoZ and imagenet-testbed do. Which of the two
+  makes points of difference: CLIP's paper reports the first.
   """
 
   class_names: tuple[str, ...]  # [K], what labels mean.

@@ -25,7 +25,7 @@ def imagenet_r() -> LabelSpace:
   return restricted(_read("imagenet_a_r_classes.json")["imagenet_r"])
 
 
-def objectnet(*, own_names: bool = True) -> LabelSpace:
+def objectnet(*, own_names: bool = False) -> LabelSpace:
   """The 113 of ObjectNet's 313 classes that ImageNet has, as 125 classes (Barbu et al., 2019).
 
   In the order of ObjectNet's folders, which is not that of its names.
@@ -40,13 +40,13 @@ def objectnet_folders() -> tuple[str, ...]:
   return tuple(row["folder"] for row in _objectnet())
 
 
-def vid_robust(*, own_names: bool = True) -> LabelSpace:
+def vid_robust(*, own_names: bool = False) -> LabelSpace:
   """The 30 classes of ImageNet-Vid-Robust, 288 in ImageNet (Shankar et al., arXiv:1906.02168)."""
   names, table = "imagenet_vid_robust_30", "vid_robust_superclass_to_imagenet.json"
   return _superclasses(names, table, own_names)
 
 
-def ytbb_robust(*, own_names: bool = True) -> LabelSpace:
+def ytbb_robust(*, own_names: bool = False) -> LabelSpace:
   """The 24 classes of YTBB-Robust, 231 in ImageNet (Shankar et al., 2019, arXiv:1906.02168).
 
   Cow, giraffe, skateboard, toilet and none are not in ImageNet: a classifier of its classes never

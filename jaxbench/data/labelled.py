@@ -69,6 +69,21 @@ class Labelled:
         )
     return cls(files, class_names, [(index, name, known[found]) for index, name, found in kept])
 
+  def selected(self, class_names: Sequence[str], labels: Mapping[int, int]) -> "Labelled":
+    """The examples whose label `labels` has, with the label of `class_names` that it gives.
+
+    Raises:
+      InputError: there are none.
+    """
+    rows = [
+      (index, name, labels[label])
+      for index, name, label in zip(self._indices, self.ids, self.labels, strict=True)
+      if label in labels
+    ]
+    if not rows:
+      raise errors.InputError(f"{self.files.where}: no image of these classes")
+    return Labelled(self.files, class_names, rows)
+
   @functools.cached_property
   def sha256(self) -> str:
     """Of ids, labels and content, in the order of the ids: the same however a set is packed."""

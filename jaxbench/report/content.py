@@ -5,6 +5,7 @@ import json
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench import metrics, records
@@ -67,12 +68,13 @@ def load(workdir: epath.PathLike) -> Run:
   """
   run, rows = records.load_run(workdir), records.read(workdir)
   summary = {row["cell"]: row for row in metrics.summarize(rows).to_pylist()}
+  written = {row["values"]: row["counts"] for row in pc.value_counts(rows["cell"]).to_pylist()}
   classifiers = _classifiers(run)
   sets = [_data_set(name, run, rows, summary, classifiers) for name in run["data"]]
   unfinished = [
     {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
     for cell in run["cells"]
-    if summary.get(cell["id"], {"examples": 0})["examples"] < cell["examples"]
+    if written.get(cell["id"], 0) < cell["examples"]
   ]
   reasons = {absent["what"] for absent in run["absent"]}
   return Run(
