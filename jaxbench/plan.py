@@ -2,26 +2,13 @@
 
 import dataclasses
 import hashlib
-import inspect
 import json
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import jaxbench
-from jaxbench import (
-  attacks,
-  classifiers,
-  config,
-  corruptions,
-  data,
-  errors,
-  models,
-  spec,
-  typography,
-)
-from jaxbench.classifiers import Absent, Classifier, Surrogate
-
-CLEAN = "clean"
+from jaxbench import classifiers, config, data, errors, models, perturbations
+from jaxbench.classifiers import Absent, Classifier
+from jaxbench.perturbations import Perturbation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +22,8 @@ class Cell:
   severity: int | None  # Of a corruption.
   attack: str | None  # Its canonical spec.
   surrogate: str | None  # What a transfer attack is made on; None for white-box ones.
-  members: tuple[str, ...]  # The models of the surrogate.
+  members: tuple[config.Member, ...]  # The models of the surrogate.
+  knowledge: str | None  # What the attacker knows of the model; None without an attacker.
   norm: str | None  # Of an attack.
   epsilon: float | None  # Of an attack, in [0, 1] pixel units; the largest one of a bisection.
   tolerance: float | None  # Of a bisection for the smallest epsilon; None for one epsilon.
@@ -74,24 +62,6 @@ class Plan(NamedTuple):
   absent: tuple[Absent, ...]
 
 
-class _Perturbation(NamedTuple):
-  text: str
-  full: str
-  severity: int | None = None
-  attack: str | None = None
-  norm: str | None = None
-  epsilon: float | None = None
-  tolerance: float | None = None
-  forwards: int = 1
-  backwards: int = 0
-  surrogate: Surrogate | None = None
-
-  @property
-  def members(self) -> tuple[Classifier, ...]:
-    """Of the surrogate."""
-    return self.surrogate.members if self.surrogate else ()
-
-
 def format_epsilon(epsilon: float) -> str:
   """4/255 rather than 0.0156863, where it is such a fraction."""
   steps = round(epsilon * 255, 3)
@@ -105,9 +75,8 @@ def make(settings: config.Config) -> Plan:
     InputError: a model, data set, prompt set, corruption or attack is unknown, or an attack has no
       transfer.
   """
-  white_box = list(_perturbations(settings))
-  transferred = [_transferable(text) for text in settings.attacks.transfer]
-  for prompts in settings.prompts:
+  alone = list(perturbations.of_targets(settings))
+  for prompts in config.prompt_sets(settings):
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
   cells: list[Cell] = []
   absent: list[Absent] = []
@@ -116,18 +85,9 @@ def make(settings: config.Config) -> Plan:
     examples = len(data.sample(source, settings.limit))
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
-    perturbations, transferable = white_box, transferred
+    wanted = [*alone, *perturbations.transfers(settings, surrogates, name, absent)]
     if data.has_several_labels(source):
-      transferable, perturbations = [], [one for one in white_box if one.attack is None]
-      if len(perturbations) < len(white_box) or transferred:
-        reason = "an attack needs one right answer, its images have several"
-        absent.append(Absent(f"attacks on {name}", reason))
-    transfers = [
-      _transfer(*attack, surrogate, epsilon)
-      for attack in transferable
-      for epsilon in settings.attacks.epsilons
-      for surrogate in surrogates
-    ]
+      wanted = _without_attacks(wanted, name, absent)
     cells += [
       Cell(
         model=classifier.model,
@@ -137,7 +97,8 @@ def make(settings: config.Config) -> Plan:
         severity=perturbation.severity,
         attack=perturbation.attack,
         surrogate=perturbation.surrogate and perturbation.surrogate.name,
-        members=tuple(one.model for one in perturbation.members),
+        members=tuple(config.Member(one.model, one.prompts) for one in perturbation.members),
+        knowledge=perturbation.knowledge,
         norm=perturbation.norm,
         epsilon=perturbation.epsilon,
         tolerance=perturbation.tolerance,
@@ -148,7 +109,7 @@ def make(settings: config.Config) -> Plan:
         stream=perturbation.full,
         fingerprint=_fingerprint(classifier, perturbation, source, settings),
       )
-      for perturbation in (*perturbations, *transfers)
+      for perturbation in wanted
       for classifier in targets
     ]
   ids = [cell.id for cell in cells]
@@ -158,102 +119,20 @@ def make(settings: config.Config) -> Plan:
   return Plan(tuple(cells), tuple(absent))
 
 
-def _perturbations(settings: config.Config) -> Iterator[_Perturbation]:
-  yield _Perturbation(CLEAN, CLEAN)
-  for name in settings.corruptions.names:
-    corruptions.check(name, settings.corruptions.variant)
-    full = f"{name}(variant={settings.corruptions.variant!r})"
-    for severity in settings.corruptions.severities:
-      yield _Perturbation(name, f"{full}@{severity}", severity=severity)
-  for text in settings.typography:
-    resolved = spec.resolve(text, typography.OVERLAYS, "typographic attack")
-    spec.build(resolved)
-    yield _Perturbation(resolved.text, resolved.full)
-  for text in settings.attacks.names:
-    resolved, cascade = _cascade(text)
-    for epsilon in settings.attacks.epsilons:
-      yield _attack(resolved, cascade, epsilon)
-  for text in settings.attacks.smallest:
-    resolved, cascade = _cascade(text)
-    if len(cascade.attacks) > 1:
-      raise errors.InputError(
-        f"--config.attacks.smallest: {resolved.text} is several attacks in a row; name one of them"
-      )
-    yield _attack(resolved, cascade, max(settings.attacks.epsilons), settings.attacks.tolerance)
-
-
-def _cascade(text: str) -> tuple[spec.Spec, attacks.Cascade]:
-  resolved = spec.resolve(text, attacks.ATTACKS, "attack")
-  cascade = attacks.cascade(spec.build(resolved))
-  if cascade.draws > 1:
-    raise errors.InputError(
-      f"{resolved.text} is for randomised classifiers, which take a key; the models of a config "
-      "do not: call attacks.run on yours"
-    )
-  return resolved, cascade
-
-
-def _attack(
-  resolved: spec.Spec, cascade: attacks.Cascade, epsilon: float, tolerance: float | None = None
-) -> _Perturbation:
-  """At one epsilon or, with a tolerance, searching for the smallest one up to it."""
-  forwards, backwards = 1, 0
-  for one in cascade.attacks:
-    probes = 1 if tolerance is None else attacks.most_probes(one, epsilon, tolerance)
-    steps = one.steps * one.runs * probes
-    forwards += 1 + one.forwards * steps
-    backwards += one.backwards * steps
-  names = resolved.text, resolved.full
-  text, full = names if tolerance is None else (f"smallest({name})" for name in names)
-  return _Perturbation(
-    text,
-    full,
-    attack=resolved.text,
-    norm=attacks.norm_name(cascade.attacks[0].norm),
-    epsilon=epsilon,
-    tolerance=tolerance,
-    forwards=forwards,
-    backwards=backwards,
-  )
-
-
-def _transferable(text: str) -> tuple[spec.Spec, spec.Spec]:
-  """An attack as it was written, and as it is made for transfer: without stopping early."""
-  written, _ = _cascade(text)
-  option = "keep_going"
-  if option not in inspect.signature(written.call).parameters:
-    reason = "it stops where it fools its surrogate"
-  elif not written.arguments.get(option, True):
-    reason = f"{option}=False stops where it fools its surrogate"
-  else:
-    made = spec.resolve(text, attacks.ATTACKS, "attack", keep_going=True)
-    if not spec.build(made).minimizes:
-      return written, made
-    reason = "it looks for the smallest perturbation"
-  raise errors.InputError(f"--config.attacks.transfer: {written.text} has no transfer: {reason}")
-
-
-def _transfer(
-  written: spec.Spec, made: spec.Spec, surrogate: Surrogate, epsilon: float
-) -> _Perturbation:
-  """Made with all members of the surrogate, and looked at by them and by one target."""
-  attack, members = spec.build(made), len(surrogate.members)
-  steps = attack.steps * attack.runs
-  return _Perturbation(
-    f"transfer({written.text}, {surrogate.name})",
-    f"transfer({made.full}, {surrogate.name})",
-    attack=written.text,
-    norm=attacks.norm_name(attack.norm),
-    epsilon=epsilon,
-    forwards=1 + members * (1 + attack.forwards * steps),
-    backwards=members * attack.backwards * steps,
-    surrogate=surrogate,
-  )
+def _without_attacks(
+  wanted: list[perturbations.Perturbation], name: str, absent: list[Absent]
+) -> list[perturbations.Perturbation]:
+  """What can be done to a data set whose images have several right answers."""
+  kept = [one for one in wanted if one.attack is None]
+  if len(kept) < len(wanted):
+    reason = "an attack needs one right answer, and its images have several"
+    absent.append(Absent(f"attacks on {name}", reason))
+  return kept
 
 
 def _fingerprint(
   classifier: Classifier,
-  perturbation: _Perturbation,
+  perturbation: Perturbation,
   source: data.Source,
   settings: config.Config,
 ) -> str:

@@ -17,15 +17,15 @@ _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   """Everything known before a run. Two runs with equal "identity" have equal rows."""
   sources = {name: data.load(name, settings.data_root) for name in settings.data}
-  surrogates = itertools.chain(*config.surrogates(settings).values())
-  names = dict.fromkeys([*settings.models, *surrogates])
+  members = list(itertools.chain(*config.surrogates(settings).values()))
+  names = dict.fromkeys([*settings.models, *(member.model for member in members)])
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
       # A data set is the same wherever it lies.
       "config": dataclasses.asdict(dataclasses.replace(settings, data_root="")),
       "models": {name: dataclasses.asdict(models.describe(name)) for name in names},
-      "prompts": {name: models.templates(name) for name in settings.prompts},
+      "prompts": {name: models.templates(name) for name in config.prompt_sets(settings)},
       "data": {name: source.sha256 for name, source in sources.items()},
     },
     "data": {

@@ -11,7 +11,7 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import block as blocks
-from jaxbench import config, data, errors, interrupt, judge, records, transfer
+from jaxbench import config, data, errors, interrupt, judge, perturbations, records, transfer
 from jaxbench import plan as planning
 from jaxbench.plan import Cell
 from jaxbench.progress import Progress
@@ -126,9 +126,9 @@ class _Work:
   ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
     """Rows of the block and their columns, for cells that share one perturbation."""
     first, everything = cells[0], np.arange(len(block.ids))
-    if first.perturbation == planning.CLEAN:
+    if first.perturbation == perturbations.CLEAN:
       yield from ((cell, everything, clean[cell.model, cell.prompts]) for cell in cells)
-    elif first.surrogate is not None:
+    elif first.surrogate is not None and first.tolerance is None:
       self.progress.show(f"{first.perturbation} {first.setting}")
       yield from self._transferred(judging, cells, block, clean, number)
     elif first.attack is None:
@@ -141,8 +141,23 @@ class _Work:
         done = self._done[cell.id, cell.data, number]
         left = np.array([row for row in everything if block.ids[row] not in done])
         known = clean[cell.model, cell.prompts]["prediction"][left]
-        for rows, columns in judging.attacked(cell, block.at(left), known):
+        for rows, columns in self._attacked(judging, cell, block.at(left), known):
           yield cell, left[rows], columns
+
+  def _attacked(
+    self, judging: judge.Judge, cell: Cell, block: blocks.Block, clean: np.ndarray
+  ) -> Iterator[tuple[np.ndarray, judge.Columns]]:
+    """Rows of the block and their columns, for a cell that shares its images with no other."""
+    if cell.surrogate is None:
+      yield from judging.attacked(cell, block, clean)
+      return
+    try:
+      yield transfer.bisected(judging, cell, block, clean)
+    except errors.InputError as error:
+      self._give_up([cell], error)
+    else:
+      wrong = np.flatnonzero(clean != block.labels)
+      yield wrong, judge.untouched(block, clean, wrong)
 
   def _transferred(
     self,

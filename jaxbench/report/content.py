@@ -128,8 +128,9 @@ def _data_set(
   classifiers: list[Classifier],
 ) -> DataSet:
   everything = [cell for cell in run["cells"] if cell["data"] == name]
-  transferred = [cell for cell in everything if cell.get("surrogate")]
-  cells = [cell for cell in everything if not cell.get("surrogate")]
+  matrix = {cell["id"] for cell in everything if cell.get("surrogate") and not cell["tolerance"]}
+  transferred = [cell for cell in everything if cell["id"] in matrix]
+  cells = [cell for cell in everything if cell["id"] not in matrix]
   tables: list[sections.Table] = []
   searches: list[sections.Search] = []
   texts: list[sections.Text] = []

@@ -35,6 +35,7 @@ class Table(NamedTuple):
   settings: list[str]
   lines: list[tuple[Classifier, list[Row | None]]]  # None: not computed.
   plot: str  # SVG; "" for the clean images.
+  knowledge: str | None  # What the attacker knows.
 
   @property
   def middle(self) -> int:
@@ -50,6 +51,7 @@ class Search(NamedTuple):
   epsilons: list[tuple[str, float]]  # Where the table quotes the accuracy.
   lines: list[tuple[Classifier, Row | None, list[float]]]  # Distribution, accuracies.
   plot: str  # SVG.
+  knowledge: str | None  # What the attacker knows.
 
 
 class Text(NamedTuple):
@@ -57,6 +59,7 @@ class Text(NamedTuple):
 
   overlay: str
   lines: list[tuple[Classifier, str, metrics.Typographic | None]]  # With the cell's id.
+  knowledge: str | None  # What the attacker knows.
 
 
 class Transfer(NamedTuple):
@@ -64,7 +67,8 @@ class Transfer(NamedTuple):
 
   attack: str
   setting: str  # Epsilon.
-  lines: list[tuple[str, list[Row | None]]]  # Of a surrogate: one cell per classifier.
+  # Of a surrogate: what the attacker knows with it, and one cell per classifier.
+  lines: list[tuple[str, str | None, list[Row | None]]]
   plot: str  # SVG.
 
 
@@ -83,7 +87,7 @@ def table(
     for each in classifiers
   ]
   axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
-  table = Table(perturbation, axis, settings, lines, "")
+  table = Table(perturbation, axis, settings, lines, "", _knowledge(cells))
   return table._replace(plot=_plot(table, clean)) if clean else table
 
 
@@ -123,7 +127,8 @@ def search(
   cells: list[Row], rows: pa.Table, classifiers: list[Classifier], identity: Row
 ) -> Search:
   """Of cells that bisect; `identity` is what was asked, of what models."""
-  attack, norm, largest = cells[0]["attack"], cells[0]["norm"], cells[0]["epsilon"]
+  attack = cells[0]["perturbation"].removeprefix("smallest(").removesuffix(")")
+  norm, largest = cells[0]["norm"], cells[0]["epsilon"]
   unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
   quoted = sorted(identity["config"]["attacks"]["epsilons"])
   found = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
@@ -143,7 +148,7 @@ def search(
   axis = f"epsilon, {norm}{unit and ', '}{unit}"
   plot = plots.robustness_curves(attack, axis, scale * largest, curves)
   names = [(f"{scale * epsilon:g}{unit}", epsilon) for epsilon in quoted]
-  return Search(attack, norm, names, lines, plot)
+  return Search(attack, norm, names, lines, plot, _knowledge(cells))
 
 
 def text(cells: list[Row], rows: pa.Table, classifiers: list[Classifier]) -> Text:
@@ -155,25 +160,29 @@ def text(cells: list[Row], rows: pa.Table, classifiers: list[Classifier]) -> Tex
     own = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell))
     columns = (own[name] for name in ("label", "target", "prediction", "clean_prediction"))
     lines.append((one, cell, metrics.typographic(*columns) if len(own) else None))
-  return Text(cells[0]["perturbation"], lines)
+  return Text(cells[0]["perturbation"], lines, _knowledge(cells))
 
 
 def transfers(
   cells: list[Row], summary: dict[str, Row], classifiers: list[Classifier]
 ) -> list[Transfer]:
   """A matrix for each attack and epsilon of the cells with a surrogate."""
-  surrogates = list(dict.fromkeys(cell["surrogate"] for cell in cells))
+  surrogates = {cell["surrogate"]: _knowledge([cell]) for cell in cells}
   keys = ("attack", "setting", "surrogate", "model", "prompts")
   found = {tuple(cell[key] for key in keys): summary.get(cell["id"]) for cell in cells}
   result = []
   for attack, setting in dict.fromkeys((cell["attack"], cell["setting"]) for cell in cells):
     lines = [
-      (name, [found.get((attack, setting, name, each.model, each.prompts)) for each in classifiers])
-      for name in surrogates
+      (
+        name,
+        knowledge,
+        [found.get((attack, setting, name, each.model, each.prompts)) for each in classifiers],
+      )
+      for name, knowledge in surrogates.items()
     ]
-    shares = [[_success(cell) for cell in line] for _, line in lines]
+    shares = [[_success(cell) for cell in line] for *_, line in lines]
     names = [each.name for each in classifiers]
-    plot = plots.heat_map(f"transfer of {attack}, {setting}", surrogates, names, shares)
+    plot = plots.heat_map(f"transfer of {attack}, {setting}", list(surrogates), names, shares)
     result.append(Transfer(attack, setting, lines, plot))
   return result
 
@@ -182,3 +191,8 @@ def _success(cell: Row | None) -> float | None:
   """In percent, if it has been computed and there was something to attack."""
   share = None if cell is None else cell["attack_success"]
   return None if share is None else 100 * share
+
+
+def _knowledge(cells: list[Row]) -> str | None:
+  """What the attacker of some cells knows; runs of older versions do not tell."""
+  return cells[0].get("knowledge")
