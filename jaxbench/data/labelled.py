@@ -147,8 +147,8 @@ def _unknown_class(
 ) -> errors.InputError:
   near = difflib.get_close_matches(found, known, n=1)
   hint = f" (did you mean {near[0]!r}?)" if near else ""
-  examples = ", ".join(list(known)[:3])
+  examples, count = ", ".join(list(known)[:3]), len(set(known.values()))
   return errors.InputError(
-    f"{files.where}: {files.names[index]} is of the class {found!r}, none of the {len(known)} "
-    f"known ones{hint}, which begin with {examples}; is this the data set that was meant?"
+    f"{files.where}: {files.names[index]} is of the class {found!r}, none of the "
+    f"{count} known ones{hint}, which begin with {examples}; is this the data set that was meant?"
   )

@@ -32,9 +32,9 @@ def by_class(path: pathlib.Path, space: LabelSpace, *, split: str = "test") -> A
   Raises:
     InputError: a class is not in the label space, or see `folder` and its like.
   """
-  names, labels = space.class_names, _labels(space)
-  found = packed(path, names, labels, split=split) or folder(path, names, labels=labels)
-  return Annotated(found, space)
+  names, numbers = space.class_names, _by_number(space)
+  found = packed(path, names, numbers, split=split)
+  return Annotated(found or folder(path, names, labels=_by_wnid(space) | numbers), space)
 
 
 def validation(path: pathlib.Path) -> Annotated:
@@ -43,11 +43,11 @@ def validation(path: pathlib.Path) -> Annotated:
   An id is the name of the file. What the devkit says of the classes is known here.
   """
   space = label_spaces.imagenet_1k()
-  names, labels = space.class_names, _labels(space)
-  found = packed(path, names, labels, split="validation") or folder(
+  names = space.class_names
+  found = packed(path, names, _by_number(space), split="validation") or folder(
     path,
     names,
-    labels=labels,
+    labels=_by_wnid(space),
     class_of=_validation_class,
     id_of=lambda name: name.rpartition("/")[2],
   )
@@ -102,13 +102,14 @@ def packed(
   return None
 
 
-def _labels(space: LabelSpace) -> Mapping[str, int]:
-  """By wnid, and by ImageNet label as text."""
-  wnids, labels = imagenet.wnids(), {}
-  for row, group in enumerate(space.imagenet or ()):
-    for label in group:
-      labels[wnids[label]] = labels[str(label)] = row
-  return labels
+def _by_number(space: LabelSpace) -> dict[str, int]:
+  """Labels of the set by those of ImageNet, as text."""
+  groups = enumerate(space.imagenet or ())
+  return {str(label): row for row, group in groups for label in group}
+
+
+def _by_wnid(space: LabelSpace) -> dict[str, int]:
+  return {imagenet.wnids()[int(label)]: row for label, row in _by_number(space).items()}
 
 
 def _validation_class(name: str) -> str:
