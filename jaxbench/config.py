@@ -54,6 +54,7 @@ class Config:
   seed: int = 0
   limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
   slots: int = 64  # Examples per device and batch.
+  unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
   gallery: int = 4  # Examples whose pictures are kept, per cell.
 
@@ -108,6 +109,8 @@ def checked(settings: Config) -> Config:
     value = getattr(settings, field)
     if not isinstance(value, int) or value < least:
       raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
+  if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
+    raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
   if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
     raise errors.InputError("--config.corruptions.severities go from 1 to 5")
   if settings.attacks.search_dtype not in (known := ("float32", "bfloat16")):

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jaxbench
 from jaxbench import classifiers, config, data, errors, models, perturbations
@@ -48,6 +48,12 @@ class Cell:
     prompts = self.prompts or "supervised"
     name = f"{self.perturbation}{setting}"
     return f"{self.model}:{prompts}:{self.data}:{name}#{self.fingerprint}"
+
+  @property
+  def columns(self) -> dict[str, Any]:
+    """Of `records.SCHEMA`: what all rows of the cell share."""
+    names = ("model", "data", "prompts", "perturbation", "severity", "epsilon", "tolerance")
+    return {"cell": self.id} | {name: getattr(self, name) for name in names}
 
   @property
   def passes(self) -> int:

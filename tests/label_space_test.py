@@ -14,6 +14,7 @@ class _Photographs:
   label_space = label_spaces.objectnet()
   class_names = label_space.class_names
   ids = tuple(f"photo/{index}" for index in range(12))
+  labels = tuple(range(12))
   sha256 = "0" * 64
 
   def __len__(self):
@@ -21,7 +22,7 @@ class _Photographs:
 
   def __getitem__(self, index):
     image = np.random.default_rng(index).integers(0, 256, (16, 16, 3), np.uint8)
-    return data.Example(image, index)
+    return data.Example(image, self.labels[index])
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """Data sets by name, and how their images reach a model.
 
-A source yields examples as stored (uint8, any size); `load_images` runs a model's preprocessing.
+A source yields examples as stored (uint8, any size); `stream` and `load_images` run a model's
+preprocessing.
 """
 
 import os
 import pathlib
-from collections.abc import Callable, Sequence
-
-import grain
-import numpy as np
+from collections.abc import Callable
 
 from jaxbench import errors
 from jaxbench.data import catalog, own
@@ -20,6 +18,7 @@ from jaxbench.data.folder import folder
 from jaxbench.data.label_space import LabelSpace, label_space
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.parquet import parquet
+from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.sample import sample
 from jaxbench.data.source import Example, Source, canonical_order, hash_id
 from jaxbench.data.tfds import tfds
@@ -72,24 +71,6 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
   return found
 
 
-def load_images(
-  source: Source, indices: Sequence[int], preprocess: Callable[[np.ndarray], np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-  """Decoded, resized and cropped by reader threads.
-
-  Returns:
-    images uint8 [N, S, S, 3] and labels int32 [N], in the order of `indices`.
-  """
-
-  def read(index: int) -> tuple[np.ndarray, int]:
-    example = source[index]
-    return preprocess(example.image), example.label
-
-  examples = grain.MapDataset.source(indices).map(read).to_iter_dataset()
-  images, labels = zip(*examples, strict=True)
-  return np.stack(images), np.asarray(labels, np.int32)
-
-
 __all__ = [
   "CATALOG",
   "DATA_SETS",
@@ -97,6 +78,7 @@ __all__ = [
   "Annotated",
   "Arrays",
   "BadImage",
+  "Batch",
   "Digits",
   "Example",
   "Frame",
@@ -118,6 +100,7 @@ __all__ = [
   "rta_100",
   "sample",
   "scam",
+  "stream",
   "tfds",
   "webdataset",
 ]

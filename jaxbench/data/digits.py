@@ -34,6 +34,11 @@ class Digits:
     self._pixels, self._labels = pixels, labels
     self.ids = [ids[row] for row in self._rows]
 
+  @property
+  def labels(self) -> list[int]:
+    """The digit of each scan."""
+    return [int(self._labels[row]) for row in self._rows]
+
   def __len__(self) -> int:
     """Number of scans in the split."""
     return len(self._rows)

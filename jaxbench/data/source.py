@@ -26,6 +26,10 @@ class Source(Protocol):
     """One for each example."""
 
   @property
+  def labels(self) -> Sequence[int]:
+    """Of each example, known without decoding it."""
+
+  @property
   def sha256(self) -> str:
     """Of whatever fixes the images and labels."""
 

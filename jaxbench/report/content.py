@@ -1,5 +1,6 @@
 """What a report says of one run: plain values, ready for the page's template."""
 
+import collections
 import itertools
 import json
 from typing import Any, NamedTuple
@@ -67,6 +68,8 @@ def load(workdir: epath.PathLike) -> Run:
     InputError: the folder holds no run or no records.
   """
   run, rows = records.load_run(workdir), records.read(workdir)
+  lost = records.unreadable(workdir).to_pylist()
+  missing = collections.Counter(row["data"] for row in lost)
   summary = {row["cell"]: row for row in metrics.summarize(rows).to_pylist()}
   written = {row["values"]: row["counts"] for row in pc.value_counts(rows["cell"]).to_pylist()}
   classifiers = _classifiers(run)
@@ -74,7 +77,7 @@ def load(workdir: epath.PathLike) -> Run:
   unfinished = [
     {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
     for cell in run["cells"]
-    if written.get(cell["id"], 0) < cell["examples"]
+    if written.get(cell["id"], 0) < cell["examples"] - missing[cell["data"]]
   ]
   reasons = {absent["what"] for absent in run["absent"]}
   return Run(
@@ -84,10 +87,24 @@ def load(workdir: epath.PathLike) -> Run:
     classifiers=classifiers,
     data=sets,
     missing=run["absent"] + [cell for cell in unfinished if cell["what"] not in reasons],
-    warnings=_warnings(run, rows),
+    warnings=[*_unreadable(lost), *_warnings(run, rows)],
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )
+
+
+def _unreadable(lost: list[Row]) -> list[Row]:
+  """One warning for each data set with images that cannot be read."""
+  return [
+    {
+      "what": name,
+      "detail": f"{len(found)} images cannot be read and are not counted: "
+      + "; ".join(row["error"] for row in found[:5])
+      + ("; ..." if len(found) > 5 else ""),
+    }
+    for name, rows in itertools.groupby(lost, key=lambda row: row["data"])
+    if (found := list(rows))
+  ]
 
 
 def _warnings(run: dict[str, Any], rows: pa.Table) -> list[Row]:

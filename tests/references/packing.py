@@ -27,7 +27,7 @@ def write_images(root: pathlib.Path, classes: tuple[str, ...], each: int = 3) ->
 
 def files(root: pathlib.Path) -> list[tuple[str, str, bytes]]:
   """Path inside, class and content of each, in no particular order."""
-  found = sorted(root.rglob("*.jpg"))
+  found = sorted(file for file in root.rglob("*") if file.is_file())
   order = np.random.default_rng(6).permutation(len(found))
   names = [found[i].relative_to(root).as_posix() for i in order]
   return [(name, name.split("/")[0], (root / name).read_bytes()) for name in names]
