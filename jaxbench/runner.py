@@ -94,6 +94,9 @@ class _Work:
       Interrupted: a signal has come.
     """
     source = data.load(name, self._settings.data_root)
+    if short := data.shortfall(name, source):
+      warning = {"what": name, "name": "incomplete", "detail": short}
+      self.warnings += [warning] * (warning not in self.warnings)
     judging = judge.Judge(self._settings, data.label_space(source))
     order = data.sample(source, self._settings.limit)
     size = self._settings.block
@@ -271,6 +274,5 @@ def _cost(cell: Cell) -> int:
 def _rows(cell: Cell, block: blocks.Block, columns: judge.Columns) -> pa.Table:
   """The rows of one cell on one block."""
   known = data.columns(block.source, block.indices)
-  return records.table(
-    cell.columns, {"example": block.ids, "label": block.labels} | known | columns
-  )
+  known |= {"example": block.ids, "label": block.labels}
+  return records.table(cell.columns, known | columns)

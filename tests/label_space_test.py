@@ -1,10 +1,11 @@
 """Through the runner: what classifiers of ImageNet say of a data set with coarser classes."""
 
+import jax
 import numpy as np
 import pytest
 from flax import nnx
 
-from jaxbench import config, data, models, plan, records, runner
+from jaxbench import config, data, judge, models, plan, records, runner
 from jaxbench.data import label_spaces
 
 
@@ -80,3 +81,18 @@ def test_another_grouping_is_another_cell(resnet, monkeypatch):
   groups = (space.imagenet[1], space.imagenet[0], *space.imagenet[2:])
   other = data.LabelSpace(space.class_names, groups)
   assert fingerprints(space) == fingerprints(label_spaces.objectnet()) != fingerprints(other)
+
+
+def test_a_clip_is_built_with_the_names_of_imagenet_where_its_classes_are_finer(tmp_path):
+  tower = models.TowerConfig(16, 1, 2, 32, "quick_gelu")
+  shape = models.CLIPConfig(8, tower, tower, patch_size=8, preprocess=models.Preprocess(16))
+  folder, images = str(tmp_path / "clip"), np.random.default_rng(0).random((8, 16, 16, 3))
+  models.save(models.CLIP(shape, rngs=nnx.Rngs(0)), folder, "a test")
+  clip, templates = models.load(folder), models.templates("class_name")
+  settings = config.checked(config.Config(models=(folder,), data=("digits",)))
+  forward = jax.jit(lambda classifier, images: classifier(images))
+  space, small = label_spaces.objectnet(), images.astype(np.float32)
+  fine = forward(models.zero_shot(clip, models.imagenet_class_names(), templates), small)
+  expected = np.stack([fine[:, list(group)].max(axis=1) for group in space.imagenet], axis=1)
+  found = judge.Judge(settings, space).classifier(folder, "class_name").tree()
+  np.testing.assert_allclose(forward(found, small), expected, atol=1e-4)

@@ -71,6 +71,13 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
   return found
 
 
+def shortfall(name: str, source: Source) -> str | None:
+  """What to know of a published data set that is not there in full; None if it is."""
+  if name not in CATALOG or len(source) >= CATALOG[name].examples:
+    return None
+  return f"it has {len(source):,} images of the {CATALOG[name].examples:,} that were published"
+
+
 __all__ = [
   "CATALOG",
   "DATA_SETS",
@@ -100,6 +107,7 @@ __all__ = [
   "rta_100",
   "sample",
   "scam",
+  "shortfall",
   "stream",
   "tfds",
   "webdataset",

@@ -76,10 +76,10 @@ def has_several_labels(source: Source) -> bool:
   return any(len(frame.labels) > 1 for frame in frames(source) or ())
 
 
-def columns(source: Source, indices: Iterable[int]) -> dict[str, list[Any]]:
+def columns(source: Source, indices: Iterable[int]) -> dict[str, Any]:
   """What records hold of the examples besides ids and labels: columns of `records.SCHEMA`."""
   where = list(indices)
-  found: dict[str, list[Any]] = {}
+  found: dict[str, Any] = {}
   if (second := targets(source)) is not None:
     some = (second[index] for index in where)
     found["target"] = [None if target is None else int(target) for target in some]

@@ -2,18 +2,19 @@
 
 from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.effective import (
-  SHIFTS,
   Line,
   baseline,
   effective_robustness,
   fit,
   relative_robustness,
+  summarize_shifts,
 )
 from jaxbench.metrics.masking import gradient_masking
-from jaxbench.metrics.overview import overview
+from jaxbench.metrics.overview import overview, overview_shifts
 from jaxbench.metrics.paired import Comparison, compare
 from jaxbench.metrics.per_class import mean_per_class_accuracy
 from jaxbench.metrics.shape_bias import shape_bias
+from jaxbench.metrics.shifts import SHIFTS
 from jaxbench.metrics.smallest import robust_accuracy, smallest_epsilons, summarize_smallest
 from jaxbench.metrics.summary import is_correct, summarize
 from jaxbench.metrics.typographic import Typographic, typographic
@@ -34,6 +35,7 @@ __all__ = [
   "is_correct",
   "mean_per_class_accuracy",
   "overview",
+  "overview_shifts",
   "pm_k",
   "proportion",
   "relative_robustness",
@@ -41,6 +43,7 @@ __all__ = [
   "shape_bias",
   "smallest_epsilons",
   "summarize",
+  "summarize_shifts",
   "summarize_smallest",
   "typographic",
 ]

@@ -7,10 +7,12 @@ import csv
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import ArrayLike
 from scipy import special, stats
 
 from jaxbench import errors, tables
+from jaxbench.metrics.shifts import SHIFTS
 
 _LEAST_ACCURATE = 55  # Percent; less accurate models are not fitted.
 # Models that imagenet-testbed does not fit: trained on parts of ImageNet, or again elsewhere.
@@ -18,27 +20,14 @@ _LEFT_OUT = ("subsample", "aws", "batch64")
 _SELECTOR = "resnet50"  # ImageNet-A is made of its errors.
 
 
-class Shift(NamedTuple):
-  """Columns of the table of published models."""
-
-  standard: str  # What accuracy is expected from.
-  shifted: str
-  broken: bool = False  # The line breaks at the model that selected the images.
-
-
-# By data set, or "data set pm-10"; the standard is measured on the classes of the shift.
-SHIFTS = {
-  "imagenetv2-matched-frequency": Shift("val", "imagenetv2-matched-frequency-format-val"),
-  "imagenet-sketch": Shift("val", "imagenet-sketch"),
-  "imagenet-r": Shift("val-on-imagenet-r-classes", "imagenet-r"),
-  "imagenet-a": Shift("val-on-imagenet-a-classes", "imagenet-a", broken=True),
-  "objectnet": Shift("val-on-objectnet-classes", "objectnet-1.0-beta"),
-  "imagenet-vid-robust": Shift("val-on-vid-robust-classes", "imagenet-vid-robust_pm0"),
-  "imagenet-vid-robust pm-10": Shift("imagenet-vid-robust_pm0", "imagenet-vid-robust_pm10"),
-  "ytbb-robust": Shift("val-on-ytbb-robust-classes", "ytbb-robust_pm0"),
-  "ytbb-robust pm-10": Shift("ytbb-robust_pm0", "ytbb-robust_pm10"),
-  "stylized-imagenet": Shift("val", "stylized_imagenet"),
-}
+_TABLE = pa.schema(
+  [
+    *((name, pa.string()) for name in ("shift", "model", "prompts")),
+    *(
+      (name, pa.float64()) for name in ("standard", "accuracy", "expected", "effective_robustness")
+    ),
+  ]
+)
 
 
 class Line(NamedTuple):
@@ -91,7 +80,10 @@ def baseline(shift: str, standard: float) -> Line:
     raise errors.unknown("shift", shift, SHIFTS)
   columns = SHIFTS[shift]
   rows = [row for row in _published() if row[columns.standard] and row[columns.shifted]]
-  x, y = (np.array([float(row[name]) / 100 for row in rows]) for name in columns[:2])
+  x, y = (
+    np.array([float(row[name]) / 100 for row in rows])
+    for name in (columns.standard, columns.shifted)
+  )
   kept = x >= _LEAST_ACCURATE / 100
   if columns.broken:
     selector = x[[row["model"] for row in rows].index(_SELECTOR)]
@@ -119,6 +111,44 @@ def effective_robustness(shift: str, standard: float, shifted: float) -> float:
 def relative_robustness(shifted: float, shifted_before: float) -> float:
   """What a change to a model gains under the shift: the difference of accuracies in [0, 1]."""
   return shifted - shifted_before
+
+
+def summarize_shifts(summary: pa.Table) -> pa.Table:
+  """The effective robustness of the classifiers of a run.
+
+  Args:
+    summary: of `summarize`; rows without perturbation count.
+
+  Returns:
+    one row per shift and classifier whose accuracy without the shift is in the run too: `shift`,
+    `model`, `prompts`; `standard` and `accuracy`, in [0, 1]; `expected`, what published models have
+    that are as accurate without it, and `effective_robustness`, the rest. Without an expectation,
+    as at a standard of 0 or 1, both are None.
+  """
+  clean = [row for row in summary.to_pylist() if row["perturbation"] == "clean"]
+  found = {(row["data"], row["model"], row["prompts"]): row for row in clean}
+  lines = []
+  for name, shift in SHIFTS.items():
+    for row in clean:
+      within = found.get((shift.within, row["model"], row["prompts"]))
+      if row["data"] != shift.data or within is None:
+        continue
+      accuracy = row["pm_accuracy"] if within is row else row["accuracy"]
+      standard, expected = within["accuracy"], None
+      if 0 < standard < 1:
+        expected = float(baseline(name, standard).expected(standard))
+      lines.append(
+        {
+          "shift": name,
+          "model": row["model"],
+          "prompts": row["prompts"],
+          "standard": standard,
+          "accuracy": accuracy,
+          "expected": expected,
+          "effective_robustness": None if expected is None else accuracy - expected,
+        }
+      )
+  return pa.Table.from_pylist(lines, schema=_TABLE)
 
 
 def _published() -> list[dict[str, str]]:

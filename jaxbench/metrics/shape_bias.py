@@ -15,14 +15,15 @@ def shape_bias(shape: ArrayLike, texture: ArrayLike, prediction: ArrayLike) -> P
 
   Args:
     shape: [N] int, the class of the shape: an array, or the column `label` of records.
-    texture: [N] int, the class of the texture: an array, or the column `target` of records.
+    texture: [N] int, the class of the texture: an array, or the column `target` of records, which
+      has none where it is that of the shape.
     prediction: [N] int.
 
   Raises:
     InputError: no prediction is for either.
   """
   shapes, textures, predictions = (np.asarray(column) for column in (shape, texture, prediction))
-  conflict = shapes != textures
+  conflict = ~np.isnan(textures.astype(np.float64)) & (shapes != textures)
   by_shape = int((conflict & (predictions == shapes)).sum())
   by_texture = int((conflict & (predictions == textures)).sum())
   if not by_shape + by_texture:

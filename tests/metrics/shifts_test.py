@@ -3,6 +3,7 @@
 import csv
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn import metrics as sklearn_metrics
 
@@ -98,7 +99,9 @@ def test_clip_is_as_far_from_the_line_as_elsewhere(shift):
   for name, beyond in zip(
     ("vit_b_32_clip_zeroshot", "resnet50_clip_zeroshot"), BEYOND[shift], strict=True
   ):
-    standard, shifted = (float(rows[name][column]) / 100 for column in columns[:2])
+    standard, shifted = (
+      float(rows[name][column]) / 100 for column in (columns.standard, columns.shifted)
+    )
     found = 100 * metrics.effective_robustness(shift, standard, shifted)
     assert found == pytest.approx(beyond, abs=0.06)
 
@@ -124,5 +127,7 @@ def test_shape_bias_counts_decisions_on_conflicting_images():
   texture = [1, 1, 1, 1, 0, 1]  # The fourth does not conflict.
   prediction = [0, 1, 2, 1, 2, 2]  # Shape, texture, neither, -, shape, shape.
   assert metrics.shape_bias(shape, texture, prediction) == metrics.proportion(3, 4)
+  column = pa.chunked_array([[1, 1, 1, None, 0, 1]], pa.int32())  # As records have it.
+  assert metrics.shape_bias(shape, column, prediction) == metrics.proportion(3, 4)
   with pytest.raises(errors.InputError, match="no prediction is for"):
     metrics.shape_bias([0, 1], [1, 1], [2, 1])
