@@ -15,7 +15,7 @@ from jaxbench.data.labelled import Labelled
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.sample import hash_sample, sample
-from jaxbench.data.source import Example, Source, canonical_order, hash_id
+from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size
 from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
@@ -51,6 +51,7 @@ __all__ = [
   "folder",
   "hash_id",
   "hash_sample",
+  "image_size",
   "load",
   "load_images",
   "parquet",
