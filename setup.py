@@ -31,7 +31,7 @@ setuptools.setup(
     "etils[epath]>=1.9",
     "flax>=0.11.2",
     "ftfy>=6.1",
-    "grain>=0.2.10",
+    "grain>=0.2.18",
     "huggingface_hub>=0.30",  # tokenizers needs it too.
     "jax>=0.7.2",
     "jinja2>=3.1",

@@ -51,12 +51,16 @@ class Config:
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
+  # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
+  native: bool = False
   seed: int = 0
+  subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
   limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
   slots: int = 64  # Examples per device and batch.
   unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
   gallery: int = 4  # Examples whose pictures are kept, per cell.
+  published: tuple[str, ...] = ()  # From `published.TABLES`: shown in the report beside our own.
 
 
 @dataclasses.dataclass
@@ -87,6 +91,7 @@ def checked(settings: Config) -> Config:
     data=_names("data", settings.data),
     prompts=_names("prompts", settings.prompts),
     typography=_names("typography", settings.typography),
+    published=_names("published", settings.published),
     corruptions=dataclasses.replace(
       settings.corruptions,
       names=_names("corruptions.names", settings.corruptions.names),

@@ -6,7 +6,7 @@ import json
 from typing import Any, NamedTuple
 
 import jaxbench
-from jaxbench import classifiers, config, data, errors, models, perturbations
+from jaxbench import classifiers, config, data, errors, models, perturbations, published
 from jaxbench.classifiers import Absent, Classifier
 from jaxbench.perturbations import Perturbation
 
@@ -78,17 +78,19 @@ def make(settings: config.Config) -> Plan:
   """The cells of a checked config; reads descriptions, no weights.
 
   Raises:
-    InputError: a model, data set, prompt set, corruption or attack is unknown, or an attack has no
-      transfer.
+    InputError: a model, data set, prompt set, corruption, attack or published table is unknown, or
+      an attack has no transfer.
   """
   alone = list(perturbations.of_targets(settings))
   for prompts in config.prompt_sets(settings):
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
+  for table in settings.published:
+    published.check(table)
   cells: list[Cell] = []
   absent: list[Absent] = []
   for name in settings.data:
     source = data.load(name, settings.data_root)
-    examples = len(data.sample(source, settings.limit))
+    examples = len(data.sample(source, settings.limit, settings.subset))
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
     wanted = [*alone, *perturbations.transfers(settings, surrogates, name, absent)]
@@ -108,7 +110,7 @@ def make(settings: config.Config) -> Plan:
         norm=perturbation.norm,
         epsilon=perturbation.epsilon,
         tolerance=perturbation.tolerance,
-        preprocess=(perturbation.surrogate or classifier).preprocess,
+        preprocess=_preprocess(classifier, perturbation, source, settings),
         examples=examples,
         forwards=perturbation.forwards,
         backwards=perturbation.backwards,
@@ -136,6 +138,17 @@ def _without_attacks(
   return kept
 
 
+def _preprocess(
+  classifier: Classifier,
+  perturbation: Perturbation,
+  source: data.Source,
+  settings: config.Config,
+) -> models.Preprocess:
+  """How images are made that can be perturbed."""
+  own, size = (perturbation.surrogate or classifier).preprocess, data.image_size(source)
+  return models.Preprocess(size) if settings.native and size and size < own.size else own
+
+
 def _fingerprint(
   classifier: Classifier,
   perturbation: Perturbation,
@@ -155,6 +168,9 @@ def _fingerprint(
     decisive["quantize"] = settings.attacks.quantize
     decisive["search_dtype"] = settings.attacks.search_dtype
     decisive["tolerance"] = perturbation.tolerance
+  preprocess = _preprocess(classifier, perturbation, source, settings)
+  if preprocess != (perturbation.surrogate or classifier).preprocess:
+    decisive["native"] = preprocess.size
   if perturbation.members:
     decisive["surrogates"] = [member.identity for member in perturbation.members]
   packed = json.dumps(decisive, sort_keys=True).encode()

@@ -98,7 +98,7 @@ class _Work:
       warning = {"what": name, "name": "incomplete", "detail": short}
       self.warnings += [warning] * (warning not in self.warnings)
     judging = judge.Judge(self._settings, data.label_space(source))
-    order = data.sample(source, self._settings.limit)
+    order = data.sample(source, self._settings.limit, self._settings.subset)
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]
     pending = {number: self._pending(name, number, len(part)) for number, part in enumerate(parts)}

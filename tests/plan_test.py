@@ -367,3 +367,10 @@ def test_unknown_prompts_of_a_surrogate_are_one_clear_line():
 def test_a_cell_tells_what_its_attacker_knows(attack, knowledge):
   cells = plan.make(_settings(attacks=config.Attacks(names=(attack,)))).cells
   assert {cell.knowledge for cell in cells} == {None, knowledge}
+
+
+def test_small_images_may_be_perturbed_at_their_own_size():
+  usual, native = plan.make(_settings()).cells, plan.make(_settings(native=True)).cells
+  assert {cell.preprocess.size for cell in usual} == {32}
+  assert {cell.preprocess for cell in native} == {models.Preprocess(8)}
+  assert not {cell.id for cell in usual} & {cell.id for cell in native}

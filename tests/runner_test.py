@@ -289,7 +289,7 @@ def test_a_broken_image_is_a_row_with_its_error_and_a_packed_set_has_the_same_ro
   assert "1 images cannot be read and are not counted" in page.read_text()
   assert "not computed yet" not in page.read_text()
 
-  for part in list((tmp_path / "one" / "records").iterdir())[::2]:
+  for part in (tmp_path / "one" / "records").glob("digits-000002-*"):
     part.unlink()
   assert _run(tmp_path / "one", **changes).equals(rows)  # Only what was lost is made again.
   assert records.unreadable(tmp_path / "one").to_pylist() == [lost]

@@ -19,8 +19,9 @@ from jaxbench.data.label_space import LabelSpace, label_space
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
-from jaxbench.data.sample import sample
-from jaxbench.data.source import Example, Source, canonical_order, hash_id
+from jaxbench.data.sample import hash_sample, sample
+from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size
+from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
@@ -82,6 +83,7 @@ __all__ = [
   "CATALOG",
   "DATA_SETS",
   "SCAM_TYPES",
+  "SUBSETS",
   "Annotated",
   "Arrays",
   "BadImage",
@@ -100,6 +102,8 @@ __all__ = [
   "frames",
   "has_several_labels",
   "hash_id",
+  "hash_sample",
+  "image_size",
   "label_space",
   "load",
   "load_images",

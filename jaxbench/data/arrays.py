@@ -55,6 +55,12 @@ class Arrays:
     if len(set(self.ids)) != len(images):
       raise errors.InputError(f"{len(images)} images need as many different ids")
 
+  @property
+  def image_size(self) -> int | None:
+    """Both sides, if they are the same."""
+    height, width = self._images.shape[1:3]
+    return height if height == width else None
+
   @functools.cached_property
   def sha256(self) -> str:
     """Of ids, labels and pixels, in the order of the ids."""

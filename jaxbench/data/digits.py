@@ -21,6 +21,7 @@ class Digits:
   """
 
   class_names = CLASS_NAMES
+  image_size = 8
 
   def __init__(self, split: str = "test"):
     pixels, labels, self.sha256 = _table()

@@ -40,6 +40,11 @@ class Source(Protocol):
     """The example whose id is `ids[index]`."""
 
 
+def image_size(source: Source) -> int | None:
+  """Both sides of all images, in pixels, of a source that has such a size and says so."""
+  return getattr(source, "image_size", None)
+
+
 def hash_id(text: str) -> np.ndarray:
   """uint32 [2]: the first 64 bits of BLAKE2b, to order by and to fold into a PRNG key."""
   return np.frombuffer(hashlib.blake2b(text.encode(), digest_size=8).digest(), ">u4").astype("u4")

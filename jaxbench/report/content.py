@@ -42,6 +42,7 @@ class DataSet(NamedTuple):
   searches: list[sections.Search]
   budgets: list[str]  # SVGs of attacks without gradients: accuracy over queries.
   transfers: list[sections.Transfer]
+  published: list[sections.Published]
   texts: list[sections.Text]
   pairs: list[Pair]
   albums: list[Album]
@@ -169,6 +170,11 @@ def _data_set(
     searches=searches,
     budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
     transfers=sections.transfers(transferred, summary, classifiers),
+    published=[
+      found
+      for table in run["identity"]["config"].get("published", ())
+      if (found := sections.published(table, name, tables))
+    ],
     texts=texts,
     pairs=_pairs(tables, rows, classifiers),
     albums=_albums(tables, texts, rows, class_names),

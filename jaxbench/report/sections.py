@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jaxbench import metrics
+from jaxbench import published as published_tables
 from jaxbench.report import plots
 
 Row = dict[str, Any]
@@ -70,6 +71,16 @@ class Transfer(NamedTuple):
   # Of a surrogate: what the attacker knows with it, and one cell per classifier.
   lines: list[tuple[str, str | None, list[Row | None]]]
   plot: str  # SVG.
+
+
+class Published(NamedTuple):
+  """Others' numbers beside our own, on one data set."""
+
+  table: published_tables.Table
+  settings: list[str]  # "clean" and epsilons.
+  attack: str | None  # Of our own numbers.
+  theirs: list[tuple[str, list[float | None]]]  # Shares.
+  ours: list[tuple[Classifier, list[Row | None]]]
 
 
 def table(
@@ -185,6 +196,30 @@ def transfers(
     plot = plots.heat_map(f"transfer of {attack}, {setting}", list(surrogates), names, shares)
     result.append(Transfer(attack, setting, lines, plot))
   return result
+
+
+def published(name: str, data: str, tables: list[Table]) -> Published | None:
+  """A published table of the data set, with the first attack of `tables` beside it."""
+  theirs: dict[str, dict[str, float]] = {}
+  for found in published_tables.accuracies(name, data):
+    theirs.setdefault(found.model, {})[found.epsilon] = found.accuracy
+  if not theirs:
+    return None
+  settings = list(dict.fromkeys(setting for row in theirs.values() for setting in row))
+  attack = next((table for table in tables if table.axis == "epsilon"), None)
+  ours = []
+  for classifier, (clean, *_) in tables[0].lines if tables else ():
+    cells: dict[str, Row | None] = {"clean": clean}
+    if attack is not None:
+      cells |= dict(zip(attack.settings, dict(attack.lines)[classifier], strict=True))
+    ours.append((classifier, [cells.get(setting) for setting in settings]))
+  return Published(
+    published_tables.TABLES[name],
+    settings,
+    attack and attack.perturbation,
+    [(model, [row.get(setting) for setting in settings]) for model, row in theirs.items()],
+    ours,
+  )
 
 
 def _success(cell: Row | None) -> float | None:

@@ -194,6 +194,9 @@ def test_a_sample_of_videos_is_whole(made):
   assert len(chosen) == 2
   assert len(two) == sum(frame.anchor in chosen for frame in source.frames)
   assert sorted(data.sample(source, 0)) == list(range(len(source)))
+  half = data.sample(source, 0, "every(k=2)")
+  anchors = sorted({frame.anchor for frame in source.frames})
+  assert {source.frames[index].anchor for index in half} == set(anchors[::2])
   digits = data.Digits()
   assert data.sample(digits, 5) == data.canonical_order(digits.ids)[:5]
 
