@@ -27,6 +27,7 @@ class _Prediction:
 
   prediction: jax.Array  # [] int32.
   rank: jax.Array  # [] int32, of the label.
+  confidence: jax.Array  # [] float32.
 
 
 class Judge:
@@ -206,7 +207,11 @@ def _prediction() -> Callable[..., _Prediction]:
     logits = classifier(images)
     finite = jnp.isfinite(logits).all(axis=-1)
     best = jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    return _Prediction(jnp.where(finite, best, NOT_FINITE), jax.vmap(_rank)(logits, labels))
+    return _Prediction(
+      prediction=jnp.where(finite, best, NOT_FINITE),
+      rank=jnp.where(finite, jax.vmap(_rank)(logits, labels), logits.shape[-1]),
+      confidence=jnp.where(finite, jax.nn.softmax(logits).max(axis=-1), 0),
+    )
 
   return devices.shard(predict)
 

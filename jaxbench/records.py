@@ -43,6 +43,7 @@ SCHEMA = pa.schema(
     pa.field("offset", pa.int32()),  # Videos: frames from the anchor, 0 for itself.
     # Classes that the model puts before the label; null under attack.
     pa.field("rank", pa.int32()),
+    pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
     pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
     # Attacks: which of a cascade succeeded; null if none had to, and for transfer.
     pa.field("found_by", _NAME),

@@ -1,6 +1,8 @@
 """From records to numbers: accuracy with intervals, attack success, comparison, natural shifts."""
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.calibration import expected_calibration_error
+from jaxbench.metrics.consistency import error_consistency
 from jaxbench.metrics.effective import (
   Line,
   baseline,
@@ -30,6 +32,8 @@ __all__ = [
   "baseline",
   "compare",
   "effective_robustness",
+  "error_consistency",
+  "expected_calibration_error",
   "fit",
   "gradient_masking",
   "is_correct",

@@ -1,12 +1,13 @@
 """From rows per example to one row per cell, and to the table a person reads first."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.calibration import expected_calibration_error
 from jaxbench.metrics.smallest import summarize_smallest
 from jaxbench.metrics.video import pm_k
 
@@ -18,6 +19,11 @@ def is_correct(rows: pa.Table) -> pa.ChunkedArray:
   """Whether the model is right: under attack, whether the attack had no success."""
   right = _is_label(rows, "prediction")
   return pc.if_else(pc.is_valid(rows["success"]), pc.invert(rows["success"]), right)
+
+
+def is_example(rows: pa.Table) -> pa.ChunkedArray:
+  """Whether a row counts by itself; of videos, anchor frames do and their neighbours do not."""
+  return pc.fill_null(pc.equal(rows["offset"], 0), True)
 
 
 def _is_label(rows: pa.Table, prediction: str) -> pa.ChunkedArray:
@@ -45,7 +51,8 @@ def summarize(rows: pa.Table) -> pa.Table:
     the cell's columns and `examples`; `correct`, `accuracy` with `accuracy_low` and
     `accuracy_high`, its 95 % Clopper-Pearson interval; `per_class_accuracy`, the mean over
     classes; `top_5_accuracy`, where nothing attacks; `clean_correct`, how many are right
-    without the perturbation; for attacks `attack_success`, the share of those that the attack
+    without the perturbation; `calibration_error`, where nothing attacks, see
+    `expected_calibration_error`; for attacks `attack_success`, the share of those that the attack
     turned, with `attack_success_low` and `attack_success_high`; for bisections `median_epsilon`
     with `median_epsilon_low` and `median_epsilon_high`, of which `summarize_smallest` tells more;
     for images with a second class, like a word that is written there, `followed`, the share of
@@ -57,7 +64,7 @@ def summarize(rows: pa.Table) -> pa.Table:
     >>> metrics.summarize(records.read("runs/quickstart")).to_pandas()
   """
   clean = _is_label(rows, "clean_prediction")
-  counts = pc.fill_null(pc.equal(rows["offset"], 0), True)  # Neighbours of anchors do not.
+  counts = is_example(rows)
   counted = rows.select([*_CELL, "label", "forwards", "backwards"])
   for name, column in {
     "correct": is_correct(rows),
@@ -73,7 +80,7 @@ def summarize(rows: pa.Table) -> pa.Table:
   grouped = counted.group_by(_CELL, use_threads=False).aggregate(
     [("correct", "count"), ("followed", "count"), *((name, "sum") for name in sums)]
   )
-  further = [_smallest(rows), _per_class(counted), _videos(rows)]
+  further = [_smallest(rows), _per_class(counted), _calibration(rows), _videos(rows)]
   lines = []
   for row in grouped.to_pylist():
     if not row["correct_count"]:  # Of a video that has only begun to be run.
@@ -100,16 +107,28 @@ def _per_class(counted: pa.Table) -> Callable[[str], dict]:
   return lambda cell: {"per_class_accuracy": found[cell]}
 
 
+def _calibration(rows: pa.Table) -> Callable[[str], dict]:
+  claimed = pc.and_(is_example(rows), pc.is_valid(rows["confidence"]))
+  found = {
+    cell: expected_calibration_error(own["confidence"], is_correct(own))
+    for cell, own in _by_cell(rows.filter(claimed))
+  }
+  return lambda cell: {"calibration_error": found.get(cell)}
+
+
 def _videos(rows: pa.Table) -> Callable[[str], dict]:
-  frames = rows.filter(pc.is_valid(rows["anchor"]))
   found = {}
-  for cell in pc.unique(frames["cell"].cast(pa.string())).to_pylist():
-    own = frames.filter(pc.equal(frames["cell"].cast(pa.string()), cell))
-    # A run that is not finished may lack the anchor of a frame that it has.
-    begun = own.filter(pc.equal(own["offset"], 0))["anchor"].combine_chunks()
-    own = own.filter(pc.is_in(own["anchor"], begun))
+  for cell, frames in _by_cell(rows.filter(pc.is_valid(rows["anchor"]))):
+    # A run that is not finished, or an unreadable image, may leave a frame without its anchor.
+    anchors = frames.filter(pc.equal(frames["offset"], 0))["anchor"].combine_chunks()
+    own = frames.filter(pc.is_in(frames["anchor"], anchors))
     found[cell] = pm_k(own["anchor"], own["offset"], is_correct(own)).pm_k if len(own) else None
   return lambda cell: _named("pm_accuracy", found.get(cell))
+
+
+def _by_cell(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+  cells = rows["cell"].cast(pa.string())
+  return ((cell, rows.filter(pc.equal(cells, cell))) for cell in pc.unique(cells).to_pylist())
 
 
 def _with_intervals(row: dict) -> dict:
