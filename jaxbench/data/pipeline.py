@@ -56,8 +56,11 @@ def stream(
     dataset = dataset.mp_prefetch(options, worker_init_fn=_leave_interrupts_to_the_main_process)
   examples = iter(dataset)
   try:
-    for indices, order in zip(batches, orders, strict=True):
-      yield _batch([source.labels[index] for index in indices], order, examples)
+    for number, (indices, order) in enumerate(zip(batches, orders, strict=True), start=1):
+      batch = _batch([source.labels[index] for index in indices], order, examples)
+      if number == len(batches):
+        next(examples, None)  # Only at their end do workers give back their shared memory.
+      yield batch
   finally:
     examples.close()
 
