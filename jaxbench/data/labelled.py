@@ -7,6 +7,8 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+import tqdm
+
 from jaxbench import errors
 from jaxbench.data.decode import BadImage, decode
 from jaxbench.data.files import Files
@@ -99,8 +101,11 @@ class Labelled:
       except BadImage:
         return None  # It will be in the records with its error.
 
+    count = len(self.files.names)
     with concurrent.futures.ThreadPoolExecutor() as readers:
-      return list(readers.map(one, range(len(self.files.names))))
+      hashes = readers.map(one, range(count))
+      shown = f"{self.files.where} is hashed, once"
+      return list(tqdm.tqdm(hashes, shown, count, delay=2, disable=None))
 
   def read(self, index: int) -> bytes:
     """The content of the file `index`."""

@@ -54,10 +54,13 @@ def stream(
       flags.FLAGS.mark_as_parsed()
     options = grain.MultiprocessingOptions(num_workers=workers)
     dataset = dataset.mp_prefetch(options, worker_init_fn=_leave_interrupts_to_the_main_process)
-  examples = iter(dataset)
+  examples, labels = iter(dataset), source.labels
   try:
-    for indices, order in zip(batches, orders, strict=True):
-      yield _batch([source.labels[index] for index in indices], order, examples)
+    for number, (indices, order) in enumerate(zip(batches, orders, strict=True), start=1):
+      batch = _batch([labels[index] for index in indices], order, examples)
+      if number == len(batches):
+        next(examples, None)  # Only at their end do workers give back their shared memory.
+      yield batch
   finally:
     examples.close()
 
