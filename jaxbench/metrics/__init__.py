@@ -11,6 +11,7 @@ from jaxbench.metrics.effective import (
   relative_robustness,
   summarize_shifts,
 )
+from jaxbench.metrics.flips import flip_probability
 from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.overview import overview, overview_shifts
 from jaxbench.metrics.paired import Comparison, compare
@@ -35,6 +36,7 @@ __all__ = [
   "error_consistency",
   "expected_calibration_error",
   "fit",
+  "flip_probability",
   "gradient_masking",
   "is_correct",
   "mean_per_class_accuracy",
