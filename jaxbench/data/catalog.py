@@ -115,7 +115,7 @@ def _imagenet_c(group: str, name: str, severity: int) -> Published:
   roots = ("imagenet-c", "ImageNet-C")
   places = [f"{root}/{middle}{inside}" for root in roots for middle in ("", f"{group}/")]
   origin = f"https://zenodo.org/records/2235448 ({group}.tar, unpacked)"
-  return Published(tuple(places), _imagenet(label_spaces.imagenet_1k), 50_000, origin)
+  return Published(tuple(places), packed.validation, 50_000, origin)
 
 
 def _imagenet_p(name: str) -> Published:

@@ -21,6 +21,7 @@ from jaxbench.metrics.mce import (
   correct_by_cell,
   corruption_errors,
 )
+from jaxbench.metrics.on_disk import corrupted_on_disk
 from jaxbench.metrics.overview import overview, overview_shifts
 from jaxbench.metrics.paired import Comparison, compare
 from jaxbench.metrics.per_class import mean_per_class_accuracy
@@ -46,6 +47,7 @@ __all__ = [
   "bootstrap",
   "compare",
   "correct_by_cell",
+  "corrupted_on_disk",
   "corruption_errors",
   "effective_robustness",
   "error_consistency",
