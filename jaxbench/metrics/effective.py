@@ -131,8 +131,10 @@ def summarize_shifts(summary: pa.Table) -> pa.Table:
   for name, shift in SHIFTS.items():
     for row in clean:
       within = found.get((shift.within, row["model"], row["prompts"]))
+      if row["data"] != shift.data or within is None:
+        continue
       accuracy = row["pm_accuracy"] if within is row else row["accuracy"]
-      if row["data"] == shift.data and within is not None and accuracy is not None:
+      if accuracy is not None:
         figures = _beside_line(name, within["accuracy"], accuracy)
         lines.append({"shift": name, "model": row["model"], "prompts": row["prompts"]} | figures)
   return pa.Table.from_pylist(lines, schema=_TABLE)
