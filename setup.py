@@ -51,7 +51,9 @@ setuptools.setup(
   extras_require={
     "gpu": ["jax[cuda12]>=0.7.2"],
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs"],
+    "video": ["av>=12"],
     "test": [
+      "av>=12",
       "hypothesis",
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",

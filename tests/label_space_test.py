@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from flax import nnx
+from PIL import Image
 
 from jaxbench import config, data, judge, models, plan, records, runner
 from jaxbench.data import label_spaces
@@ -66,6 +67,30 @@ def test_clean_and_attacked_predictions_are_in_the_classes_of_the_set(
     if row["epsilon"] is not None:
       assert 0 <= row["prediction"] < 113
       assert row["success"] == (row["prediction"] != row["label"])
+
+
+def test_ones_own_folder_of_wnids_runs_by_its_path(resnet, tmp_path):
+  model, folder = resnet
+  wnids = {"n01440764": 0, "n02123045": 281}
+  images, draw = {}, np.random.default_rng(0)
+  for wnid in wnids:
+    for number in range(2):
+      file = tmp_path / "pets" / wnid / f"{number}.png"
+      file.parent.mkdir(parents=True, exist_ok=True)
+      images[f"{wnid}/{number}.png"] = draw.integers(0, 256, (16, 16, 3), np.uint8)
+      Image.fromarray(images[f"{wnid}/{number}.png"]).save(file)
+  own = str(tmp_path / "pets")
+  settings = config.checked(config.Config(models=(folder,), data=(own,), slots=2))
+  runner.run(settings, plan.make(settings), tmp_path / "run")
+  logits = np.asarray(model(np.stack(list(images.values())).astype(np.float32) / 255))
+  expected = logits[:, list(wnids.values())].argmax(axis=1).tolist()
+  rows = records.read(tmp_path / "run").to_pylist()
+  assert {row["example"]: row["prediction"] for row in rows} == dict(
+    zip(images, expected, strict=True)
+  )
+  assert {row["data"] for row in rows} == {own}
+  runner.run(settings, plan.make(settings), tmp_path / "run")  # Nothing is left to do.
+  assert len(list((tmp_path / "run/records").iterdir())) == 1
 
 
 def test_another_grouping_is_another_cell(resnet, monkeypatch):

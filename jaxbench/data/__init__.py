@@ -48,8 +48,8 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
   path = pathlib.Path(name).expanduser()
   if path.exists():
     return own.read(path)
-  known = [*DATA_SETS, *(other for other in CATALOG if "/" not in other), "imagenet-c/fog/3"]
-  raise errors.unknown("data set", name, known)
+  known = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
+  raise errors.unknown("data set", name, [*known, "imagenet-c/fog/3", "imagenet-p/tilt"])
 
 
 def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:

@@ -6,7 +6,7 @@ import itertools
 import pathlib
 from collections.abc import Callable
 
-from jaxbench.data import label_spaces, packed, shapes, small_images, videos
+from jaxbench.data import label_spaces, packed, sequences, shapes, small_images, videos
 from jaxbench.data.annotated import Annotated
 from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.source import Source
@@ -115,7 +115,18 @@ def _imagenet_c(group: str, name: str, severity: int) -> Published:
   roots = ("imagenet-c", "ImageNet-C")
   places = [f"{root}/{middle}{inside}" for root in roots for middle in ("", f"{group}/")]
   origin = f"https://zenodo.org/records/2235448 ({group}.tar, unpacked)"
-  return Published(tuple(places), _imagenet(label_spaces.imagenet_1k), 50_000, origin)
+  return Published(tuple(places), packed.validation, 50_000, origin)
+
+
+def _imagenet_p(name: str) -> Published:
+  places = tuple(f"{root}/{name}" for root in ("imagenet-p", "ImageNet-P"))
+  frames = 41 if name == "translate" else 31
+  origin = f"https://zenodo.org/records/3565846 ({name}.tar, unpacked)"
+  return Published(places, _read_sequences, 50_000 * frames, origin)
+
+
+def _read_sequences(path: pathlib.Path) -> Source:
+  return sequences.Sequences(path, label_spaces.imagenet_1k())
 
 
 CATALOG: dict[str, Published] = {
@@ -220,4 +231,5 @@ CATALOG: dict[str, Published] = {
     for group, names in _CORRUPTIONS.items()
     for name, severity in itertools.product(names, range(1, 6))
   },
+  **{f"imagenet-p/{name}": _imagenet_p(name) for name in sequences.PERTURBATIONS},
 }

@@ -1,6 +1,7 @@
 """From records to numbers: accuracy with intervals, attack success, comparison, natural shifts."""
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.calibration import expected_calibration_error
 from jaxbench.metrics.consistency import error_consistency
 from jaxbench.metrics.effective import (
@@ -11,7 +12,16 @@ from jaxbench.metrics.effective import (
   relative_robustness,
   summarize_shifts,
 )
+from jaxbench.metrics.flips import flip_probability
 from jaxbench.metrics.masking import gradient_masking
+from jaxbench.metrics.mce import (
+  GROUPS,
+  CorruptionErrors,
+  alexnet,
+  correct_by_cell,
+  corruption_errors,
+)
+from jaxbench.metrics.on_disk import corrupted_on_disk
 from jaxbench.metrics.overview import overview, overview_shifts
 from jaxbench.metrics.paired import Comparison, compare
 from jaxbench.metrics.per_class import mean_per_class_accuracy
@@ -23,18 +33,27 @@ from jaxbench.metrics.typographic import Typographic, typographic
 from jaxbench.metrics.video import VideoAccuracy, pm_k
 
 __all__ = [
+  "GROUPS",
   "SHIFTS",
   "Comparison",
+  "CorruptionErrors",
+  "Estimate",
   "Line",
   "Proportion",
   "Typographic",
   "VideoAccuracy",
+  "alexnet",
   "baseline",
+  "bootstrap",
   "compare",
+  "correct_by_cell",
+  "corrupted_on_disk",
+  "corruption_errors",
   "effective_robustness",
   "error_consistency",
   "expected_calibration_error",
   "fit",
+  "flip_probability",
   "gradient_masking",
   "is_correct",
   "mean_per_class_accuracy",

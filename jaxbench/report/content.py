@@ -39,6 +39,7 @@ class DataSet(NamedTuple):
   examples: int
   class_names: list[str]
   tables: list[sections.Table]
+  corrupted: sections.Corrupted | None
   searches: list[sections.Search]
   budgets: list[str]  # SVGs of attacks without gradients: accuracy over queries.
   transfers: list[sections.Transfer]
@@ -167,6 +168,9 @@ def _data_set(
     examples=cells[0]["examples"] if cells else 0,
     class_names=class_names,
     tables=tables,
+    corrupted=sections.corrupted(
+      name, rows, classifiers, run["identity"]["config"]["corruptions"]["variant"]
+    ),
     searches=searches,
     budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
     transfers=sections.transfers(transferred, summary, classifiers),

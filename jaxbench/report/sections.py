@@ -73,6 +73,15 @@ class Transfer(NamedTuple):
   plot: str  # SVG.
 
 
+class Corrupted(NamedTuple):
+  """All common corruptions together."""
+
+  columns: list[str]  # Names of figures; see `metrics.corruption_errors`.
+  lines: list[tuple[Classifier, metrics.CorruptionErrors]]
+  missing: tuple[str, ...]  # Of the fifteen official ones.
+  normalised: bool  # By AlexNet's errors.
+
+
 class Published(NamedTuple):
   """Others' numbers beside our own, on one data set."""
 
@@ -132,6 +141,24 @@ def queries(table: Table, rows: pa.Table) -> str:
     return ""
   axis = f"queries, epsilon {table.settings[table.middle]}"
   return plots.robustness_curves(table.perturbation, axis, largest, curves)
+
+
+def corrupted(
+  name: str, rows: pa.Table, classifiers: list[Classifier], variant: str
+) -> Corrupted | None:
+  """Of a data set; AlexNet's errors are known for ImageNet, at ImageNet-C's definition."""
+  normalised = name == "imagenet" and variant == "imagenet"
+  lines = []
+  for one in classifiers:
+    correct = metrics.correct_by_cell(rows, one.model, one.prompts, name)
+    if len(correct) > 1:
+      reference = metrics.alexnet() if normalised else None
+      lines.append((one, metrics.corruption_errors(correct, reference=reference)))
+  if not lines:
+    return None
+  known = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
+  columns = [figure for figure in known if any(figure in found.figures for _, found in lines)]
+  return Corrupted(columns, lines, lines[0][1].missing, normalised)
 
 
 def search(

@@ -60,7 +60,7 @@ PRESENT = [
   name
   for name in data.CATALOG
   if name.startswith(("imagenet", "objectnet", "ytbb", "stylized", "cue"))
-  and not name.startswith(("imagenet-c/", "imagenetv2-t"))
+  and not name.startswith(("imagenet-c/", "imagenet-p/", "imagenetv2-t"))
 ]
 
 

@@ -50,6 +50,25 @@ def test_an_anchor_has_one_frame_of_its_own(offsets):
     metrics.pm_k([], [], [])
 
 
+@pytest.mark.parametrize("noise", [False, True])
+def test_flips_are_counted_sequence_by_sequence(noise):
+  rng = np.random.default_rng(0)
+  rows, shares = [], []
+  for name, length in zip("abcd", (2, 5, 31, 41), strict=True):
+    predictions = rng.integers(0, 3, length).tolist()
+    rows += [(name, place, found) for place, found in enumerate(predictions)]
+    before = [predictions[0]] * length if noise else [None, *predictions]
+    flips = [predictions[place] != before[place] for place in range(1, length)]
+    shares.append(sum(flips) / (length - 1))
+  shuffled = [rows[row] for row in rng.permutation(len(rows))]
+  found = metrics.flip_probability(*map(np.array, zip(*shuffled, strict=True)), noise=noise)
+  assert found == pytest.approx(np.mean(shares))
+  for broken in (rows[:1], rows[:3], [rows[2], rows[4]], []):
+    columns = zip(*broken, strict=True) if broken else ([], [], [])
+    with pytest.raises(errors.InputError, match="whole sequences"):
+      metrics.flip_probability(*columns, noise=noise)
+
+
 # Slope, intercept, number of models and r squared of a fit made with other code.
 PUBLISHED = {
   ("imagenetv2-matched-frequency", 0.8): (0.9232, -0.4977, 85, 0.996),

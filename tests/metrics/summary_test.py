@@ -53,3 +53,23 @@ def test_per_class_accuracy_of_a_cell_weighs_classes_alike():
   assert found["accuracy"] == 0.75
   assert found["per_class_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
   assert found["top_5_accuracy"] is None
+
+
+def test_published_corruptions_are_cells_of_one_data_set():
+  shared = {"cell": "c", "model": "m", "perturbation": "clean"}
+  columns = {"example": ["a", "b"], "label": [0, 1], "clean_prediction": [0, 0]}
+  columns |= {"forwards": [1, 1], "backwards": [0, 0]}
+  verdicts = {"imagenet": [0, 1], "imagenet-c/fog/3": [0, 0], "imagenet-c/fog/5": [1, 0]}
+  verdicts |= {"imagenet-r": [0, 0]}
+  tables = [
+    records.table(shared | {"data": name}, columns | {"prediction": found})
+    for name, found in verdicts.items()
+  ]
+  rows = metrics.corrupted_on_disk(pa.concat_tables(tables).unify_dictionaries())
+  assert rows.schema == records.SCHEMA
+  found = metrics.correct_by_cell(rows, "m", None, "imagenet-c")
+  assert {key: values.tolist() for key, values in found.items()} == {
+    ("clean", 0): [True, True],
+    ("fog", 3): [True, False],
+    ("fog", 5): [False, False],
+  }
