@@ -11,7 +11,7 @@ import tqdm
 
 from jaxbench import errors
 from jaxbench.data.decode import BadImage, decode
-from jaxbench.data.files import Files
+from jaxbench.data.files import Files, unreadable
 from jaxbench.data.remember import remember
 from jaxbench.data.source import Example
 
@@ -111,9 +111,8 @@ class Labelled:
     """The content of the file `index`."""
     try:
       return self.files.read(index)
-    except OSError as error:
-      name = self.files.names[index]
-      raise BadImage(f"{name} in {self.files.where}: {error.strerror or error}") from error
+    except (OSError, errors.InputError) as error:
+      raise BadImage(str(unreadable(self._name(index), error))) from error
 
   def __len__(self) -> int:
     """Number of images."""
@@ -130,7 +129,10 @@ class Labelled:
     try:
       return Example(decode(content), self.labels[index])
     except BadImage as error:
-      raise BadImage(f"{self.files.names[where]} in {self.files.where} {error}") from error
+      raise BadImage(f"{self._name(where)} {error}") from error
+
+  def _name(self, index: int) -> str:
+    return f"{self.files.names[index]} in {self.files.where}"
 
 
 def _check_unique(files: Files, ids: Sequence[str]) -> None:

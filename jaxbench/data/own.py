@@ -5,6 +5,7 @@ import pathlib
 from jaxbench import errors
 from jaxbench.data import imagenet, packed
 from jaxbench.data.annotated import Annotated
+from jaxbench.data.files import read_lines
 from jaxbench.data.folder import folder
 from jaxbench.data.label_space import LabelSpace
 
@@ -24,7 +25,7 @@ def read(path: pathlib.Path) -> Annotated:
     InputError: the list has another length, or see `folder`.
   """
   listed = (path if path.is_dir() else path.parent) / "classnames.txt"
-  names = tuple(listed.read_text().splitlines()) if listed.is_file() else None
+  names = tuple(read_lines(listed)) if listed.is_file() else None
   found = packed.packed(path, names) or folder(path)
   titles, wnids = names or found.class_names, imagenet.wnids()
   if len(titles) != len(found.class_names):
