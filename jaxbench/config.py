@@ -50,7 +50,8 @@ class Config:
 
   models: tuple[str, ...] = ()  # Names or paths, as `models.load` takes them.
   download: bool = False  # Fetch models that are named but not on this disk.
-  data: tuple[str, ...] = ()  # From `data.DATA_SETS`.
+  data: tuple[str, ...] = ()  # Names or paths, as `data.load` takes them.
+  data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.
   prompts: tuple[str, ...] = ("simple",)  # From `models.PROMPTS`; supervised models use none.
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)

@@ -1,13 +1,15 @@
 """What the classifiers of one data set say of a block of its examples, clean and perturbed."""
 
+import dataclasses
 import functools
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 from PIL import Image
 
 from jaxbench import attacks, block, config, corrupted, data, devices, models, spec, typography
@@ -19,11 +21,20 @@ Columns = dict[str, Any]  # Of `records.SCHEMA`, one entry per example.
 NOT_FINITE = -1  # In place of a prediction.
 
 
+@struct.dataclass
+class _Prediction:
+  """Of one classifier; arrays [S]."""
+
+  prediction: jax.Array  # [] int32.
+  rank: jax.Array  # [] int32, of the label.
+  confidence: jax.Array  # [] float32.
+
+
 class Judge:
   """The classifiers of one data set on this host's devices, each loaded when first asked for."""
 
-  def __init__(self, settings: config.Config, class_names: Iterable[str]):
-    self.settings, self._class_names = settings, tuple(class_names)
+  def __init__(self, settings: config.Config, label_space: data.LabelSpace):
+    self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
     self._searcher = functools.cache(self._load_searcher)
     self.surrogate = functools.cache(self._load_surrogate)
@@ -117,12 +128,15 @@ class Judge:
     self, program: Callable[..., Any], inputs: Any, cells: list[Cell], block: Block
   ) -> dict[Cell, Columns]:
     """Each classifier's predictions on the images that `program` makes."""
-    parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
+    parts: dict[Cell, list[_Prediction]] = {cell: [] for cell in cells}
     pictures: list[bytes | None] = []
     arrays = (block.hashes, block.images)
     for batch in devices.stream(program, devices.replicate(inputs), arrays, self.settings.slots):
+      # The last batch repeats its last row.
+      padded = batch.examples.start + np.arange(len(batch.result))
+      labels = block.labels[np.minimum(padded, len(block.ids) - 1)]
       results = {
-        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result)
+        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result, labels)
         for cell in cells
       }
       for cell, result in results.items():
@@ -131,14 +145,23 @@ class Judge:
       pictures += keep_pictures(rows, block, functools.partial(_fetch_batch, batch))
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": pictures}
-    return {cell: {"prediction": np.concatenate(part)} | shared for cell, part in parts.items()}
+    return {
+      cell: shared | dataclasses.asdict(jax.tree.map(lambda *some: np.concatenate(some), *part))
+      for cell, part in parts.items()
+    }
 
   def _load(self, model: str, prompts: str | None) -> devices.Replicated:
-    loaded = classifier = self._replicated_model(model).tree()
-    if prompts == config.EMBEDDING:
+    loaded, space = self._replicated_model(model).tree(), self._label_space
+    classifier, groups = loaded, None
+    if prompts is None:
+      groups = space.supervised_groups(loaded.config.num_classes)
+    elif prompts == config.EMBEDDING:
       classifier = loaded.visual
-    elif prompts is not None:
-      classifier = models.zero_shot(loaded, self._class_names, models.templates(prompts))
+    else:
+      classifier = models.zero_shot(loaded, space.prompted, models.templates(prompts))
+      groups = space.prompted_groups
+    if groups is not None:
+      classifier = models.pooled(classifier, groups, space.pool)
     return devices.replicate(models.resized(classifier, loaded.preprocess.size))
 
   def _load_searcher(self, model: str, prompts: str | None) -> devices.Replicated:
@@ -166,13 +189,24 @@ def _unperturbed() -> Callable[..., Any]:
 
 
 @functools.cache
-def _prediction() -> Callable[..., Any]:
-  def predict(classifier: attacks.Classifier, images: jax.Array) -> jax.Array:
+def _prediction() -> Callable[..., _Prediction]:
+  def predict(classifier: attacks.Classifier, images: jax.Array, labels: jax.Array) -> _Prediction:
     logits = classifier(images)
     finite = jnp.isfinite(logits).all(axis=-1)
-    return jnp.where(finite, jnp.argmax(logits, axis=-1).astype(jnp.int32), NOT_FINITE)
+    best = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    return _Prediction(
+      prediction=jnp.where(finite, best, NOT_FINITE),
+      rank=jnp.where(finite, jax.vmap(_rank)(logits, labels), logits.shape[-1]),
+      confidence=jnp.where(finite, jax.nn.softmax(logits).max(axis=-1), 0),
+    )
 
   return devices.shard(predict)
+
+
+def _rank(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """How many classes come before the label []; of equal logits [K] the first does."""
+  earlier = (logits == logits[label]) & (jnp.arange(logits.size) < label)
+  return ((logits > logits[label]) | earlier).sum().astype(jnp.int32)
 
 
 def attackable(cell: Cell, block: Block, seed: int) -> engine.Examples:

@@ -89,11 +89,13 @@ def make(settings: config.Config) -> Plan:
   for table in settings.published:
     published.check(table)
   for name in settings.data:
-    source = data.load(name)
+    source = data.load(name, settings.data_root)
     examples = len(data.sample(source, settings.limit, settings.subset))
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
-    transferred = perturbations.transfers(settings, surrogates, name, absent)
+    wanted = [*alone, *perturbations.transfers(settings, surrogates, name, absent)]
+    if data.has_several_labels(source):
+      wanted = _without_attacks(wanted, name, absent)
     cells += [
       Cell(
         model=classifier.model,
@@ -115,7 +117,7 @@ def make(settings: config.Config) -> Plan:
         stream=perturbation.full,
         fingerprint=_fingerprint(classifier, perturbation, source, settings),
       )
-      for perturbation in (*alone, *transferred)
+      for perturbation in wanted
       for classifier in targets
     ]
   ids = [cell.id for cell in cells]
@@ -123,6 +125,17 @@ def make(settings: config.Config) -> Plan:
     twice = next(name for name in ids if ids.count(name) > 1)
     raise errors.InputError(f"--config asks twice for {twice}")
   return Plan(tuple(cells), tuple(absent))
+
+
+def _without_attacks(
+  wanted: list[perturbations.Perturbation], name: str, absent: list[Absent]
+) -> list[perturbations.Perturbation]:
+  """What can be done to a data set whose images have several right answers."""
+  kept = [one for one in wanted if one.attack is None]
+  if len(kept) < len(wanted):
+    reason = "an attack needs one right answer, and its images have several"
+    absent.append(Absent(f"attacks on {name}", reason))
+  return kept
 
 
 def _preprocess(

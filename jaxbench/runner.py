@@ -93,8 +93,11 @@ class _Work:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
-    source = data.load(name)
-    judging = judge.Judge(self._settings, source.class_names)
+    source = data.load(name, self._settings.data_root)
+    if short := data.shortfall(name, source):
+      warning = {"what": name, "name": "incomplete", "detail": short}
+      self.warnings += [warning] * (warning not in self.warnings)
+    judging = judge.Judge(self._settings, data.label_space(source))
     order = data.sample(source, self._settings.limit, self._settings.subset)
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]
@@ -270,4 +273,6 @@ def _cost(cell: Cell) -> int:
 
 def _rows(cell: Cell, block: blocks.Block, columns: judge.Columns) -> pa.Table:
   """The rows of one cell on one block."""
-  return records.table(cell.columns, {"example": block.ids, "label": block.labels} | columns)
+  known = data.columns(block.source, block.indices)
+  known |= {"example": block.ids, "label": block.labels}
+  return records.table(cell.columns, known | columns)

@@ -1,7 +1,18 @@
-"""From records to numbers: accuracy with intervals, attack success, paired comparison."""
+"""From records to numbers: accuracy with intervals, attack success, comparison, natural shifts."""
 
 from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
+from jaxbench.metrics.calibration import expected_calibration_error
+from jaxbench.metrics.consistency import error_consistency
+from jaxbench.metrics.effective import (
+  Line,
+  baseline,
+  effective_robustness,
+  fit,
+  relative_robustness,
+  summarize_shifts,
+)
+from jaxbench.metrics.flips import flip_probability
 from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.mce import (
   GROUPS,
@@ -10,31 +21,52 @@ from jaxbench.metrics.mce import (
   correct_by_cell,
   corruption_errors,
 )
-from jaxbench.metrics.overview import overview
+from jaxbench.metrics.on_disk import corrupted_on_disk
+from jaxbench.metrics.overview import overview, overview_shifts
 from jaxbench.metrics.paired import Comparison, compare
+from jaxbench.metrics.per_class import mean_per_class_accuracy
+from jaxbench.metrics.shape_bias import shape_bias
+from jaxbench.metrics.shifts import SHIFTS
 from jaxbench.metrics.smallest import robust_accuracy, smallest_epsilons, summarize_smallest
 from jaxbench.metrics.summary import is_correct, summarize
 from jaxbench.metrics.typographic import Typographic, typographic
+from jaxbench.metrics.video import VideoAccuracy, pm_k
 
 __all__ = [
   "GROUPS",
+  "SHIFTS",
   "Comparison",
   "CorruptionErrors",
   "Estimate",
+  "Line",
   "Proportion",
   "Typographic",
+  "VideoAccuracy",
   "alexnet",
+  "baseline",
   "bootstrap",
   "compare",
   "correct_by_cell",
+  "corrupted_on_disk",
   "corruption_errors",
+  "effective_robustness",
+  "error_consistency",
+  "expected_calibration_error",
+  "fit",
+  "flip_probability",
   "gradient_masking",
   "is_correct",
+  "mean_per_class_accuracy",
   "overview",
+  "overview_shifts",
+  "pm_k",
   "proportion",
+  "relative_robustness",
   "robust_accuracy",
+  "shape_bias",
   "smallest_epsilons",
   "summarize",
+  "summarize_shifts",
   "summarize_smallest",
   "typographic",
 ]
