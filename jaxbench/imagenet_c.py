@@ -6,6 +6,7 @@ The same command goes on where it was stopped: files that are there are left alo
 a run with storage="jpeg85" judges, if the size, the seed and the quality are the same.
 """
 
+import dataclasses
 import io
 import pathlib
 import sys
@@ -70,7 +71,8 @@ def write(
   Raises:
     InputError: a name is unknown, or frost has no photographs.
   """
-  writer = _Writer(folder, asked or config.Corruptions(), quality, seed, slots)
+  plain = dataclasses.replace(asked or config.Corruptions(), storage="none")
+  writer = _Writer(folder, plain, quality, seed, slots)
   wanted = [(name, severity) for name in names for severity in severities]
   for name, severity in wanted:
     corrupted.stream(name, severity, writer.asked)
