@@ -5,6 +5,7 @@ Geirhos et al., 2019, arXiv:1811.12231. Weights and paintings are the user's; no
 
 from jaxbench.stylize.adain import AdaIN, Convolution, stylize
 from jaxbench.stylize.paintings import Paintings
-from jaxbench.stylize.weights import load
+from jaxbench.stylize.render import render
+from jaxbench.stylize.weights import load, sha256
 
-__all__ = ["AdaIN", "Convolution", "Paintings", "load", "stylize"]
+__all__ = ["AdaIN", "Convolution", "Paintings", "load", "render", "sha256", "stylize"]

@@ -1,6 +1,7 @@
 """AdaIN against torch, with random weights in the published files' form."""
 
 import functools
+import io
 
 import jax
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from jaxbench import errors, stylize
+from jaxbench import config, data, errors, models, plan, records, report, runner, stylize
 
 
 def _sequence(plan):
@@ -138,3 +139,44 @@ def test_paintings_are_cut_to_their_central_square(paintings):
     square = picture.crop((left, top, left + side, top + side))
     expected.append(np.asarray(square.resize((16, 16), Image.Resampling.LANCZOS)))
   np.testing.assert_array_equal(found, expected)
+
+
+def _settings(folder, paintings, **changes):
+  asked = {"models": ("digits-resnet",), "data": ("digits",), "limit": 12, "slots": 2} | changes
+  stylization = config.Stylization(str(folder), str(paintings))
+  return config.checked(config.Config(stylization=stylization, **asked))
+
+
+def test_a_run_shows_models_the_images_that_a_notebook_makes(folder, paintings, tmp_path):
+  settings = _settings(folder, paintings, gallery=2, seed=5)
+  made = plan.make(settings)
+  runner.run(settings, made, tmp_path / "run")
+  rows = [
+    row for row in records.read(tmp_path / "run").to_pylist() if row["perturbation"] != "clean"
+  ]
+  assert {row["perturbation"] for row in rows} == {"stylized"}
+  assert len(rows) == 12
+  shown = [row for row in rows if row["picture"]]
+  assert len(shown) == 2
+  source, art, network = data.load("digits"), stylize.Paintings(paintings), stylize.load(folder)
+  for row in shown:
+    index = source.ids.index(row["example"])
+    (image,), _ = data.load_images(source, [index], models.Preprocess(32))
+    (painting,) = art.load(art.choose([row["example"]], seed=5), 32)
+    pair = (np.float32(x) / 255 for x in (image, painting))
+    expected = np.asarray(stylize.stylize(network, *pair))
+    found = np.asarray(Image.open(io.BytesIO(row["picture"]))) / 255
+    np.testing.assert_allclose(found, expected, atol=1.01 / 255)
+    logits = models.load("digits-resnet")(found[None].astype(np.float32))
+    assert row["prediction"] == np.argmax(logits)
+  page = tmp_path / "report.html"
+  report.write([tmp_path / "run"], page)
+  assert "Accuracy under stylized" in page.read_text()
+  Image.new("RGB", (20, 20)).save(paintings / "0" / "0.png")
+  other = {cell.id for cell in plan.make(settings).cells}
+  assert len(other & {cell.id for cell in made.cells}) == 1  # The clean one.
+
+
+def test_weights_without_paintings_are_refused(folder):
+  with pytest.raises(errors.InputError, match="needs both weights and paintings"):
+    _settings(folder, "")
