@@ -5,6 +5,7 @@ What each classifier must score is computed beside, with NumPy, from the logits 
 
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -97,6 +98,9 @@ def test_effective_robustness_is_printed_for_every_shift(made, run):
   assert predicted == pytest.approx(100 * fitted.expected(standard / 100), abs=0.1)
   assert effective == pytest.approx(accuracy - predicted, abs=0.1)
   assert {name for name in metrics.SHIFTS if f"{name} " in out} == set(metrics.SHIFTS)
+  page = (root / "run/report.html").read_text()
+  (line,) = [line for line in page.splitlines() if line.startswith("<tr><td>imagenet-r</td>")]
+  assert re.findall(r"<td>(-?[\d.]+)</td>", line) == values
 
 
 def test_ranks_agree_with_predictions_and_give_the_top_5(run):

@@ -1,6 +1,5 @@
 """Published data sets by name: where people keep them, how they are read, how large they are."""
 
-import dataclasses
 import functools
 import itertools
 import pathlib
@@ -9,25 +8,10 @@ from collections.abc import Callable
 from jaxbench.data import label_spaces, packed, sequences, shapes, small_images, videos
 from jaxbench.data.annotated import Annotated
 from jaxbench.data.label_space import LabelSpace
+from jaxbench.data.published import Published
 from jaxbench.data.source import Source
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, rta_100, scam
-
-
-@dataclasses.dataclass(frozen=True)
-class Published:
-  """A data set that a person has on the disk."""
-
-  places: tuple[str, ...]  # Below the data root; patterns. The first that is there is read.
-  read: Callable[[pathlib.Path], Source]
-  examples: int  # As published.
-  origin: str  # Where it can be had.
-
-  def find(self, root: pathlib.Path) -> pathlib.Path | None:
-    """Where it lies below `root`, in the newest version if there are several; or None."""
-    found = (max(root.glob(place), default=None) for place in self.places)
-    return next((path for path in found if path is not None), None)
-
 
 _HUB = "https://huggingface.co/datasets/"
 _VIDEOS = "https://github.com/modestyachts/imagenet-testbed (imagenet_vid_ytbb_robust.tar.gz)"
@@ -48,10 +32,8 @@ def _forms(*names: str) -> tuple[str, ...]:
   return tuple(name + suffix for name in names for suffix in ("", ".tar", ".parquet"))
 
 
-def _imagenet(
-  space: Callable[[], LabelSpace], split: str = "test"
-) -> Callable[[pathlib.Path], Source]:
-  return lambda path: packed.by_class(path, space(), split=split)
+def _imagenet(space: Callable[[], LabelSpace]) -> Callable[[pathlib.Path], Source]:
+  return lambda path: packed.by_class(path, space())
 
 
 def _small(path: pathlib.Path) -> Source:

@@ -20,20 +20,19 @@ _WNID = re.compile(r"n\d{8}")
 _VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
 
 
-def by_class(path: pathlib.Path, space: LabelSpace, *, split: str = "test") -> Annotated:
+def by_class(path: pathlib.Path, space: LabelSpace) -> Annotated:
   """A set whose folders are named by wnids or ImageNet labels; also packed, or by TFDS.
 
   Args:
     path: a folder of class folders or a tar of one, Parquet files, WebDataset shards, or what TFDS
       has prepared.
     space: of the set.
-    split: of Parquet files with several, and of TFDS.
 
   Raises:
     InputError: a class is not in the label space, or see `folder` and its like.
   """
   names, numbers = space.class_names, _by_number(space)
-  found = packed(path, names, numbers, split=split)
+  found = packed(path, names, numbers)
   return Annotated(found or folder(path, names, labels=_by_wnid(space) | numbers), space)
 
 

@@ -134,21 +134,19 @@ def summarize_shifts(summary: pa.Table) -> pa.Table:
       if row["data"] != shift.data or within is None:
         continue
       accuracy = row["pm_accuracy"] if within is row else row["accuracy"]
-      standard, expected = within["accuracy"], None
-      if 0 < standard < 1:
-        expected = float(baseline(name, standard).expected(standard))
-      lines.append(
-        {
-          "shift": name,
-          "model": row["model"],
-          "prompts": row["prompts"],
-          "standard": standard,
-          "accuracy": accuracy,
-          "expected": expected,
-          "effective_robustness": None if expected is None else accuracy - expected,
-        }
-      )
+      if accuracy is not None:
+        figures = _beside_line(name, within["accuracy"], accuracy)
+        lines.append({"shift": name, "model": row["model"], "prompts": row["prompts"]} | figures)
   return pa.Table.from_pylist(lines, schema=_TABLE)
+
+
+def _beside_line(shift: str, standard: float, accuracy: float) -> dict[str, float | None]:
+  expected = None
+  if 0 < standard < 1:
+    expected = float(baseline(shift, standard).expected(standard))
+  rest = None if expected is None else accuracy - expected
+  figures = {"standard": standard, "accuracy": accuracy, "expected": expected}
+  return figures | {"effective_robustness": rest}
 
 
 def _published() -> list[dict[str, str]]:

@@ -57,6 +57,7 @@ class Run(NamedTuple):
   config: str
   classifiers: list[Classifier]
   data: list[DataSet]
+  shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   missing: list[Row]  # What could not be run, with the reason.
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
@@ -72,7 +73,8 @@ def load(workdir: epath.PathLike) -> Run:
   run, rows = records.load_run(workdir), records.read(workdir)
   lost = records.unreadable(workdir).to_pylist()
   missing = collections.Counter(row["data"] for row in lost)
-  summary = {row["cell"]: row for row in metrics.summarize(rows).to_pylist()}
+  summarized = metrics.summarize(rows)
+  summary = {row["cell"]: row for row in summarized.to_pylist()}
   written = {row["values"]: row["counts"] for row in pc.value_counts(rows["cell"]).to_pylist()}
   classifiers = _classifiers(run)
   sets = [_data_set(name, run, rows, summary, classifiers) for name in run["data"]]
@@ -88,6 +90,7 @@ def load(workdir: epath.PathLike) -> Run:
     config=json.dumps(run["identity"]["config"], indent=2),
     classifiers=classifiers,
     data=sets,
+    shifts=metrics.summarize_shifts(summarized).to_pylist(),
     missing=run["absent"] + [cell for cell in unfinished if cell["what"] not in reasons],
     warnings=[*_unreadable(lost), *_warnings(run, rows)],
     forwards=sum(row["forwards"] for row in summary.values()),

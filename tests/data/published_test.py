@@ -127,8 +127,8 @@ def test_a_packed_set_is_the_same_set(made, tmp_path):
   assert data.load("imagenet-a", tmp_path).sha256 == expected
   shutil.rmtree(tmp_path / "imagenet-a.parquet")
   made = packing.prepared(folder, tmp_path / "tfds", imagenet.wnids(), "array_record")
-  (tmp_path / "imagenet_a").mkdir()
-  made.rename(tmp_path / "imagenet_a/0.1.0")  # There labels are those of ImageNet.
+  (tmp_path / "imagenet_a/0.9.0").mkdir(parents=True)
+  made.rename(tmp_path / "imagenet_a/0.10.0")  # The newest. There labels are those of ImageNet.
   assert data.load("imagenet-a", tmp_path).sha256 == expected
 
 

@@ -44,6 +44,20 @@ def test_a_run_that_lacks_an_anchor_leaves_its_video_out():
   assert metrics.summarize(rows.slice(1, 1)).num_rows == 0
 
 
+def test_effective_robustness_is_only_of_what_is_known():
+  cell = {"model": "m", "prompts": None, "perturbation": "clean"}
+  videos = {"data": "imagenet-vid-robust", "accuracy": 0.7, "pm_accuracy": None}
+  rest = [("imagenet", 1.0), ("imagenet-sketch", 0.5), ("imagenet-r", 0.5)]
+  rows = [cell | videos] + [
+    cell | {"data": name, "accuracy": accuracy, "pm_accuracy": None} for name, accuracy in rest
+  ]
+  (found,) = metrics.summarize_shifts(pa.Table.from_pylist(rows)).to_pylist()
+  assert (found["shift"], found["standard"], found["accuracy"]) == ("imagenet-sketch", 1, 0.5)
+  assert found["effective_robustness"] is None  # No logit of a standard of 1.
+  assert "-" in metrics.overview_shifts(metrics.summarize_shifts(pa.Table.from_pylist(rows)))
+  assert metrics.overview_shifts(metrics.summarize_shifts(pa.Table.from_pylist(rows[:1]))) == ""
+
+
 def test_per_class_accuracy_of_a_cell_weighs_classes_alike():
   shared = {"cell": "c", "model": "m", "data": "d", "perturbation": "clean"}
   zeros = [0] * 4
