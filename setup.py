@@ -58,9 +58,11 @@ setuptools.setup(
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",
       "mypy",
+      "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.
       "pytest",
       "pytest-xdist",
       "ruff",
+      "scikit-image>=0.24",
       "scikit-learn>=1.5",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
       "transformers>=5",

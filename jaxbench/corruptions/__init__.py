@@ -8,24 +8,63 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption
+from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint
+from jaxbench.corruptions.blur import gaussian_blur
+from jaxbench.corruptions.color import brightness, saturate
+from jaxbench.corruptions.defocus import defocus_blur
 from jaxbench.corruptions.digital import contrast, jpeg_compression
-from jaxbench.corruptions.noise import gaussian_noise
+from jaxbench.corruptions.elastic import elastic_transform
+from jaxbench.corruptions.fog import fog
+from jaxbench.corruptions.frost import frost
+from jaxbench.corruptions.glass import glass_blur
+from jaxbench.corruptions.motion import IM_ROUNDS, motion_blur
+from jaxbench.corruptions.noise import gaussian_noise, impulse_noise, speckle_noise
+from jaxbench.corruptions.pixelate import pixelate
+from jaxbench.corruptions.shot import shot_noise
+from jaxbench.corruptions.snow import snow
+from jaxbench.corruptions.spatter import spatter
+from jaxbench.corruptions.textures import Textures, chosen, frost_textures
+from jaxbench.corruptions.zoom import zoom_blur
 
-CORRUPTIONS: dict[str, Corruption] = {
+_COMMON: dict[str, Corruption] = {  # In ImageNet-C's order.
   "gaussian_noise": gaussian_noise,
+  "shot_noise": shot_noise,
+  "impulse_noise": impulse_noise,
+  "defocus_blur": defocus_blur,
+  "glass_blur": glass_blur,
+  "motion_blur": motion_blur("nearest"),
+  "zoom_blur": zoom_blur,
+  "snow": snow("nearest"),
+  "frost": frost,
+  "fog": fog,
+  "brightness": brightness,
   "contrast": contrast,
+  "elastic_transform": elastic_transform,
+  "pixelate": pixelate,
   "jpeg_compression": jpeg_compression,
 }
-NAMES = tuple(CORRUPTIONS)
+_EXTRA: dict[str, Corruption] = {
+  "speckle_noise": speckle_noise,
+  "gaussian_blur": gaussian_blur,
+  "spatter": spatter,
+  "saturate": saturate,
+}
+# Frost without the reference's photographs: another corruption, in no average.
+_STAND_INS: dict[str, Corruption] = {"procedural_frost": frost}
+CORRUPTIONS = _COMMON | _EXTRA | _STAND_INS
+NAMES, EXTRA_NAMES = tuple(_COMMON), tuple(_EXTRA)
+# Those that ImageMagick has a part in, as its newer versions compute them.
+_FLOORED = {"motion_blur": motion_blur("floor"), "snow": snow("floor")}
 
 
-def check(name: str, variant: str) -> None:
-  """Raises InputError if there is no such corruption or no such variant."""
+def check(name: str, variant: str, im_round: str = "nearest") -> None:
+  """Raises InputError if there is no such corruption, variant or rounding."""
   if name not in CORRUPTIONS:
     raise errors.unknown("corruption", name, CORRUPTIONS)
   if variant not in VARIANTS:
     raise errors.unknown("variant", variant, VARIANTS)
+  if im_round not in IM_ROUNDS:
+    raise errors.unknown("im_round", im_round, IM_ROUNDS)
 
 
 def corrupt(
@@ -35,37 +74,60 @@ def corrupt(
   severity: int | jax.Array,
   *,
   variant: str = "imagenet",
+  im_round: str = "nearest",
+  textures: Textures | None = None,
 ) -> jax.Array:
   """Corrupts one image.
 
   Args:
     key: of `jax.random.key`; unused by deterministic corruptions.
     image: float32 [H, W, 3] in [0, 1].
-    name: from `NAMES`.
+    name: from `NAMES` or `EXTRA_NAMES`, or "procedural_frost", which is not of ImageNet-C.
     severity: 1 to 5; may be traced, so that one program serves all.
-    variant: whose constants, from `VARIANTS`: "imagenet" (224 pixels), "tiny" (64), "cifar" (32).
+    variant: whose constants, from `VARIANTS`: "imagenet" (224 pixels), "tiny" (64), "cifar" (32),
+      "inception" (299), or the package "imagecorruptions".
+    im_round: how ImageMagick rounds in "motion_blur" and "snow": "nearest", as when the published
+      sets were made, or "floor", as since October 2019.
+    textures: what "frost" lays over the image, from `frost_textures`.
 
   Returns:
-    float32 [H, W, 3] in [0, 1], whole multiples of 1/255.
+    float32 [H, W, 3] in [0, 1], whole multiples of 1/255. Gradients pass through the rounding.
 
   Raises:
-    InputError: a name is unknown, or image or severity is out of shape or range.
+    InputError: a name is unknown, or image or severity is out of shape or range, or frost has
+      no textures.
 
   Example:
     >>> noisy = corrupt(jax.random.key(0), image, "gaussian_noise", severity=3)
   """
-  check(name, variant)
+  check(name, variant, im_round)
   if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != jnp.float32:
     found = f"{image.dtype} {list(image.shape)}"
     raise errors.InputError(f"image must be float32 [H, W, 3], not {found}; vmap over a batch")
   if isinstance(severity, int) and not 1 <= severity <= 5:
     raise errors.InputError(f"severity must be 1 to 5, not {severity}")
-  corruption = CORRUPTIONS[name]
+  corruption = (CORRUPTIONS | _FLOORED if im_round == "floor" else CORRUPTIONS)[name]
   levels = corruption.levels(variant, *image.shape[:2])
   level = jax.tree.map(lambda leaf: jnp.asarray(leaf)[severity - 1], levels)
-  draws = corruption.draw(key, image.shape, level)
-  pixels = corruption.apply(jnp.rint(image * 255), draws, level)
-  return jnp.floor(jnp.clip(pixels, 0.0, 255.0)) / 255
+  if corruption is frost:
+    used = chosen(name, textures, variant, *image.shape[:2])
+    level = level, jax.tree.map(jnp.asarray, used)
+  # Counters for arrays that the compiler may divide would take a CPU four times as long.
+  with jax.threefry_partitionable(False):
+    draws = corruption.draw(key, image.shape, level)
+  pixels = corruption.apply(rint(image * 255), draws, level)
+  return floor(jnp.clip(pixels, 0.0, 255.0)) / 255
 
 
-__all__ = ["CORRUPTIONS", "NAMES", "VARIANTS", "Corruption", "check", "corrupt"]
+__all__ = [
+  "CORRUPTIONS",
+  "EXTRA_NAMES",
+  "IM_ROUNDS",
+  "NAMES",
+  "VARIANTS",
+  "Corruption",
+  "Textures",
+  "check",
+  "corrupt",
+  "frost_textures",
+]

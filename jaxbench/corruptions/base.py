@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxbench import errors
@@ -13,6 +14,7 @@ from jaxbench import errors
 VARIANTS = ("imagenet", "tiny", "cifar", "inception", "imagecorruptions")
 
 Level = Any  # What a severity sets: a pytree of arrays; all of them are inputs of one program.
+Leaf = Any  # One of those arrays: numpy's of all five severities, then the one severity's.
 
 
 class Corruption(NamedTuple):
@@ -24,6 +26,25 @@ class Corruption(NamedTuple):
   apply: Callable[[jax.Array, Any, Level], jax.Array]
   # (variant, height, width) -> the five levels: numpy arrays whose first axis is the severity.
   levels: Callable[[str, int, int], Any]
+
+
+def _straight_through(rounding: Callable[[jax.Array], jax.Array]) -> Callable[..., jax.Array]:
+  """The same, with the derivative of the identity: what attacks an image sees through it."""
+  rounded = jax.custom_jvp(rounding)
+  rounded.defjvps(lambda tangent, result, value: tangent)
+  return rounded
+
+
+floor, rint = _straight_through(jnp.floor), _straight_through(jnp.rint)
+
+
+@jax.custom_jvp
+def with_gradient_of(smooth: jax.Array, value: jax.Array) -> jax.Array:
+  """`value`, a table's, with the derivatives of the `smooth` formula that the table rounds."""
+  return value
+
+
+with_gradient_of.defjvps(lambda tangent, result, smooth, value: tangent, None)
 
 
 def nothing(key: jax.Array, shape: tuple[int, ...], level: Level) -> tuple[()]:
