@@ -28,6 +28,14 @@ class Corruptions:
 
 
 @dataclasses.dataclass
+class Stylization:
+  """Images in the style of paintings (Stylized-ImageNet), where both are given."""
+
+  weights: str = ""  # Folder of AdaIN's published files, see `stylize.load`.
+  paintings: str = ""  # Folder of images.
+
+
+@dataclasses.dataclass
 class Attacks:
   """Adversarial attacks: at every epsilon, or looking for the smallest one of each example."""
 
@@ -54,6 +62,7 @@ class Config:
   data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.
   prompts: tuple[str, ...] = ("simple",)  # From `models.PROMPTS`; supervised models use none.
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
+  stylization: Stylization = dataclasses.field(default_factory=Stylization)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
@@ -121,6 +130,8 @@ def checked(settings: Config) -> Config:
       raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
   if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
     raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
+  if bool(settings.stylization.weights) != bool(settings.stylization.paintings):
+    raise errors.InputError("--config.stylization needs both weights and paintings")
   if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
     raise errors.InputError("--config.corruptions.severities go from 1 to 5")
   if settings.attacks.search_dtype not in (known := ("float32", "bfloat16")):

@@ -12,7 +12,18 @@ import numpy as np
 from flax import struct
 from PIL import Image
 
-from jaxbench import attacks, block, config, corrupted, data, devices, models, spec, typography
+from jaxbench import (
+  attacks,
+  block,
+  config,
+  corrupted,
+  data,
+  devices,
+  models,
+  spec,
+  stylize,
+  typography,
+)
 from jaxbench.attacks import checks, engine, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
@@ -38,6 +49,7 @@ class Judge:
     self.classifier = functools.cache(self._load)
     self._searcher = functools.cache(self._load_searcher)
     self.surrogate = functools.cache(self._load_surrogate)
+    self._stylizer = functools.cache(self._load_stylizer)
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
     self._checked: set[Any] = set()
     self._replicated_model = functools.cache(lambda name: devices.replicate(models.load(name)))
@@ -53,6 +65,19 @@ class Judge:
     assert severity is not None
     inputs = corrupted.inputs(name, severity, asked, block.images.shape[1:3])
     return self._predict(corrupted.program(name, asked, self.settings.seed), inputs, cells, block)
+
+  def stylized(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
+    """Predictions on the images in the style of paintings, shared by all classifiers.
+
+    Raises:
+      InputError: the images do not fit the network, or a painting cannot be read.
+    """
+    network, paintings = self._stylizer()
+    chosen = paintings.choose(block.ids, self.settings.seed)
+    styles = paintings.load(chosen, block.images.shape[1])
+    images = stylize.render(network, block.images, styles, self.settings.slots)
+    rendered = dataclasses.replace(block, images=images)
+    return self._predict(_unperturbed(), None, cells, rendered)
 
   def written(self, cells: list[Cell], clean: Block) -> dict[Cell, Columns]:
     """Predictions under one typographic attack, its images shared where the models do not matter.
@@ -163,6 +188,10 @@ class Judge:
     if groups is not None:
       classifier = models.pooled(classifier, groups, space.pool)
     return devices.replicate(models.resized(classifier, loaded.preprocess.size))
+
+  def _load_stylizer(self) -> tuple[devices.Replicated, stylize.Paintings]:
+    asked = self.settings.stylization
+    return devices.replicate(stylize.load(asked.weights)), stylize.Paintings(asked.paintings)
 
   def _load_searcher(self, model: str, prompts: str | None) -> devices.Replicated:
     """What attacks climb: the classifier, or its copy that computes in another dtype."""

@@ -5,10 +5,11 @@ import itertools
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from jaxbench import attacks, config, corrupted, corruptions, errors, spec, typography
+from jaxbench import attacks, config, corrupted, corruptions, errors, spec, stylize, typography
 from jaxbench.classifiers import Absent, Classifier, Surrogate
 
 CLEAN = "clean"
+STYLIZED = "stylized"
 
 
 class Perturbation(NamedTuple):
@@ -52,6 +53,10 @@ def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Pertur
       continue
     for severity, stream in zip(settings.corruptions.severities, streams, strict=True):
       yield Perturbation(name, stream, severity=severity)
+  if settings.stylization.weights:
+    weights = stylize.sha256(settings.stylization.weights)
+    paintings = stylize.Paintings(settings.stylization.paintings).sha256
+    yield Perturbation(STYLIZED, f"{STYLIZED}(weights={weights!r}, paintings={paintings!r})")
   for text in settings.typography:
     resolved = spec.resolve(text, typography.OVERLAYS, "typographic attack")
     overlay = spec.build(resolved)

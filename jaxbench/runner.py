@@ -244,10 +244,12 @@ class _Work:
   def _shown(
     self, judging: judge.Judge, cells: list[Cell], block: blocks.Block
   ) -> dict[Cell, judge.Columns]:
-    """Predictions on corrupted images, or on ones with words; cells become absent without words."""
+    """Predictions on images that are made for all models; cells become absent where they cannot."""
     if cells[0].severity is not None:
       return judging.corrupted(cells, block)
     try:
+      if cells[0].perturbation == perturbations.STYLIZED:
+        return judging.stylized(cells, block)
       return judging.written(cells, block)
     except errors.InputError as error:
       self._give_up(cells, error)

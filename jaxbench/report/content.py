@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from etils import epath
 
-from jaxbench import metrics, records
+from jaxbench import metrics, perturbations, records
 from jaxbench.report import gallery, plots, sections
 from jaxbench.report.sections import Classifier, Row
 
@@ -160,7 +160,7 @@ def _data_set(
     same = list(group)
     if same[0]["tolerance"] is not None:
       searches.append(sections.search(same, rows, classifiers, run["identity"]))
-    elif same[0]["setting"] or not tables:
+    elif same[0]["setting"] or perturbation in (perturbations.CLEAN, perturbations.STYLIZED):
       clean = tables[0] if tables else None
       tables.append(sections.table(perturbation, same, summary, classifiers, clean))
     else:
@@ -212,7 +212,8 @@ def _albums(
   """For each model, with its first prompt set: each perturbation at its middle setting."""
   shown: list[tuple[str, list[tuple[Classifier, str]]]] = []
   for table in tables[1:]:
-    name = f"{table.perturbation}, {table.axis} {table.settings[table.middle]}"
+    setting = table.settings[table.middle]
+    name = f"{table.perturbation}, {table.axis} {setting}" if setting else table.perturbation
     cells = [(one, found[table.middle]) for one, found in table.lines]
     shown.append((name, [(one, cell["cell"]) for one, cell in cells if cell]))
   shown += [(text.overlay, [(one, cell) for one, cell, _ in text.lines]) for text in texts]

@@ -119,7 +119,8 @@ def _plot(table: Table, clean: Table) -> str:
       keys = ("accuracy", "accuracy_low", "accuracy_high")
       shares = ([100 * cell[key] for cell in row if cell] for key in keys)
       curves.append(plots.Curve(classifier.name, classifier.color, classifier.dash, *shares))
-  settings = ["clean", *(setting.removesuffix("/255") for setting in table.settings)]
+  names = [setting or table.perturbation for setting in table.settings]
+  settings = ["clean", *(name.removesuffix("/255") for name in names)]
   units = all(setting.endswith("/255") for setting in table.settings)
   axis = f"{table.axis}, /255" if units else table.axis
   return plots.accuracy_curves(table.perturbation, axis, settings, curves)
