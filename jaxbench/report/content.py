@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench import metrics, perturbations, records
-from jaxbench.report import gallery, plots, sections
+from jaxbench.report import gallery, on_disk, plots, sections
 from jaxbench.report.sections import Classifier, Row
 
 
@@ -77,7 +77,11 @@ def load(workdir: epath.PathLike) -> Run:
   summary = {row["cell"]: row for row in summarized.to_pylist()}
   written = {row["values"]: row["counts"] for row in pc.value_counts(rows["cell"]).to_pylist()}
   classifiers = _classifiers(run)
-  sets = [_data_set(name, run, rows, summary, classifiers) for name in run["data"]]
+  told = on_disk.gathered(run)
+  sets = [
+    _data_set(name, told, on_disk.rows_of(name, rows), summary, classifiers)
+    for name in told["data"]
+  ]
   unfinished = [
     {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
     for cell in run["cells"]

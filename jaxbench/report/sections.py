@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from jaxbench import metrics
 from jaxbench import published as published_tables
-from jaxbench.report import plots
+from jaxbench.report import on_disk, plots
 
 Row = dict[str, Any]
 
@@ -148,7 +148,7 @@ def corrupted(
   name: str, rows: pa.Table, classifiers: list[Classifier], variant: str
 ) -> Corrupted | None:
   """Of a data set; AlexNet's errors are known for ImageNet, at ImageNet-C's definition."""
-  normalised = name == "imagenet" and variant == "imagenet"
+  normalised = name == on_disk.NAME or (name == "imagenet" and variant == "imagenet")
   lines = []
   for one in classifiers:
     correct = metrics.correct_by_cell(rows, one.model, one.prompts, name)
