@@ -10,8 +10,8 @@ APGD with cross-entropy (five restarts), then APGD towards nine targets with DLR
 and 4/255 (1/255 for base models), 1,000 images a data set, in float32; CIFAR and STL-10 attacked at
 their own size (Schlarmann et al., 2024, arXiv:2402.12336, section 4.2 and their code). Different is
 which 1,000 images (a shuffle of a stream there, and RobustBench's 5,000 for ImageNet; here drawn by
-a hash of their ids), and so are the prompts (their data sets have templates of their own, give them as
-files with --config.prompts). The argument `digits` is the same on the embedded models.
+a hash of their ids), and so are the prompts (their data sets have templates of their own, to be
+given as files with --config.prompts). The argument `digits` is the same on the embedded models.
 """
 
 from jaxbench import config
