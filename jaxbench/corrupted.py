@@ -21,7 +21,7 @@ def stream(name: str, severity: int, asked: config.Corruptions) -> str:
   if name in corruptions.IM_ROUNDED:
     options["im_round"] = asked.im_round
   if name == "frost":
-    options["textures"] = corruptions.frost_textures(asked.textures or None).digest
+    options["textures"] = _digest(asked.textures)
   written = ", ".join(f"{key}={value!r}" for key, value in options.items())
   return f"{name}({written})@{severity}"
 
@@ -70,3 +70,9 @@ def _program(
 @functools.cache
 def _textures(folder: str, variant: str, height: int, width: int) -> corruptions.Textures:
   return corruptions.frost_textures(folder or None, variant=variant, height=height, width=width)
+
+
+@functools.cache
+def _digest(folder: str) -> str:
+  """Of the photographs as they are read for 224 pixels, whatever the images' size."""
+  return corruptions.frost_textures(folder or None).digest

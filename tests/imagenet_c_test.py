@@ -11,7 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxbench import config, data, errors, imagenet_c, models, plan, records, report, runner
+from jaxbench import (
+  config,
+  corrupted,
+  corruptions,
+  data,
+  errors,
+  imagenet_c,
+  models,
+  plan,
+  records,
+  report,
+  runner,
+)
 
 NAMES = ("contrast", "frost")
 ASKED = config.Corruptions(names=NAMES, severities=(1, 5), variant="cifar", storage="jpeg85")
@@ -118,6 +130,18 @@ def test_what_decides_an_image_decides_the_id(textures, tmp_path):
     image = np.asarray(Image.open(file))
     Image.fromarray(image[::-1]).save(other / file.name)
   assert not ids("frost") & {cell.id for cell in plan.make(_settings(textures=str(other))).cells}
+
+
+def test_photographs_are_read_once_for_all_severities(textures, tmp_path, monkeypatch):
+  read, folder = [], tmp_path / "frost"  # A folder that nobody has read yet.
+  folder.symlink_to(textures)
+  frost_textures = corruptions.frost_textures
+  monkeypatch.setattr(
+    corruptions, "frost_textures", lambda folder: read.append(folder) or frost_textures(folder)
+  )
+  asked = dataclasses.replace(ASKED, textures=str(folder))
+  assert len({corrupted.stream("frost", severity, asked) for severity in range(1, 6)}) == 5
+  assert read == [str(folder)]
 
 
 def test_draws_do_not_depend_on_the_storage(textures):

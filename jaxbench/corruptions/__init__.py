@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
-from jaxbench.corruptions import jpeg
-from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint, with_gradient_of
+from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint
 from jaxbench.corruptions.blur import gaussian_blur
 from jaxbench.corruptions.color import brightness, saturate
 from jaxbench.corruptions.defocus import defocus_blur
@@ -99,7 +98,8 @@ def corrupt(
     textures: what "frost" lays over the image, from `frost_textures`.
 
   Returns:
-    float32 [H, W, 3] in [0, 1], whole multiples of 1/255. Gradients pass through the rounding.
+    float32 [H, W, 3] in [0, 1], whole multiples of 1/255. Gradients pass through the rounding, and
+    through JPEG as if it changed nothing; only through "shot_noise", which counts, they are zero.
 
   Raises:
     InputError: a name is unknown, or image or severity is out of shape or range, or frost has
@@ -112,7 +112,7 @@ def corrupt(
   if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != jnp.float32:
     found = f"{image.dtype} {list(image.shape)}"
     raise errors.InputError(f"image must be float32 [H, W, 3], not {found}; vmap over a batch")
-  if isinstance(severity, int) and not 1 <= severity <= 5:
+  if not isinstance(severity, jax.core.Tracer) and severity not in range(1, 6):
     raise errors.InputError(f"severity must be 1 to 5, not {severity}")
   corruption = (CORRUPTIONS | _FLOORED if im_round == "floor" else CORRUPTIONS)[name]
   levels = corruption.levels(variant, *image.shape[:2])
@@ -126,8 +126,7 @@ def corrupt(
   pixels = corruption.apply(rint(image * 255), draws, level)
   pixels = floor(jnp.clip(pixels, 0.0, 255.0))
   if (quality := STORAGES[storage]) is not None:
-    kept = jpeg.round_trip(pixels.astype(jnp.int32), jnp.int32(quality))
-    pixels = with_gradient_of(pixels, kept.astype(pixels.dtype))
+    pixels = jpeg_compression.apply(pixels, (), jnp.int32(quality))
   return pixels / 255
 
 

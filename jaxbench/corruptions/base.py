@@ -1,7 +1,7 @@
 """What a corruption is: randomness drawn first, then a deterministic operation, for one image."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ VARIANTS = ("imagenet", "tiny", "cifar", "inception", "imagecorruptions")
 
 Level = Any  # What a severity sets: a pytree of arrays; all of them are inputs of one program.
 Leaf = Any  # One of those arrays: numpy's of all five severities, then the one severity's.
+_T = TypeVar("_T")
 
 
 class Corruption(NamedTuple):
@@ -40,7 +41,7 @@ floor, rint = _straight_through(jnp.floor), _straight_through(jnp.rint)
 
 @jax.custom_jvp
 def with_gradient_of(smooth: jax.Array, value: jax.Array) -> jax.Array:
-  """`value`, a table's, with the derivatives of the `smooth` formula that the table rounds."""
+  """`value`, in whole numbers, with the derivatives of the `smooth` formula that it rounds."""
   return value
 
 
@@ -52,15 +53,21 @@ def nothing(key: jax.Array, shape: tuple[int, ...], level: Level) -> tuple[()]:
   return ()
 
 
-def constants(**of_variant: tuple[Any, ...]) -> Callable[[str, int, int], np.ndarray]:
-  """Levels that do not depend on the image's size: five numbers, or five rows, per variant.
+def of_variant(table: Mapping[str, _T], variant: str) -> _T:
+  """A variant's entry; one without an entry has that of "imagenet".
 
-  A variant without an entry has those of "imagenet".
+  Raises:
+    InputError: the variant is unknown.
   """
+  if variant not in VARIANTS:
+    raise errors.unknown("variant", variant, VARIANTS)
+  return table.get(variant, table["imagenet"])
+
+
+def constants(**table: tuple[Any, ...]) -> Callable[[str, int, int], np.ndarray]:
+  """Levels that do not depend on the image's size: five numbers, or five rows, per variant."""
 
   def levels(variant: str, height: int, width: int) -> np.ndarray:
-    if variant not in VARIANTS:
-      raise errors.unknown("variant", variant, VARIANTS)
-    return np.asarray(of_variant.get(variant, of_variant["imagenet"]), np.float32)
+    return np.asarray(of_variant(table, variant), np.float32)
 
   return levels

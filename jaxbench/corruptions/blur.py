@@ -3,9 +3,8 @@
 import jax
 import numpy as np
 
-from jaxbench import errors
 from jaxbench.corruptions import gaussian
-from jaxbench.corruptions.base import VARIANTS, Corruption, Level, nothing
+from jaxbench.corruptions.base import Corruption, Level, nothing, of_variant
 
 _SIGMAS = {
   "imagenet": (1, 2, 3, 4, 6),
@@ -16,9 +15,7 @@ _SIGMAS = {
 
 
 def _levels(variant: str, height: int, width: int) -> np.ndarray:
-  if variant not in VARIANTS:
-    raise errors.unknown("variant", variant, VARIANTS)
-  return gaussian.kernels(_SIGMAS.get(variant, _SIGMAS["imagenet"]))
+  return gaussian.kernels(of_variant(_SIGMAS, variant))
 
 
 def _blur(pixels: jax.Array, draws: tuple[()], level: Level) -> jax.Array:

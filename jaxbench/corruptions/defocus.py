@@ -5,8 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import fft, ndimage
 
-from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption, Level, nothing
+from jaxbench.corruptions.base import Corruption, Level, nothing, of_variant
 
 # Radius and softness of the disc, and what is added before the cut, in 1e-5 of a level: the sum of
 # the reference's float32 kernel falls on one side of 1, and so do all flat areas. Hard discs have
@@ -38,9 +37,7 @@ def _canvas(height: int, width: int) -> tuple[int, int]:
 
 def _levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
   """The kernels' spectra, and what is added before the cut."""
-  if variant not in VARIANTS:
-    raise errors.unknown("variant", variant, VARIANTS)
-  discs = _DISCS.get(variant, _DISCS["imagenet"])
+  discs = of_variant(_DISCS, variant)
   spectra = []
   for radius, softness, _ in discs:
     canvas, kernel = np.zeros(_canvas(height, width)), _kernel(radius, softness)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench.corruptions import jpeg
-from jaxbench.corruptions.base import Corruption, constants, nothing
+from jaxbench.corruptions.base import Corruption, constants, nothing, with_gradient_of
 
 
 def _contrast(pixels: jax.Array, draws: tuple[()], twentieths: jax.Array) -> jax.Array:
@@ -15,11 +15,14 @@ def _contrast(pixels: jax.Array, draws: tuple[()], twentieths: jax.Array) -> jax
   x, factor = pixels.astype(jnp.int32), twentieths.astype(jnp.int32)
   total, count = x.sum(axis=(0, 1), keepdims=True), x.shape[0] * x.shape[1]
   rest = (20 - factor) * (total % count) // count
-  return ((factor * x + (20 - factor) * (total // count) + rest) // 20).astype(pixels.dtype)
+  exact = (factor * x + (20 - factor) * (total // count) + rest) // 20
+  mean = pixels.mean(axis=(0, 1), keepdims=True)
+  return with_gradient_of(mean + twentieths / 20 * (pixels - mean), exact.astype(pixels.dtype))
 
 
 def _jpeg(pixels: jax.Array, draws: tuple[()], quality: jax.Array) -> jax.Array:
-  return jpeg.round_trip(pixels.astype(jnp.int32), quality.astype(jnp.int32)).astype(pixels.dtype)
+  kept = jpeg.round_trip(pixels.astype(jnp.int32), quality.astype(jnp.int32))
+  return with_gradient_of(pixels, kept.astype(pixels.dtype))
 
 
 contrast = Corruption(

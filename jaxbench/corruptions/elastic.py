@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
 
-from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption, Leaf
+from jaxbench.corruptions.base import Corruption, Leaf, of_variant
 from jaxbench.corruptions.separable import separable
 
 # Strength, deviation and reach of the corners, in shares of a length; the length in pixels.
@@ -25,13 +24,8 @@ _SHARES = {
   "cifar": (32, _CIFAR),
   "inception": (360, _LARGE),
 }
-_PACKAGE_STRENGTH = (
-  12.5,
-  16.25,
-  21.25,
-  25,
-  30,
-)  # imagecorruptions: pixels follow the image's size.
+# imagecorruptions: pixels follow the image's size.
+_PACKAGE_STRENGTH = (12.5, 16.25, 21.25, 25, 30)
 
 
 class Level(NamedTuple):
@@ -50,14 +44,12 @@ class Draws(NamedTuple):
 
 
 def _levels(variant: str, height: int, width: int) -> Level:
-  if variant not in VARIANTS:
-    raise errors.unknown("variant", variant, VARIANTS)
   if variant == "imagecorruptions":
     strengths = 0.005 * height * np.array(_PACKAGE_STRENGTH)
     deviations = np.broadcast_to([[0.01 * height], [0.01 * width]], (2, 5))
     reach = np.zeros(5)
   else:
-    length, shares = _SHARES[variant]
+    length, shares = of_variant(_SHARES, variant)
     strengths, deviation, reach = length * np.array(shares).T
     deviations = np.stack([deviation, deviation])
   rows = np.stack([_smoothing(height, deviation) for deviation in deviations[0]])

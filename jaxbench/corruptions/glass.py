@@ -1,14 +1,13 @@
 """Glass blur (Hendrycks & Dietterich, 2019, arXiv:1903.12261; constants of its code)."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import errors
 from jaxbench.corruptions import gaussian
-from jaxbench.corruptions.base import VARIANTS, Corruption, floor
+from jaxbench.corruptions.base import Corruption, Leaf, floor, of_variant
 from jaxbench.corruptions.in_turn import in_turn
 
 _CONSTANTS: dict[str, tuple[tuple[float, int, int], ...]] = {  # Sigma, reach and passes.
@@ -19,22 +18,22 @@ _CONSTANTS: dict[str, tuple[tuple[float, int, int], ...]] = {  # Sigma, reach an
 }
 
 
-class _Level(NamedTuple):
-  kernel: Any  # float32 [R], see `gaussian.kernels`.
-  reach: Any  # [] int32, pixels are copied from -reach to reach - 1 away.
-  passes: Any  # [P] bool, which of them are made.
+class Level(NamedTuple):
+  """What the severity sets."""
+
+  kernel: Leaf  # [R] float32, see `gaussian.kernels`.
+  reach: Leaf  # [] int32, pixels are copied from -reach to reach - 1 away.
+  passes: Leaf  # [P] bool, which of them are made.
 
 
-def _levels(variant: str, height: int, width: int) -> _Level:
-  if variant not in VARIANTS:
-    raise errors.unknown("variant", variant, VARIANTS)
-  sigmas, reaches, passes = zip(*_CONSTANTS.get(variant, _CONSTANTS["imagenet"]), strict=True)
+def _levels(variant: str, height: int, width: int) -> Level:
+  sigmas, reaches, passes = zip(*of_variant(_CONSTANTS, variant), strict=True)
   made = np.arange(max(passes)) < np.array(passes)[:, None]
-  return _Level(gaussian.kernels(sigmas), np.array(reaches, np.int32), made)
+  return Level(gaussian.kernels(sigmas), np.array(reaches, np.int32), made)
 
 
 def _draw_moves(
-  key: jax.Array, shape: tuple[int, ...], level: _Level
+  key: jax.Array, shape: tuple[int, ...], level: Level
 ) -> tuple[jax.Array, jax.Array]:
   """How far right and down each pixel looks in each pass: int32 [P, H, W], half a word for each."""
   words = jax.random.bits(key, (level.passes.shape[0], *shape[:2]))
@@ -66,7 +65,7 @@ def _sources(right: jax.Array, down: jax.Array, reach: jax.Array) -> jax.Array:
 
 
 @in_turn
-def _shuffled(right: jax.Array, down: jax.Array, level: _Level) -> jax.Array:
+def _shuffled(right: jax.Array, down: jax.Array, level: Level) -> jax.Array:
   """Which pixel each has got after all passes, int32 [H * W]."""
 
   def one_pass(sources: jax.Array, step: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
@@ -79,7 +78,7 @@ def _shuffled(right: jax.Array, down: jax.Array, level: _Level) -> jax.Array:
   return jax.lax.scan(one_pass, start, (right, down, level.passes))[0]
 
 
-def _blur(pixels: jax.Array, moves: tuple[jax.Array, jax.Array], level: _Level) -> jax.Array:
+def _blur(pixels: jax.Array, moves: tuple[jax.Array, jax.Array], level: Level) -> jax.Array:
   """Blurred, cut to 8 bits, shuffled nearby, and blurred again."""
   cut = floor(gaussian.smooth(pixels, level.kernel))
   shuffled = cut.reshape(-1, 3)[_shuffled(*moves, level)].reshape(cut.shape)

@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption, Level, floor
+from jaxbench.corruptions.base import Corruption, Level, floor, of_variant
 from jaxbench.corruptions.in_turn import in_turn
 
 # How ImageMagick brings 16 bits back to 8: to the nearest until October 2019, so in the published
@@ -81,9 +80,7 @@ def _draw_angle(key: jax.Array, shape: tuple[int, ...], level: Level) -> jax.Arr
 
 def _levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
   """The weights along the line, and whether the sum is rounded as ImageMagick rounds."""
-  if variant not in VARIANTS:
-    raise errors.unknown("variant", variant, VARIANTS)
-  rows = _RADII_AND_SIGMAS.get(variant, _RADII_AND_SIGMAS["imagenet"])
+  rows = of_variant(_RADII_AND_SIGMAS, variant)
   # The package imagecorruptions adds in floating point and cuts down. That it stops where a line is
   # longer than the picture, and so darkens what has less than 42 pixels, is not followed.
   return kernels(rows), np.full(5, variant != "imagecorruptions")

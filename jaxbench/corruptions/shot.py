@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption, Level
+from jaxbench.corruptions.base import Corruption, Level, of_variant
 
 _PHOTONS = {  # That white sends on average.
   "imagenet": (60, 25, 12, 5, 3),
@@ -67,9 +66,7 @@ def _table(photons: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-  if variant not in VARIANTS:
-    raise errors.unknown("variant", variant, VARIANTS)
-  photons = _PHOTONS.get(variant, _PHOTONS["imagenet"])
+  photons = of_variant(_PHOTONS, variant)
   columns = 64 if max(photons) < 64 else 256
   tables, results = zip(*(_table(count, columns) for count in photons), strict=True)
   return np.stack(tables), np.stack(results)

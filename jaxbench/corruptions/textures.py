@@ -15,10 +15,10 @@ from PIL import Image
 
 from jaxbench import errors
 from jaxbench.corruptions import resize
-from jaxbench.corruptions.base import VARIANTS
+from jaxbench.corruptions.base import of_variant
 
 _FILES = ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg")
-_SHRINK = {"tiny": 0.3, "cifar": 0.2}
+_SCALES = {"imagenet": 1, "tiny": 0.3, "cifar": 0.2}
 _ENLARGE = 1.1  # What imagecorruptions does to every photograph.
 _WAY_OUT = (
   "`pip install --no-deps imagecorruptions`, or name a folder with"
@@ -66,8 +66,6 @@ def frost_textures(
     NoTextures: a photograph is missing or cannot be read.
     InputError: the variant is unknown.
   """
-  if variant not in VARIANTS:
-    raise errors.unknown("variant", variant, VARIANTS)
   path = _installed() if folder is None else pathlib.Path(folder)
   photographs = [_scaled(_read(path / name), variant, height, width) for name in _FILES]
   return _padded(photographs, (variant, height, width))
@@ -118,8 +116,8 @@ def _read(path: pathlib.Path) -> np.ndarray:
 
 
 def _scaled(photograph: np.ndarray, variant: str, height: int, width: int) -> np.ndarray:
-  if variant in _SHRINK:
-    photograph = resize.linear(photograph, _SHRINK[variant])
+  if (scale := of_variant(_SCALES, variant)) < 1:
+    photograph = resize.linear(photograph, scale)
   rows, columns = photograph.shape[:2]
   if variant != "imagecorruptions" and rows > height and columns > width:
     return photograph

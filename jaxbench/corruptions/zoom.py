@@ -1,14 +1,13 @@
 """Zoom blur (Hendrycks & Dietterich, 2019, arXiv:1903.12261; constants of its code)."""
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption, nothing
+from jaxbench.corruptions.base import Corruption, Leaf, nothing, of_variant
 
 _LARGE = ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03))
 _SMALL = ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01))
@@ -16,10 +15,12 @@ _SMALL = ((1.06, 0.01), (1.11, 0.01), (1.16, 0.01), (1.21, 0.01), (1.26, 0.01))
 _RANGES = {"imagenet": _LARGE, "tiny": _SMALL, "cifar": _SMALL}
 
 
-class _Level(NamedTuple):  # F factors, as many as the severity with most has.
-  used: Any  # [F] bool.
-  before: tuple[Any, Any]  # int32 [F, H] and [F, W]: see `_sources`.
-  beyond: tuple[Any, Any]  # float32 [F, H] and [F, W].
+class Level(NamedTuple):
+  """What the severity sets: F factors, as many as the severity with most has."""
+
+  used: Leaf  # [F] bool.
+  before: tuple[Leaf, Leaf]  # [F, H] and [F, W] int32, see `_sources`.
+  beyond: tuple[Leaf, Leaf]  # [F, H] and [F, W] float32.
 
 
 def _sources(factor: float, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -39,11 +40,9 @@ def _sources(factor: float, size: int) -> tuple[np.ndarray, np.ndarray]:
   return before + np.int32((size - crop) // 2), (source - before).astype(np.float32)
 
 
-def _levels(variant: str, height: int, width: int) -> _Level:
-  if variant not in VARIANTS:
-    raise errors.unknown("variant", variant, VARIANTS)
+def _levels(variant: str, height: int, width: int) -> Level:
   # np.arange may or may not include its end, and so does the reference.
-  ranges = [np.arange(1, stop, step) for stop, step in _RANGES.get(variant, _LARGE)]
+  ranges = [np.arange(1, stop, step) for stop, step in of_variant(_RANGES, variant)]
   longest = max(map(len, ranges))
   padded = [np.pad(factors, (0, longest - len(factors)), mode="edge") for factors in ranges]
 
@@ -54,7 +53,7 @@ def _levels(variant: str, height: int, width: int) -> _Level:
 
   used = np.arange(longest) < np.array([len(factors) for factors in ranges])[:, None]
   before, beyond = zip(lines(height), lines(width), strict=True)
-  return _Level(used, before, beyond)
+  return Level(used, before, beyond)
 
 
 def _zoomed(
@@ -68,11 +67,11 @@ def _zoomed(
   return top + down * (bottom - top)
 
 
-def _blur(pixels: jax.Array, draws: tuple[()], level: _Level) -> jax.Array:
+def _blur(pixels: jax.Array, draws: tuple[()], level: Level) -> jax.Array:
   """The mean of the image and all its zooms, the first of which is the image again."""
   unit = pixels / 255
 
-  def add(total: jax.Array, zoom: _Level) -> tuple[jax.Array, None]:
+  def add(total: jax.Array, zoom: Level) -> tuple[jax.Array, None]:
     return jax.lax.cond(
       zoom.used, lambda: total + _zoomed(unit, zoom.before, zoom.beyond), lambda: total
     ), None

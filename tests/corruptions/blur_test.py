@@ -25,8 +25,8 @@ LIMITS = {
 
 
 @functools.cache
-def _program(name: str, variant: str):
-  corruption, size = corruptions.CORRUPTIONS[name], SIZES[variant]
+def _program(name: str, variant: str, size: int):
+  corruption = corruptions.CORRUPTIONS[name]
   levels = jax.tree.map(jnp.asarray, corruption.levels(variant, size, size))
 
   def run(pixels, draws, severity):
@@ -37,11 +37,11 @@ def _program(name: str, variant: str):
 
 
 def _check(name: str, variant: str, severity: int, draws, expected) -> None:
-  pictures = photographs(SIZES[variant])
-  program = _program(name, variant)
+  size = expected.shape[1]
+  pictures, program = photographs(size), _program(name, variant, size)
   found = np.stack([program(jnp.float32(picture), draws, severity) for picture in pictures])
   at_224, small = LIMITS[name]
-  limit = at_224[severity] if variant == "imagenet" else small.get(variant, 1e-4)
+  limit = at_224[severity] if size >= 224 else small.get(variant, 1e-4)
   assert (found != expected).mean() <= limit
   assert np.abs(found.astype(int) - expected).max() <= 1
 
@@ -53,6 +53,12 @@ def test_a_blur_equals_the_reference(name, variant):
     pictures = photographs(SIZES[variant])
     expected = np.stack([create_c.OPERATIONS[name](picture, constants) for picture in pictures])
     _check(name, variant, severity, (), expected)
+
+
+def test_zoom_blur_equals_the_reference_at_the_size_of_inception():
+  constants = create_c.constants("inception", "zoom_blur")[4]
+  expected = np.stack([create_c.zoom_blur(picture, *constants) for picture in photographs(299)])
+  _check("zoom_blur", "inception", 4, (), expected)
 
 
 def test_gaussian_smoothing_leaves_flat_areas_exactly_as_they_are():

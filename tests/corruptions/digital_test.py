@@ -12,6 +12,13 @@ from PIL import Image
 from jaxbench import corruptions
 
 SEVERITIES = range(1, 6)
+QUALITIES = {
+  "imagenet": (25, 18, 15, 10, 7),
+  "tiny": (65, 58, 50, 40, 25),
+  "cifar": (80, 65, 58, 50, 40),
+  "inception": (23, 16, 13, 8, 5),
+  "imagecorruptions": (25, 18, 15, 10, 7),
+}
 
 
 def _picture(height: int, width: int) -> np.ndarray:
@@ -32,14 +39,11 @@ def _corrupted(name: str, variant: str, severity: int, pixels: np.ndarray) -> np
   return np.asarray(_program(name)(jnp.float32(pixels), (), levels[severity - 1])).astype(np.uint8)
 
 
-@pytest.mark.parametrize("variant", corruptions.VARIANTS)
+@pytest.mark.parametrize("variant", QUALITIES)
 @pytest.mark.parametrize("shape", [(224, 224), (32, 32), (33, 47), (223, 225)])
 def test_jpeg_equals_pillow_bit_for_bit(variant, shape):
   pixels = _picture(*shape)
-  qualities = (
-    corruptions.CORRUPTIONS["jpeg_compression"].levels(variant, *shape).astype(int).tolist()
-  )
-  for severity, quality in zip(SEVERITIES, qualities, strict=True):
+  for severity, quality in zip(SEVERITIES, QUALITIES[variant], strict=True):
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "JPEG", quality=quality)
     found = _corrupted("jpeg_compression", variant, severity, pixels)
@@ -58,3 +62,16 @@ def test_contrast_equals_the_reference_formula(variant, shape):
     expected = np.uint8(np.clip((unit - mean) * factor + mean, 0, 1) * 255)
     found = _corrupted("contrast", variant, severity, pixels)
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(
+  ("name", "level", "factor"), [("contrast", 4, 0.2), ("jpeg_compression", 15, 1.0)]
+)
+def test_gradients_are_those_of_contrasts_formula_and_pass_jpeg_unchanged(name, level, factor):
+  weights = np.random.default_rng(0).normal(size=(33, 47, 3)).astype(np.float32)
+  _, pull = jax.vjp(
+    lambda pixels: _program(name)(pixels, (), np.float32(level)), jnp.float32(_picture(33, 47))
+  )
+  (found,) = pull(weights)
+  expected = factor * weights + (1 - factor) * weights.mean(axis=(0, 1), keepdims=True)
+  np.testing.assert_allclose(found, expected, atol=1e-6)

@@ -40,12 +40,16 @@ def test_added_noise_equals_the_reference_given_its_draws(name, variant):
     assert np.abs(found.astype(int) - expected).max() <= 1
 
 
-def test_impulse_noise_equals_the_reference_bit_for_bit():
-  pixels = photographs()[0]
-  flipped, salted = np.random.default_rng(2).random((2, *pixels.shape)) < [[[[0.27]]], [[[0.5]]]]
-  level = _level("impulse_noise", "imagenet", 4)
-  found = _program("impulse_noise")(jnp.float32(pixels), (flipped, salted), level)
-  np.testing.assert_array_equal(found, create_c.impulse_noise(pixels, 0.27, flipped, salted))
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_impulse_noise_equals_the_reference_bit_for_bit(variant):
+  for severity, amount in enumerate(create_c.constants(variant, "impulse_noise")):
+    pixels = photographs()[severity % 3]
+    words = np.random.default_rng(2).random((2, *pixels.shape))
+    flipped, salted = words[0] < amount, words[1] < 0.5
+    level = _level("impulse_noise", variant, severity)
+    assert level == np.float32(amount)
+    found = _program("impulse_noise")(jnp.float32(pixels), (flipped, salted), level)
+    np.testing.assert_array_equal(found, create_c.impulse_noise(pixels, amount, flipped, salted))
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -14,18 +14,18 @@ from jaxbench import corruptions
 from jaxbench.corruptions import edges, elastic
 from jaxbench.corruptions.snow import Draws as Flakes
 
-SIZES = {"imagenet": 224, "inception": 224, "tiny": 64, "cifar": 64}
-# By operation: largest share of differing bytes by severity at 224 pixels; in the 37,000 bytes of
-# the small pictures, where one byte already counts; largest difference. Colours are full of exact
-# ties, which the reference's float64 noise decides. One spatter pixel in a million is on the other
-# side of a threshold and changes what is around it.
+SIZES = {"imagenet": 224, "inception": 224, "tiny": 64, "cifar": 32}
+# By operation: largest share of differing bytes by severity from 224 pixels on; in the small
+# pictures, of which one byte is 3e-5 at 64 pixels and 1.1e-4 at 32; largest difference. Colours are
+# full of exact ties, which the reference's float64 noise decides. One spatter pixel in a million is
+# on the other side of a threshold and changes what is around it.
 LIMITS = {
   "brightness": ((0.0015, 0.0021, 0.0027, 0.0028, 0.0029), 0.003, 1),
   "saturate": ((0.004, 0.0045, 0.06, 0.015, 0.02), 0.06, 1),
   "pixelate": ((0,) * 5, 0, 0),
   "elastic_transform": ((0.0006, 0.001, 0.001, 0.001, 0.001), 0.003, 3),
-  "fog": ((2e-5,) * 5, 1e-4, 1),
-  "snow": ((2e-5,) * 5, 6e-5, 1),
+  "fog": ((2e-5,) * 5, 1.1e-4, 1),
+  "snow": ((2e-5,) * 5, 1.1e-4, 1),
   "spatter": ((2e-4,) * 5, 2e-4, 20),
 }
 CELLS = [(name, variant) for name in LIMITS for variant in SIZES]
@@ -63,11 +63,11 @@ def _drawn(name: str, constants, size: int, random: np.random.RandomState):
   return constants, ()
 
 
-@pytest.mark.parametrize(("name", "variant"), CELLS)
-def test_an_operation_equals_the_reference(name, variant):
-  size, random = SIZES[variant], np.random.RandomState(0)
+def _check(name: str, variant: str, size: int, severities) -> None:
+  random = np.random.RandomState(0)
   levels = corruptions.CORRUPTIONS[name].levels(variant, size, size)
-  for severity, constants in enumerate(weather.constants(variant, name)):
+  for severity in severities:
+    constants = weather.constants(variant, name)[severity]
     level = jax.tree.map(lambda leaf, s=severity: leaf[s], levels)
     found, expected = [], []
     for picture in photographs(size):
@@ -76,8 +76,19 @@ def test_an_operation_equals_the_reference(name, variant):
       found.append(_apply(name)(jnp.float32(picture), ours, level))
     different = np.abs(np.asarray(found).astype(int) - np.asarray(expected))
     at_224, small, largest = LIMITS[name]
-    assert (different > 0).mean() <= (at_224[severity] if size == 224 else small)
+    assert (different > 0).mean() <= (at_224[severity] if size >= 224 else small)
     assert different.max() <= largest
+
+
+@pytest.mark.parametrize(("name", "variant"), CELLS)
+def test_an_operation_equals_the_reference(name, variant):
+  _check(name, variant, SIZES[variant], range(5))
+
+
+@pytest.mark.parametrize("name", ["fog", "snow"])
+def test_inception_equals_the_reference_at_its_own_size(name):
+  """Of the five severities, the one whose flakes are zoomed too large and so trimmed."""
+  _check(name, "inception", 299, [3])
 
 
 def _of_package(name: str, size: int, severity: int, draws, picture) -> np.ndarray:
