@@ -207,8 +207,10 @@ def test_a_run_is_not_continued_with_other_photographs(run, textures, tmp_path):
   settings = _settings(textures=str(tmp_path / "elsewhere"))
   shutil.copytree(textures, tmp_path / "elsewhere")
   runner.run(settings, plan.make(settings), run)  # The same ones, wherever they lie.
+  settings = _settings(textures=str(tmp_path / "others"))
+  (tmp_path / "others").mkdir()
   for file in (tmp_path / "elsewhere").iterdir():
-    Image.fromarray(np.asarray(Image.open(file))[::-1]).save(file)
+    Image.fromarray(np.asarray(Image.open(file))[::-1]).save(tmp_path / "others" / file.name)
   with pytest.raises(errors.InputError, match=r"frost is .* there and .* here"):
     runner.run(settings, plan.make(settings), run)
   gone = _settings(textures=str(tmp_path))
