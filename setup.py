@@ -53,6 +53,7 @@ setuptools.setup(
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs"],
     "test": [
       "hypothesis",
+      "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",
       "mypy",
       "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.

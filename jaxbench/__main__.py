@@ -34,6 +34,12 @@ _PLAN = flags.DEFINE_bool("plan", False, "Print what would be run and its cost; 
 _CACHE = flags.DEFINE_bool(
   "compilation_cache", True, "Keep compiled programs in ~/.cache/jaxbench."
 )
+_WORKERS = flags.DEFINE_integer(
+  "workers",
+  None,
+  "Processes that decode images; 0 is threads of the main one. Default: one per 16 cores.",
+  lower_bound=0,
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -80,10 +86,13 @@ def _evaluate(settings: config.Config) -> None:
   if not plan.cells:
     reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
     raise errors.InputError(f"nothing can be run. {reasons}")
-  runner.run(settings, plan, _WORKDIR.value)
+  workers = devices.cores() // 16 if _WORKERS.value is None else _WORKERS.value
+  runner.run(settings, plan, _WORKDIR.value, workers)
   page = epath.Path(_WORKDIR.value) / "report.html"
   report.write([_WORKDIR.value], page)
   print(metrics.overview(metrics.summarize(records.read(_WORKDIR.value))))
+  if lost := len(records.unreadable(_WORKDIR.value)):
+    print(f"{lost} images cannot be read and are not counted; the report names them")
   print(f"report: {page}")
 
 

@@ -1,7 +1,8 @@
 """Some examples in memory, as they are or with words on them."""
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,23 +29,43 @@ class Block:
     return dataclasses.replace(self, ids=[self.ids[row] for row in rows], **some)
 
 
-def load(
-  source: data.Source, indices: Iterable[int], preprocess: models.Preprocess, pictures: int
-) -> Block:
-  """Decodes the examples at `indices`, once for all cells that share them.
+class Unreadable(NamedTuple):
+  """Examples whose images cannot be read."""
+
+  ids: list[str]
+  labels: np.ndarray  # [N] int32.
+  errors: list[str]
+
+
+def stream(
+  source: data.Source,
+  blocks: Sequence[Sequence[int]],
+  preprocess: models.Preprocess,
+  pictures: Sequence[int],
+  workers: int,
+) -> Iterator[tuple[Block, Unreadable]]:
+  """Decodes block after block, each once for all cells that share it, ahead of the caller.
 
   Args:
     source: of the examples.
-    indices: into it.
+    blocks: indices into it.
     preprocess: of the models that will see them.
-    pictures: of so many of the first a picture is kept.
+    pictures: for each block, of so many of its first examples a picture is kept.
+    workers: processes that decode; 0 is threads of this one.
   """
-  where = list(indices)
-  images, labels = data.load_images(source, where, preprocess)
-  ids = [source.ids[index] for index in where]
-  hashes = np.stack([data.hash_id(name) for name in ids])
-  pictured = np.arange(len(ids)) < pictures
-  return Block(source, preprocess, np.array(where), ids, hashes, images, labels, pictured)
+  batches = data.stream(source, blocks, preprocess, workers)
+  for where, batch, count in zip(blocks, batches, pictures, strict=True):
+    labels = np.array([source.labels[index] for index in where], np.int32)
+    bad = np.flatnonzero(~batch.readable).tolist()
+    lost = Unreadable([source.ids[where[row]] for row in bad], labels[bad], batch.errors)
+    indices = np.asarray(where, int)[batch.readable]
+    ids = [source.ids[index] for index in indices]
+    hashes = np.array([data.hash_id(name) for name in ids], np.uint32).reshape(-1, 2)
+    pictured = np.arange(len(ids)) < count
+    yield (
+      Block(source, preprocess, indices, ids, hashes, batch.images, batch.labels, pictured),
+      lost,
+    )
 
 
 def write(
@@ -85,7 +106,8 @@ class _Edited:
 
   def __init__(self, source: data.Source, edit: Callable[[int, np.ndarray], np.ndarray]):
     self._source, self._edit = source, edit
-    self.class_names, self.ids, self.sha256 = source.class_names, source.ids, source.sha256
+    self.class_names, self.ids, self.labels = source.class_names, source.ids, source.labels
+    self.sha256 = source.sha256
 
   def __len__(self) -> int:
     return len(self._source)

@@ -18,7 +18,7 @@ class Classifier(NamedTuple):
   """A model with one set of prompts."""
 
   model: str
-  prompts: str | None  # None for a supervised model.
+  prompts: str | None  # None for a supervised model; config.EMBEDDING for an encoder of images.
   preprocess: models.Preprocess
   identity: dict[str, Any]  # What decides its logits.
 
@@ -33,6 +33,16 @@ class Surrogate(NamedTuple):
   def preprocess(self) -> models.Preprocess:
     """Of the first member: the images live at its size, and the others resize them."""
     return self.members[0].preprocess
+
+  @property
+  def encodes(self) -> bool:
+    """Whether it is an image encoder, which has embeddings in place of logits."""
+    return self.members[0].prompts == config.EMBEDDING
+
+  @property
+  def knowledge(self) -> str:
+    """What an attacker who has it knows."""
+    return " and ".join(_knowledge(member) for member in self.members)
 
 
 def targets(
@@ -57,12 +67,17 @@ def surrogates(
   """Those whose models can all serve the data set's classes; the others become absent."""
   for name, members in config.surrogates(settings).items():
     found = []
-    for model in members:
+    for model, prompts in members:
       description = models.describe(model, download=settings.download)
       try:
+        if prompts == config.EMBEDDING:
+          found.append(_encoder(model, description, alone=len(members) == 1))
+          continue
         if not (sets := _prompt_sets(description, settings)):
           raise errors.InputError("it needs prompts, and --config.prompts is empty")
-        found.append(_classifier(model, description, sets[0], source))
+        if prompts is not None and sets[0] is None:
+          raise errors.InputError("a supervised model has no prompts")
+        found.append(_classifier(model, description, prompts or sets[0], source))
       except errors.InputError as error:
         absent.append(Absent(f"transfer from {name} on {data_name}", f"{model}: {error}"))
         break
@@ -96,3 +111,26 @@ def _classifier(
     models.check_prompts(shape, source.class_names, templates)
     identity |= {"classes": list(source.class_names), "templates": templates}
   return Classifier(model, prompts, shape.preprocess, identity)
+
+
+def _encoder(model: str, description: models.Description, *, alone: bool) -> Classifier:
+  """Raises InputError if it has no embeddings of its own, or is to be averaged with others."""
+  shape = description.config
+  if isinstance(shape, models.ClassifierConfig):
+    raise errors.InputError("a supervised model has no embeddings to attack")
+  if not alone:
+    raise errors.InputError("embeddings of several models have no mean; name it alone")
+  identity = {
+    "weights": description.sha256,
+    "model": dataclasses.asdict(shape),
+    "outputs": config.EMBEDDING,
+  }
+  return Classifier(model, config.EMBEDDING, shape.preprocess, identity)
+
+
+def _knowledge(member: Classifier) -> str:
+  if member.prompts is None:
+    return f"the weights of {member.model}"
+  if member.prompts == config.EMBEDDING:
+    return f"the image encoder of {member.model}, no prompts"
+  return f"the weights of {member.model}, prompts {member.prompts}"

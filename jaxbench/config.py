@@ -5,9 +5,10 @@ Tuples only, and not frozen: that is what `--config.key=value` can override.
 
 import dataclasses
 import fractions
+import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxbench import errors
 
@@ -28,7 +29,10 @@ class Attacks:
   names: tuple[str, ...] = ()  # Specs, run at each of `epsilons`: "pgd(steps=20, norm='l2')".
   smallest: tuple[str, ...] = ()  # Specs, bisected up to the largest of `epsilons`.
   transfer: tuple[str, ...] = ()  # Specs, made on surrogates at each of `epsilons`.
-  surrogates: tuple[str, ...] = ()  # Models; "a+b" is an ensemble. Empty: each of `models`.
+  smallest_transfer: tuple[str, ...] = ()  # The same, bisected for each target.
+  # Models that images for transfer are made on; "a+b" is an ensemble, "a[simple]" knows that prompt
+  # set instead of the first of `prompts`, "a[embedding]" only the image encoder. Empty: `models`.
+  surrogates: tuple[str, ...] = ()
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
   quantize: bool = False  # Attack images of 8 bits: what is classified is rounded to them.
@@ -46,11 +50,16 @@ class Config:
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
+  # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
+  native: bool = False
   seed: int = 0
+  subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
   limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
   slots: int = 64  # Examples per device and batch.
+  unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
   gallery: int = 4  # Examples whose pictures are kept, per cell.
+  published: tuple[str, ...] = ()  # From `published.TABLES`: shown in the report beside our own.
 
 
 @dataclasses.dataclass
@@ -81,6 +90,7 @@ def checked(settings: Config) -> Config:
     data=_names("data", settings.data),
     prompts=_names("prompts", settings.prompts),
     typography=_names("typography", settings.typography),
+    published=_names("published", settings.published),
     corruptions=dataclasses.replace(
       settings.corruptions,
       names=_names("corruptions.names", settings.corruptions.names),
@@ -91,6 +101,7 @@ def checked(settings: Config) -> Config:
       names=_names("attacks.names", settings.attacks.names),
       smallest=_names("attacks.smallest", settings.attacks.smallest),
       transfer=_names("attacks.transfer", settings.attacks.transfer),
+      smallest_transfer=_names("attacks.smallest_transfer", settings.attacks.smallest_transfer),
       surrogates=_names("attacks.surrogates", settings.attacks.surrogates),
       epsilons=_numbers("attacks.epsilons", settings.attacks.epsilons, float),
     ),
@@ -102,6 +113,8 @@ def checked(settings: Config) -> Config:
     value = getattr(settings, field)
     if not isinstance(value, int) or value < least:
       raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
+  if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
+    raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
   if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
     raise errors.InputError("--config.corruptions.severities go from 1 to 5")
   if settings.attacks.search_dtype not in (known := ("float32", "bfloat16")):
@@ -113,19 +126,45 @@ def checked(settings: Config) -> Config:
   if not settings.attacks.tolerance > 0:
     raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
   asked = settings.attacks
-  if (asked.names or asked.smallest or asked.transfer) and not asked.epsilons:
+  some = asked.names or asked.smallest or asked.transfer or asked.smallest_transfer
+  if some and not asked.epsilons:
     raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
   return settings
 
 
-def surrogates(settings: Config) -> dict[str, tuple[str, ...]]:
+class Member(NamedTuple):
+  """A model that images for transfer are made on, alone or with others."""
+
+  model: str
+  prompts: str | None  # None: those it is first evaluated with. EMBEDDING: none at all.
+
+
+EMBEDDING = "embedding"  # In place of a prompt set: the image encoder alone.
+_KNOWN_PROMPTS = re.compile(r"(?P<model>.+)\[(?P<prompts>[^\[\]]+)\]")
+
+
+def surrogates(settings: Config) -> dict[str, tuple[Member, ...]]:
   """The models of each surrogate of a checked config, by the surrogate's name."""
-  if not settings.attacks.transfer:
+  if not (settings.attacks.transfer or settings.attacks.smallest_transfer):
     return {}
   return {
-    name: (name,) if name in settings.models else tuple(map(str.strip, name.split("+")))
+    name: (Member(name, None),)
+    if name in settings.models
+    else tuple(_member(part.strip()) for part in name.split("+"))
     for name in settings.attacks.surrogates or settings.models
   }
+
+
+def prompt_sets(settings: Config) -> tuple[str, ...]:
+  """Those of the evaluation, then those that only surrogates have."""
+  members = itertools.chain(*surrogates(settings).values())
+  known = [member.prompts for member in members if member.prompts not in (None, EMBEDDING)]
+  return tuple(dict.fromkeys([*settings.prompts, *known]))
+
+
+def _member(text: str) -> Member:
+  found = _KNOWN_PROMPTS.fullmatch(text)
+  return Member(found["model"].strip(), found["prompts"].strip()) if found else Member(text, None)
 
 
 def _names(field: str, value: Any) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def _work(plan: Plan) -> Iterator[tuple[str, int, int]]:
         cell.examples * passes // len(cell.members)
         for passes in (cell.forwards - 1, cell.backwards)
       )
-      yield from ((member, forwards, backwards) for member in cell.members)
+      yield from ((member.model, forwards, backwards) for member in cell.members)
 
 
 def _time(plan: Plan) -> str:

@@ -79,7 +79,7 @@ class Judge:
     searcher = self._searcher(cell.model, cell.prompts)
     self.check(cell, cascade, classifier, block)
     wrong = clean != block.labels
-    yield np.flatnonzero(wrong), _untouched(block, clean, np.flatnonzero(wrong))
+    yield np.flatnonzero(wrong), untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
     everything = attackable(cell, block, self.settings.seed)
     examples = engine.Examples(*(array[right] for array in everything))
@@ -134,7 +134,9 @@ class Judge:
 
   def _load(self, model: str, prompts: str | None) -> devices.Replicated:
     loaded = classifier = self._replicated_model(model).tree()
-    if prompts is not None:
+    if prompts == config.EMBEDDING:
+      classifier = loaded.visual
+    elif prompts is not None:
       classifier = models.zero_shot(loaded, self._class_names, models.templates(prompts))
     return devices.replicate(models.resized(classifier, loaded.preprocess.size))
 
@@ -146,12 +148,9 @@ class Judge:
       return classifier
     return devices.replicate(classifier.tree().compute_in(dtype))
 
-  def _load_surrogate(self, members: tuple[str, ...]) -> devices.Replicated:
-    """What images for transfer are made on: a model with its first prompts, or several as one."""
-    loaded = []
-    for model in members:
-      supervised = isinstance(self._replicated_model(model).tree(), models.Classifier)
-      loaded.append(self._searcher(model, None if supervised else self.settings.prompts[0]))
+  def _load_surrogate(self, members: tuple[config.Member, ...]) -> devices.Replicated:
+    """What images for transfer are made on: a classifier, several as one, or an image encoder."""
+    loaded = [self._searcher(*member) for member in members]
     if len(loaded) == 1:
       return loaded[0]
     return devices.replicate(attacks.ensemble([one.tree() for one in loaded]))
@@ -201,7 +200,7 @@ def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
   return jax.random.key_data(devices.example_keys(seed, stream, examples))
 
 
-def _untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
+def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified."""
   none = np.zeros(len(rows), np.int32)
   costs = {"steps": none, "forwards": none + 1, "backwards": none}

@@ -2,26 +2,13 @@
 
 import dataclasses
 import hashlib
-import inspect
 import json
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jaxbench
-from jaxbench import (
-  attacks,
-  classifiers,
-  config,
-  corruptions,
-  data,
-  errors,
-  models,
-  spec,
-  typography,
-)
-from jaxbench.classifiers import Absent, Classifier, Surrogate
-
-CLEAN = "clean"
+from jaxbench import classifiers, config, data, errors, models, perturbations, published
+from jaxbench.classifiers import Absent, Classifier
+from jaxbench.perturbations import Perturbation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,7 +22,8 @@ class Cell:
   severity: int | None  # Of a corruption.
   attack: str | None  # Its canonical spec.
   surrogate: str | None  # What a transfer attack is made on; None for white-box ones.
-  members: tuple[str, ...]  # The models of the surrogate.
+  members: tuple[config.Member, ...]  # The models of the surrogate.
+  knowledge: str | None  # What the attacker knows of the model; None without an attacker.
   norm: str | None  # Of an attack.
   epsilon: float | None  # Of an attack, in [0, 1] pixel units; the largest one of a bisection.
   tolerance: float | None  # Of a bisection for the smallest epsilon; None for one epsilon.
@@ -62,6 +50,12 @@ class Cell:
     return f"{self.model}:{prompts}:{self.data}:{name}#{self.fingerprint}"
 
   @property
+  def columns(self) -> dict[str, Any]:
+    """Of `records.SCHEMA`: what all rows of the cell share."""
+    names = ("model", "data", "prompts", "perturbation", "severity", "epsilon", "tolerance")
+    return {"cell": self.id} | {name: getattr(self, name) for name in names}
+
+  @property
   def passes(self) -> int:
     """The most work of the cell, a backward pass counted as two forward ones."""
     return self.examples * (self.forwards + 2 * self.backwards)
@@ -74,24 +68,6 @@ class Plan(NamedTuple):
   absent: tuple[Absent, ...]
 
 
-class _Perturbation(NamedTuple):
-  text: str
-  full: str
-  severity: int | None = None
-  attack: str | None = None
-  norm: str | None = None
-  epsilon: float | None = None
-  tolerance: float | None = None
-  forwards: int = 1
-  backwards: int = 0
-  surrogate: Surrogate | None = None
-
-  @property
-  def members(self) -> tuple[Classifier, ...]:
-    """Of the surrogate."""
-    return self.surrogate.members if self.surrogate else ()
-
-
 def format_epsilon(epsilon: float) -> str:
   """4/255 rather than 0.0156863, where it is such a fraction."""
   steps = round(epsilon * 255, 3)
@@ -102,26 +78,22 @@ def make(settings: config.Config) -> Plan:
   """The cells of a checked config; reads descriptions, no weights.
 
   Raises:
-    InputError: a model, data set, prompt set, corruption or attack is unknown, or an attack has no
-      transfer.
+    InputError: a model, data set, prompt set, corruption, attack or published table is unknown, or
+      an attack has no transfer.
   """
-  white_box = list(_perturbations(settings))
-  transferred = [_transferable(text) for text in settings.attacks.transfer]
-  for prompts in settings.prompts:
+  alone = list(perturbations.of_targets(settings))
+  for prompts in config.prompt_sets(settings):
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
+  for table in settings.published:
+    published.check(table)
   cells: list[Cell] = []
   absent: list[Absent] = []
   for name in settings.data:
     source = data.load(name)
-    examples = min(settings.limit or len(source), len(source))
+    examples = len(data.sample(source, settings.limit, settings.subset))
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
-    transfers = [
-      _transfer(*attack, surrogate, epsilon)
-      for attack in transferred
-      for epsilon in settings.attacks.epsilons
-      for surrogate in surrogates
-    ]
+    transferred = perturbations.transfers(settings, surrogates, name, absent)
     cells += [
       Cell(
         model=classifier.model,
@@ -131,18 +103,19 @@ def make(settings: config.Config) -> Plan:
         severity=perturbation.severity,
         attack=perturbation.attack,
         surrogate=perturbation.surrogate and perturbation.surrogate.name,
-        members=tuple(one.model for one in perturbation.members),
+        members=tuple(config.Member(one.model, one.prompts) for one in perturbation.members),
+        knowledge=perturbation.knowledge,
         norm=perturbation.norm,
         epsilon=perturbation.epsilon,
         tolerance=perturbation.tolerance,
-        preprocess=(perturbation.surrogate or classifier).preprocess,
+        preprocess=_preprocess(classifier, perturbation, source, settings),
         examples=examples,
         forwards=perturbation.forwards,
         backwards=perturbation.backwards,
         stream=perturbation.full,
         fingerprint=_fingerprint(classifier, perturbation, source, settings),
       )
-      for perturbation in (*white_box, *transfers)
+      for perturbation in (*alone, *transferred)
       for classifier in targets
     ]
   ids = [cell.id for cell in cells]
@@ -152,102 +125,20 @@ def make(settings: config.Config) -> Plan:
   return Plan(tuple(cells), tuple(absent))
 
 
-def _perturbations(settings: config.Config) -> Iterator[_Perturbation]:
-  yield _Perturbation(CLEAN, CLEAN)
-  for name in settings.corruptions.names:
-    corruptions.check(name, settings.corruptions.variant)
-    full = f"{name}(variant={settings.corruptions.variant!r})"
-    for severity in settings.corruptions.severities:
-      yield _Perturbation(name, f"{full}@{severity}", severity=severity)
-  for text in settings.typography:
-    resolved = spec.resolve(text, typography.OVERLAYS, "typographic attack")
-    spec.build(resolved)
-    yield _Perturbation(resolved.text, resolved.full)
-  for text in settings.attacks.names:
-    resolved, cascade = _cascade(text)
-    for epsilon in settings.attacks.epsilons:
-      yield _attack(resolved, cascade, epsilon)
-  for text in settings.attacks.smallest:
-    resolved, cascade = _cascade(text)
-    if len(cascade.attacks) > 1:
-      raise errors.InputError(
-        f"--config.attacks.smallest: {resolved.text} is several attacks in a row; name one of them"
-      )
-    yield _attack(resolved, cascade, max(settings.attacks.epsilons), settings.attacks.tolerance)
-
-
-def _cascade(text: str) -> tuple[spec.Spec, attacks.Cascade]:
-  resolved = spec.resolve(text, attacks.ATTACKS, "attack")
-  cascade = attacks.cascade(spec.build(resolved))
-  if cascade.draws > 1:
-    raise errors.InputError(
-      f"{resolved.text} is for randomised classifiers, which take a key; the models of a config "
-      "do not: call attacks.run on yours"
-    )
-  return resolved, cascade
-
-
-def _attack(
-  resolved: spec.Spec, cascade: attacks.Cascade, epsilon: float, tolerance: float | None = None
-) -> _Perturbation:
-  """At one epsilon or, with a tolerance, searching for the smallest one up to it."""
-  forwards, backwards = 1, 0
-  for one in cascade.attacks:
-    probes = 1 if tolerance is None else attacks.most_probes(one, epsilon, tolerance)
-    steps = one.steps * one.runs * probes
-    forwards += 1 + one.forwards * steps
-    backwards += one.backwards * steps
-  names = resolved.text, resolved.full
-  text, full = names if tolerance is None else (f"smallest({name})" for name in names)
-  return _Perturbation(
-    text,
-    full,
-    attack=resolved.text,
-    norm=attacks.norm_name(cascade.attacks[0].norm),
-    epsilon=epsilon,
-    tolerance=tolerance,
-    forwards=forwards,
-    backwards=backwards,
-  )
-
-
-def _transferable(text: str) -> tuple[spec.Spec, spec.Spec]:
-  """An attack as it was written, and as it is made for transfer: without stopping early."""
-  written, _ = _cascade(text)
-  option = "keep_going"
-  if option not in inspect.signature(written.call).parameters:
-    reason = "it stops where it fools its surrogate"
-  elif not written.arguments.get(option, True):
-    reason = f"{option}=False stops where it fools its surrogate"
-  else:
-    made = spec.resolve(text, attacks.ATTACKS, "attack", keep_going=True)
-    if not spec.build(made).minimizes:
-      return written, made
-    reason = "it looks for the smallest perturbation"
-  raise errors.InputError(f"--config.attacks.transfer: {written.text} has no transfer: {reason}")
-
-
-def _transfer(
-  written: spec.Spec, made: spec.Spec, surrogate: Surrogate, epsilon: float
-) -> _Perturbation:
-  """Made with all members of the surrogate, and looked at by them and by one target."""
-  attack, members = spec.build(made), len(surrogate.members)
-  steps = attack.steps * attack.runs
-  return _Perturbation(
-    f"transfer({written.text}, {surrogate.name})",
-    f"transfer({made.full}, {surrogate.name})",
-    attack=written.text,
-    norm=attacks.norm_name(attack.norm),
-    epsilon=epsilon,
-    forwards=1 + members * (1 + attack.forwards * steps),
-    backwards=members * attack.backwards * steps,
-    surrogate=surrogate,
-  )
+def _preprocess(
+  classifier: Classifier,
+  perturbation: Perturbation,
+  source: data.Source,
+  settings: config.Config,
+) -> models.Preprocess:
+  """How images are made that can be perturbed."""
+  own, size = (perturbation.surrogate or classifier).preprocess, data.image_size(source)
+  return models.Preprocess(size) if settings.native and size and size < own.size else own
 
 
 def _fingerprint(
   classifier: Classifier,
-  perturbation: _Perturbation,
+  perturbation: Perturbation,
   source: data.Source,
   settings: config.Config,
 ) -> str:
@@ -264,6 +155,9 @@ def _fingerprint(
     decisive["quantize"] = settings.attacks.quantize
     decisive["search_dtype"] = settings.attacks.search_dtype
     decisive["tolerance"] = perturbation.tolerance
+  preprocess = _preprocess(classifier, perturbation, source, settings)
+  if preprocess != (perturbation.surrogate or classifier).preprocess:
+    decisive["native"] = preprocess.size
   if perturbation.members:
     decisive["surrogates"] = [member.identity for member in perturbation.members]
   packed = json.dumps(decisive, sort_keys=True).encode()

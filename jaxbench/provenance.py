@@ -17,15 +17,19 @@ _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   """Everything known before a run. Two runs with equal "identity" have equal rows."""
   sources = {name: data.load(name) for name in settings.data}
-  surrogates = itertools.chain(*config.surrogates(settings).values())
-  names = dict.fromkeys([*settings.models, *surrogates])
+  samples = {
+    name: data.sample(source, settings.limit, settings.subset) for name, source in sources.items()
+  }
+  members = list(itertools.chain(*config.surrogates(settings).values()))
+  names = dict.fromkeys([*settings.models, *(member.model for member in members)])
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
       "config": dataclasses.asdict(settings),
       "models": {name: dataclasses.asdict(models.describe(name)) for name in names},
-      "prompts": {name: models.templates(name) for name in settings.prompts},
+      "prompts": {name: models.templates(name) for name in config.prompt_sets(settings)},
       "data": {name: source.sha256 for name, source in sources.items()},
+      "examples": {name: data.hash_sample(sources[name], some) for name, some in samples.items()},
     },
     "data": {
       name: {"examples": len(source), "class_names": list(source.class_names)}

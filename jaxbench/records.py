@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from etils import epath
 
@@ -45,6 +46,8 @@ SCHEMA = pa.schema(
     # Passes on this example, of the model and, for transfer, of its surrogate.
     pa.field("forwards", pa.int32(), nullable=False),
     pa.field("backwards", pa.int32(), nullable=False),
+    # Why the image cannot be read. Such a row has no verdict, and `read` leaves it out.
+    pa.field("error", pa.string()),
     pa.field("picture", pa.binary()),  # PNG of the perturbed image, 8 bits, for the first examples.
   ]
 )
@@ -64,7 +67,7 @@ def table(cell: Mapping[str, Any], columns: Mapping[str, Any]) -> pa.Table:
 
 
 def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
-  """All rows of a run, sorted by cell and example.
+  """All rows of a run but those of `unreadable` images, sorted by cell and example.
 
   Args:
     workdir: the run's folder.
@@ -78,14 +81,34 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
     >>> rows.group_by(["model", "perturbation"]).aggregate([("prediction", "count")])
   """
   names = SCHEMA.names if columns is None else list(columns)
+  keys = ["cell", "example"]
+  rows = _read_parts(workdir, [*keys, "error", *names])
+  rows = rows.filter(pc.is_null(rows["error"]))
+  rows = rows.sort_by([(key, "ascending") for key in keys]).combine_chunks()
+  return rows.select(names).cast(_fields(names))
+
+
+def unreadable(workdir: epath.PathLike) -> pa.Table:
+  """The examples whose images could not be read: `data`, `example`, `label` and `error`, sorted.
+
+  They are in every cell of their data set, and count in none.
+
+  Raises:
+    InputError: the folder holds no records.
+  """
+  names = ["data", "example", "label", "error"]
+  rows = _read_parts(workdir, names)
+  rows = rows.filter(pc.is_valid(rows["error"]))
+  rows = rows.group_by(names, use_threads=False).aggregate([])
+  return rows.sort_by([("data", "ascending"), ("example", "ascending")])
+
+
+def _read_parts(workdir: epath.PathLike, columns: Iterable[str]) -> pa.Table:
   parts = _parts(epath.Path(workdir))
   if not parts:
     raise errors.InputError(f"{workdir}: no records there; is it the --workdir of a run?")
-  keys = ["cell", "example"]
-  wanted = list(dict.fromkeys([*keys, *names]))
-  rows = pa.concat_tables([_read_part(part, wanted, plain=True) for part in parts])
-  rows = rows.sort_by([(key, "ascending") for key in keys]).combine_chunks()
-  return rows.select(names).cast(_fields(names))
+  wanted = list(dict.fromkeys(columns))
+  return pa.concat_tables([_read_part(part, wanted, plain=True) for part in parts])
 
 
 def _parts(workdir: epath.Path) -> list[epath.Path]:
@@ -155,6 +178,13 @@ class Store:
       for cell, example in zip(rows["cell"].to_pylist(), rows["example"].to_pylist(), strict=True):
         result[cell, data, int(block)].add(example)
     return result
+
+  def unreadable(self, data: str) -> list[str]:
+    """Ids of the examples of a data set that are known to be unreadable."""
+    if not _parts(self.workdir):
+      return []
+    rows = unreadable(self.workdir)
+    return rows.filter(pc.equal(rows["data"], data))["example"].to_pylist()
 
   def write(self, data: str, block: int, tables: list[pa.Table]) -> None:
     """Writes rows of one block as one part."""

@@ -11,7 +11,18 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import block as blocks
-from jaxbench import config, data, errors, interrupt, judge, records, transfer
+from jaxbench import (
+  config,
+  data,
+  errors,
+  interrupt,
+  judge,
+  models,
+  perturbations,
+  records,
+  transfer,
+  unreadable,
+)
 from jaxbench import plan as planning
 from jaxbench.plan import Cell
 from jaxbench.progress import Progress
@@ -20,20 +31,24 @@ from jaxbench.provenance import describe_run, describe_session
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
 
 
-def run(settings: config.Config, plan: planning.Plan, workdir: epath.PathLike) -> None:
+def run(
+  settings: config.Config, plan: planning.Plan, workdir: epath.PathLike, workers: int = 0
+) -> None:
   """Computes the rows of `plan` that `workdir` lacks.
 
   Args:
     settings: as `plan.checked` returns them.
     plan: of these settings.
     workdir: a new folder, or one that holds a part of this run.
+    workers: processes that decode images; 0 is threads of this one.
 
   Raises:
-    InputError: the folder belongs to another configuration or cannot be written.
+    InputError: the folder belongs to another configuration or cannot be written, or more images
+      cannot be read than the settings allow.
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
   store = records.Store(workdir, describe_run(settings, plan))
-  work = _Work(settings, plan, store)
+  work = _Work(settings, plan, store, workers)
   if work.finished == work.total:
     return
   session, started = describe_session(), time.monotonic()
@@ -53,10 +68,12 @@ def run(settings: config.Config, plan: planning.Plan, workdir: epath.PathLike) -
 class _Work:
   """What one process has to do on a run, and what it has not written yet."""
 
-  def __init__(self, settings: config.Config, plan: planning.Plan, store: records.Store):
+  def __init__(
+    self, settings: config.Config, plan: planning.Plan, store: records.Store, workers: int
+  ):
     self.absent = [absent._asdict() for absent in plan.absent]
     self.warnings: list[dict[str, str]] = list(store.run.get("warnings", []))
-    self._settings, self._plan, self._store = settings, plan, store
+    self._settings, self._plan, self._store, self._workers = settings, plan, store, workers
     self._done = store.done()
     self._waiting: list[pa.Table] = []
     self._written = time.monotonic()
@@ -73,19 +90,23 @@ class _Work:
     """Runs all cells of one data set, block by block.
 
     Raises:
+      InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
     source = data.load(name)
     judging = judge.Judge(self._settings, source.class_names)
-    order = data.canonical_order(source.ids)[: self._settings.limit or None]
-    for number, start in enumerate(range(0, len(order), self._settings.block)):
-      indices = order[start : start + self._settings.block]
-      cells = [cell for cell in self._plan.cells if cell.data == name]
-      cells = [cell for cell in cells if len(self._done[cell.id, name, number]) < len(indices)]
+    order = data.sample(source, self._settings.limit, self._settings.subset)
+    size = self._settings.block
+    parts = [order[start : start + size] for start in range(0, len(order), size)]
+    pending = {number: self._pending(name, number, len(part)) for number, part in enumerate(parts)}
+    streams = self._streams(source, parts, pending)
+    lost = unreadable.Lost(self._settings, name, len(order), self._store.unreadable(name))
+    for number, cells in pending.items():
       for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
         same = [cell for cell in cells if cell.preprocess == preprocess]
-        pictures = max(0, self._settings.gallery - start)
-        block = blocks.load(source, indices, preprocess, pictures)
+        block, missing = next(streams[preprocess])
+        lost.add(missing)
+        self._write_off(same, missing, number)
         for table in self._run_block(judging, same, block, number):
           self._waiting.append(table)
           if request.number is not None:
@@ -96,6 +117,39 @@ class _Work:
         self.warnings += [found for found in judging.warnings if found not in self.warnings]
         request.obey()
 
+  def _pending(self, name: str, number: int, examples: int) -> list[Cell]:
+    """The cells of a data set that lack rows of one block."""
+    cells = [cell for cell in self._plan.cells if cell.data == name]
+    return [cell for cell in cells if len(self._done[cell.id, name, number]) < examples]
+
+  def _streams(
+    self, source: data.Source, parts: list[list[int]], pending: dict[int, list[Cell]]
+  ) -> dict[models.Preprocess, Iterator[tuple[blocks.Block, blocks.Unreadable]]]:
+    """The blocks that have pending cells, once for each preprocessing."""
+    wanted: dict[models.Preprocess, list[int]] = {}
+    for number, cells in pending.items():
+      for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
+        wanted.setdefault(preprocess, []).append(number)
+    gallery, size = self._settings.gallery, self._settings.block
+    return {
+      preprocess: blocks.stream(
+        source,
+        [parts[number] for number in numbers],
+        preprocess,
+        [max(0, gallery - number * size) for number in numbers],
+        self._workers,
+      )
+      for preprocess, numbers in wanted.items()
+    }
+
+  def _write_off(self, cells: list[Cell], missing: blocks.Unreadable, number: int) -> None:
+    """Rows that say why there is no verdict, where they are not written yet."""
+    for cell in cells:
+      rows = unreadable.rows(cell, missing, self._done[cell.id, cell.data, number])
+      if len(rows):
+        self._waiting.append(rows)
+        self.progress.update(_cost(cell) * len(rows))
+
   def _flush(self, name: str, number: int) -> None:
     if self._waiting:
       self._store.write(name, number, self._waiting)
@@ -105,6 +159,8 @@ class _Work:
     self, judging: judge.Judge, cells: list[Cell], block: blocks.Block, number: int
   ) -> Iterator[pa.Table]:
     """Rows of each cell, as soon as they are known."""
+    if not block.ids:
+      return
     one_each = {(cell.model, cell.prompts): cell for cell in reversed(cells)}
     self.progress.show("clean images")
     judged = judging.clean(list(one_each.values()), block)
@@ -126,9 +182,9 @@ class _Work:
   ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
     """Rows of the block and their columns, for cells that share one perturbation."""
     first, everything = cells[0], np.arange(len(block.ids))
-    if first.perturbation == planning.CLEAN:
+    if first.perturbation == perturbations.CLEAN:
       yield from ((cell, everything, clean[cell.model, cell.prompts]) for cell in cells)
-    elif first.surrogate is not None:
+    elif first.surrogate is not None and first.tolerance is None:
       self.progress.show(f"{first.perturbation} {first.setting}")
       yield from self._transferred(judging, cells, block, clean, number)
     elif first.attack is None:
@@ -141,8 +197,23 @@ class _Work:
         done = self._done[cell.id, cell.data, number]
         left = np.array([row for row in everything if block.ids[row] not in done])
         known = clean[cell.model, cell.prompts]["prediction"][left]
-        for rows, columns in judging.attacked(cell, block.at(left), known):
+        for rows, columns in self._attacked(judging, cell, block.at(left), known):
           yield cell, left[rows], columns
+
+  def _attacked(
+    self, judging: judge.Judge, cell: Cell, block: blocks.Block, clean: np.ndarray
+  ) -> Iterator[tuple[np.ndarray, judge.Columns]]:
+    """Rows of the block and their columns, for a cell that shares its images with no other."""
+    if cell.surrogate is None:
+      yield from judging.attacked(cell, block, clean)
+      return
+    try:
+      yield transfer.bisected(judging, cell, block, clean)
+    except errors.InputError as error:
+      self._give_up([cell], error)
+    else:
+      wrong = np.flatnonzero(clean != block.labels)
+      yield wrong, judge.untouched(block, clean, wrong)
 
   def _transferred(
     self,
@@ -199,14 +270,4 @@ def _cost(cell: Cell) -> int:
 
 def _rows(cell: Cell, block: blocks.Block, columns: judge.Columns) -> pa.Table:
   """The rows of one cell on one block."""
-  shared = {
-    "cell": cell.id,
-    "model": cell.model,
-    "data": cell.data,
-    "prompts": cell.prompts,
-    "perturbation": cell.perturbation,
-    "severity": cell.severity,
-    "epsilon": cell.epsilon,
-    "tolerance": cell.tolerance,
-  }
-  return records.table(shared, {"example": block.ids, "label": block.labels} | columns)
+  return records.table(cell.columns, {"example": block.ids, "label": block.labels} | columns)

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench import attacks, config, devices, errors, judge, spec
-from jaxbench.attacks import engine, losses, norms, verdict
+from jaxbench import attacks, config, devices, errors, judge, perturbations, spec
+from jaxbench.attacks import engine, losses, norms, slots, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
 
@@ -46,11 +46,8 @@ def attacked(
     InputError: the surrogate's logits are not numbers.
   """
   first, settings = cells[0], judging.settings
-  resolved = spec.resolve(str(first.attack), attacks.ATTACKS, "attack", keep_going=True)
-  cascade = attacks.cascade(spec.build(resolved))
-  surrogate, members = judging.surrogate(first.members), len(first.members)
-  judging.check(first, cascade, surrogate, block)
-  program = _judge(cascade.attacks[0].norm)
+  cascade, surrogate = _attack(judging, first, block)
+  members, program = len(first.members), _judge(cascade.attacks[0].norm)
   everything = judge.attackable(first, block, settings.seed)
   size = settings.slots * devices.mesh().size
   for start in range(0, len(block.ids), size):
@@ -71,6 +68,74 @@ def attacked(
       wrong = clean[cell][rows] != examples.labels
       verdicts = {"prediction": found.prediction, "distance": found.distance}
       yield cell, rows, shared | verdicts | {"success": found.success | wrong}
+
+
+def bisected(
+  judging: judge.Judge, cell: Cell, block: Block, clean: np.ndarray
+) -> tuple[np.ndarray, judge.Columns]:
+  """The smallest epsilon, for each example, at which images made on the surrogate fool the target.
+
+  As in `attacks.minimal_epsilon`, of which the target takes the verdicts.
+
+  Args:
+    judging: has the classifiers.
+    cell: with a tolerance.
+    block: of examples, at the surrogate's resolution.
+    clean: int32 [N], the target's predictions on them as they are.
+
+  Returns:
+    Rows of the block that the target has right, and their columns; "distance" is infinite where
+    nothing up to the cell's epsilon fooled.
+
+  Raises:
+    InputError: the surrogate's logits are not numbers.
+  """
+  assert cell.tolerance is not None
+  settings, members = judging.settings, len(cell.members)
+  cascade, surrogate = _attack(judging, cell, block)
+  program = _judge(cascade.attacks[0].norm)
+  target = judging.classifier(cell.model, cell.prompts)
+  rows = np.flatnonzero(clean == block.labels)
+  everything = engine.Examples(
+    *(array[rows] for array in judge.attackable(cell, block, settings.seed))
+  )
+  best, prediction = everything.images / np.float32(255), clean[rows].copy()
+  low, high = np.zeros(len(rows), np.float32), np.full(len(rows), np.inf, np.float32)
+  costs = {name: np.zeros(len(rows), np.int32) for name in ("steps", "forwards", "backwards")}
+  epsilons, active = everything.epsilons.copy(), np.arange(len(rows))
+  while len(active):
+    some = engine.Examples(*(array[active] for array in everything))
+    some = some._replace(epsilons=epsilons[active])
+    images, spent = _make(cascade, surrogate, some, settings)
+    arrays = (images, some.images, some.labels, some.epsilons)
+    batches = [batch.fetch() for batch in devices.stream(program, target, arrays, settings.slots)]
+    found = jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
+    better = found.success & (found.distance < high[active])
+    won, lost = active[better], active[~better]
+    best[won], prediction[won] = images[better], found.prediction[better]
+    high[won], low[lost] = found.distance[better], epsilons[lost]
+    costs["steps"][active] += spent["steps"]
+    costs["forwards"][active] += 1 + members * spent["forwards"]
+    costs["backwards"][active] += members * spent["backwards"]
+    epsilons = low + slots.NEXT_PROBE * (high - low)
+    active = np.flatnonzero(np.isfinite(high) & (high - low > cell.tolerance))
+  costs["forwards"] += 1
+  verdicts = {"prediction": prediction, "success": np.isfinite(high), "distance": high}
+  pictures = judge.keep_pictures(rows, block, {"image": best}.__getitem__)
+  return rows, costs | verdicts | {"picture": pictures}
+
+
+def _attack(
+  judging: judge.Judge, cell: Cell, block: Block
+) -> tuple[attacks.Cascade, devices.Replicated]:
+  """The attack of a cell and its surrogate, which has been looked at."""
+  encodes = cell.members[0].prompts == config.EMBEDDING
+  resolved = perturbations.for_transfer(str(cell.attack), encodes=encodes)
+  cascade = attacks.cascade(spec.build(resolved))
+  surrogate = judging.surrogate(cell.members)
+  if not encodes:  # The checks are for classifiers.
+    judging.check(cell, cascade, surrogate, block)
+  return cascade, surrogate
 
 
 def _make(

@@ -238,7 +238,9 @@ def test_transfer_is_all_models_to_all_and_never_stops_early():
 def test_an_ensemble_costs_the_passes_of_all_its_members():
   names = ("digits-clip-robust + digits-resnet",)
   cells = _transferred(_transfer("bim(steps=3)", surrogates=names))
-  assert {cell.members for cell in cells} == {("digits-clip-robust", "digits-resnet")}
+  assert {cell.members for cell in cells} == {
+    (config.Member("digits-clip-robust", "simple"), config.Member("digits-resnet", None))
+  }
   assert {(cell.forwards, cell.backwards) for cell in cells} == {(1 + 2 * 4, 2 * 3)}
 
 
@@ -307,3 +309,68 @@ def test_attacks_without_transfer_are_refused_with_one_line(text, message):
 def test_an_unknown_surrogate_is_one_clear_line():
   with pytest.raises(errors.InputError, match="Did you mean 'digits-clip'"):
     _transfer("fgsm", surrogates=("digits-resnet+digits-clap",))
+
+
+def test_surrogates_may_know_other_prompts_or_none():
+  names = ("digits-clip", "digits-clip[openai_80]", "digits-clip-robust [ embedding ]")
+  made = _transfer("apgd(steps=3)", "mim(steps=3)", surrogates=names)
+  cells = _transferred(made)
+  assert {cell.members for cell in cells} == {
+    (config.Member("digits-clip", "simple"),),
+    (config.Member("digits-clip", "openai_80"),),
+    (config.Member("digits-clip-robust", "embedding"),),
+  }
+  assert {cell.knowledge for cell in cells} == {
+    "the weights of digits-clip, prompts simple",
+    "the weights of digits-clip, prompts openai_80",
+    "the image encoder of digits-clip-robust, no prompts",
+  }
+  encoder = [cell for cell in cells if "embedding" in cell.surrogate]
+  assert {cell.attack for cell in encoder} == {"apgd(steps=3)"}
+  assert all("loss='distance'" in cell.stream for cell in encoder)
+  # The target looks once; the encoder twice at each of the steps, and once at the end.
+  assert {(cell.forwards, cell.backwards) for cell in encoder} == {(1 + 1 + 2 * 4, 4)}
+  (absent,) = [one for one in made.absent if "embedding" in one.what]
+  assert absent.what.startswith("transfer of mim(steps=3) from digits-clip-robust")
+  assert "pgd and apgd can attack embeddings" in absent.reason
+
+
+@pytest.mark.parametrize(
+  ("attack", "surrogate", "reason"),
+  [
+    ("pgd(loss='dlr')", "digits-clip[embedding]", "its loss 'dlr' needs classes"),
+    ("pgd", "digits-resnet[embedding]", "a supervised model has no embeddings"),
+    ("pgd", "digits-resnet[simple]", "a supervised model has no prompts"),
+    ("pgd", "digits-clip[embedding]+digits-resnet", "embeddings of several models have no mean"),
+    ("pgd", "digits-resnet+digits-clip[embedding]", "embeddings of several models have no mean"),
+  ],
+)
+def test_what_a_surrogate_cannot_know_is_absent_with_the_reason(attack, surrogate, reason):
+  made = _transfer(attack, surrogates=(surrogate,))
+  assert not _transferred(made)
+  assert [reason in one.reason for one in made.absent] == [True]
+
+
+def test_unknown_prompts_of_a_surrogate_are_one_clear_line():
+  with pytest.raises(errors.InputError, match="Did you mean 'simple'"):
+    _transfer("pgd", surrogates=("digits-clip[simpel]",))
+
+
+@pytest.mark.parametrize(
+  ("attack", "knowledge"),
+  [
+    ("autoattack", "everything: weights and, of a zero-shot classifier, prompts"),
+    ("square", "the logits of each query"),
+    ("hopskipjump", "the predicted class of each query"),
+  ],
+)
+def test_a_cell_tells_what_its_attacker_knows(attack, knowledge):
+  cells = plan.make(_settings(attacks=config.Attacks(names=(attack,)))).cells
+  assert {cell.knowledge for cell in cells} == {None, knowledge}
+
+
+def test_small_images_may_be_perturbed_at_their_own_size():
+  usual, native = plan.make(_settings()).cells, plan.make(_settings(native=True)).cells
+  assert {cell.preprocess.size for cell in usual} == {32}
+  assert {cell.preprocess for cell in native} == {models.Preprocess(8)}
+  assert not {cell.id for cell in usual} & {cell.id for cell in native}

@@ -9,9 +9,22 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from references import checkpoints
+from PIL import Image
+from references import checkpoints, packing
 
-from jaxbench import attacks, config, data, metrics, models, plan, records, report, runner
+from jaxbench import (
+  attacks,
+  config,
+  data,
+  errors,
+  judge,
+  metrics,
+  models,
+  plan,
+  records,
+  report,
+  runner,
+)
 from jaxbench.attacks import engine
 
 CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
@@ -241,3 +254,58 @@ def _flatten(model):
   """Constant logits: no image changes them."""
   model.fc.kernel[...] = jnp.zeros_like(model.fc.kernel[...])
   model.fc.bias[...] = jnp.arange(10.0)
+
+
+def _photographs(root: pathlib.Path) -> pathlib.Path:
+  """Scans of digits as a folder of PNGs, of which one is broken."""
+  source = data.load("digits")
+  for index in range(60):
+    image, label = source[index]
+    file = root / source.class_names[label] / f"{index}.png"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(file)
+  broken = next(root.glob("*/7.png"))
+  broken.write_bytes(broken.read_bytes()[:60])
+  return root
+
+
+def test_a_broken_image_is_a_row_with_its_error_and_a_packed_set_has_the_same_rows(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+  folder = _photographs(tmp_path / "scans")
+  names = data.load("digits").class_names
+  changes = {"limit": 0, "unreadable": 0.02}
+  monkeypatch.setitem(data.DATA_SETS, "digits", lambda: data.folder(folder, names))
+  rows = _run(tmp_path / "one", **changes)
+  (lost,) = records.unreadable(tmp_path / "one").to_pylist()
+  assert lost["example"].endswith("/7.png")
+  assert lost["example"] not in set(rows["example"].to_pylist())
+  assert f"{lost['example']} in {folder} cannot be decoded" in lost["error"]
+  assert names[lost["label"]] == lost["example"].split("/")[0]
+  assert {row["examples"] for row in metrics.summarize(rows).to_pylist()} == {59}
+  page = tmp_path / "report.html"
+  report.write([tmp_path / "one"], page)
+  assert "1 images cannot be read and are not counted" in page.read_text()
+  assert "not computed yet" not in page.read_text()
+
+  for part in (tmp_path / "one" / "records").glob("digits-000002-*"):
+    part.unlink()
+  assert _run(tmp_path / "one", **changes).equals(rows)  # Only what was lost is made again.
+  assert records.unreadable(tmp_path / "one").to_pylist() == [lost]
+
+  packed = packing.tar(folder, tmp_path / "scans.tar", "scans/")
+  monkeypatch.setitem(data.DATA_SETS, "digits", lambda: data.folder(packed, names))
+  assert _run(tmp_path / "two", **changes).equals(rows)
+  monkeypatch.setattr(judge.Judge, "clean", None)  # Nothing is left to do.
+  assert _run(tmp_path / "two", **changes).equals(rows)
+
+
+def test_too_many_broken_images_stop_the_run(tmp_path, monkeypatch):
+  monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+  folder = _photographs(tmp_path / "scans")
+  names = data.load("digits").class_names
+  monkeypatch.setitem(data.DATA_SETS, "digits", lambda: data.folder(folder, names))
+  message = r"digits: 1 of 60 images cannot be read, more than --config.unreadable=0.01 allows; .*7"
+  with pytest.raises(errors.InputError, match=message):
+    _run(tmp_path / "run", limit=0)

@@ -229,3 +229,81 @@ def test_other_searches_and_attacks_make_images_too(settings, small, tmp_path):
   levels = np.array([row["distance"] * 255 for row in own])
   np.testing.assert_allclose(levels, levels.round(), atol=1e-3)
   assert {row["steps"] for row in own} <= {2, 4}
+
+
+def test_an_attacker_may_know_the_image_encoder_or_other_prompts_alone(settings, tmp_path):
+  names = ("digits-clip-robust[embedding]", "digits-clip-robust[class_name]")
+  asked = dataclasses.replace(settings.attacks, transfer=("pgd(steps=3)",), surrogates=names)
+  changed = dataclasses.replace(settings, models=("digits-clip-robust",), attacks=asked)
+  runner.run(changed, plan.make(changed), tmp_path / "run")
+  assert not records.load_run(tmp_path / "run")["warnings"]
+  clip, source = models.load("digits-clip-robust"), data.load("digits")
+  target = models.zero_shot(clip, source.class_names, models.templates("simple"))
+  rows = records.read(tmp_path / "run").to_pylist()
+  moved = {}
+  for name, costs in zip(names, ((1 + 1 + 6, 3), (1 + 1 + 3, 3)), strict=True):
+    own = [row for row in rows if name in row["perturbation"]]
+    assert {(row["forwards"], row["backwards"]) for row in own} == {costs}
+    images = np.stack([np.asarray(Image.open(io.BytesIO(row["picture"]))) for row in own])
+    images = images.astype(np.float32) / 255
+    clean, labels = _clean(own, 32)
+    # Pictures are rounded to 8 bits, so verdicts near the boundary may differ.
+    judged = np.asarray(target(images)).argmax(axis=1) != labels
+    assert (judged == [row["success"] for row in own]).mean() > 0.9
+    away = clip.encode_image(jnp.asarray(images)) - clip.encode_image(jnp.asarray(clean))
+    moved[name] = np.linalg.norm(away, axis=1).mean()
+  assert moved[names[0]] > moved[names[1]]
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  page = (tmp_path / "report.html").read_text()
+  assert "<td>the image encoder of digits-clip-robust, no prompts</td>" in page
+  assert "<td>the weights of digits-clip-robust, prompts class_name</td>" in page
+
+
+def test_smallest_epsilons_are_those_at_which_the_target_is_fooled(
+  settings, small, networks, tmp_path
+):
+  """Where the target is its own surrogate, those of a notebook."""
+  asked = config.Attacks(
+    smallest_transfer=(ATTACK,),
+    surrogates=("digits-clip", small),
+    epsilons=(EPSILON, 2 * EPSILON),
+    tolerance=1 / 255,
+  )
+  changed = dataclasses.replace(settings, models=("digits-clip",), attacks=asked)
+  runner.run(changed, plan.make(changed), tmp_path / "run")
+  cells = {cell["id"]: cell for cell in records.load_run(tmp_path / "run")["cells"]}
+  rows = records.read(tmp_path / "run").to_pylist()
+  own = [row for row in rows if cells[row["cell"]]["surrogate"] == "digits-clip"]
+  clean, labels = _clean(own, 32)
+  attack = attacks.bim(steps=2, relative_step=1.0, keep_going=True)
+  expected = attacks.minimal_epsilon(
+    attack,
+    networks["digits-clip"],
+    clean,
+    labels,
+    upper=2 * EPSILON,
+    tolerance=1 / 255,
+    key=jax.random.key(0),
+    slots=3,
+  )
+  np.testing.assert_allclose([row["distance"] for row in own], expected.epsilon, atol=2e-3)
+  assert np.isfinite(expected.epsilon).any()
+  other = [row for row in rows if cells[row["cell"]]["surrogate"] == small]
+  network = models.resized(networks["digits-clip"], 32)
+  fooled = [row for row in other if np.isfinite(row["distance"]) and row["distance"] > 0]
+  for row in fooled:
+    image = np.asarray(Image.open(io.BytesIO(row["picture"])), np.float32) / 255
+    prediction = np.asarray(network(image[None])).argmax()
+    assert prediction == row["prediction"] != row["label"]
+  for row in (*own, *other):
+    cell = cells[row["cell"]]
+    assert row["forwards"] <= cell["forwards"]
+    assert row["backwards"] <= cell["backwards"]
+    probes = row["steps"] // 2
+    right = int(row["clean_prediction"] == row["label"])
+    assert row["forwards"] == 1 + probes * (1 + 1 + 2)
+    assert row["success"] == np.isfinite(row["distance"])
+    assert (probes > 0) == right
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  page = html.unescape((tmp_path / "report.html").read_text())
+  assert f"at which transfer({ATTACK}, {small}) fooled each example" in page

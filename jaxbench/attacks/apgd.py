@@ -74,7 +74,8 @@ def apgd(
   Args:
     steps: of one run.
     norm: "linf", "l2" or "l1".
-    loss: "cross_entropy", "margin", "dlr" or a function (logits [K], label []) -> [].
+    loss: "cross_entropy", "margin", "dlr", a function (logits [K], label []) -> [], or "distance",
+      as in `pgd`.
     targets: 0, or how many runs to make, each towards another of the classes that are likeliest on
       the clean image (9 in AutoAttack), with the targeted form of the loss. There are K - 1 at
       most. Any misclassification counts.

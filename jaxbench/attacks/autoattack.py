@@ -25,6 +25,7 @@ def autoattack(
   norm: str = "linf",
   version: str = "standard",
   attacks: tuple[str, ...] | None = None,
+  restarts: int | None = None,
   steps: int = 100,
   targets: int | None = None,
   queries: int = 5000,
@@ -36,8 +37,9 @@ def autoattack(
     version: "standard"; "plus", with five restarts and untargeted FAB; "rand" for randomised
       classifiers, which are called as classifier(images, key=key).
     attacks: a list of your own instead, of "apgd-ce", "apgd-dlr", "apgd-t", "fab", "fab-t" and
-      "square", with the settings of "standard". RobustVLM's evaluation of robust CLIPs is
-      ("apgd-ce", "apgd-t").
+      "square", with the settings of "standard".
+    restarts: of the untargeted APGD and FAB; by default the version's. RobustVLM's evaluation of
+      robust CLIPs is attacks=("apgd-ce", "apgd-t"), restarts=5.
     steps: of each run of APGD and FAB.
     targets: of targeted attacks; 9, and 5 for APGD in l1, and K - 1 at most.
     queries: of Square.
@@ -50,7 +52,8 @@ def autoattack(
   """
   if version not in _VERSIONS:
     raise errors.unknown("version of autoattack", version, _VERSIONS)
-  restarts = 5 if version == "plus" or (norm == "l1" and version == "standard") else 1
+  usual = 5 if version == "plus" or (norm == "l1" and version == "standard") else 1
+  restarts = restarts or usual
   aims = targets or (5 if norm == "l1" else 9)
   draws = _DRAWS if version == "rand" else 1
   plain = functools.partial(apgd, norm=norm, steps=steps, restarts=restarts, draws=draws)

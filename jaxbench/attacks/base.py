@@ -83,6 +83,7 @@ class Attack(NamedTuple):
   draws: int = 1  # Above 1, the classifier is randomised: called with a key, and averaged.
   targets: int = 0  # Classes aimed at, one in each run.
   classes: int = 2  # With fewer, its loss has a substitute.
+  decisions: bool = False  # It sees which class is predicted, no logits.
 
 
 class Cascade(NamedTuple):
@@ -90,6 +91,15 @@ class Cascade(NamedTuple):
 
   names: tuple[str, ...]
   attacks: tuple[Attack, ...]
+
+  @property
+  def knowledge(self) -> str:
+    """What the attacker must know of the classifier."""
+    if any(attack.backwards for attack in self.attacks):
+      return "everything: weights and, of a zero-shot classifier, prompts"
+    if all(attack.decisions for attack in self.attacks):
+      return "the predicted class of each query"
+    return "the logits of each query"
 
   @property
   def draws(self) -> int:

@@ -135,7 +135,9 @@ def boundary(
       state, count=count, done=ended if keep_going else ended | state.fooled
     )
 
-  return Attack(init, step, ball, queries, forwards=1, backwards=0, minimizes=keep_going)
+  return Attack(
+    init, step, ball, queries, forwards=1, backwards=0, minimizes=keep_going, decisions=True
+  )
 
 
 def _only_around(state: BoundaryState) -> jax.Array:

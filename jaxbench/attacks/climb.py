@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
-from jaxbench.attacks import losses
+from jaxbench.attacks import distance, losses
 from jaxbench.attacks.base import Attack, Classifier, InitFn, logits_of
 from jaxbench.attacks.norms import Norm
 
@@ -50,6 +50,7 @@ class Climb(NamedTuple):
   def look(
     self,
     classifier: Any,
+    clean: jax.Array,
     image: jax.Array,
     label: jax.Array,
     target: jax.Array,
@@ -57,16 +58,17 @@ class Climb(NamedTuple):
     choose: jax.Array,
     key: jax.Array,
   ) -> View:
-    """One pass forward and backward at `image` [H, W, 3].
+    """One pass forward and backward at `image` [H, W, 3], whose origin is `clean`.
 
     A targeted loss aims at class `target` or, where `choose`, at the one whose logit is number
     `rank` (0 is the largest) of the classes other than the label.
     """
+    value_of = distance.bind(self.loss, classifier, clean)
 
     def objective(image: jax.Array, key: jax.Array | None) -> tuple[jax.Array, Any]:
       logits = logits_of(classifier, image, key)
       if not self.targeted:
-        return losses.get(self.loss)(logits, label), (logits, target)
+        return value_of(logits, label), (logits, target)
       others = losses.other_classes(jax.lax.stop_gradient(logits), label)
       ranked = jnp.where(rank < len(others), others[jnp.minimum(rank, len(others) - 1)], NO_TARGET)
       aim = jnp.where(choose, ranked, target)
@@ -89,7 +91,7 @@ def make(attack: str, loss: str | losses.Loss, targets: int, restarts: int, draw
   Raises:
     InputError: the loss is unknown or has no targeted form, or a number is out of range.
   """
-  losses.get(loss)
+  distance.check(attack, loss, usable=targets == 0 and draws == 1)
   if targets and loss not in _TARGETED:
     raise errors.InputError(f"{attack}: a targeted loss is one of {', '.join(_TARGETED)}")
   if targets < 0 or restarts < 1 or draws < 1:
@@ -112,8 +114,8 @@ def attack(
   Args:
     hill: what it climbs.
     ball: its norm.
-    init: gives a state with `key`, `label`, `target`, `rank`, `best` and `count`; for a targeted
-      hill it is at the clean image, and `best` is where the search is to start.
+    init: gives a state with `key`, `clean`, `label`, `target`, `rank`, `best` and `count`; for a
+      targeted hill it is at the clean image, and `best` is where the search is to start.
     ascend: (state, view, number of the look) -> the state after a move.
     looks: in one run, the one that ranks the targets not counted.
     place: name of the state's field that holds where it looks.
@@ -124,7 +126,7 @@ def attack(
     begin = state.count == 0
     key = jax.random.fold_in(state.key, state.count)
     image, label = getattr(state, place), state.label
-    view = hill.look(classifier, image, label, state.target, state.rank, begin, key)
+    view = hill.look(classifier, state.clean, image, label, state.target, state.rank, begin, key)
     moved = ascend(state, view, state.count - ranking)
     moved = dataclasses.replace(moved, count=state.count + 1)
     if not ranking:
@@ -138,7 +140,7 @@ def attack(
     step,
     ball,
     looks + ranking,
-    forwards=hill.draws,
+    forwards=hill.draws + distance.looks(hill.loss),
     backwards=hill.draws,
     runs=max(hill.targets, 1) * hill.restarts,
     draws=hill.draws,

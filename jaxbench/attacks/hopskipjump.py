@@ -209,7 +209,9 @@ def hopskipjump(
       state, count=count, done=ended if keep_going else ended | state.fooled
     )
 
-  return Attack(init, step, ball, steps, forwards=batch, backwards=0, minimizes=keep_going)
+  return Attack(
+    init, step, ball, steps, forwards=batch, backwards=0, minimizes=keep_going, decisions=True
+  )
 
 
 def _root(state: HopSkipJumpState) -> jax.Array:

@@ -97,7 +97,7 @@ def minimal_epsilon(
   images, labels, epsilons = checked(attack, classifier, images, labels, upper)
   settings = engine.Settings(slots, quantize, float(tolerance), search_dtype == "float32")
   result = search(
-    attack, classifier, images, labels, epsilons, key, settings, search_dtype, progress
+    attack, classifier, classifier, images, labels, epsilons, key, settings, search_dtype, progress
   )
   return Smallest(
     epsilon=np.where(result.success, result.distance, np.inf).astype(np.float32),

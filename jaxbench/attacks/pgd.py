@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import losses, norms
+from jaxbench.attacks import distance, losses, norms
 from jaxbench.attacks.base import Attack, Classifier, logits_of
 
 
@@ -48,7 +48,9 @@ def pgd(
     steps: the most gradient steps of one run.
     norm: "linf", "l2" or "l1", whose steps move one percent of the coordinates (Tramer & Boneh,
       2019, arXiv:1904.13000).
-    loss: "cross_entropy", "margin", "dlr" or a function (logits [K], label []) -> [].
+    loss: "cross_entropy", "margin", "dlr", a function (logits [K], label []) -> [], or "distance":
+      of the outputs from those of the clean image, squared, with which an image encoder serves as
+      the classifier (FARE's loss; see `distance.py`).
     target: a class to make likelier instead of making the label less likely: the loss is taken at
       it and descended. Any misclassification still counts.
     random_start: begin at a uniform point of the ball instead of the image itself.
@@ -67,7 +69,8 @@ def pgd(
     )
   if restarts > 1 and not random_start:
     raise errors.InputError("pgd: restarts without random_start would all be the same")
-  ball, climb = norms.get(norm), losses.get(loss)
+  distance.check("pgd", loss, usable=random_start and target is None)
+  ball = norms.get(norm)
 
   def init(
     key: jax.Array,
@@ -91,6 +94,8 @@ def pgd(
     )
 
   def step(classifier: Classifier, state: PGDState) -> PGDState:
+    climb = distance.bind(loss, classifier, state.clean)
+
     def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
       logits = logits_of(classifier, image)
       value = climb(logits, state.label) if target is None else -climb(logits, jnp.int32(target))
@@ -102,7 +107,14 @@ def pgd(
     return settle(state, value, logits, moved, steps, keep_going)
 
   return Attack(
-    init, step, ball, steps, forwards=1, backwards=1, runs=restarts, classes=2 + (loss == "dlr")
+    init,
+    step,
+    ball,
+    steps,
+    forwards=1 + distance.looks(loss),
+    backwards=1,
+    runs=restarts,
+    classes=2 + (loss == "dlr"),
   )
 
 

@@ -40,6 +40,7 @@ def run(
   epsilon: float | Any,
   key: jax.Array,
   *,
+  surrogate: Classifier | None = None,
   slots: int = 64,
   search_dtype: str = "float32",
   quantize: bool = False,
@@ -58,6 +59,9 @@ def run(
     labels: integers [B] in 0..K-1.
     epsilon: radius in [0, 1] pixel units (4/255), one for all or [B].
     key: of `jax.random.key`; each example draws from it by its row.
+    surrogate: what the attack sees in place of the classifier, which then only judges: the same
+      model with other prompts, another model or, with the loss "distance", an image encoder
+      (`clip.visual`). Attacks with `keep_going` do not stop where the surrogate is fooled.
     slots: examples per device that are attacked at a time; the same programs serve any B.
     search_dtype: "bfloat16" searches in half precision, with a classifier that has a method
       `compute_in(dtype)` (all of `jaxbench.models`). Verdicts are in float32 whatever it is.
@@ -79,12 +83,16 @@ def run(
   """
   images, labels, epsilons = checked(attack, classifier, images, labels, epsilon)
   settings = engine.Settings(slots, quantize, exact=search_dtype == "float32")
-  return search(attack, classifier, images, labels, epsilons, key, settings, search_dtype, progress)
+  known = surrogate or classifier
+  return search(
+    attack, classifier, known, images, labels, epsilons, key, settings, search_dtype, progress
+  )
 
 
 def search(
   attack: Attack | Cascade,
   classifier: Classifier,
+  known: Classifier,
   images: np.ndarray,
   labels: np.ndarray,
   epsilons: np.ndarray,
@@ -93,12 +101,12 @@ def search(
   search_dtype: str,
   progress: bool,
 ) -> Result:
-  """What `run` and `minimal_epsilon` share; arguments as `checked` returns them."""
+  """What `run` and `minimal_epsilon` share; `known` is what the attack sees of the classifier."""
   stages = cascade(attack)
   steady = classifier if stages.draws == 1 else Averaged(classifier, stages.draws)
   judge = devices.replicate(steady)
-  exact = search_dtype == "float32" and stages.draws == 1
-  searcher = judge if exact else devices.replicate(_in(classifier, search_dtype))
+  same = known is classifier and search_dtype == "float32" and stages.draws == 1
+  searcher = judge if same else devices.replicate(_in(known, search_dtype))
   logits = verdict.logits(judge, images, settings.slots)
   prediction = logits.argmax(axis=-1).astype(np.int32)
   warnings = checks.before(stages, judge, images, labels, logits, settings.slots)

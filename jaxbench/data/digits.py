@@ -21,6 +21,7 @@ class Digits:
   """
 
   class_names = CLASS_NAMES
+  image_size = 8
 
   def __init__(self, split: str = "test"):
     pixels, labels, self.sha256 = _table()
@@ -33,6 +34,11 @@ class Digits:
     self._rows = [row for row in range(len(labels)) if (row in held_out) == (split == "test")]
     self._pixels, self._labels = pixels, labels
     self.ids = [ids[row] for row in self._rows]
+
+  @property
+  def labels(self) -> list[int]:
+    """The digit of each scan."""
+    return [int(self._labels[row]) for row in self._rows]
 
   def __len__(self) -> int:
     """Number of scans in the split."""

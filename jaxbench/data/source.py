@@ -26,6 +26,10 @@ class Source(Protocol):
     """One for each example."""
 
   @property
+  def labels(self) -> Sequence[int]:
+    """Of each example, known without decoding it."""
+
+  @property
   def sha256(self) -> str:
     """Of whatever fixes the images and labels."""
 
@@ -34,6 +38,11 @@ class Source(Protocol):
 
   def __getitem__(self, index: int) -> Example:
     """The example whose id is `ids[index]`."""
+
+
+def image_size(source: Source) -> int | None:
+  """Both sides of all images, in pixels, of a source that has such a size and says so."""
+  return getattr(source, "image_size", None)
 
 
 def hash_id(text: str) -> np.ndarray:

@@ -16,6 +16,7 @@ from etils import epath
 from PIL import Image
 
 from jaxbench import errors
+from jaxbench.data.decode import BadImage
 from jaxbench.data.source import Example
 
 _RTA_NAME = re.compile(r"label=(?P<label>.+)_text=(?P<word>.+)\.(?:png|jpe?g)", re.IGNORECASE)
@@ -39,7 +40,7 @@ class Typographic:
     self.class_names = tuple(sorted(set(vocabulary)))
     index = {name: row for row, name in enumerate(self.class_names)}
     self.ids = [photograph.id for photograph in self._photographs]
-    self._labels = [index[photograph.label] for photograph in self._photographs]
+    self.labels = [index[photograph.label] for photograph in self._photographs]
     targets = [index[photograph.word] for photograph in self._photographs]
     self.targets = np.asarray(targets, np.int32)  # [N], the class that is written.
 
@@ -61,9 +62,9 @@ class Typographic:
     file = self._photographs[index].file
     try:
       with file.open("rb") as content, Image.open(content) as picture:
-        return Example(np.asarray(picture.convert("RGB")), self._labels[index])
+        return Example(np.asarray(picture.convert("RGB")), self.labels[index])
     except OSError as error:
-      raise errors.InputError(f"{file} is not an image: {error}") from error
+      raise BadImage(f"{file} is not an image: {error}") from error
 
 
 def rta_100(folder: epath.PathLike) -> Typographic:

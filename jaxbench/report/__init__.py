@@ -8,6 +8,7 @@ import jinja2
 from etils import epath
 
 from jaxbench.report import content
+from jaxbench.report.leaderboard import robustbench
 
 
 def write(workdirs: Sequence[epath.PathLike], out: epath.PathLike) -> None:
@@ -48,3 +49,6 @@ def _epsilon(value: float | None, norm: str) -> str:
 
 def _p_value(value: float) -> str:
   return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
+
+
+__all__ = ["robustbench", "write"]

@@ -1,6 +1,6 @@
 """Writes a report of one or several runs.
 
-python -m jaxbench.report runs/quickstart --out=report.html
+python -m jaxbench.report runs/quickstart --out=report.html [--robustbench=model_info]
 """
 
 import sys
@@ -10,6 +10,9 @@ from absl import app, flags
 
 from jaxbench import errors, report
 
+_ROBUSTBENCH = flags.DEFINE_string(
+  "robustbench", None, "Also write results of AutoAttack to this folder, as RobustBench has them."
+)
 _OUT = flags.DEFINE_string("out", "report.html", "The HTML file to write.")
 
 
@@ -19,6 +22,9 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) < 2:
       raise errors.InputError("name at least one run: python -m jaxbench.report runs/quickstart")
     report.write(arguments[1:], _OUT.value)
+    if _ROBUSTBENCH.value:
+      for run in arguments[1:]:
+        print("robustbench:", *report.robustbench(run, _ROBUSTBENCH.value))
   except (errors.InputError, OSError) as error:
     print(f"jaxbench.report: {error}", file=sys.stderr)
     return 2

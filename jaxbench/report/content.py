@@ -1,5 +1,6 @@
 """What a report says of one run: plain values, ready for the page's template."""
 
+import collections
 import itertools
 import json
 from typing import Any, NamedTuple
@@ -37,9 +38,11 @@ class DataSet(NamedTuple):
   examples: int
   class_names: list[str]
   tables: list[sections.Table]
+  corrupted: sections.Corrupted | None
   searches: list[sections.Search]
   budgets: list[str]  # SVGs of attacks without gradients: accuracy over queries.
   transfers: list[sections.Transfer]
+  published: list[sections.Published]
   texts: list[sections.Text]
   pairs: list[Pair]
   albums: list[Album]
@@ -66,13 +69,16 @@ def load(workdir: epath.PathLike) -> Run:
     InputError: the folder holds no run or no records.
   """
   run, rows = records.load_run(workdir), records.read(workdir)
+  lost = records.unreadable(workdir).to_pylist()
+  missing = collections.Counter(row["data"] for row in lost)
   summary = {row["cell"]: row for row in metrics.summarize(rows).to_pylist()}
   classifiers = _classifiers(run)
   sets = [_data_set(name, run, rows, summary, classifiers) for name in run["data"]]
   unfinished = [
     {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
     for cell in run["cells"]
-    if summary.get(cell["id"], {"examples": 0})["examples"] < cell["examples"]
+    if summary.get(cell["id"], {"examples": 0})["examples"]
+    < cell["examples"] - missing[cell["data"]]
   ]
   reasons = {absent["what"] for absent in run["absent"]}
   return Run(
@@ -82,10 +88,24 @@ def load(workdir: epath.PathLike) -> Run:
     classifiers=classifiers,
     data=sets,
     missing=run["absent"] + [cell for cell in unfinished if cell["what"] not in reasons],
-    warnings=_warnings(run, rows),
+    warnings=[*_unreadable(lost), *_warnings(run, rows)],
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )
+
+
+def _unreadable(lost: list[Row]) -> list[Row]:
+  """One warning for each data set with images that cannot be read."""
+  return [
+    {
+      "what": name,
+      "detail": f"{len(found)} images cannot be read and are not counted: "
+      + "; ".join(row["error"] for row in found[:5])
+      + ("; ..." if len(found) > 5 else ""),
+    }
+    for name, rows in itertools.groupby(lost, key=lambda row: row["data"])
+    if (found := list(rows))
+  ]
 
 
 def _warnings(run: dict[str, Any], rows: pa.Table) -> list[Row]:
@@ -126,8 +146,9 @@ def _data_set(
   classifiers: list[Classifier],
 ) -> DataSet:
   everything = [cell for cell in run["cells"] if cell["data"] == name]
-  transferred = [cell for cell in everything if cell.get("surrogate")]
-  cells = [cell for cell in everything if not cell.get("surrogate")]
+  matrix = {cell["id"] for cell in everything if cell.get("surrogate") and not cell["tolerance"]}
+  transferred = [cell for cell in everything if cell["id"] in matrix]
+  cells = [cell for cell in everything if cell["id"] not in matrix]
   tables: list[sections.Table] = []
   searches: list[sections.Search] = []
   texts: list[sections.Text] = []
@@ -146,9 +167,17 @@ def _data_set(
     examples=cells[0]["examples"] if cells else 0,
     class_names=class_names,
     tables=tables,
+    corrupted=sections.corrupted(
+      name, rows, classifiers, run["identity"]["config"]["corruptions"]["variant"]
+    ),
     searches=searches,
     budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
     transfers=sections.transfers(transferred, summary, classifiers),
+    published=[
+      found
+      for table in run["identity"]["config"].get("published", ())
+      if (found := sections.published(table, name, tables))
+    ],
     texts=texts,
     pairs=_pairs(tables, rows, classifiers),
     albums=_albums(tables, texts, rows, class_names),

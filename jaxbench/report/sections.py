@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jaxbench import metrics
+from jaxbench import published as published_tables
 from jaxbench.report import plots
 
 Row = dict[str, Any]
@@ -35,6 +36,7 @@ class Table(NamedTuple):
   settings: list[str]
   lines: list[tuple[Classifier, list[Row | None]]]  # None: not computed.
   plot: str  # SVG; "" for the clean images.
+  knowledge: str | None  # What the attacker knows.
 
   @property
   def middle(self) -> int:
@@ -50,6 +52,7 @@ class Search(NamedTuple):
   epsilons: list[tuple[str, float]]  # Where the table quotes the accuracy.
   lines: list[tuple[Classifier, Row | None, list[float]]]  # Distribution, accuracies.
   plot: str  # SVG.
+  knowledge: str | None  # What the attacker knows.
 
 
 class Text(NamedTuple):
@@ -57,6 +60,7 @@ class Text(NamedTuple):
 
   overlay: str
   lines: list[tuple[Classifier, str, metrics.Typographic | None]]  # With the cell's id.
+  knowledge: str | None  # What the attacker knows.
 
 
 class Transfer(NamedTuple):
@@ -64,8 +68,28 @@ class Transfer(NamedTuple):
 
   attack: str
   setting: str  # Epsilon.
-  lines: list[tuple[str, list[Row | None]]]  # Of a surrogate: one cell per classifier.
+  # Of a surrogate: what the attacker knows with it, and one cell per classifier.
+  lines: list[tuple[str, str | None, list[Row | None]]]
   plot: str  # SVG.
+
+
+class Corrupted(NamedTuple):
+  """All common corruptions together."""
+
+  columns: list[str]  # Names of figures; see `metrics.corruption_errors`.
+  lines: list[tuple[Classifier, metrics.CorruptionErrors]]
+  missing: tuple[str, ...]  # Of the fifteen official ones.
+  normalised: bool  # By AlexNet's errors.
+
+
+class Published(NamedTuple):
+  """Others' numbers beside our own, on one data set."""
+
+  table: published_tables.Table
+  settings: list[str]  # "clean" and epsilons.
+  attack: str | None  # Of our own numbers.
+  theirs: list[tuple[str, list[float | None]]]  # Shares.
+  ours: list[tuple[Classifier, list[Row | None]]]
 
 
 def table(
@@ -83,7 +107,7 @@ def table(
     for each in classifiers
   ]
   axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
-  table = Table(perturbation, axis, settings, lines, "")
+  table = Table(perturbation, axis, settings, lines, "", _knowledge(cells))
   return table._replace(plot=_plot(table, clean)) if clean else table
 
 
@@ -119,11 +143,30 @@ def queries(table: Table, rows: pa.Table) -> str:
   return plots.robustness_curves(table.perturbation, axis, largest, curves)
 
 
+def corrupted(
+  name: str, rows: pa.Table, classifiers: list[Classifier], variant: str
+) -> Corrupted | None:
+  """Of a data set; AlexNet's errors are known for ImageNet, at ImageNet-C's definition."""
+  normalised = name == "imagenet" and variant == "imagenet"
+  lines = []
+  for one in classifiers:
+    correct = metrics.correct_by_cell(rows, one.model, one.prompts, name)
+    if len(correct) > 1:
+      reference = metrics.alexnet() if normalised else None
+      lines.append((one, metrics.corruption_errors(correct, reference=reference)))
+  if not lines:
+    return None
+  known = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
+  columns = [figure for figure in known if any(figure in found.figures for _, found in lines)]
+  return Corrupted(columns, lines, lines[0][1].missing, normalised)
+
+
 def search(
   cells: list[Row], rows: pa.Table, classifiers: list[Classifier], identity: Row
 ) -> Search:
   """Of cells that bisect; `identity` is what was asked, of what models."""
-  attack, norm, largest = cells[0]["attack"], cells[0]["norm"], cells[0]["epsilon"]
+  attack = cells[0]["perturbation"].removeprefix("smallest(").removesuffix(")")
+  norm, largest = cells[0]["norm"], cells[0]["epsilon"]
   unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
   quoted = sorted(identity["config"]["attacks"]["epsilons"])
   found = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
@@ -143,7 +186,7 @@ def search(
   axis = f"epsilon, {norm}{unit and ', '}{unit}"
   plot = plots.robustness_curves(attack, axis, scale * largest, curves)
   names = [(f"{scale * epsilon:g}{unit}", epsilon) for epsilon in quoted]
-  return Search(attack, norm, names, lines, plot)
+  return Search(attack, norm, names, lines, plot, _knowledge(cells))
 
 
 def text(cells: list[Row], rows: pa.Table, classifiers: list[Classifier]) -> Text:
@@ -155,30 +198,63 @@ def text(cells: list[Row], rows: pa.Table, classifiers: list[Classifier]) -> Tex
     own = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell))
     columns = (own[name] for name in ("label", "target", "prediction", "clean_prediction"))
     lines.append((one, cell, metrics.typographic(*columns) if len(own) else None))
-  return Text(cells[0]["perturbation"], lines)
+  return Text(cells[0]["perturbation"], lines, _knowledge(cells))
 
 
 def transfers(
   cells: list[Row], summary: dict[str, Row], classifiers: list[Classifier]
 ) -> list[Transfer]:
   """A matrix for each attack and epsilon of the cells with a surrogate."""
-  surrogates = list(dict.fromkeys(cell["surrogate"] for cell in cells))
+  surrogates = {cell["surrogate"]: _knowledge([cell]) for cell in cells}
   keys = ("attack", "setting", "surrogate", "model", "prompts")
   found = {tuple(cell[key] for key in keys): summary.get(cell["id"]) for cell in cells}
   result = []
   for attack, setting in dict.fromkeys((cell["attack"], cell["setting"]) for cell in cells):
     lines = [
-      (name, [found.get((attack, setting, name, each.model, each.prompts)) for each in classifiers])
-      for name in surrogates
+      (
+        name,
+        knowledge,
+        [found.get((attack, setting, name, each.model, each.prompts)) for each in classifiers],
+      )
+      for name, knowledge in surrogates.items()
     ]
-    shares = [[_success(cell) for cell in line] for _, line in lines]
+    shares = [[_success(cell) for cell in line] for *_, line in lines]
     names = [each.name for each in classifiers]
-    plot = plots.heat_map(f"transfer of {attack}, {setting}", surrogates, names, shares)
+    plot = plots.heat_map(f"transfer of {attack}, {setting}", list(surrogates), names, shares)
     result.append(Transfer(attack, setting, lines, plot))
   return result
+
+
+def published(name: str, data: str, tables: list[Table]) -> Published | None:
+  """A published table of the data set, with the first attack of `tables` beside it."""
+  theirs: dict[str, dict[str, float]] = {}
+  for found in published_tables.accuracies(name, data):
+    theirs.setdefault(found.model, {})[found.epsilon] = found.accuracy
+  if not theirs:
+    return None
+  settings = list(dict.fromkeys(setting for row in theirs.values() for setting in row))
+  attack = next((table for table in tables if table.axis == "epsilon"), None)
+  ours = []
+  for classifier, (clean, *_) in tables[0].lines if tables else ():
+    cells: dict[str, Row | None] = {"clean": clean}
+    if attack is not None:
+      cells |= dict(zip(attack.settings, dict(attack.lines)[classifier], strict=True))
+    ours.append((classifier, [cells.get(setting) for setting in settings]))
+  return Published(
+    published_tables.TABLES[name],
+    settings,
+    attack and attack.perturbation,
+    [(model, [row.get(setting) for setting in settings]) for model, row in theirs.items()],
+    ours,
+  )
 
 
 def _success(cell: Row | None) -> float | None:
   """In percent, if it has been computed and there was something to attack."""
   share = None if cell is None else cell["attack_success"]
   return None if share is None else 100 * share
+
+
+def _knowledge(cells: list[Row]) -> str | None:
+  """What the attacker of some cells knows; runs of older versions do not tell."""
+  return cells[0].get("knowledge")

@@ -18,6 +18,11 @@ class Overlay:
   layout: Layout
   original: bool = False  # Written on the image as stored, before a model's preprocessing.
 
+  @property
+  def knowledge(self) -> str:
+    """What the attacker must know of the classifier."""
+    return "its classes" + (" and its logits" if self.words.target == "second" else "")
+
   def write(self, image: np.ndarray, word: str, example: str, seed: int) -> np.ndarray:
     """The image uint8 [H, W, 3] of one example with a word on it, at places drawn from its id."""
     return draw(image, word, self.layout, example_seed(seed, example, "places"))

@@ -19,6 +19,7 @@ TABLE = {
   "pgd, l1": attacks.pgd(steps=5, norm="l1"),
   "pgd, dlr, restarts": attacks.pgd(steps=3, loss="dlr", restarts=2),
   "pgd, all steps": attacks.pgd(steps=5, keep_going=True),
+  "pgd, distance": attacks.pgd(steps=5, loss="distance", relative_step=10.0),
   "apgd": attacks.apgd(steps=5),
   "apgd, l2, restarts": attacks.apgd(steps=5, norm="l2", loss="margin", restarts=2),
   "apgd, l1": attacks.apgd(steps=7, norm="l1"),

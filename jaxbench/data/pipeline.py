@@ -1,0 +1,101 @@
+"""From a source to a model's pixels: decoded, resized and cropped ahead of who waits for them."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import grain
+import numpy as np
+from absl import flags
+
+from jaxbench import errors
+from jaxbench.data.decode import BadImage
+from jaxbench.data.source import Source
+
+
+class Batch(NamedTuple):
+  """Some examples of a source, preprocessed, in the order that was asked for."""
+
+  images: np.ndarray  # [N, S, S, 3] uint8; without those that cannot be read.
+  labels: np.ndarray  # [N] int32.
+  readable: np.ndarray  # [M] bool: which of the M that were asked for these N are.
+  errors: list[str]  # Of the others.
+
+
+class _Read(NamedTuple):
+  image: np.ndarray | None
+  error: str
+
+
+def stream(
+  source: Source,
+  batches: Sequence[Sequence[int]],
+  preprocess: Callable[[np.ndarray], np.ndarray],
+  workers: int = 0,
+) -> Iterator[Batch]:
+  """Reads batch after batch; the next ones are made while the caller works on one.
+
+  Within a batch, examples are read in the source's own order, which disks and row groups reward.
+
+  Args:
+    source: of the examples; with workers, it and `preprocess` are pickled.
+    batches: indices into it.
+    preprocess: uint8 [h, w, 3] -> uint8 [S, S, 3], as the model has it.
+    workers: processes that read; 0 is threads of this one, which do as well on few cores, since
+      Pillow decodes and resizes outside of Python's lock.
+  """
+  orders = [np.argsort(indices, kind="stable") for indices in batches]
+  places = [
+    int(indices[row]) for indices, order in zip(batches, orders, strict=True) for row in order
+  ]
+  dataset = grain.MapDataset.source(places).map(_Reader(source, preprocess)).to_iter_dataset()
+  if workers:
+    if not flags.FLAGS.is_parsed():  # In a notebook; grain's workers look at its flags.
+      flags.FLAGS.mark_as_parsed()
+    dataset = dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
+  examples = iter(dataset)
+  for indices, order in zip(batches, orders, strict=True):
+    read: list[_Read] = [_Read(None, "")] * len(order)
+    for row in order:
+      read[row] = next(examples)
+    yield _batch([source.labels[index] for index in indices], read)
+
+
+def load_images(
+  source: Source, indices: Sequence[int], preprocess: Callable[[np.ndarray], np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+  """Decoded, resized and cropped by reader threads.
+
+  Returns:
+    images uint8 [N, S, S, 3] and labels int32 [N], in the order of `indices`.
+
+  Raises:
+    InputError: an image cannot be read.
+  """
+  (batch,) = stream(source, [indices], preprocess)
+  if batch.errors:
+    raise errors.InputError(batch.errors[0])
+  return batch.images, batch.labels
+
+
+class _Reader:
+  """What grain maps over indices; picklable, for its workers."""
+
+  def __init__(self, source: Source, preprocess: Callable[[np.ndarray], np.ndarray]):
+    self._source, self._preprocess = source, preprocess
+
+  def __call__(self, index: int) -> _Read:
+    try:
+      return _Read(self._preprocess(self._source[index].image), "")
+    except BadImage as error:
+      return _Read(None, str(error))
+
+
+def _batch(labels: Sequence[int], read: Sequence[_Read]) -> Batch:
+  images = [one.image for one in read if one.image is not None]
+  readable = np.array([one.image is not None for one in read])
+  return Batch(
+    np.stack(images) if images else np.zeros((0, 0, 0, 3), np.uint8),
+    np.asarray(labels, np.int32)[readable],
+    readable,
+    [one.error for one in read if one.image is None],
+  )

@@ -1,0 +1,164 @@
+"""Data sets that TensorFlow Datasets has prepared, read without TensorFlow."""
+
+import functools
+import os
+import pathlib
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tensorflow_datasets
+from tensorflow_datasets import decode
+
+from jaxbench import errors
+from jaxbench.data import files as filing
+from jaxbench.data.labelled import Labelled
+from jaxbench.data.remember import remember
+
+_LENGTH = struct.Struct("<Q")
+_CHECKSUM = 4  # Bytes: one follows the length, one the record.
+
+
+def tfds(
+  path: str | os.PathLike[str],
+  class_names: Sequence[str] | None = None,
+  *,
+  labels: Mapping[str, int] | None = None,
+  split: str,
+  image: str = "image",
+  label: str = "label",
+  file_name: str = "file_name",
+) -> Labelled:
+  """A prepared data set, in TFRecord, ArrayRecord or Parquet files.
+
+  An id is the example's `file_name` where the data set has it; else its number in the split, whose
+  order TFDS has fixed for each version. Images are decoded by Pillow, like those of other sources.
+
+  Args:
+    path: the local folder of one version, `~/tensorflow_datasets/imagenet_a/0.1.0`.
+    class_names: what the labels mean; by default those in its description.
+    labels: of the labels that are stored, as text; by default they are kept.
+    split: "test", "validation", ...
+    image: the feature that is the image.
+    label: the feature that is the label.
+    file_name: the feature that names the example.
+
+  Raises:
+    InputError: there is no prepared data set, split or feature, or a file is truncated.
+  """
+  prepared = Prepared(pathlib.Path(path).expanduser(), split, image, label, file_name)
+  names = class_names or prepared.class_names
+  by_number = {str(number): number for number in range(len(names))}
+  return Labelled.of(prepared, prepared.names, prepared.labels, names, labels or by_number)
+
+
+class Prepared:
+  """The encoded images of one split: `Files`."""
+
+  def __init__(self, path: pathlib.Path, split: str, image: str, label: str, file_name: str):
+    self.where, self._path, self._split, self._image = str(path), path, split, image
+    self._label, self._file_name = label, file_name
+    features, splits = self._builder.info.features, self._builder.info.splits
+    if split not in splits:
+      raise errors.unknown(f"split of {path}", split, splits)
+    for feature in (image, label):
+      if feature not in features:
+        raise errors.unknown(f"feature of {path}", feature, features)
+    self.class_names: list[str] = features[label].names
+    try:
+      described = remember("tfds1", [self.stamp, label, file_name], self._describe)
+    except OSError as error:
+      raise filing.unreadable(error.filename or path, error) from error
+    self.names = [name for name, _ in described]
+    self.labels = [label for _, label in described]
+
+  def __getstate__(self) -> dict[str, Any]:
+    """Without what is open; a process that unpickles it opens it again."""
+    opened = ("_builder", "_records")
+    return {name: value for name, value in self.__dict__.items() if name not in opened}
+
+  @functools.cached_property
+  def stamp(self) -> Any:
+    """Place, size and time of each file of the split, and the feature."""
+    return [self._image, *(filing.stamp(path) for path in self._files())]
+
+  def read(self, index: int) -> bytes:
+    """The content of one image."""
+    return self._example(index)[self._image]
+
+  @functools.cached_property
+  def _builder(self) -> Any:
+    try:
+      return tensorflow_datasets.builder_from_directory(self._path)
+    except (OSError, ValueError) as error:
+      raise errors.InputError(
+        f"{self._path} is no data set that TFDS has prepared: it needs dataset_info.json and "
+        "features.json, in the folder of a version"
+      ) from error
+
+  @functools.cached_property
+  def _records(self) -> Any:
+    if self._builder.info.file_format.value == "tfrecord":
+      return TFRecords(self._files())
+    raw = decode.DeserializeMethod.RAW_BYTES
+    return self._builder.as_data_source(self._split, deserialize_method=raw)
+
+  def _files(self) -> list[pathlib.Path]:
+    return [pathlib.Path(path) for path in self._builder.info.splits[self._split].filepaths]
+
+  def _example(self, index: int) -> dict[str, Any]:
+    skip = {self._image: decode.SkipDecoding()}
+    features = self._builder.info.features
+    return features.deserialize_example_np(self._records[index], decoders=skip)
+
+  def _describe(self) -> list[tuple[str, str]]:
+    """Name and label of every example."""
+    found = []
+    for index in range(len(self._records)):
+      example = self._example(index)
+      named = example.get(self._file_name, b"%08d" % index)
+      found.append((named.decode(), str(int(example[self._label]))))
+    return found
+
+
+class TFRecords:
+  """Random access to the records of some TFRecord files, by an index of where they lie."""
+
+  def __init__(self, paths: Sequence[pathlib.Path]):
+    self._paths = paths
+    self._spans = [
+      (number, start, size)
+      for number, path in enumerate(paths)
+      for start, size in remember("tfrecord1", filing.stamp(path), functools.partial(_spans, path))
+    ]
+
+  def __len__(self) -> int:
+    """Number of records."""
+    return len(self._spans)
+
+  def __getitem__(self, index: int) -> bytes:
+    """One record."""
+    number, start, size = self._spans[index]
+    with self._paths[number].open("rb", buffering=0) as file:
+      return os.pread(file.fileno(), size, start)
+
+
+def _spans(path: pathlib.Path) -> list[tuple[int, int]]:
+  """First byte and size of each record.
+
+  Raises:
+    InputError: the file ends within a record.
+  """
+  spans, place, end = [], 0, path.stat().st_size
+  with path.open("rb") as file:
+    while place < end:
+      file.seek(place)
+      header = file.read(_LENGTH.size)
+      if len(header) == _LENGTH.size:
+        (size,) = _LENGTH.unpack(header)
+        start = place + _LENGTH.size + _CHECKSUM
+        place = start + size + _CHECKSUM
+      if len(header) < _LENGTH.size or place > end:
+        raise errors.InputError(f"{path} ends within a record; copy it again")
+      spans.append((start, size))
+  return spans

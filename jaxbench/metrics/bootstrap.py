@@ -1,0 +1,54 @@
+"""Intervals by resampling examples, for numbers that are not the share of anything."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+_AT_A_TIME = 5_000_000  # Numbers, of the counts of some resamples.
+
+
+class Estimate(NamedTuple):
+  """A number with its 95 % percentile bootstrap interval (Efron, 1979)."""
+
+  value: float
+  low: float
+  high: float
+
+
+def bootstrap(
+  values: np.ndarray,
+  statistics: Callable[[np.ndarray], dict[str, np.ndarray]],
+  *,
+  resamples: int = 1000,
+  confidence: float = 0.95,
+  seed: int = 0,
+) -> dict[str, Estimate]:
+  """Of statistics of column means, resampling rows: examples, with all that is known of each.
+
+  Args:
+    values: [N, M], an example a row.
+    statistics: a function of the means, [..., M] -> each statistic [...], by name.
+    resamples: how many.
+    confidence: of the intervals.
+    seed: of the resamples.
+
+  Raises:
+    ValueError: there are no examples.
+  """
+  total = len(values)
+  if not total:
+    raise ValueError("there are no examples")
+  rng, values = np.random.default_rng(seed), np.asarray(values, np.float32)
+  means, some = [], max(1, _AT_A_TIME // total)
+  for start in range(0, resamples, some):
+    count = min(some, resamples - start)
+    times = rng.multinomial(total, np.full(total, 1 / total), size=count)
+    means.append(times.astype(np.float32) @ values / total)
+  found = statistics(np.concatenate(means).astype(np.float64))
+  point = statistics(values.mean(axis=0, dtype=np.float64))
+  tail = (1 - confidence) / 2
+  return {
+    name: Estimate(float(point[name]), *map(float, np.quantile(resampled, (tail, 1 - tail))))
+    for name, resampled in found.items()
+  }

@@ -1,0 +1,131 @@
+"""How much common corruptions hurt, in one number (Hendrycks & Dietterich, 2019, section 4.4).
+
+CE of a corruption is the error summed over severities, divided by AlexNet's; mCE is the mean of the
+fifteen. Relative CE takes each one's clean error off both sums first.
+"""
+
+import csv
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jaxbench import tables
+from jaxbench.metrics.bootstrap import Estimate, bootstrap
+from jaxbench.metrics.summary import is_correct
+
+GROUPS: dict[str, tuple[str, ...]] = {
+  "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
+  "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
+  "weather": ("snow", "frost", "fog", "brightness"),
+  "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
+}
+OFFICIAL = tuple(name for names in GROUPS.values() for name in names)
+SEVERITIES = (1, 2, 3, 4, 5)
+CLEAN = "clean"
+Errors = Mapping[tuple[str, int], float]  # By corruption and severity; (CLEAN, 0) without any.
+
+
+class CorruptionErrors(NamedTuple):
+  """One classifier under corruptions of one data set."""
+
+  examples: int
+  figures: dict[str, Estimate]  # See `corruption_errors`; what something is missing for is absent.
+  missing: tuple[str, ...]  # Of the fifteen, those without some severity.
+
+
+@functools.cache
+def alexnet() -> Errors:
+  """AlexNet's errors on ImageNet-C at 224 pixels, by which published mCE is divided."""
+  with tables.path("alexnet_imagenet_c_errors.csv").open() as file:
+    rows = list(csv.DictReader(file))
+  return {(row["corruption"], int(row["severity"])): float(row["error"]) for row in rows}
+
+
+def corruption_errors(
+  correct: Mapping[tuple[str, int], np.ndarray], *, reference: Errors | None = None
+) -> CorruptionErrors:
+  """What corruptions do to one classifier, with intervals over the images.
+
+  Args:
+    correct: bool [N], by corruption and severity, and (CLEAN, 0): of the same images in one order,
+      as `correct_by_cell` has it.
+    reference: errors that CE is divided by: `alexnet()`, or another model's. Without it there is no
+      CE.
+
+  Returns:
+    figures: "clean"; "mean", the accuracy over all fifteen; "noise", "blur", "weather" and
+    "digital", over those of a group; "mce" and "relative_mce", 1 for the reference itself; and for
+    every corruption with all five severities its CE, under its name.
+  """
+  keys, values = list(correct), np.stack(list(correct.values()), axis=1)
+  whole = {name for name, _ in keys if all((name, level) in correct for level in SEVERITIES)}
+  missing = tuple(name for name in OFFICIAL if name not in whole)
+
+  def figures(accuracy: np.ndarray) -> dict[str, np.ndarray]:
+    at = {key: accuracy[..., column] for column, key in enumerate(keys)}
+    clean = at[CLEAN, 0]
+    error = {name: np.sum([1 - at[name, s] for s in SEVERITIES], axis=0) for name in whole}
+    found = {"clean": clean}
+    groups = GROUPS if missing else GROUPS | {"mean": OFFICIAL}
+    for group, members in groups.items():
+      if whole.issuperset(members):
+        found[group] = 1 - np.mean([error[name] for name in members], axis=0) / len(SEVERITIES)
+    if reference is None:
+      return found
+    divisor = {name: sum(reference.get((name, s), np.nan) for s in SEVERITIES) for name in whole}
+    ce = {name: error[name] / divisor[name] for name in whole if np.isfinite(divisor[name])}
+    if not missing:
+      ours, theirs = len(SEVERITIES) * (1 - clean), len(SEVERITIES) * reference[CLEAN, 0]
+      found["mce"] = np.mean([ce[name] for name in OFFICIAL], axis=0)
+      found["relative_mce"] = np.mean(
+        [(error[name] - ours) / (divisor[name] - theirs) for name in OFFICIAL], axis=0
+      )
+    return found | ce
+
+  return CorruptionErrors(len(values), bootstrap(values, figures), missing)
+
+
+def correct_by_cell(
+  rows: pa.Table, model: str, prompts: str | None, data: str
+) -> dict[tuple[str, int], np.ndarray]:
+  """Of one classifier on one data set, whether it is right: bool [N] by corruption and severity.
+
+  Only images that all cells have are there, in one order; (CLEAN, 0) is the clean ones.
+
+  Args:
+    rows: of `records.read`.
+    model: of the classifier.
+    prompts: of the classifier; None for a supervised one.
+    data: the data set.
+  """
+  wanted = {"model": model, "data": data} | ({"prompts": prompts} if prompts else {})
+  for name, value in wanted.items():
+    rows = rows.filter(pc.equal(rows[name].cast(pa.string()), value))
+  if prompts is None:
+    rows = rows.filter(pc.is_null(rows["prompts"]))
+  clean = pc.equal(rows["perturbation"].cast(pa.string()), CLEAN)
+  rows = rows.filter(pc.or_(pc.is_valid(rows["severity"]), clean))
+  if not len(rows):
+    return {}
+  names, kinds = _coded(rows["perturbation"].cast(pa.string()))
+  examples, images = _coded(rows["example"])
+  severities = rows["severity"].fill_null(0).to_numpy()
+  keys, cells = np.unique(np.stack([kinds, severities], axis=1), axis=0, return_inverse=True)
+  table = np.full((len(examples), len(keys)), -1, np.int8)
+  table[images, cells.ravel()] = is_correct(rows).to_numpy(zero_copy_only=False)
+  common = np.flatnonzero((table >= 0).all(axis=1))
+  common = common[np.argsort(np.asarray(examples)[common])]
+  return {
+    (names[kind], int(severity)): table[common, column].astype(bool)
+    for column, (kind, severity) in enumerate(keys.tolist())
+  }
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
+  """The different values of a column, and of each row which one it has."""
+  encoded = column.combine_chunks().dictionary_encode()
+  return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()

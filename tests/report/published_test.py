@@ -1,0 +1,118 @@
+"""RobustBench's form and published tables, from rows that are written here."""
+
+import json
+
+import numpy as np
+import pytest
+
+from jaxbench import config, errors, plan, provenance, published, records, report
+
+EPSILONS = (2 / 255, 4 / 255)
+
+
+def _run(folder, attacks, *, complete=True, **changes):
+  """A run of which 7 of 10 examples are right when clean, and 4 or 3 under each attack."""
+  settings = config.checked(
+    config.Config(
+      models=("digits-clip", "digits-resnet"),
+      data=("digits",),
+      attacks=config.Attacks(names=attacks, epsilons=EPSILONS),
+      limit=10,
+      **changes,
+    )
+  )
+  made = plan.make(settings)
+  store = records.Store(folder, provenance.describe_run(settings, made))
+  labels, clean = np.zeros(10, np.int32), (np.arange(10) >= 7).astype(np.int32)
+  for cell in made.cells:
+    right = 7 if cell.attack is None else 4 if cell.epsilon == EPSILONS[0] else 3
+    rows = 10 if complete or cell.attack is None else 9
+    success = None if cell.attack is None else (np.arange(10) >= right)[:rows]
+    columns = {
+      "example": [f"{row}" for row in range(rows)],
+      "label": labels[:rows],
+      "clean_prediction": clean[:rows],
+      "prediction": (np.arange(10) >= right).astype(np.int32)[:rows],
+      "success": [None] * rows if success is None else success,
+      "forwards": labels[:rows] + 1,
+      "backwards": labels[:rows],
+    }
+    names = ("model", "data", "prompts", "perturbation", "severity", "epsilon", "tolerance")
+    shared = {"cell": cell.id, **{name: getattr(cell, name) for name in names}}
+    store.write("digits", 0, [records.table(shared, columns)])
+  return folder
+
+
+def test_standard_autoattack_is_written_as_robustbench_has_it(tmp_path):
+  run = _run(tmp_path / "run", ("autoattack", "autoattack(norm='l2')", "pgd(steps=3)"))
+  files = report.robustbench(run, tmp_path / "model_info")
+  names = {str(file.relative_to(tmp_path / "model_info")) for file in files}
+  assert len(names) == 8
+  assert {"digits/Linf/digits-clip_simple.json", "digits/L2/digits-resnet.json"} < names
+  found = json.loads((tmp_path / "model_info/digits/Linf/digits-resnet.json").read_text())
+  assert (found["eps"], found["clean_acc"], found["autoattack_acc"]) == ("2/255", "70.00", "40.00")
+  other = json.loads((tmp_path / "model_info/digits/Linf/digits-resnet_4_255.json").read_text())
+  assert (other["eps"], other["autoattack_acc"]) == ("4/255", "30.00")
+  assert found["dataset"] == "digits"
+  assert found["link"] is None
+
+
+@pytest.mark.parametrize(
+  ("attack", "complete"),
+  [("autoattack", False), ("autoattack(attacks=('apgd-ce',))", True), ("square", True)],
+)
+def test_nothing_less_is_called_autoattack(attack, complete, tmp_path):
+  run = _run(tmp_path / "run", (attack,), complete=complete)
+  with pytest.raises(errors.InputError, match="all of standard autoattack"):
+    report.robustbench(run, tmp_path / "model_info")
+
+
+def test_published_numbers_stand_beside_our_own(tmp_path, monkeypatch):
+  monkeypatch.setattr(
+    published,
+    "accuracies",
+    lambda name, data: [
+      published.Accuracy("FARE <4>", "clean", 0.611),
+      published.Accuracy("FARE <4>", "4/255", 0.324),
+    ],
+  )
+  run = _run(tmp_path / "run", ("pgd(steps=3)",), published=("fare",))
+  report.write([run], tmp_path / "report.html")
+  page = (tmp_path / "report.html").read_text()
+  assert "<tr><td>FARE &lt;4&gt;</td><td>61.1</td><td>32.4</td></tr>" in page
+  ours = page[page.index('<tbody class="ours">') :]
+  assert '" data-field="accuracy">70.0<small>' in ours
+  assert "@4/255#" in ours
+  assert '" data-field="accuracy">30.0<small>' in ours
+
+
+def test_a_data_set_that_was_not_published_shows_nothing(tmp_path):
+  run = _run(tmp_path / "run", ("pgd(steps=3)",), published=("fare", "robustbench"))
+  report.write([run], tmp_path / "report.html")
+  assert '<tbody class="ours">' not in (tmp_path / "report.html").read_text()
+
+
+def test_published_tables_hold_what_their_sources_say():
+  found = published.accuracies("fare", "imagenet")
+  (own,) = [one for one in found if (one.model, one.epsilon) == ("FARE 4/255", "4/255")]
+  assert own.accuracy == pytest.approx(0.333)
+  assert len(found) == 15
+  sets = ("caltech101", "cars", "cifar10", "cifar100", "dtd", "eurosat", "fgvc_aircraft", "flowers")
+  sets += ("imagenet-r", "imagenet-sketch", "pcam", "pets", "stl10")
+  for model, mean in (("TeCoA 2/255", 27.0), ("FARE 2/255", 20.5), ("TeCoA 4/255", 31.9)):
+    shares = [
+      one.accuracy
+      for name in sets
+      for one in published.accuracies("fare", name)
+      if (one.model, one.epsilon) == (model, "4/255")
+    ]
+    assert abs(100 * np.mean(shares) - mean) < 0.06
+  models = published.accuracies("robustbench", "imagenet")
+  resnet = {one.epsilon: one.accuracy for one in models if one.model == "Salman2020Do_R50"}
+  assert resnet == pytest.approx({"clean": 0.6402, "4/255": 0.3496})
+
+
+def test_an_unknown_table_is_one_clear_line():
+  settings = config.Config(models=("digits-clip",), data=("digits",), published=("fair",))
+  with pytest.raises(errors.InputError, match="Did you mean 'fare'"):
+    plan.make(config.checked(settings))
