@@ -10,6 +10,7 @@ _LINES = (
   (((1, 1), (1, -1)), (1, 2, 4, 7), 1.4),
   (((1, 2), (2, 1), (1, -2), (2, -1)), (1, 2, 4, 2), 2.1969),
 )
+_MARGIN = 8  # The longest of them in any direction.
 
 
 def canny(plane: jax.Array, low: int, high: int) -> jax.Array:
@@ -70,23 +71,17 @@ def distance(edges: jax.Array, limit: float) -> jax.Array:
   Returns:
     float32 [H, W].
   """
-  height, width = edges.shape
-  reach = max(max(strides) for _, strides, _ in _LINES)
-  wide = jnp.pad(jnp.where(edges, 0.0, limit), 2 * reach, constant_values=limit)
-  inside = (2 * reach, 2 * reach)
-
-  def relax(wide: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-    offset, cost = step
-    start = jnp.array(inside)
-    near = [jax.lax.dynamic_slice(wide, start + side * offset, (height, width)) for side in (-1, 1)]
-    here = jax.lax.dynamic_slice(wide, inside, (height, width))
-    nearer = jnp.minimum(here, jnp.minimum(*near) + cost)
-    return jax.lax.dynamic_update_slice(wide, nearer, inside), None
-
   steps = [(d, s, c * s) for directions, strides, c in _LINES for d in directions for s in strides]
   offsets = jnp.array([np.multiply(direction, stride) for direction, stride, _ in steps])
-  wide, _ = jax.lax.scan(relax, wide, (offsets, jnp.array([cost for *_, cost in steps])))
-  return jax.lax.dynamic_slice(wide, inside, (height, width))
+
+  def relax(found: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    offset, cost = step
+    wide = jnp.pad(found, _MARGIN, constant_values=limit)
+    near = [jax.lax.dynamic_slice(wide, _MARGIN + o, found.shape) for o in (-offset, offset)]
+    return jnp.minimum(found, jnp.minimum(*near) + cost), None
+
+  start = jnp.where(edges, 0.0, limit)
+  return jax.lax.scan(relax, start, (offsets, jnp.array([cost for *_, cost in steps])))[0]
 
 
 def moved(plane: jax.Array, y: int, x: int, fill: float | bool) -> jax.Array:

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxbench import errors
 from jaxbench.corruptions.base import VARIANTS, Corruption, Level, floor
+from jaxbench.corruptions.in_turn import in_turn
 
 # How ImageMagick brings 16 bits back to 8: to the nearest until October 2019, so in the published
 # sets, and down since then.
@@ -37,6 +38,7 @@ def kernels(radii_and_sigmas: Sequence[tuple[float, float]]) -> np.ndarray:
   return np.asarray(rows, np.float32)
 
 
+@in_turn
 def smear(image: jax.Array, weights: jax.Array, degrees: jax.Array) -> jax.Array:
   """The weighted sum of shifted copies of an image.
 

@@ -104,7 +104,8 @@ def snow(im_round: str) -> Corruption:
     height, width, _ = pixels.shape
     flakes = _flakes(draws, level, im_round)[:height, :width] / 255
     unit = pixels / 255
-    grey = jnp.sum(unit * jnp.array([0.299, 0.587, 0.114])[None, None], axis=-1, keepdims=True)
+    # A sum over the last axis takes XLA on a CPU ten times as long.
+    grey = 0.299 * unit[..., :1] + 0.587 * unit[..., 1:2] + 0.114 * unit[..., 2:]
     white = level.mix[0] * unit + level.mix[1] * jnp.maximum(unit, 1.5 * grey + 0.5)
     return (white + flakes + flakes[::-1, ::-1]) * 255
 

@@ -1,0 +1,167 @@
+"""Corrupted images per second, against imagecorruptions and the code of ImageNet-C; run by hand.
+
+  pip install --no-deps imagecorruptions; pip install numba
+  PYTHONPATH=tests python tests/perf/corruptions.py [--names=shot_noise,zoom_blur]
+
+Photographs of 224 pixels, same machine, same run, every core at work on each side: ours as the
+suites run it, the others in one process per core, OpenCV single-threaded in each. The ratio is ours
+over theirs, so above 1 ours is faster. Each number is the best of several turns. The published
+imagecorruptions moves the pixels of glass_blur in a Python loop; its repository has compiled that
+loop since, and "compiled" is the package with it.
+"""
+
+import importlib.resources
+import multiprocessing
+import sys
+import time
+import types
+from collections.abc import Callable, Iterator
+from multiprocessing.pool import Pool
+from typing import Any
+
+import cv2
+import jax
+import numba
+import numpy as np
+import scipy.ndimage
+import skimage.filters
+from absl import app, flags
+from references import create_c
+from references.photographs import photographs
+from scipy import stats
+
+from jaxbench import attacks, corruptions, devices
+
+_ALL = (*corruptions.NAMES, *corruptions.EXTRA_NAMES)
+_NAMES = flags.DEFINE_list("names", list(_ALL), "What is measured.")
+_IMAGES = flags.DEFINE_integer("images", 12, "Images per device in one call of ours.")
+_TURNS, _TURN_SECONDS = 3, 0.3
+_PEERS = ("imagecorruptions", "compiled", "create_c")
+
+
+def _gaussian(image: np.ndarray, sigma: float, multichannel: bool = False) -> np.ndarray:
+  return skimage.filters.gaussian(image, sigma=sigma, channel_axis=-1 if multichannel else None)
+
+
+@numba.njit
+def _shuffle(x: np.ndarray, reach: int, passes: int) -> None:
+  for _ in range(passes):
+    for h in range(x.shape[0] - reach, reach, -1):
+      for w in range(x.shape[1] - reach, reach, -1):
+        dx, dy = np.random.randint(-reach, reach), np.random.randint(-reach, reach)  # noqa: NPY002
+        x[h, w] = x[h + dy, w + dx]
+
+
+def _compiled_glass_blur(image: Any, severity: int) -> np.ndarray:
+  sigma, reach, passes = create_c.constants("imagenet", "glass_blur")[severity - 1]
+  x = np.uint8(_gaussian(np.array(image) / 255.0, sigma, True) * 255)
+  _shuffle(x, reach, passes)
+  return np.clip(_gaussian(x / 255.0, sigma, True), 0, 1) * 255
+
+
+def _imagecorruptions() -> Any:
+  """The package as published in 2020, on today's libraries."""
+  resources = types.ModuleType("pkg_resources")
+  resources.resource_filename = lambda module, path: str(
+    importlib.resources.files(module.rpartition(".")[0]) / path
+  )
+  interpolation = types.ModuleType("scipy.ndimage.interpolation")
+  interpolation.map_coordinates = scipy.ndimage.map_coordinates
+  sys.modules["pkg_resources"] = resources
+  sys.modules["scipy.ndimage.interpolation"] = interpolation
+  np.float_ = np.float64  # noqa: NPY201
+  package = importlib.import_module("imagecorruptions")
+  package.corruptions.gaussian = _gaussian
+  return package
+
+
+def _peer(peer: str, name: str, severity: int) -> Callable[[np.ndarray], np.ndarray]:
+  if peer == "create_c":
+    constants = create_c.constants("imagenet", name)[severity - 1]
+    return lambda pixels: create_c.OPERATIONS[name](pixels, constants)
+  package = _imagecorruptions()
+  compiled = _compiled_glass_blur if peer == "compiled" else package.corruptions.glass_blur
+  package.corruption_dict["glass_blur"] = compiled
+  return lambda pixels: package.corrupt(pixels, severity, corruption_name=name)
+
+
+def _work(task: tuple[str, str, int]) -> float:
+  """Images per second of one process among as many as there are cores."""
+  cv2.setNumThreads(1)
+  call, pictures = _peer(*task), photographs()
+  call(pictures[0])
+  done, started = 0, time.perf_counter()
+  while time.perf_counter() - started < _TURN_SECONDS:
+    call(pictures[done % len(pictures)])
+    done += 1
+  return done / (time.perf_counter() - started)
+
+
+def _ours(name: str) -> Callable[[int], float]:
+  """Severity -> images per second on all devices, keys and images made beforehand."""
+
+  def corrupt(severity: jax.Array, examples: jax.Array, images: jax.Array) -> jax.Array:
+    keys = jax.vmap(jax.random.key)(examples)
+    one = lambda key, image: corruptions.corrupt(key, image, name, severity)  # noqa: E731
+    return jax.vmap(one)(keys, attacks.as_float(images))
+
+  program = devices.shard(corrupt)
+  count = _IMAGES.value * devices.mesh().size
+  examples = devices.scatter(np.arange(count))
+  images = devices.scatter(np.resize(photographs(), (count, 224, 224, 3)))
+
+  def rate(severity: int) -> float:
+    level, best = devices.replicate(np.int32(severity)), float("inf")
+    for _ in range(4):
+      started = time.perf_counter()
+      program(level, examples, images).block_until_ready()
+      best = min(best, time.perf_counter() - started)
+    return count / best
+
+  return rate
+
+
+def _rates(pool: Pool, name: str, severity: int, ours: Callable[[int], float]) -> dict[str, float]:
+  """The best of several turns of each side."""
+  sides = {"ours": lambda: ours(severity)}
+  for peer in _PEERS:
+    if (peer != "create_c" or name in create_c.OPERATIONS) and (
+      peer != "compiled" or name == "glass_blur"
+    ):
+      tasks = [(peer, name, severity)] * devices.cores()
+      sides[peer] = lambda tasks=tasks: sum(pool.map(_work, tasks, chunksize=1))
+  rates = {side: max(call() for _ in range(_TURNS)) for side, call in sides.items()}
+  return {"compiled": rates["imagecorruptions"]} | rates
+
+
+def _rows(pool: Pool, ratios: dict[str, list[float]]) -> Iterator[str]:
+  for name in _NAMES.value:
+    ours = _ours(name)
+    for severity in range(1, 6):
+      rates = _rates(pool, name, severity, ours)
+      row = f"{name:18} {severity} {rates['ours']:10.1f}"
+      for peer in _PEERS:
+        if peer in rates:
+          ratios[peer].append(rates["ours"] / rates[peer])
+          row += f" {rates[peer]:16.1f} {ratios[peer][-1]:7.2f}x"
+        else:
+          row += f" {'not written out':>25}"
+      yield row
+
+
+def main(argv: list[str]) -> None:
+  """Prints the table and the geometric means."""
+  del argv
+  devices.use_all_cores()
+  print(f"{jax.devices()[0].device_kind}, {devices.cores()} cores; images/s at 224 pixels")
+  print(f"{'':20} {'ours':>10}" + "".join(f" {peer:>16} {'ratio':>8}" for peer in _PEERS))
+  ratios: dict[str, list[float]] = {peer: [] for peer in _PEERS}
+  with multiprocessing.get_context("spawn").Pool(devices.cores()) as pool:
+    for row in _rows(pool, ratios):
+      print(row, flush=True)
+  for peer, found in ratios.items():
+    print(f"geometric mean over {len(found)} cells, ours over {peer}: {stats.gmean(found):.2f}x")
+
+
+if __name__ == "__main__":
+  app.run(main)
