@@ -3,7 +3,7 @@
 import inspect
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxbench import attacks, config, corruptions, errors, spec, typography
 from jaxbench.classifiers import Absent, Classifier, Surrogate
@@ -17,6 +17,8 @@ class Perturbation(NamedTuple):
   text: str  # As a person would write it.
   full: str  # With all that can change a number.
   severity: int | None = None
+  sequence: str | None = None
+  moves: bool = False  # The image, so that more of it is needed than the model is given.
   attack: str | None = None
   norm: str | None = None
   epsilon: float | None = None
@@ -44,6 +46,8 @@ def of_targets(settings: config.Config) -> Iterator[Perturbation]:
     full = f"{name}(variant={settings.corruptions.variant!r})"
     for severity in settings.corruptions.severities:
       yield Perturbation(name, f"{full}@{severity}", severity=severity)
+  for name in settings.corruptions.sequences:
+    yield _sequence(name, settings.corruptions)
   for text in settings.typography:
     resolved = spec.resolve(text, typography.OVERLAYS, "typographic attack")
     overlay = spec.build(resolved)
@@ -59,6 +63,20 @@ def of_targets(settings: config.Config) -> Iterator[Perturbation]:
         f"--config.attacks.smallest: {resolved.text} is several attacks in a row; name one of them"
       )
     yield _attack(resolved, cascade, max(settings.attacks.epsilons), settings.attacks.tolerance)
+
+
+def _sequence(name: str, asked: config.Corruptions) -> Perturbation:
+  chosen: dict[str, Any] = {"variant": asked.variant, "difficulty": asked.difficulty}
+  film = corruptions.film(name, 32, 32, **chosen)
+  harder = f", difficulty={asked.difficulty}" if asked.difficulty > 1 else ""
+  options = ", ".join(f"{key}={value!r}" for key, value in chosen.items())
+  return Perturbation(
+    f"sequence({name}{harder})",
+    f"sequence({name}, {options})",
+    sequence=name,
+    moves=film.moves,
+    forwards=film.length,
+  )
 
 
 def _cascade(text: str) -> tuple[spec.Spec, attacks.Cascade]:

@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 import jaxbench
-from jaxbench import config, data, devices, models
+from jaxbench import config, data, devices, metrics, models
 from jaxbench.plan import Plan
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
@@ -38,9 +38,18 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
     "cells": [
       dataclasses.asdict(cell) | {"id": cell.id, "setting": cell.setting} for cell in plan.cells
     ],
+    "flip_reference": _flip_reference(settings),
     "absent": [absent._asdict() for absent in plan.absent],
     "sessions": [],
   }
+
+
+def _flip_reference(settings: config.Config) -> dict[str, Any] | None:
+  """What a file of the user's holds; nothing if there is none, or a model of the run is named."""
+  asked = settings.corruptions.flip_reference
+  if not asked or asked in settings.models:
+    return None
+  return {name: flips._asdict() for name, flips in metrics.read_flip_reference(asked).items()}
 
 
 def describe_session() -> dict[str, Any]:

@@ -34,7 +34,12 @@ SCHEMA = pa.schema(
     pa.field("example", pa.string(), nullable=False),  # Id within the data set.
     pa.field("label", pa.int32(), nullable=False),
     pa.field("clean_prediction", pa.int32(), nullable=False),
-    pa.field("prediction", pa.int32(), nullable=False),  # Of the perturbed image.
+    # Of the perturbed image; of a sequence, its last frame.
+    pa.field("prediction", pa.int32(), nullable=False),
+    pa.field(
+      "flips", pa.float32()
+    ),  # Sequences: share of pairs of frames whose predictions differ.
+    pa.field("top5_distance", pa.float32()),  # Sequences: its mean over the pairs; see `metrics`.
     pa.field("target", pa.int32()),  # Typographic: the class whose name is on the image.
     pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
     # Attacks: which of a cascade succeeded; null if none had to, and for transfer.
@@ -48,7 +53,7 @@ SCHEMA = pa.schema(
     pa.field("backwards", pa.int32(), nullable=False),
     # Why the image cannot be read. Such a row has no verdict, and `read` leaves it out.
     pa.field("error", pa.string()),
-    pa.field("picture", pa.binary()),  # PNG of the perturbed image, 8 bits, for the first examples.
+    pa.field("picture", pa.binary()),  # PNG of what `prediction` is of, 8 bits, for the first.
   ]
 )
 

@@ -7,6 +7,7 @@ from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.smallest import summarize_smallest
 
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
+_MEANS = ("flips", "top5_distance")
 
 
 def is_correct(rows: pa.Table) -> pa.ChunkedArray:
@@ -28,14 +29,16 @@ def summarize(rows: pa.Table) -> pa.Table:
     turned, with `attack_success_low` and `attack_success_high`; for bisections `median_epsilon`
     with `median_epsilon_low` and `median_epsilon_high`, of which `summarize_smallest` tells more;
     for typographic attacks `followed`, the share of predictions that read out the word, with
-    `followed_low` and `followed_high`, of which `typographic` tells more;
+    `followed_low` and `followed_high`, of which `typographic` tells more; for sequences of frames
+    `flips` and `top5_distance`, means over the examples, of which `flip_rates` tells more, while
+    what is right is the last frame;
     `forwards` and `backwards`, the passes used.
 
   Example:
     >>> metrics.summarize(records.read("runs/quickstart")).to_pandas()
   """
   clean = pc.equal(rows["clean_prediction"], rows["label"])
-  counted = rows.select([*_CELL, "forwards", "backwards"])
+  counted = rows.select([*_CELL, *_MEANS, "forwards", "backwards"])
   for name, column in {
     "correct": is_correct(rows),
     "clean_correct": clean,
@@ -46,7 +49,7 @@ def summarize(rows: pa.Table) -> pa.Table:
     counted = counted.append_column(name, column.cast(pa.int64()))
   sums = ["correct", "clean_correct", "fooled", "followed", "attacked", "forwards", "backwards"]
   grouped = counted.group_by(_CELL, use_threads=False).aggregate(
-    [("correct", "count"), *((name, "sum") for name in sums)]
+    [("correct", "count"), *((name, "sum") for name in sums), *((name, "mean") for name in _MEANS)]
   )
   smallest = {row["cell"]: row for row in summarize_smallest(rows).to_pylist()}
   return pa.Table.from_pylist(
@@ -70,6 +73,7 @@ def _with_intervals(row: dict) -> dict:
   result |= _named("attack_success", proportion(row["fooled_sum"], attacked) if attacked else None)
   followed, examples = row["followed_sum"], row["correct_count"]
   result |= _named("followed", None if followed is None else proportion(followed, examples))
+  result |= {name: row[f"{name}_mean"] for name in _MEANS}
   return result | {name: row[f"{name}_sum"] for name in ("forwards", "backwards")}
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
-from jaxbench.report import gallery, plots, sections
+from jaxbench.report import gallery, plots, sections, stability
 from jaxbench.report.sections import Classifier, Row
 
 
@@ -39,6 +39,7 @@ class DataSet(NamedTuple):
   class_names: list[str]
   tables: list[sections.Table]
   corrupted: sections.Corrupted | None
+  sequences: stability.Sequences | None
   searches: list[sections.Search]
   budgets: list[str]  # SVGs of attacks without gradients: accuracy over queries.
   transfers: list[sections.Transfer]
@@ -148,7 +149,8 @@ def _data_set(
   everything = [cell for cell in run["cells"] if cell["data"] == name]
   matrix = {cell["id"] for cell in everything if cell.get("surrogate") and not cell["tolerance"]}
   transferred = [cell for cell in everything if cell["id"] in matrix]
-  cells = [cell for cell in everything if cell["id"] not in matrix]
+  # Sequences have a table of their own.
+  cells = [cell for cell in everything if cell["id"] not in matrix and not cell.get("sequence")]
   tables: list[sections.Table] = []
   searches: list[sections.Search] = []
   texts: list[sections.Text] = []
@@ -170,6 +172,7 @@ def _data_set(
     corrupted=sections.corrupted(
       name, rows, classifiers, run["identity"]["config"]["corruptions"]["variant"]
     ),
+    sequences=stability.sequences(name, rows, classifiers, run),
     searches=searches,
     budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
     transfers=sections.transfers(transferred, summary, classifiers),

@@ -108,7 +108,7 @@ def _inside(whole: jax.Array, rest: jax.Array, size: int) -> jax.Array:
 
 
 _AT_REST = {"imagenet": 20, "tiny": 15, "cifar": 7}  # The frame of translate that is the image.
-_SCALES = {"imagenet": (0.4, 0.025), "cifar": (0.7, 0.02)}  # First, and growth.
+_SCALES = {"imagenet": (40, 2.5), "cifar": (70, 2)}  # First, and growth, in percent.
 
 
 def _movements(kind: str, variant: str) -> list[dict[str, float]]:
@@ -118,7 +118,7 @@ def _movements(kind: str, variant: str) -> list[dict[str, float]]:
     return [{"shift": step} for step in steps(16 if variant == "cifar" else 2 * still + 1, still)]
   if kind == "scale":
     first, growth = of_variant(_SCALES, variant)
-    return [{"scale": first + growth * step} for step in steps(31, 0)]
+    return [{"scale": (first + growth * step) / 100} for step in steps(31, 0)]
   if kind == "zoom":
     return [{"scale": 1 + 0.004 * step} for step in steps(31, 0)]
   return [{kind: step} for step in steps(31, 15)]
