@@ -149,8 +149,9 @@ def _data_set(
   everything = [cell for cell in run["cells"] if cell["data"] == name]
   matrix = {cell["id"] for cell in everything if cell.get("surrogate") and not cell["tolerance"]}
   transferred = [cell for cell in everything if cell["id"] in matrix]
-  # Sequences have a table of their own.
-  cells = [cell for cell in everything if cell["id"] not in matrix and not cell.get("sequence")]
+  moving = [cell for cell in everything if cell.get("sequence")]
+  apart = matrix | {cell["id"] for cell in moving}
+  cells = [cell for cell in everything if cell["id"] not in apart]
   tables: list[sections.Table] = []
   searches: list[sections.Search] = []
   texts: list[sections.Text] = []
@@ -183,7 +184,7 @@ def _data_set(
     ],
     texts=texts,
     pairs=_pairs(tables, rows, classifiers),
-    albums=_albums(tables, texts, rows, class_names),
+    albums=_albums(tables, texts, moving, rows, class_names),
   )
 
 
@@ -206,7 +207,11 @@ def _pairs(
 
 
 def _albums(
-  tables: list[sections.Table], texts: list[sections.Text], rows: pa.Table, class_names: list[str]
+  tables: list[sections.Table],
+  texts: list[sections.Text],
+  moving: list[Row],
+  rows: pa.Table,
+  class_names: list[str],
 ) -> list[Album]:
   """For each model, with its first prompt set: each perturbation at its middle setting."""
   shown: list[tuple[str, list[tuple[Classifier, str]]]] = []
@@ -216,6 +221,10 @@ def _albums(
     shown.append((name, [(one, cell["cell"]) for one, cell in cells if cell]))
   shown += [(text.overlay, [(one, cell) for one, cell, _ in text.lines]) for text in texts]
   clean = {one: cell["cell"] for one, (cell, *_) in tables[0].lines if cell}
+  for perturbation, group in itertools.groupby(moving, key=lambda cell: cell["perturbation"]):
+    own = {(cell["model"], cell["prompts"]): cell["id"] for cell in group}
+    lines = [(one, own[key]) for one in clean if (key := (one.model, one.prompts)) in own]
+    shown.append((f"{perturbation}, last frame", lines))
   albums = []
   for name, lines in shown:
     first = {one.model: (one, cell) for one, cell in reversed(lines) if one in clean}
