@@ -122,7 +122,8 @@ def sequence(
 
   Returns:
     float32 [T, h, w, 3] in [0, 1], whole multiples of 1/255; T is 31, but for translate (41) and
-    some of "tiny" and "cifar".
+    some of "tiny" and "cifar". Gradients pass through the rounding, and stop at the whole numbers
+    of shot_noise and tilt.
 
   Raises:
     InputError: a name is unknown, or image or size is out of shape.

@@ -7,6 +7,7 @@ import numpy as np
 from jaxbench.corruptions.sequences.base import Schedule, Shape, corner, of_image, steps
 
 _BITS = 5  # Of OpenCV's positions.
+_FRACTION = 2**_BITS - 1
 
 
 def _homography(shape: Shape, degrees: float) -> np.ndarray:
@@ -18,7 +19,7 @@ def _homography(shape: Shape, degrees: float) -> np.ndarray:
   sin, cos = np.sin(angle), np.cos(angle)
   about_x = np.array([[1, 0, 0], [0, cos, -sin], [0, sin, cos]])
   about_y = np.array([[cos, 0, -sin], [0, 1, 0], [sin, 0, cos]])
-  # It lies a pixel before the axes, and so looks smaller even when it is not turned.
+  # It lies a pixel behind the axes, and so looks smaller even when it is not turned.
   seen = about_x @ about_y + np.diag([0, 0, distance])
   return np.diag([distance, distance, 1]) @ seen
 
@@ -53,10 +54,10 @@ def _tilted(
     """Interpolated along it, in 32nds."""
     i = jnp.clip((y >> _BITS) + offset, -1, height) + 1
     left, right = (padded[i, jnp.clip((x >> _BITS) + step, -1, width) + 1] for step in (0, 1))
-    return (left << _BITS) + (x & 31)[..., None] * (right - left)
+    return (left << _BITS) + (x & _FRACTION)[..., None] * (right - left)
 
   top, bottom = row(0), row(1)
-  total = (top << _BITS) + (y & 31)[..., None] * (bottom - top)
+  total = (top << _BITS) + (y & _FRACTION)[..., None] * (bottom - top)
   return ((total + 2 ** (2 * _BITS - 1)) >> (2 * _BITS)).astype(pixels.dtype)
 
 
