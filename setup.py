@@ -31,7 +31,7 @@ setuptools.setup(
     "etils[epath]>=1.9",
     "flax>=0.11.2",
     "ftfy>=6.1",
-    "grain>=0.2.10",
+    "grain>=0.2.18",
     "huggingface_hub>=0.30",  # tokenizers needs it too.
     "jax>=0.7.2",
     "jinja2>=3.1",
@@ -51,7 +51,9 @@ setuptools.setup(
   extras_require={
     "gpu": ["jax[cuda12]>=0.7.2"],
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs"],
+    "video": ["av>=12"],
     "test": [
+      "av>=12",
       "hypothesis",
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",

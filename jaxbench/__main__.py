@@ -90,7 +90,10 @@ def _evaluate(settings: config.Config) -> None:
   runner.run(settings, plan, _WORKDIR.value, workers)
   page = epath.Path(_WORKDIR.value) / "report.html"
   report.write([_WORKDIR.value], page)
-  print(metrics.overview(metrics.summarize(records.read(_WORKDIR.value))))
+  summary = metrics.summarize(records.read(_WORKDIR.value))
+  print(metrics.overview(summary))
+  if shifts := metrics.overview_shifts(metrics.summarize_shifts(summary)):
+    print(f"\n{shifts}\n")
   if lost := len(records.unreadable(_WORKDIR.value)):
     print(f"{lost} images cannot be read and are not counted; the report names them")
   print(f"report: {page}")

@@ -59,9 +59,9 @@ def stream(
     pictures: for each block, of so many of its first examples a picture is kept.
     workers: processes that decode; 0 is threads of this one.
   """
-  batches = data.stream(source, blocks, preprocess, workers)
+  batches, known = data.stream(source, blocks, preprocess, workers), source.labels
   for where, batch, count in zip(blocks, batches, pictures, strict=True):
-    labels = np.array([source.labels[index] for index in where], np.int32)
+    labels = np.array([known[index] for index in where], np.int32)
     bad = np.flatnonzero(~batch.readable).tolist()
     lost = Unreadable([source.ids[where[row]] for row in bad], labels[bad], batch.errors)
     indices = np.asarray(where, int)[batch.readable]

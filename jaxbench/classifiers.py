@@ -102,14 +102,16 @@ def _classifier(
     "weights": description.sha256,
     "model": dataclasses.asdict(shape),
   }
+  space = data.label_space(source)
   if isinstance(shape, models.ClassifierConfig):
-    classes, found = len(source.class_names), shape.num_classes
-    if classes != found:
-      raise errors.InputError(f"it has {found} classes, the data set {classes}")
+    groups = space.supervised_groups(shape.num_classes)
   else:
     templates = models.templates(str(prompts))
-    models.check_prompts(shape, source.class_names, templates)
-    identity |= {"classes": list(source.class_names), "templates": templates}
+    models.check_prompts(shape, space.prompted, templates)
+    identity |= {"classes": list(space.prompted), "templates": templates}
+    groups = space.prompted_groups
+  if groups is not None:
+    identity |= {"groups": groups, "pool": space.pool}
   return Classifier(model, prompts, shape.preprocess, identity)
 
 

@@ -17,13 +17,26 @@ from jaxbench import errors
 class Corruptions:
   """Common corruptions (ImageNet-C)."""
 
-  names: tuple[str, ...] = ()  # From `corruptions.NAMES`.
+  names: tuple[str, ...] = ()  # From `corruptions.NAMES` or `EXTRA_NAMES`.
   severities: tuple[int, ...] = (1, 2, 3, 4, 5)
-  variant: str = "imagenet"  # Whose constants: "imagenet" for 224 pixels, "cifar" for 32.
+  # Whose constants, from `corruptions.VARIANTS`: "imagenet" for 224 pixels, "cifar" for 32.
+  variant: str = "imagenet"
+  storage: str = "none"  # "jpeg85" judges images as ImageNet-C's files hold them.
+  im_round: str = "nearest"  # Or "floor": how ImageMagick rounds in motion blur and snow.
+  # Folder of frost's photographs; by default those of an installed imagecorruptions.
+  textures: str = ""
   sequences: tuple[str, ...] = ()  # Of frames: from `corruptions.SEQUENCES`, `EXTRA_SEQUENCES`.
   difficulty: int = 1  # To 3: stronger noise; of the others, frames compared so far apart.
   # What flips are divided by: one of `models`, or a file for `metrics.read_flip_reference`.
   flip_reference: str = ""
+
+
+@dataclasses.dataclass
+class Stylization:
+  """Images in the style of paintings (Stylized-ImageNet), where both are given."""
+
+  weights: str = ""  # Folder of AdaIN's published files, see `stylize.load`.
+  paintings: str = ""  # Folder of images.
 
 
 @dataclasses.dataclass
@@ -49,9 +62,11 @@ class Config:
 
   models: tuple[str, ...] = ()  # Names or paths, as `models.load` takes them.
   download: bool = False  # Fetch models that are named but not on this disk.
-  data: tuple[str, ...] = ()  # From `data.DATA_SETS`.
+  data: tuple[str, ...] = ()  # Names or paths, as `data.load` takes them.
+  data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.
   prompts: tuple[str, ...] = ("simple",)  # From `models.PROMPTS`; supervised models use none.
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
+  stylization: Stylization = dataclasses.field(default_factory=Stylization)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
@@ -120,6 +135,8 @@ def checked(settings: Config) -> Config:
       raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
   if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
     raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
+  if bool(settings.stylization.weights) != bool(settings.stylization.paintings):
+    raise errors.InputError("--config.stylization needs both weights and paintings")
   if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
     raise errors.InputError("--config.corruptions.severities go from 1 to 5")
   if settings.corruptions.difficulty not in (1, 2, 3):

@@ -23,7 +23,7 @@ def judged(judging: judge.Judge, cells: list[Cell], block: Block) -> dict[Cell, 
   first, settings = cells[0], judging.settings
   asked = settings.corruptions
   shape = block.images.shape[1], first.size
-  constants = asked.variant, asked.difficulty
+  constants = asked.variant, asked.difficulty, asked.im_round
   film, start, advance = _programs(str(first.sequence), *shape, *constants, settings.seed)
   indices = [devices.replicate(jnp.int32(index)) for index in range(film.length)]
   stream = devices.replicate(data.hash_id(first.stream))
@@ -82,10 +82,12 @@ class _Seen:
 
 @functools.cache
 def _programs(
-  name: str, side: int, size: int, variant: str, difficulty: int, seed: int
+  name: str, side: int, size: int, variant: str, difficulty: int, im_round: str, seed: int
 ) -> tuple[corruptions.Film, Callable[..., Any], Callable[..., Any]]:
   """A sequence, what begins it for a batch of images, and what makes the next frame."""
-  film = corruptions.film(name, side, side, size=size, variant=variant, difficulty=difficulty)
+  film = corruptions.film(
+    name, side, side, size=size, variant=variant, difficulty=difficulty, im_round=im_round
+  )
 
   def start(stream: jax.Array, examples: jax.Array, images: jax.Array) -> Any:
     keys = devices.example_keys(seed, stream, examples)

@@ -1,16 +1,29 @@
 """What the classifiers of one data set say of a block of its examples, clean and perturbed."""
 
+import dataclasses
 import functools
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 from PIL import Image
 
-from jaxbench import attacks, block, config, corruptions, data, devices, models, spec, typography
+from jaxbench import (
+  attacks,
+  block,
+  config,
+  corrupted,
+  data,
+  devices,
+  models,
+  spec,
+  stylize,
+  typography,
+)
 from jaxbench.attacks import checks, engine, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
@@ -19,14 +32,24 @@ Columns = dict[str, Any]  # Of `records.SCHEMA`, one entry per example.
 NOT_FINITE = -1  # In place of a prediction.
 
 
+@struct.dataclass
+class _Prediction:
+  """Of one classifier; arrays [S]."""
+
+  prediction: jax.Array  # [] int32.
+  rank: jax.Array  # [] int32, of the label.
+  confidence: jax.Array  # [] float32.
+
+
 class Judge:
   """The classifiers of one data set on this host's devices, each loaded when first asked for."""
 
-  def __init__(self, settings: config.Config, class_names: Iterable[str]):
-    self.settings, self._class_names = settings, tuple(class_names)
+  def __init__(self, settings: config.Config, label_space: data.LabelSpace):
+    self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
     self._searcher = functools.cache(self._load_searcher)
     self.surrogate = functools.cache(self._load_surrogate)
+    self._stylizer = functools.cache(self._load_stylizer)
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
     self._checked: set[Any] = set()
     self._replicated_model = functools.cache(lambda name: devices.replicate(models.load(name)))
@@ -37,10 +60,24 @@ class Judge:
 
   def corrupted(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
     """Predictions under one corruption at one severity, its images shared by all classifiers."""
-    first = cells[0]
-    variant, seed = self.settings.corruptions.variant, self.settings.seed
-    inputs = (jnp.int32(first.severity), data.hash_id(first.stream))
-    return self._predict(_corruption(first.perturbation, variant, seed), inputs, cells, block)
+    first, asked = cells[0], self.settings.corruptions
+    name, severity = first.perturbation, first.severity
+    assert severity is not None
+    inputs = corrupted.inputs(name, severity, asked, block.images.shape[1:3])
+    return self._predict(corrupted.program(name, asked, self.settings.seed), inputs, cells, block)
+
+  def stylized(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
+    """Predictions on the images in the style of paintings, shared by all classifiers.
+
+    Raises:
+      InputError: the images do not fit the network, or a painting cannot be read.
+    """
+    network, paintings = self._stylizer()
+    chosen = paintings.choose(block.ids, self.settings.seed)
+    styles = paintings.load(chosen, block.images.shape[1])
+    images = stylize.render(network, block.images, styles, self.settings.slots)
+    rendered = dataclasses.replace(block, images=images)
+    return self._predict(_unperturbed(), None, cells, rendered)
 
   def written(self, cells: list[Cell], clean: Block) -> dict[Cell, Columns]:
     """Predictions under one typographic attack, its images shared where the models do not matter.
@@ -116,12 +153,15 @@ class Judge:
     self, program: Callable[..., Any], inputs: Any, cells: list[Cell], block: Block
   ) -> dict[Cell, Columns]:
     """Each classifier's predictions on the images that `program` makes."""
-    parts: dict[Cell, list[np.ndarray]] = {cell: [] for cell in cells}
+    parts: dict[Cell, list[_Prediction]] = {cell: [] for cell in cells}
     pictures: list[bytes | None] = []
     arrays = (block.hashes, block.images)
     for batch in devices.stream(program, devices.replicate(inputs), arrays, self.settings.slots):
+      # The last batch repeats its last row.
+      padded = batch.examples.start + np.arange(len(batch.result))
+      labels = block.labels[np.minimum(padded, len(block.ids) - 1)]
       results = {
-        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result)
+        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result, labels)
         for cell in cells
       }
       for cell, result in results.items():
@@ -130,15 +170,28 @@ class Judge:
       pictures += keep_pictures(rows, block, functools.partial(fetch_batch, batch))
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": pictures}
-    return {cell: {"prediction": np.concatenate(part)} | shared for cell, part in parts.items()}
+    return {
+      cell: shared | dataclasses.asdict(jax.tree.map(lambda *some: np.concatenate(some), *part))
+      for cell, part in parts.items()
+    }
 
   def _load(self, model: str, prompts: str | None) -> devices.Replicated:
-    loaded = classifier = self._replicated_model(model).tree()
-    if prompts == config.EMBEDDING:
+    loaded, space = self._replicated_model(model).tree(), self._label_space
+    classifier, groups = loaded, None
+    if prompts is None:
+      groups = space.supervised_groups(loaded.config.num_classes)
+    elif prompts == config.EMBEDDING:
       classifier = loaded.visual
-    elif prompts is not None:
-      classifier = models.zero_shot(loaded, self._class_names, models.templates(prompts))
+    else:
+      classifier = models.zero_shot(loaded, space.prompted, models.templates(prompts))
+      groups = space.prompted_groups
+    if groups is not None:
+      classifier = models.pooled(classifier, groups, space.pool)
     return devices.replicate(models.resized(classifier, loaded.preprocess.size))
+
+  def _load_stylizer(self) -> tuple[devices.Replicated, stylize.Paintings]:
+    asked = self.settings.stylization
+    return devices.replicate(stylize.load(asked.weights)), stylize.Paintings(asked.paintings)
 
   def _load_searcher(self, model: str, prompts: str | None) -> devices.Replicated:
     """What attacks climb: the classifier, or its copy that computes in another dtype."""
@@ -165,27 +218,24 @@ def _unperturbed() -> Callable[..., Any]:
 
 
 @functools.cache
-def _corruption(name: str, variant: str, seed: int) -> Callable[..., Any]:
-  """One program for all severities."""
-
-  def corrupt(
-    inputs: tuple[jax.Array, jax.Array], examples: jax.Array, images: jax.Array
-  ) -> jax.Array:
-    severity, stream = inputs
-    one = functools.partial(corruptions.corrupt, name=name, severity=severity, variant=variant)
-    return jax.vmap(one)(devices.example_keys(seed, stream, examples), attacks.as_float(images))
-
-  return devices.shard(corrupt)
-
-
-@functools.cache
-def _prediction() -> Callable[..., Any]:
-  def predict(classifier: attacks.Classifier, images: jax.Array) -> jax.Array:
+def _prediction() -> Callable[..., _Prediction]:
+  def predict(classifier: attacks.Classifier, images: jax.Array, labels: jax.Array) -> _Prediction:
     logits = classifier(images)
     finite = jnp.isfinite(logits).all(axis=-1)
-    return jnp.where(finite, jnp.argmax(logits, axis=-1).astype(jnp.int32), NOT_FINITE)
+    best = jnp.argmax(logits, axis=-1).astype(jnp.int32)
+    return _Prediction(
+      prediction=jnp.where(finite, best, NOT_FINITE),
+      rank=jnp.where(finite, jax.vmap(_rank)(logits, labels), logits.shape[-1]),
+      confidence=jnp.where(finite, jax.nn.softmax(logits).max(axis=-1), 0),
+    )
 
   return devices.shard(predict)
+
+
+def _rank(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """How many classes come before the label []; of equal logits [K] the first does."""
+  earlier = (logits == logits[label]) & (jnp.arange(logits.size) < label)
+  return ((logits > logits[label]) | earlier).sum().astype(jnp.int32)
 
 
 def attackable(cell: Cell, block: Block, seed: int) -> engine.Examples:

@@ -5,10 +5,11 @@ import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from jaxbench import attacks, config, corruptions, errors, spec, typography
+from jaxbench import attacks, config, corrupted, corruptions, errors, spec, stylize, typography
 from jaxbench.classifiers import Absent, Classifier, Surrogate
 
 CLEAN = "clean"
+STYLIZED = "stylized"
 
 
 class Perturbation(NamedTuple):
@@ -34,20 +35,32 @@ class Perturbation(NamedTuple):
     return self.surrogate.members if self.surrogate else ()
 
 
-def of_targets(settings: config.Config) -> Iterator[Perturbation]:
+def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Perturbation]:
   """All but transfer: what needs no model besides the one that is evaluated.
+
+  Frost without its photographs becomes absent.
 
   Raises:
     InputError: a corruption, overlay or attack is unknown or cannot be run from a config.
   """
   yield Perturbation(CLEAN, CLEAN)
   for name in settings.corruptions.names:
-    corruptions.check(name, settings.corruptions.variant)
-    full = f"{name}(variant={settings.corruptions.variant!r})"
-    for severity in settings.corruptions.severities:
-      yield Perturbation(name, f"{full}@{severity}", severity=severity)
+    try:
+      streams = [
+        corrupted.stream(name, severity, settings.corruptions)
+        for severity in settings.corruptions.severities
+      ]
+    except corruptions.NoTextures as error:
+      absent.append(Absent(name, str(error)))
+      continue
+    for severity, stream in zip(settings.corruptions.severities, streams, strict=True):
+      yield Perturbation(name, stream, severity=severity)
   for name in settings.corruptions.sequences:
     yield _sequence(name, settings.corruptions)
+  if settings.stylization.weights:
+    weights = stylize.sha256(settings.stylization.weights)
+    paintings = stylize.Paintings(settings.stylization.paintings).sha256
+    yield Perturbation(STYLIZED, f"{STYLIZED}(weights={weights!r}, paintings={paintings!r})")
   for text in settings.typography:
     resolved = spec.resolve(text, typography.OVERLAYS, "typographic attack")
     overlay = spec.build(resolved)
@@ -67,7 +80,9 @@ def of_targets(settings: config.Config) -> Iterator[Perturbation]:
 
 def _sequence(name: str, asked: config.Corruptions) -> Perturbation:
   chosen: dict[str, Any] = {"variant": asked.variant, "difficulty": asked.difficulty}
-  film = corruptions.film(name, 32, 32, **chosen)
+  film = corruptions.film(name, 32, 32, im_round=asked.im_round, **chosen)
+  if name in corruptions.IM_ROUNDED:
+    chosen["im_round"] = asked.im_round
   harder = f", difficulty={asked.difficulty}" if asked.difficulty > 1 else ""
   options = ", ".join(f"{key}={value!r}" for key, value in chosen.items())
   return Perturbation(

@@ -83,19 +83,21 @@ def make(settings: config.Config) -> Plan:
     InputError: a model, data set, prompt set, corruption, attack or published table is unknown, or
       an attack has no transfer.
   """
-  alone = list(perturbations.of_targets(settings))
+  cells: list[Cell] = []
+  absent: list[Absent] = []
+  alone = list(perturbations.of_targets(settings, absent))
   for prompts in config.prompt_sets(settings):
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
   for table in settings.published:
     published.check(table)
-  cells: list[Cell] = []
-  absent: list[Absent] = []
   for name in settings.data:
-    source = data.load(name)
+    source = data.load(name, settings.data_root)
     examples = len(data.sample(source, settings.limit, settings.subset))
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
-    transferred = perturbations.transfers(settings, surrogates, name, absent)
+    wanted = [*alone, *perturbations.transfers(settings, surrogates, name, absent)]
+    if data.has_several_labels(source):
+      wanted = _without_attacks(wanted, name, absent)
     cells += [
       Cell(
         model=classifier.model,
@@ -119,7 +121,7 @@ def make(settings: config.Config) -> Plan:
         stream=perturbation.full,
         fingerprint=_fingerprint(classifier, perturbation, source, settings),
       )
-      for perturbation in (*alone, *transferred)
+      for perturbation in wanted
       for classifier in targets
     ]
   ids = [cell.id for cell in cells]
@@ -127,6 +129,17 @@ def make(settings: config.Config) -> Plan:
     twice = next(name for name in ids if ids.count(name) > 1)
     raise errors.InputError(f"--config asks twice for {twice}")
   return Plan(tuple(cells), tuple(absent))
+
+
+def _without_attacks(
+  wanted: list[perturbations.Perturbation], name: str, absent: list[Absent]
+) -> list[perturbations.Perturbation]:
+  """What can be done to a data set whose images have several right answers."""
+  kept = [one for one in wanted if one.attack is None]
+  if len(kept) < len(wanted):
+    reason = "an attack needs one right answer, and its images have several"
+    absent.append(Absent(f"attacks on {name}", reason))
+  return kept
 
 
 def _preprocess(
@@ -159,6 +172,8 @@ def _fingerprint(
     "seed": settings.seed,
     "jaxbench": jaxbench.__version__,
   }
+  if perturbation.severity is not None:
+    decisive["storage"] = settings.corruptions.storage
   if perturbation.epsilon is not None:
     decisive["quantize"] = settings.attacks.quantize
     decisive["search_dtype"] = settings.attacks.search_dtype

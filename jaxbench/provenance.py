@@ -16,7 +16,7 @@ _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
 def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   """Everything known before a run. Two runs with equal "identity" have equal rows."""
-  sources = {name: data.load(name) for name in settings.data}
+  sources = {name: data.load(name, settings.data_root) for name in settings.data}
   samples = {
     name: data.sample(source, settings.limit, settings.subset) for name, source in sources.items()
   }
@@ -25,7 +25,8 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
-      "config": dataclasses.asdict(settings),
+      # A data set is the same wherever it lies.
+      "config": dataclasses.asdict(dataclasses.replace(settings, data_root="")),
       "models": {name: dataclasses.asdict(models.describe(name)) for name in names},
       "prompts": {name: models.templates(name) for name in config.prompt_sets(settings)},
       "data": {name: source.sha256 for name, source in sources.items()},

@@ -8,6 +8,7 @@ import collections
 import io
 import json
 import os
+import urllib.parse
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -34,13 +35,19 @@ SCHEMA = pa.schema(
     pa.field("example", pa.string(), nullable=False),  # Id within the data set.
     pa.field("label", pa.int32(), nullable=False),
     pa.field("clean_prediction", pa.int32(), nullable=False),
-    # Of the perturbed image; of a sequence, its last frame.
+    # Of the perturbed image; of a sequence of frames, its last one.
     pa.field("prediction", pa.int32(), nullable=False),
-    pa.field(
-      "flips", pa.float32()
-    ),  # Sequences: share of pairs of frames whose predictions differ.
-    pa.field("top5_distance", pa.float32()),  # Sequences: its mean over the pairs; see `metrics`.
-    pa.field("target", pa.int32()),  # Typographic: the class whose name is on the image.
+    # Sequences of frames: share of pairs whose predictions differ, and their top-5 distance.
+    pa.field("flips", pa.float32()),
+    pa.field("top5_distance", pa.float32()),
+    # The class whose name is on the image or, of cue-conflict, whose texture.
+    pa.field("target", pa.int32()),
+    pa.field("labels", pa.list_(pa.int32())),  # All that are right, where there are several.
+    pa.field("anchor", pa.string()),  # Videos: id of the frame of which this is a neighbour.
+    pa.field("offset", pa.int32()),  # Videos: frames from the anchor, 0 for itself.
+    # Classes that the model puts before the label; null under attack, and of sequences.
+    pa.field("rank", pa.int32()),
+    pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
     pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
     # Attacks: which of a cascade succeeded; null if none had to, and for transfer.
     pa.field("found_by", _NAME),
@@ -178,7 +185,8 @@ class Store:
     """Ids of the examples that have been written, by cell, data set and block."""
     result: dict[tuple[str, str, int], set[str]] = collections.defaultdict(set)
     for part in _parts(self.workdir):
-      data, block = part.stem.rsplit("-", 2)[:2]
+      quoted, block = part.stem.rsplit("-", 2)[:2]
+      data = urllib.parse.unquote(quoted)
       rows = _read_part(part, ["cell", "example"])
       for cell, example in zip(rows["cell"].to_pylist(), rows["example"].to_pylist(), strict=True):
         result[cell, data, int(block)].add(example)
@@ -195,7 +203,7 @@ class Store:
     """Writes rows of one block as one part."""
     buffer = io.BytesIO()
     pq.write_table(pa.concat_tables(tables).unify_dictionaries(), buffer, compression="zstd")
-    name = f"{data}-{block:06d}-{uuid.uuid4().hex[:12]}.parquet"
+    name = f"{urllib.parse.quote(data, safe='')}-{block:06d}-{uuid.uuid4().hex[:12]}.parquet"
     _write_whole(self.workdir / "records" / name, buffer.getvalue())
 
 

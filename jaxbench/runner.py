@@ -94,8 +94,11 @@ class _Work:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
-    source = data.load(name)
-    judging = judge.Judge(self._settings, source.class_names)
+    source = data.load(name, self._settings.data_root)
+    if short := data.shortfall(name, source):
+      warning = {"what": name, "name": "incomplete", "detail": short}
+      self.warnings += [warning] * (warning not in self.warnings)
+    judging = judge.Judge(self._settings, data.label_space(source))
     order = data.sample(source, self._settings.limit, self._settings.subset)
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]
@@ -244,12 +247,14 @@ class _Work:
   def _shown(
     self, judging: judge.Judge, cells: list[Cell], block: blocks.Block
   ) -> dict[Cell, judge.Columns]:
-    """Predictions on corrupted images, frames or words; without words, cells become absent."""
+    """Predictions on images that are made for all models; cells become absent where they cannot."""
     if cells[0].severity is not None:
       return judging.corrupted(cells, block)
     if cells[0].sequence is not None:
       return frames.judged(judging, cells, block)
     try:
+      if cells[0].perturbation == perturbations.STYLIZED:
+        return judging.stylized(cells, block)
       return judging.written(cells, block)
     except errors.InputError as error:
       self._give_up(cells, error)
@@ -281,4 +286,6 @@ def _cost(cell: Cell) -> int:
 
 def _rows(cell: Cell, block: blocks.Block, columns: judge.Columns) -> pa.Table:
   """The rows of one cell on one block."""
-  return records.table(cell.columns, {"example": block.ids, "label": block.labels} | columns)
+  known = data.columns(block.source, block.indices)
+  known |= {"example": block.ids, "label": block.labels}
+  return records.table(cell.columns, known | columns)

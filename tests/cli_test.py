@@ -129,8 +129,9 @@ def test_asked_to_stop_it_writes_what_it_has_and_says_how_to_go_on(number, refer
   assert records.read(workdir).equals(records.read(reference[0]))
 
 
-def test_eight_devices_give_the_same_rows_as_one(reference, tmp_path):
-  _run(*SMALL, f"--workdir={tmp_path / 'run'}", devices=8)
+def test_eight_devices_and_two_workers_give_the_same_rows_as_one_process(reference, tmp_path):
+  _, err = _run(*SMALL, f"--workdir={tmp_path / 'run'}", "--workers=2", devices=8)
+  assert "leaked" not in err  # Of the memory that workers share with the main process.
   assert records.read(tmp_path / "run").equals(records.read(reference[0]))
 
 

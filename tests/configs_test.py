@@ -13,6 +13,7 @@ ARGUMENTS = {
   "roz_attacks": (),
   "robust_clip": ("digits",),
   "robustbench": ("digits",),
+  "imagenet_c": ("digits",),
 }
 
 
@@ -43,7 +44,8 @@ def test_roz_has_its_eleven_attacks_in_both_readings():
 
 def test_every_file_is_tested_or_trains():
   files = {file.stem for file in CONFIGS.glob("*.py")}
-  assert files == {*ARGUMENTS, "train_digits"}
+  elsewhere = {"train_digits", "natural", "imagenet_c_on_disk"}  # The last two need data sets.
+  assert files == {*ARGUMENTS, *elsewhere}
 
 
 @pytest.mark.parametrize("name", ["robust_clip", "robustbench"])

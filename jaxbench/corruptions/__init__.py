@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
-from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint
+from jaxbench.corruptions import jpeg
+from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint, with_gradient_of
 from jaxbench.corruptions.blur import gaussian_blur
 from jaxbench.corruptions.color import brightness, saturate
 from jaxbench.corruptions.defocus import defocus_blur
@@ -30,7 +31,7 @@ from jaxbench.corruptions.sequences import (
 from jaxbench.corruptions.shot import shot_noise
 from jaxbench.corruptions.snow import snow
 from jaxbench.corruptions.spatter import spatter
-from jaxbench.corruptions.textures import Textures, chosen, frost_textures
+from jaxbench.corruptions.textures import NoTextures, Textures, chosen, frost_textures
 from jaxbench.corruptions.zoom import zoom_blur
 
 _COMMON: dict[str, Corruption] = {  # In ImageNet-C's order.
@@ -60,18 +61,22 @@ _EXTRA: dict[str, Corruption] = {
 _STAND_INS: dict[str, Corruption] = {"procedural_frost": frost}
 CORRUPTIONS = _COMMON | _EXTRA | _STAND_INS
 NAMES, EXTRA_NAMES = tuple(_COMMON), tuple(_EXTRA)
+STORAGES = {"none": None, "jpeg85": 85}  # How images are kept: as they are, or as JPEG files.
 # Those that ImageMagick has a part in, as its newer versions compute them.
 _FLOORED = {"motion_blur": motion_blur("floor"), "snow": snow("floor")}
+IM_ROUNDED = tuple(_FLOORED)
 
 
-def check(name: str, variant: str, im_round: str = "nearest") -> None:
-  """Raises InputError if there is no such corruption, variant or rounding."""
+def check(name: str, variant: str, im_round: str = "nearest", storage: str = "none") -> None:
+  """Raises InputError if there is no such corruption, variant, rounding or storage."""
   if name not in CORRUPTIONS:
     raise errors.unknown("corruption", name, CORRUPTIONS)
   if variant not in VARIANTS:
     raise errors.unknown("variant", variant, VARIANTS)
   if im_round not in IM_ROUNDS:
     raise errors.unknown("im_round", im_round, IM_ROUNDS)
+  if storage not in STORAGES:
+    raise errors.unknown("storage", storage, STORAGES)
 
 
 def corrupt(
@@ -82,6 +87,7 @@ def corrupt(
   *,
   variant: str = "imagenet",
   im_round: str = "nearest",
+  storage: str = "none",
   textures: Textures | None = None,
 ) -> jax.Array:
   """Corrupts one image.
@@ -95,6 +101,8 @@ def corrupt(
       "inception" (299), or the package "imagecorruptions".
     im_round: how ImageMagick rounds in "motion_blur" and "snow": "nearest", as when the published
       sets were made, or "floor", as since October 2019.
+    storage: "none", as the reference's functions return images, or "jpeg85", as ImageNet-C keeps
+      them: JPEG of quality 85.
     textures: what "frost" lays over the image, from `frost_textures`.
 
   Returns:
@@ -107,7 +115,7 @@ def corrupt(
   Example:
     >>> noisy = corrupt(jax.random.key(0), image, "gaussian_noise", severity=3)
   """
-  check(name, variant, im_round)
+  check(name, variant, im_round, storage)
   if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != jnp.float32:
     found = f"{image.dtype} {list(image.shape)}"
     raise errors.InputError(f"image must be float32 [H, W, 3], not {found}; vmap over a batch")
@@ -123,19 +131,26 @@ def corrupt(
   with jax.threefry_partitionable(False):
     draws = corruption.draw(key, image.shape, level)
   pixels = corruption.apply(rint(image * 255), draws, level)
-  return floor(jnp.clip(pixels, 0.0, 255.0)) / 255
+  pixels = floor(jnp.clip(pixels, 0.0, 255.0))
+  if (quality := STORAGES[storage]) is not None:
+    kept = jpeg.round_trip(pixels.astype(jnp.int32), jnp.int32(quality))
+    pixels = with_gradient_of(pixels, kept.astype(pixels.dtype))
+  return pixels / 255
 
 
 __all__ = [
   "CORRUPTIONS",
   "EXTRA_NAMES",
   "EXTRA_SEQUENCES",
+  "IM_ROUNDED",
   "IM_ROUNDS",
   "NAMES",
   "SEQUENCES",
+  "STORAGES",
   "VARIANTS",
   "Corruption",
   "Film",
+  "NoTextures",
   "Textures",
   "check",
   "corrupt",

@@ -74,6 +74,7 @@ def _saturate(pixels: jax.Array, draws: tuple[()], level: SaturateLevel) -> jax.
   span = largest - smallest
   saturation = jnp.minimum(level.factor * span / jnp.maximum(largest, 1) + level.offset, 1)
   middle = largest - largest * saturation * (largest - pixels) / jnp.maximum(span, 1)
+  middle += 1e-4  # Less than any true fraction: exact whole numbers, which are common, stay whole.
   smooth = largest * (1 - saturation)
   darkest = with_gradient_of(smooth, _at(level.darkest, largest, smallest))
   red = jnp.arange(3)[None, None] == 0

@@ -12,8 +12,8 @@ import numpy as np
 from scipy import ndimage
 
 from jaxbench import errors
-from jaxbench.corruptions import blur
 from jaxbench.corruptions.base import VARIANTS, Corruption, Leaf
+from jaxbench.corruptions.separable import separable
 
 # Strength, deviation and reach of the corners, in shares of a length; the length in pixels.
 _LARGE = ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02))
@@ -85,7 +85,7 @@ def _elastic(pixels: jax.Array, draws: Draws, level: Level) -> jax.Array:
   warped = jax.lax.cond(
     level.reach > 0, _warped, lambda image, corners: image, pixels / 255, draws.corners
   )
-  fields = blur.separable(draws.fields, level.rows, level.columns)
+  fields = separable(draws.fields, level.rows, level.columns)
   x, y = fields[..., 0], fields[..., 1]
   row, column = jnp.floor(y), jnp.floor(x)  # Split off first: the sum would lose digits.
   down, right = (y - row)[..., None], (x - column)[..., None]

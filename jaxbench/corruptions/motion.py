@@ -101,7 +101,8 @@ def _levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarr
   if variant not in VARIANTS:
     raise errors.unknown("variant", variant, VARIANTS)
   rows = _RADII_AND_SIGMAS.get(variant, _RADII_AND_SIGMAS["imagenet"])
-  # The package imagecorruptions adds in floating point and cuts down.
+  # The package imagecorruptions adds in floating point and cuts down. That it stops where a line is
+  # longer than the picture, and so darkens what has less than 42 pixels, is not followed.
   return kernels(rows), np.full(5, variant != "imagecorruptions")
 
 

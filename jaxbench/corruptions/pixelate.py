@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench.corruptions.base import Corruption, Leaf, constants, floor, nothing
+from jaxbench.corruptions.in_turn import in_turn
 
 _BITS = 22  # Of Pillow's weights.
 
@@ -75,9 +76,13 @@ def _up(size: int, small: int, summed: bool) -> np.ndarray:
 
 def _pixelate(pixels: jax.Array, draws: tuple[()], level: tuple[Axis, Axis]) -> jax.Array:
   rows, columns = level
-  small = _shrunk(pixels, columns, axis=1)
-  small = _shrunk(small, rows, axis=0)
+  small = _small(pixels, rows, columns)
   return small[rows.up[:, None], columns.up[None]]
+
+
+@in_turn  # Else a CPU computes a window anew for each pixel that shows it.
+def _small(pixels: jax.Array, rows: Axis, columns: Axis) -> jax.Array:
+  return _shrunk(_shrunk(pixels, columns, axis=1), rows, axis=0)
 
 
 def _shrunk(x: jax.Array, windows: Axis, axis: int) -> jax.Array:

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import ndimage
 
-from jaxbench.corruptions import blur, motion
+from jaxbench.corruptions import motion
 from jaxbench.corruptions.base import Corruption, Leaf, constants
+from jaxbench.corruptions.separable import separable
 
 
 class Level(NamedTuple):
@@ -89,7 +90,7 @@ def _draw(key: jax.Array, shape: tuple[int, ...], level: Level) -> Draws:
 
 def _flakes(draws: Draws, level: Level, im_round: str) -> jax.Array:
   """float32 [H', W', 1], whole numbers in 0..255: one layer of flakes."""
-  zoomed = blur.separable(draws.noise[..., None], level.rows, level.columns)
+  zoomed = separable(draws.noise[..., None], level.rows, level.columns)
   layer = level.mean + level.deviation * zoomed
   layer = 255 * jnp.clip(jnp.where(layer < level.threshold, 0, layer), 0, 1)
   layer = jnp.where(level.in_8_bits, jnp.floor(layer), layer)

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from jaxbench.corruptions import blur, edges
+from jaxbench.corruptions import edges, gaussian
 from jaxbench.corruptions.base import Corruption, Leaf, constants
+from jaxbench.corruptions.in_turn import in_turn
 
 _WATER, _MUD = (175.0, 238.0, 238.0), (63.0, 42.0, 20.0)
 _LIMIT = 20  # Pixels; farther from an edge than this is all the same.
@@ -21,8 +21,8 @@ class Level(NamedTuple):
   threshold: Leaf  # [] float32, above which there is liquid.
   strength: Leaf  # [] float32, of the water.
   is_mud: Leaf  # [] bool.
-  smooth: tuple[Leaf, Leaf]  # [H, H], [W, W], the noise.
-  spread: tuple[Leaf, Leaf]  # Likewise, the mud.
+  smooth: Leaf  # [R] float32, half a kernel, for the noise.
+  spread: Leaf  # [R'] float32, likewise, for the mud.
 
 
 _constants = constants(  # Mean, deviation, blur, threshold, strength or blur of the mud, is mud.
@@ -60,11 +60,8 @@ _constants = constants(  # Mean, deviation, blur, threshold, strength or blur of
 def _levels(variant: str, height: int, width: int) -> Level:
   table = _constants(variant, height, width)
   mean, deviation, smooth, threshold, strength, is_mud = table.T
-
-  def lines(sigmas: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return blur.matrices(sigmas.tolist(), height), blur.matrices(sigmas.tolist(), width)
-
-  return Level(mean, deviation, threshold, strength, is_mud > 0, lines(smooth), lines(strength))
+  smooth, spread = (gaussian.kernels(sigmas.tolist()) for sigmas in (smooth, strength))
+  return Level(mean, deviation, threshold, strength, is_mud > 0, smooth, spread)
 
 
 def _draw(key: jax.Array, shape: tuple[int, ...], level: Level) -> jax.Array:
@@ -74,7 +71,7 @@ def _draw(key: jax.Array, shape: tuple[int, ...], level: Level) -> jax.Array:
 
 def _spatter(pixels: jax.Array, noise: jax.Array, level: Level) -> jax.Array:
   """One of two operations; when severities are mixed in one batch, both are computed."""
-  liquid = level.mean + level.deviation * blur.separable(noise[..., None], *level.smooth)[..., 0]
+  liquid = level.mean + level.deviation * gaussian.smooth(noise[..., None], level.smooth)[..., 0]
   liquid = jnp.where(liquid < level.threshold, 0, liquid)
   return jax.lax.cond(
     level.is_mud,
@@ -85,7 +82,7 @@ def _spatter(pixels: jax.Array, noise: jax.Array, level: Level) -> jax.Array:
 
 def _with_mud(pixels: jax.Array, liquid: jax.Array, level: Level) -> jax.Array:
   covered = (liquid > level.threshold).astype(pixels.dtype)
-  mud = blur.separable(covered[..., None], *level.spread)
+  mud = gaussian.smooth(covered[..., None], level.spread)
   mud = jnp.where(mud < 0.8, 0, mud)
   return pixels * (1 - mud) + mud * jnp.array(_MUD)[None, None]
 
@@ -107,6 +104,7 @@ def with_water(pixels: jax.Array, liquid: jax.Array, strength: jax.Array) -> jax
   return pixels + water[..., None] * jnp.array(_WATER)[None, None]
 
 
+@in_turn  # Else a CPU looks bytes up anew for each of the neighbours that need them.
 def _equalized(away: jax.Array) -> jax.Array:
   """cv2.equalizeHist of whole numbers 0.._LIMIT -> int32 [H, W] in 0..255."""
   away = away.astype(jnp.int32)

@@ -4,6 +4,7 @@ Nobody states a licence for the reference's photographs, so they are not part of
 """
 
 import functools
+import hashlib
 import importlib.util
 import math
 import pathlib
@@ -25,6 +26,10 @@ _WAY_OUT = (
 )
 
 
+class NoTextures(errors.InputError):
+  """Frost's photographs are not there."""
+
+
 @struct.dataclass
 class Textures:
   """Photographs of several sizes, ready for one variant and one size of image."""
@@ -32,6 +37,12 @@ class Textures:
   pixels: np.ndarray  # [N, Hmax, Wmax, 3] uint8, padded with zeros.
   sizes: np.ndarray  # [N, 2] int32, true heights and widths; each exceeds the image's.
   made_for: tuple[str, int, int] = struct.field(pytree_node=False)  # Variant, height, width.
+
+  @property
+  def digest(self) -> str:
+    """Of the photographs and their scale."""
+    packed = np.asarray(self.sizes).tobytes() + np.asarray(self.pixels).tobytes()
+    return hashlib.sha256(packed).hexdigest()[:16]
 
 
 def frost_textures(
@@ -52,7 +63,8 @@ def frost_textures(
     width: likewise.
 
   Raises:
-    InputError: a photograph is missing or cannot be read, or the variant is unknown.
+    NoTextures: a photograph is missing or cannot be read.
+    InputError: the variant is unknown.
   """
   if variant not in VARIANTS:
     raise errors.unknown("variant", variant, VARIANTS)
@@ -80,7 +92,7 @@ def chosen(name: str, textures: Textures | None, variant: str, height: int, widt
   if name == "procedural_frost":
     return procedural_textures(variant, height, width)
   if textures is None:
-    raise errors.InputError(f"frost needs the reference's photographs: {_WAY_OUT}")
+    raise NoTextures(f"frost needs the reference's photographs: {_WAY_OUT}")
   wanted = (variant, height, width)
   if textures.made_for != wanted:
     raise errors.InputError(
@@ -93,7 +105,7 @@ def chosen(name: str, textures: Textures | None, variant: str, height: int, widt
 def _installed() -> pathlib.Path:
   spec = importlib.util.find_spec("imagecorruptions")  # Its import fails on current setuptools.
   if spec is None or spec.origin is None:
-    raise errors.InputError(f"imagecorruptions is not installed: {_WAY_OUT}")
+    raise NoTextures(f"imagecorruptions is not installed: {_WAY_OUT}")
   return pathlib.Path(spec.origin).parent / "frost"
 
 
@@ -102,7 +114,7 @@ def _read(path: pathlib.Path) -> np.ndarray:
     with Image.open(path) as picture:
       return np.asarray(picture.convert("RGB"))
   except OSError as error:
-    raise errors.InputError(f"cannot read the frost photograph {path}: {_WAY_OUT}") from error
+    raise NoTextures(f"cannot read the frost photograph {path}: {_WAY_OUT}") from error
 
 
 def _scaled(photograph: np.ndarray, variant: str, height: int, width: int) -> np.ndarray:

@@ -4,13 +4,18 @@ A source yields examples as stored (uint8, any size); `stream` and `load_images`
 preprocessing.
 """
 
+import os
+import pathlib
 from collections.abc import Callable
 
 from jaxbench import errors
+from jaxbench.data import catalog, own
+from jaxbench.data.annotated import Annotated, Frame, columns, frames, has_several_labels
 from jaxbench.data.arrays import Arrays
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
 from jaxbench.data.folder import folder
+from jaxbench.data.label_space import LabelSpace, label_space
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
@@ -21,43 +26,92 @@ from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
 
-DATA_SETS: dict[str, Callable[[], Source]] = {"digits": Digits}
+DATA_SETS: dict[str, Callable[[], Source]] = {"digits": Digits}  # That need no files.
+CATALOG = catalog.CATALOG  # That a person has on the disk.
 
 
-def load(name: str) -> Source:
-  """The data set `name`.
+def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
+  """A data set by name or by path.
+
+  Args:
+    name: the embedded "digits"; a key of `CATALOG`, for a published set that is on the disk; or the
+      path of one's own set, see `own.read`.
+    root: the folder of the published sets; by default that of the environment's JAXBENCH_DATA.
 
   Raises:
-    InputError: there is no such data set.
+    InputError: there is no such data set, or it is not there, or not whole.
   """
-  if name not in DATA_SETS:
-    raise errors.unknown("data set", name, DATA_SETS)
-  return DATA_SETS[name]()
+  if name in DATA_SETS:
+    return DATA_SETS[name]()
+  if name in CATALOG:
+    return CATALOG[name].read(find(name, root))
+  path = pathlib.Path(name).expanduser()
+  if path.exists():
+    return own.read(path)
+  known = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
+  raise errors.unknown("data set", name, [*known, "imagenet-c/fog/3", "imagenet-p/tilt"])
+
+
+def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
+  """Where the published data set `name` lies.
+
+  Raises:
+    InputError: it is not there, or there is no root.
+  """
+  place, published = root or os.environ.get("JAXBENCH_DATA"), CATALOG[name]
+  if not place:
+    raise errors.InputError(
+      f"data set {name} is looked for in a folder: set --config.data_root or JAXBENCH_DATA"
+    )
+  found = published.find(pathlib.Path(place).expanduser())
+  if found is None:
+    raise errors.InputError(
+      f"data set {name} is not in {place}, as {' or '.join(published.places[:3])}; "
+      f"get it from {published.origin}"
+    )
+  return found
+
+
+def shortfall(name: str, source: Source) -> str | None:
+  """What to know of a published data set that is not there in full; None if it is."""
+  if name not in CATALOG or len(source) >= CATALOG[name].examples:
+    return None
+  return f"it has {len(source):,} images of the {CATALOG[name].examples:,} that were published"
 
 
 __all__ = [
+  "CATALOG",
   "DATA_SETS",
   "SCAM_TYPES",
   "SUBSETS",
+  "Annotated",
   "Arrays",
   "BadImage",
   "Batch",
   "Digits",
   "Example",
+  "Frame",
+  "LabelSpace",
   "Labelled",
   "Source",
   "Typographic",
   "canonical_order",
+  "columns",
+  "find",
   "folder",
+  "frames",
+  "has_several_labels",
   "hash_id",
   "hash_sample",
   "image_size",
+  "label_space",
   "load",
   "load_images",
   "parquet",
   "rta_100",
   "sample",
   "scam",
+  "shortfall",
   "stream",
   "tfds",
   "webdataset",

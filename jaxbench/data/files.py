@@ -62,6 +62,19 @@ def stamp(file: pathlib.Path) -> list[Any]:
   return [str(file.absolute()), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
-def unreadable(path: Any, error: OSError) -> errors.InputError:
-  """The error for a file or folder that cannot be opened."""
-  return errors.InputError(f"{path} cannot be read: {error.strerror or error}")
+def unreadable(path: Any, error: Exception) -> errors.InputError:
+  """The error for what cannot be opened, or is found broken by whatever library reads it."""
+  reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
+  return errors.InputError(f"{path} cannot be read: {reason}")
+
+
+def read_lines(file: pathlib.Path) -> list[str]:
+  """The lines of a text file.
+
+  Raises:
+    InputError: it cannot be read, or is no text in UTF-8.
+  """
+  try:
+    return file.read_text("utf-8").splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise unreadable(file, error) from error

@@ -7,9 +7,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+import tqdm
+
 from jaxbench import errors
 from jaxbench.data.decode import BadImage, decode
-from jaxbench.data.files import Files
+from jaxbench.data.files import Files, unreadable
 from jaxbench.data.remember import remember
 from jaxbench.data.source import Example
 
@@ -69,6 +71,21 @@ class Labelled:
         )
     return cls(files, class_names, [(index, name, known[found]) for index, name, found in kept])
 
+  def selected(self, class_names: Sequence[str], labels: Mapping[int, int]) -> "Labelled":
+    """The examples whose label `labels` has, with the label of `class_names` that it gives.
+
+    Raises:
+      InputError: there are none.
+    """
+    rows = [
+      (index, name, labels[label])
+      for index, name, label in zip(self._indices, self.ids, self.labels, strict=True)
+      if label in labels
+    ]
+    if not rows:
+      raise errors.InputError(f"{self.files.where}: no image of these classes")
+    return Labelled(self.files, class_names, rows)
+
   @functools.cached_property
   def sha256(self) -> str:
     """Of ids, labels and content, in the order of the ids: the same however a set is packed."""
@@ -84,16 +101,18 @@ class Labelled:
       except BadImage:
         return None  # It will be in the records with its error.
 
+    count = len(self.files.names)
     with concurrent.futures.ThreadPoolExecutor() as readers:
-      return list(readers.map(one, range(len(self.files.names))))
+      hashes = readers.map(one, range(count))
+      shown = f"{self.files.where} is hashed, once"
+      return list(tqdm.tqdm(hashes, shown, count, delay=2, disable=None))
 
   def read(self, index: int) -> bytes:
     """The content of the file `index`."""
     try:
       return self.files.read(index)
-    except OSError as error:
-      name = self.files.names[index]
-      raise BadImage(f"{name} in {self.files.where}: {error.strerror or error}") from error
+    except (OSError, errors.InputError) as error:
+      raise BadImage(str(unreadable(self._name(index), error))) from error
 
   def __len__(self) -> int:
     """Number of images."""
@@ -110,7 +129,10 @@ class Labelled:
     try:
       return Example(decode(content), self.labels[index])
     except BadImage as error:
-      raise BadImage(f"{self.files.names[where]} in {self.files.where} {error}") from error
+      raise BadImage(f"{self._name(where)} {error}") from error
+
+  def _name(self, index: int) -> str:
+    return f"{self.files.names[index]} in {self.files.where}"
 
 
 def _check_unique(files: Files, ids: Sequence[str]) -> None:
@@ -132,8 +154,8 @@ def _unknown_class(
 ) -> errors.InputError:
   near = difflib.get_close_matches(found, known, n=1)
   hint = f" (did you mean {near[0]!r}?)" if near else ""
-  examples = ", ".join(list(known)[:3])
+  examples, count = ", ".join(list(known)[:3]), len(set(known.values()))
   return errors.InputError(
-    f"{files.where}: {files.names[index]} is of the class {found!r}, none of the {len(known)} "
-    f"known ones{hint}, which begin with {examples}; is this the data set that was meant?"
+    f"{files.where}: {files.names[index]} is of the class {found!r}, none of the "
+    f"{count} known ones{hint}, which begin with {examples}; is this the data set that was meant?"
   )

@@ -1,12 +1,13 @@
 """Parquet files with encoded images, as the Hugging Face hub keeps its data sets."""
 
+import contextlib
 import functools
 import json
 import os
 import pathlib
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,8 @@ class Parquet:
         self.class_names = _class_names(file.schema_arrow, label)
         names, labels = _small_columns(file, image, label, path)
         rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+      if len(labels) != sum(rows):
+        raise errors.InputError(f"{path} has {sum(rows)} rows and {len(labels)} labels")
       kept += names
       self.labels += labels
       self._groups += [(number, group) for group in range(len(rows))]
@@ -108,6 +111,8 @@ def _row_group(path: pathlib.Path, group: int, image: str) -> pa.Array:
   with _open(path) as file:
     nested = pa.types.is_struct(file.schema_arrow.field(image).type)
     column = file.read_row_group(group, columns=[f"{image}.bytes" if nested else image])[image]
+    if len(column) != file.metadata.row_group(group).num_rows:
+      raise errors.InputError(f"{path}: its row group {group} lacks images")
     whole = column.combine_chunks()
     return whole.field("bytes") if nested else whole
 
@@ -138,13 +143,16 @@ def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
   return features.get(label, {}).get("names")
 
 
-def _open(path: pathlib.Path) -> pq.ParquetFile:
+@contextlib.contextmanager
+def _open(path: pathlib.Path) -> Iterator[pq.ParquetFile]:
+  """An InputError for whatever goes wrong with the file inside."""
   try:
-    return pq.ParquetFile(path)
-  except OSError as error:
+    with pq.ParquetFile(path) as file:
+      yield file
+  except errors.InputError:
+    raise
+  except (OSError, pa.ArrowException, ValueError, KeyError) as error:
     raise filing.unreadable(path, error) from error
-  except pa.ArrowInvalid as error:
-    raise errors.InputError(f"{path} is not a whole Parquet file: {error}") from error
 
 
 def _shards(path: pathlib.Path, split: str | None) -> list[pathlib.Path]:

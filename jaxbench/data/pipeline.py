@@ -1,5 +1,6 @@
 """From a source to a model's pixels: decoded, resized and cropped ahead of who waits for them."""
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -51,13 +52,17 @@ def stream(
   if workers:
     if not flags.FLAGS.is_parsed():  # In a notebook; grain's workers look at its flags.
       flags.FLAGS.mark_as_parsed()
-    dataset = dataset.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers))
-  examples = iter(dataset)
-  for indices, order in zip(batches, orders, strict=True):
-    read: list[_Read] = [_Read(None, "")] * len(order)
-    for row in order:
-      read[row] = next(examples)
-    yield _batch([source.labels[index] for index in indices], read)
+    options = grain.MultiprocessingOptions(num_workers=workers)
+    dataset = dataset.mp_prefetch(options, worker_init_fn=_leave_interrupts_to_the_main_process)
+  examples, labels = iter(dataset), source.labels
+  try:
+    for number, (indices, order) in enumerate(zip(batches, orders, strict=True), start=1):
+      batch = _batch([labels[index] for index in indices], order, examples)
+      if number == len(batches):
+        next(examples, None)  # Only at their end do workers give back their shared memory.
+      yield batch
+  finally:
+    examples.close()
 
 
 def load_images(
@@ -90,7 +95,17 @@ class _Reader:
       return _Read(None, str(error))
 
 
-def _batch(labels: Sequence[int], read: Sequence[_Read]) -> Batch:
+def _leave_interrupts_to_the_main_process(worker: int, workers: int) -> None:
+  """Ctrl-C reaches all; the main process finishes what it has and ends the others."""
+  del worker, workers
+  signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _batch(labels: Sequence[int], order: np.ndarray, examples: Iterator[_Read]) -> Batch:
+  """The next examples, which come in an `order` of their own."""
+  read: list[_Read] = [_Read(None, "")] * len(order)
+  for row in order:
+    read[row] = next(examples)
   images = [one.image for one in read if one.image is not None]
   readable = np.array([one.image is not None for one in read])
   return Batch(

@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
 from jaxbench import errors, spec, tables
-from jaxbench.data.files import unreadable
+from jaxbench.data.files import read_lines
 from jaxbench.data.source import canonical_order
 
 # Ids and labels of a data set, in any order -> indices of the examples that are taken.
@@ -53,11 +53,7 @@ def balanced(*, each: int) -> Subset:
 def listed(*, path: str | os.PathLike[str]) -> Subset:
   """The examples that a text file lists, an id on each line, or a file name that is unique."""
   file = pathlib.Path(path).expanduser()
-  try:
-    lines = file.read_text().split("\n")
-  except OSError as error:
-    raise unreadable(file, error) from error
-  names = [line.strip() for line in lines if line.strip()]
+  names = [line.strip() for line in read_lines(file) if line.strip()]
   if not names:
     raise errors.InputError(f"{file} lists no ids")
   return _named(names, str(file))

@@ -48,6 +48,8 @@ def tfds(
   """
   prepared = Prepared(pathlib.Path(path).expanduser(), split, image, label, file_name)
   names = class_names or prepared.class_names
+  if names is None:
+    raise errors.InputError(f"{path}: the feature {label!r} has no class names; name the classes")
   by_number = {str(number): number for number in range(len(names))}
   return Labelled.of(prepared, prepared.names, prepared.labels, names, labels or by_number)
 
@@ -64,11 +66,13 @@ class Prepared:
     for feature in (image, label):
       if feature not in features:
         raise errors.unknown(f"feature of {path}", feature, features)
-    self.class_names: list[str] = features[label].names
+    self.class_names: list[str] | None = getattr(features[label], "names", None)
     try:
       described = remember("tfds1", [self.stamp, label, file_name], self._describe)
-    except OSError as error:
-      raise filing.unreadable(error.filename or path, error) from error
+    except errors.InputError:
+      raise
+    except Exception as error:  # Each format's library has its own.
+      raise filing.unreadable(f"the split {split} of {path}", error) from error
     self.names = [name for name, _ in described]
     self.labels = [label for _, label in described]
 
@@ -84,16 +88,19 @@ class Prepared:
 
   def read(self, index: int) -> bytes:
     """The content of one image."""
-    return self._example(index)[self._image]
+    try:
+      return bytes(self._example(index)[self._image])
+    except Exception as error:
+      raise filing.unreadable(f"example {index} of {self._path}", error) from error
 
   @functools.cached_property
   def _builder(self) -> Any:
     try:
       return tensorflow_datasets.builder_from_directory(self._path)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # Of JSON, of protocol buffers, of the file system.
       raise errors.InputError(
         f"{self._path} is no data set that TFDS has prepared: it needs dataset_info.json and "
-        "features.json, in the folder of a version"
+        "features.json, both whole, in the folder of a version"
       ) from error
 
   @functools.cached_property

@@ -82,7 +82,7 @@ def _key(name: str) -> str:
 def _class_names(place: pathlib.Path) -> list[str]:
   for folder in (place, place.parent):
     if (file := folder / "classnames.txt").is_file():
-      return file.read_text().splitlines()
+      return filing.read_lines(file)
   raise errors.InputError(f"{place} has no classnames.txt; name the classes")
 
 

@@ -1,9 +1,35 @@
-"""From records to numbers: accuracy with intervals, attack success, paired comparison."""
+"""From records to numbers: accuracy with intervals, attack success, comparison, natural shifts."""
 
 from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
+from jaxbench.metrics.calibration import expected_calibration_error
+from jaxbench.metrics.consistency import error_consistency
+from jaxbench.metrics.effective import (
+  Line,
+  baseline,
+  effective_robustness,
+  fit,
+  relative_robustness,
+  summarize_shifts,
+)
 from jaxbench.metrics.flip_reference import read_flip_reference
-from jaxbench.metrics.flips import (
+from jaxbench.metrics.flips import flip_probability
+from jaxbench.metrics.masking import gradient_masking
+from jaxbench.metrics.mce import (
+  GROUPS,
+  CorruptionErrors,
+  alexnet,
+  correct_by_cell,
+  corruption_errors,
+)
+from jaxbench.metrics.on_disk import corrupted_on_disk
+from jaxbench.metrics.overview import overview, overview_shifts
+from jaxbench.metrics.paired import Comparison, compare
+from jaxbench.metrics.per_class import mean_per_class_accuracy
+from jaxbench.metrics.shape_bias import shape_bias
+from jaxbench.metrics.shifts import SHIFTS
+from jaxbench.metrics.smallest import robust_accuracy, smallest_epsilons, summarize_smallest
+from jaxbench.metrics.stability import (
   SEQUENCES,
   Change,
   Flips,
@@ -14,49 +40,55 @@ from jaxbench.metrics.flips import (
   sequence_name,
   stability,
 )
-from jaxbench.metrics.masking import gradient_masking
-from jaxbench.metrics.mce import (
-  GROUPS,
-  CorruptionErrors,
-  alexnet,
-  correct_by_cell,
-  corruption_errors,
-)
-from jaxbench.metrics.overview import overview
-from jaxbench.metrics.paired import Comparison, compare
-from jaxbench.metrics.smallest import robust_accuracy, smallest_epsilons, summarize_smallest
 from jaxbench.metrics.summary import is_correct, summarize
 from jaxbench.metrics.typographic import Typographic, typographic
+from jaxbench.metrics.video import VideoAccuracy, pm_k
 
 __all__ = [
   "GROUPS",
   "SEQUENCES",
+  "SHIFTS",
   "Change",
   "Comparison",
   "CorruptionErrors",
   "Estimate",
   "Flips",
+  "Line",
   "Proportion",
   "Stability",
   "Typographic",
+  "VideoAccuracy",
   "alexnet",
+  "baseline",
   "bootstrap",
   "change",
   "changes_by_sequence",
   "compare",
   "correct_by_cell",
+  "corrupted_on_disk",
   "corruption_errors",
+  "effective_robustness",
+  "error_consistency",
+  "expected_calibration_error",
+  "fit",
+  "flip_probability",
   "flip_rates",
   "gradient_masking",
   "is_correct",
+  "mean_per_class_accuracy",
   "overview",
+  "overview_shifts",
+  "pm_k",
   "proportion",
   "read_flip_reference",
+  "relative_robustness",
   "robust_accuracy",
   "sequence_name",
+  "shape_bias",
   "smallest_epsilons",
   "stability",
   "summarize",
+  "summarize_shifts",
   "summarize_smallest",
   "typographic",
 ]

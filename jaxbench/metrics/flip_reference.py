@@ -9,7 +9,7 @@ import math
 from etils import epath
 
 from jaxbench import errors
-from jaxbench.metrics.flips import SEQUENCES, Flips
+from jaxbench.metrics.stability import SEQUENCES, Flips
 
 
 def read_flip_reference(path: epath.PathLike) -> dict[str, Flips]:

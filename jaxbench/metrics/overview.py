@@ -27,6 +27,16 @@ def overview(summary: pa.Table) -> str:
   return _aligned(table)
 
 
+def overview_shifts(shifts: pa.Table) -> str:
+  """A line per shift and classifier of `summarize_shifts`, in percent; "" if there are none."""
+  names = ("standard", "accuracy", "expected", "effective_robustness")
+  table = [["shift", "model", "prompts", "standard", "accuracy", "expected", "effective"]]
+  for row in shifts.to_pylist():
+    values = ["-" if row[name] is None else f"{100 * row[name]:.1f}" for name in names]
+    table.append([row["shift"], row["model"], row["prompts"] or "-", *values])
+  return _aligned(table) if len(table) > 1 else ""
+
+
 def _value(cells: list[dict]) -> str:
   if cells[0]["median_epsilon"] is not None:
     return f"{cells[0]['median_epsilon']:.4f}"

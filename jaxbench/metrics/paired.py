@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from scipy import stats
 
 from jaxbench import errors
-from jaxbench.metrics.summary import is_correct
+from jaxbench.metrics.summary import is_correct, is_example
 
 
 class Comparison(NamedTuple):
@@ -49,7 +49,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
 
 
 def _correct_by_example(rows: pa.Table, cell: str) -> dict[str, bool]:
-  rows = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell))
+  rows = rows.filter(pc.and_(pc.equal(rows["cell"].cast(pa.string()), cell), is_example(rows)))
   if not len(rows):
     raise errors.InputError(f"no rows of cell {cell!r}")
   return dict(zip(rows["example"].to_pylist(), is_correct(rows).to_pylist(), strict=True))

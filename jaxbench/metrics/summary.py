@@ -1,65 +1,142 @@
 """From rows per example to one row per cell, and to the table a person reads first."""
 
+from collections.abc import Callable, Iterator
+
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.calibration import expected_calibration_error
 from jaxbench.metrics.smallest import summarize_smallest
+from jaxbench.metrics.video import pm_k
 
+_COUNTS = ["correct", "clean_correct", "fooled", "followed", "attacked", "top_5"]
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
 _MEANS = ("flips", "top5_distance")
 
 
 def is_correct(rows: pa.Table) -> pa.ChunkedArray:
   """Whether the model is right: under attack, whether the attack had no success."""
-  right = pc.equal(rows["prediction"], rows["label"])
+  right = _is_label(rows, "prediction")
   return pc.if_else(pc.is_valid(rows["success"]), pc.invert(rows["success"]), right)
+
+
+def is_example(rows: pa.Table) -> pa.ChunkedArray:
+  """Whether a row counts by itself; of videos, anchor frames do and their neighbours do not."""
+  return pc.fill_null(pc.equal(rows["offset"], 0), True)
+
+
+def _is_label(rows: pa.Table, prediction: str) -> pa.ChunkedArray:
+  """Whether the classes of the column are right: the label, or one of several."""
+  right = pc.equal(rows[prediction], rows["label"])
+  if rows["labels"].null_count == len(rows):
+    return right
+  several = rows["labels"].combine_chunks()
+  owners = pc.list_parent_indices(several)
+  hits = pc.equal(pc.take(rows[prediction], owners), pc.list_flatten(several))
+  found = np.zeros(len(rows), bool)
+  found[owners.filter(hits.combine_chunks()).to_numpy()] = True
+  return pc.or_(right, pa.array(found))
 
 
 def summarize(rows: pa.Table) -> pa.Table:
   """One row per cell.
+
+  Of videos, anchor frames are the examples, and their neighbours count in `pm_accuracy` alone.
 
   Args:
     rows: of `records.read`.
 
   Returns:
     the cell's columns and `examples`; `correct`, `accuracy` with `accuracy_low` and
-    `accuracy_high`, its 95 % Clopper-Pearson interval; `clean_correct`, how many are right
-    without the perturbation; for attacks `attack_success`, the share of those that the attack
+    `accuracy_high`, its 95 % Clopper-Pearson interval; `per_class_accuracy`, the mean over
+    classes; `top_5_accuracy`, where nothing attacks; `clean_correct`, how many are right
+    without the perturbation; `calibration_error`, where nothing attacks, see
+    `expected_calibration_error`; for attacks `attack_success`, the share of those that the attack
     turned, with `attack_success_low` and `attack_success_high`; for bisections `median_epsilon`
     with `median_epsilon_low` and `median_epsilon_high`, of which `summarize_smallest` tells more;
-    for typographic attacks `followed`, the share of predictions that read out the word, with
-    `followed_low` and `followed_high`, of which `typographic` tells more; for sequences of frames
-    `flips` and `top5_distance`, means over the examples, of which `flip_rates` tells more, while
-    what is right is the last frame;
+    for images with a second class, like a word that is written there, `followed`, the share of
+    predictions of it, with `followed_low` and `followed_high`, of which `typographic` tells more;
+    for videos `pm_accuracy`, with `pm_accuracy_low` and `pm_accuracy_high`, see `pm_k`; for
+    sequences of frames `flips` and `top5_distance`, means over the examples, of which `flip_rates`
+    tells more, while what is right is the last frame;
     `forwards` and `backwards`, the passes used.
 
   Example:
     >>> metrics.summarize(records.read("runs/quickstart")).to_pandas()
   """
-  clean = pc.equal(rows["clean_prediction"], rows["label"])
-  counted = rows.select([*_CELL, *_MEANS, "forwards", "backwards"])
+  clean = _is_label(rows, "clean_prediction")
+  counts = is_example(rows)
+  counted = rows.select([*_CELL, *_MEANS, "label", "forwards", "backwards"])
   for name, column in {
     "correct": is_correct(rows),
     "clean_correct": clean,
     "fooled": pc.and_(clean, rows["success"]),  # Null where nothing attacks.
-    "followed": pc.equal(rows["prediction"], rows["target"]),  # Null where nothing is written.
+    "followed": pc.equal(rows["prediction"], rows["target"]),  # Null without a target.
     "attacked": pc.if_else(pc.is_valid(rows["success"]), clean, None),
+    "top_5": pc.less(rows["rank"], 5),
   }.items():
-    counted = counted.append_column(name, column.cast(pa.int64()))
-  sums = ["correct", "clean_correct", "fooled", "followed", "attacked", "forwards", "backwards"]
+    shown = pc.if_else(counts, column.cast(pa.int64()), None)
+    counted = counted.append_column(name, shown)
+  sums = [*_COUNTS, "forwards", "backwards"]
   grouped = counted.group_by(_CELL, use_threads=False).aggregate(
-    [("correct", "count"), *((name, "sum") for name in sums), *((name, "mean") for name in _MEANS)]
+    [
+      ("correct", "count"),
+      ("followed", "count"),
+      *((name, "sum") for name in sums),
+      *((name, "mean") for name in _MEANS),
+    ]
   )
-  smallest = {row["cell"]: row for row in summarize_smallest(rows).to_pylist()}
-  return pa.Table.from_pylist(
-    [_with_intervals(row) | _median(smallest.get(row["cell"])) for row in grouped.to_pylist()]
-  )
+  further = [_smallest(rows), _per_class(counted), _calibration(rows), _videos(rows)]
+  lines = []
+  for row in grouped.to_pylist():
+    if not row["correct_count"]:  # Of a video that has only begun to be run.
+      continue
+    line = _with_intervals(row)
+    for found in further:
+      line |= found(row["cell"])
+    lines.append(line)
+  return pa.Table.from_pylist(lines)
 
 
-def _median(found: dict | None) -> dict[str, float | None]:
-  ends = ("", "_low", "_high")
-  return {f"median_epsilon{end}": found[f"median{end}"] if found else None for end in ends}
+def _smallest(rows: pa.Table) -> Callable[[str], dict]:
+  found = {row["cell"]: row for row in summarize_smallest(rows).to_pylist()}
+  return lambda cell: {
+    f"median_epsilon{end}": found[cell][f"median{end}"] if cell in found else None
+    for end in ("", "_low", "_high")
+  }
+
+
+def _per_class(counted: pa.Table) -> Callable[[str], dict]:
+  classes = counted.group_by(["cell", "label"]).aggregate([("correct", "mean")])
+  cells = classes.group_by("cell").aggregate([("correct_mean", "mean")])
+  found = dict(zip(cells["cell"].to_pylist(), cells["correct_mean_mean"].to_pylist(), strict=True))
+  return lambda cell: {"per_class_accuracy": found[cell]}
+
+
+def _calibration(rows: pa.Table) -> Callable[[str], dict]:
+  claimed = pc.and_(is_example(rows), pc.is_valid(rows["confidence"]))
+  found = {
+    cell: expected_calibration_error(own["confidence"], is_correct(own))
+    for cell, own in _by_cell(rows.filter(claimed))
+  }
+  return lambda cell: {"calibration_error": found.get(cell)}
+
+
+def _videos(rows: pa.Table) -> Callable[[str], dict]:
+  found = {}
+  for cell, frames in _by_cell(rows.filter(pc.is_valid(rows["anchor"]))):
+    # A run that is not finished, or an unreadable image, may leave a frame without its anchor.
+    anchors = frames.filter(pc.equal(frames["offset"], 0))["anchor"].combine_chunks()
+    own = frames.filter(pc.is_in(frames["anchor"], anchors))
+    found[cell] = pm_k(own["anchor"], own["offset"], is_correct(own)).pm_k if len(own) else None
+  return lambda cell: _named("pm_accuracy", found.get(cell))
+
+
+def _by_cell(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
+  cells = rows["cell"].cast(pa.string())
+  return ((cell, rows.filter(pc.equal(cells, cell))) for cell in pc.unique(cells).to_pylist())
 
 
 def _with_intervals(row: dict) -> dict:
@@ -71,8 +148,10 @@ def _with_intervals(row: dict) -> dict:
   result["clean_correct"] = row["clean_correct_sum"]
   attacked = row["attacked_sum"]
   result |= _named("attack_success", proportion(row["fooled_sum"], attacked) if attacked else None)
-  followed, examples = row["followed_sum"], row["correct_count"]
-  result |= _named("followed", None if followed is None else proportion(followed, examples))
+  followed = row["followed_count"]
+  result |= _named("followed", proportion(row["followed_sum"], followed) if followed else None)
+  top_5 = row["top_5_sum"]
+  result["top_5_accuracy"] = None if top_5 is None else top_5 / row["correct_count"]
   result |= {name: row[f"{name}_mean"] for name in _MEANS}
   return result | {name: row[f"{name}_sum"] for name in ("forwards", "backwards")}
 

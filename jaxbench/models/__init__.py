@@ -10,6 +10,7 @@ from jaxbench.models.checked import checked
 from jaxbench.models.classifier import Classifier, ClassifierConfig
 from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.layers import compute_in
+from jaxbench.models.pooled import POOLS, Pooled, pooled
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.prompts import PROMPTS, imagenet_class_names, templates
 from jaxbench.models.resized import Resized, resized
@@ -24,6 +25,7 @@ from jaxbench.models.zero_shot import ZeroShot, check_prompts, zero_shot
 __all__ = [
   "ARCHITECTURES",
   "CLIP",
+  "POOLS",
   "PROMPTS",
   "CLIPConfig",
   "Classifier",
@@ -31,6 +33,7 @@ __all__ = [
   "Config",
   "Description",
   "Model",
+  "Pooled",
   "Preprocess",
   "ResNet",
   "ResNetConfig",
@@ -47,6 +50,7 @@ __all__ = [
   "imagenet_class_names",
   "list_models",
   "load",
+  "pooled",
   "resized",
   "save",
   "templates",

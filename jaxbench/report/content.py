@@ -6,10 +6,11 @@ import json
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from etils import epath
 
-from jaxbench import metrics, records
-from jaxbench.report import gallery, plots, sections, stability
+from jaxbench import metrics, perturbations, records
+from jaxbench.report import gallery, on_disk, plots, sections, stability
 from jaxbench.report.sections import Classifier, Row
 
 
@@ -57,6 +58,7 @@ class Run(NamedTuple):
   config: str
   classifiers: list[Classifier]
   data: list[DataSet]
+  shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   missing: list[Row]  # What could not be run, with the reason.
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
@@ -72,14 +74,19 @@ def load(workdir: epath.PathLike) -> Run:
   run, rows = records.load_run(workdir), records.read(workdir)
   lost = records.unreadable(workdir).to_pylist()
   missing = collections.Counter(row["data"] for row in lost)
-  summary = {row["cell"]: row for row in metrics.summarize(rows).to_pylist()}
+  summarized = metrics.summarize(rows)
+  summary = {row["cell"]: row for row in summarized.to_pylist()}
+  written = {row["values"]: row["counts"] for row in pc.value_counts(rows["cell"]).to_pylist()}
   classifiers = _classifiers(run)
-  sets = [_data_set(name, run, rows, summary, classifiers) for name in run["data"]]
+  told = on_disk.gathered(run)
+  sets = [
+    _data_set(name, told, on_disk.rows_of(name, rows), summary, classifiers)
+    for name in told["data"]
+  ]
   unfinished = [
     {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
     for cell in run["cells"]
-    if summary.get(cell["id"], {"examples": 0})["examples"]
-    < cell["examples"] - missing[cell["data"]]
+    if written.get(cell["id"], 0) < cell["examples"] - missing[cell["data"]]
   ]
   reasons = {absent["what"] for absent in run["absent"]}
   return Run(
@@ -88,6 +95,7 @@ def load(workdir: epath.PathLike) -> Run:
     config=json.dumps(run["identity"]["config"], indent=2),
     classifiers=classifiers,
     data=sets,
+    shifts=metrics.summarize_shifts(summarized).to_pylist(),
     missing=run["absent"] + [cell for cell in unfinished if cell["what"] not in reasons],
     warnings=[*_unreadable(lost), *_warnings(run, rows)],
     forwards=sum(row["forwards"] for row in summary.values()),
@@ -159,7 +167,7 @@ def _data_set(
     same = list(group)
     if same[0]["tolerance"] is not None:
       searches.append(sections.search(same, rows, classifiers, run["identity"]))
-    elif same[0]["setting"] or not tables:
+    elif same[0]["setting"] or perturbation in (perturbations.CLEAN, perturbations.STYLIZED):
       clean = tables[0] if tables else None
       tables.append(sections.table(perturbation, same, summary, classifiers, clean))
     else:
@@ -216,7 +224,8 @@ def _albums(
   """For each model, with its first prompt set: each perturbation at its middle setting."""
   shown: list[tuple[str, list[tuple[Classifier, str]]]] = []
   for table in tables[1:]:
-    name = f"{table.perturbation}, {table.axis} {table.settings[table.middle]}"
+    setting = table.settings[table.middle]
+    name = f"{table.perturbation}, {table.axis} {setting}" if setting else table.perturbation
     cells = [(one, found[table.middle]) for one, found in table.lines]
     shown.append((name, [(one, cell["cell"]) for one, cell in cells if cell]))
   shown += [(text.overlay, [(one, cell) for one, cell, _ in text.lines]) for text in texts]

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from jaxbench import metrics
 from jaxbench import published as published_tables
-from jaxbench.report import plots
+from jaxbench.report import on_disk, plots
 
 Row = dict[str, Any]
 
@@ -119,7 +119,8 @@ def _plot(table: Table, clean: Table) -> str:
       keys = ("accuracy", "accuracy_low", "accuracy_high")
       shares = ([100 * cell[key] for cell in row if cell] for key in keys)
       curves.append(plots.Curve(classifier.name, classifier.color, classifier.dash, *shares))
-  settings = ["clean", *(setting.removesuffix("/255") for setting in table.settings)]
+  names = [setting or table.perturbation for setting in table.settings]
+  settings = ["clean", *(name.removesuffix("/255") for name in names)]
   units = all(setting.endswith("/255") for setting in table.settings)
   axis = f"{table.axis}, /255" if units else table.axis
   return plots.accuracy_curves(table.perturbation, axis, settings, curves)
@@ -147,7 +148,7 @@ def corrupted(
   name: str, rows: pa.Table, classifiers: list[Classifier], variant: str
 ) -> Corrupted | None:
   """Of a data set; AlexNet's errors are known for ImageNet, at ImageNet-C's definition."""
-  normalised = name == "imagenet" and variant == "imagenet"
+  normalised = name == on_disk.NAME or (name == "imagenet" and variant == "imagenet")
   lines = []
   for one in classifiers:
     correct = metrics.correct_by_cell(rows, one.model, one.prompts, name)

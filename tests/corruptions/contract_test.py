@@ -71,10 +71,12 @@ def test_gradients_are_numbers_and_flow_where_the_operation_is_smooth(name):
   def loss(image, key):
     return (weights * _corrupt(key, image, name, 2)).sum()
 
-  images = jnp.stack([IMAGES[0], jnp.zeros((32, 32, 3)), jnp.ones((32, 32, 3))])
-  gradients = jax.jit(jax.vmap(jax.grad(loss)))(images, KEYS[:3])
-  assert jnp.isfinite(gradients).all()
-  assert (name in DISCRETE) == (jnp.abs(gradients[0]).max() == 0)
+  gradient = jax.jit(jax.grad(loss))
+  for image in jnp.zeros((32, 32, 3)), jnp.ones((32, 32, 3)):
+    assert jnp.isfinite(gradient(image, KEYS[0])).all()
+  found = gradient(jnp.asarray(IMAGES[0]), KEYS[0])
+  assert jnp.isfinite(found).all()
+  assert (name in DISCRETE) == (jnp.abs(found).max() == 0)
 
 
 def test_any_size_from_32_pixels_works(name):

@@ -23,14 +23,13 @@ def _picture(height: int, width: int) -> np.ndarray:
 
 
 @functools.cache
-def _program(name: str, variant: str):
-  return jax.jit(functools.partial(corruptions.corrupt, name=name, variant=variant))
+def _program(name: str):
+  return jax.jit(corruptions.CORRUPTIONS[name].apply)
 
 
 def _corrupted(name: str, variant: str, severity: int, pixels: np.ndarray) -> np.ndarray:
-  image = jnp.asarray(pixels, jnp.float32) / 255
-  result = _program(name, variant)(jax.random.key(0), image, severity=jnp.int32(severity))
-  return np.rint(np.asarray(result) * 255).astype(np.uint8)
+  levels = corruptions.CORRUPTIONS[name].levels(variant, *pixels.shape[:2])
+  return np.asarray(_program(name)(jnp.float32(pixels), (), levels[severity - 1])).astype(np.uint8)
 
 
 @pytest.mark.parametrize("variant", corruptions.VARIANTS)

@@ -310,7 +310,7 @@ def test_wrong_parquet_files_are_one_clear_line(pets, tmp_path):
     data.parquet(folder)
   other = folder / "data/train-00000-of-00001.parquet"
   other.write_bytes(other.read_bytes()[:-50])
-  with pytest.raises(errors.InputError, match="not a whole Parquet file"):
+  with pytest.raises(errors.InputError, match="cannot be read: Parquet magic bytes"):
     data.parquet(folder, split="train")
 
 

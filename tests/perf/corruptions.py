@@ -26,7 +26,7 @@ import numpy as np
 import scipy.ndimage
 import skimage.filters
 from absl import app, flags
-from references import create_c
+from references import create_c, weather
 from references.photographs import photographs
 from scipy import stats
 
@@ -36,11 +36,13 @@ _ALL = (*corruptions.NAMES, *corruptions.EXTRA_NAMES)
 _NAMES = flags.DEFINE_list("names", list(_ALL), "What is measured.")
 _IMAGES = flags.DEFINE_integer("images", 12, "Images per device in one call of ours.")
 _TURNS, _TURN_SECONDS = 3, 0.3
+_WRITTEN_OUT = create_c.OPERATIONS | weather.OPERATIONS
 _PEERS = ("imagecorruptions", "compiled", "create_c")
 
 
-def _gaussian(image: np.ndarray, sigma: float, multichannel: bool = False) -> np.ndarray:
-  return skimage.filters.gaussian(image, sigma=sigma, channel_axis=-1 if multichannel else None)
+def _gaussian(image: np.ndarray, sigma: Any, multichannel: bool = False, **options: Any):
+  axis = -1 if multichannel else None
+  return skimage.filters.gaussian(image, sigma=sigma, channel_axis=axis, **options)
 
 
 @numba.njit
@@ -77,8 +79,9 @@ def _imagecorruptions() -> Any:
 
 def _peer(peer: str, name: str, severity: int) -> Callable[[np.ndarray], np.ndarray]:
   if peer == "create_c":
-    constants = create_c.constants("imagenet", name)[severity - 1]
-    return lambda pixels: create_c.OPERATIONS[name](pixels, constants)
+    module = weather if name in weather.OPERATIONS else create_c
+    constants = module.constants("imagenet", name)[severity - 1]
+    return lambda pixels: module.OPERATIONS[name](pixels, constants)
   package = _imagecorruptions()
   compiled = _compiled_glass_blur if peer == "compiled" else package.corruptions.glass_blur
   package.corruption_dict["glass_blur"] = compiled
@@ -99,10 +102,13 @@ def _work(task: tuple[str, str, int]) -> float:
 
 def _ours(name: str) -> Callable[[int], float]:
   """Severity -> images per second on all devices, keys and images made beforehand."""
+  textures = corruptions.frost_textures() if name == "frost" else None
 
   def corrupt(severity: jax.Array, examples: jax.Array, images: jax.Array) -> jax.Array:
+    def one(key: jax.Array, image: jax.Array) -> jax.Array:
+      return corruptions.corrupt(key, image, name, severity, textures=textures)
+
     keys = jax.vmap(jax.random.key)(examples)
-    one = lambda key, image: corruptions.corrupt(key, image, name, severity)  # noqa: E731
     return jax.vmap(one)(keys, attacks.as_float(images))
 
   program = devices.shard(corrupt)
@@ -125,7 +131,7 @@ def _rates(pool: Pool, name: str, severity: int, ours: Callable[[int], float]) -
   """The best of several turns of each side."""
   sides = {"ours": lambda: ours(severity)}
   for peer in _PEERS:
-    if (peer != "create_c" or name in create_c.OPERATIONS) and (
+    if (peer != "create_c" or name in _WRITTEN_OUT) and (
       peer != "compiled" or name == "glass_blur"
     ):
       tasks = [(peer, name, severity)] * devices.cores()

@@ -15,6 +15,7 @@ import skimage.filters
 from PIL import Image
 
 from references.create_c import clipped_zoom, cut, motion_blur, smeared
+from references.weather_constants import CONSTANTS
 
 
 def brightness(pixels, added):
@@ -135,95 +136,26 @@ def water(pixels, liquid, strength):
   return cut(unit + bright[..., None] * (np.float32([175, 238, 238]) / 255))
 
 
-def _times(length, rows):
-  """Elastic's: strength, deviation and reach of the corners are shares of a length."""
-  return tuple(tuple(length * share for share in row) for row in rows)
+_random = np.random.RandomState(0)  # The reference draws from the legacy generator too.
 
 
-_LARGE = ((2, 0.7, 0.1), (2, 0.08, 0.2), (0.05, 0.01, 0.02), (0.07, 0.01, 0.02), (0.12, 0.01, 0.02))
-_FLAKES = (
-  (0.1, 0.2, 1, 0.6, 8, 3),
-  (0.1, 0.2, 1, 0.5, 10, 4),
-  (0.15, 0.3, 1.75, 0.55, 10, 4),
-  (0.25, 0.3, 2.25, 0.6, 12, 6),
-  (0.3, 0.3, 1.25, 0.65, 14, 12),
-)
-CONSTANTS = {  # By variant and operation, severities 1 to 5; "imagenet" where a variant has none.
-  "imagenet": {
-    "brightness": ((0.1,), (0.2,), (0.3,), (0.4,), (0.5,)),
-    "saturate": ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (20, 0.2)),
-    "pixelate": ((0.6,), (0.5,), (0.4,), (0.3,), (0.25,)),
-    "elastic_transform": _times(244, _LARGE),
-    "fog": ((1.5, 2), (2, 2), (2.5, 1.7), (2.5, 1.5), (3, 1.4)),
-    "frost": ((1, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75)),
-    "snow": (
-      (0.1, 0.3, 3, 0.5, 10, 4, 0.8),
-      (0.2, 0.3, 2, 0.5, 12, 4, 0.7),
-      (0.55, 0.3, 4, 0.9, 12, 8, 0.7),
-      (0.55, 0.3, 4.5, 0.85, 12, 8, 0.65),
-      (0.55, 0.3, 2.5, 0.85, 12, 12, 0.55),
-    ),
-    "spatter": (
-      (0.65, 0.3, 4, 0.69, 0.6, 0),
-      (0.65, 0.3, 3, 0.68, 0.6, 0),
-      (0.65, 0.3, 2, 0.68, 0.5, 0),
-      (0.65, 0.3, 1, 0.65, 1.5, 1),
-      (0.67, 0.4, 1, 0.65, 1.5, 1),
-    ),
-  },
-  "tiny": {
-    "saturate": ((0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (30, 0.2)),
-    "pixelate": ((0.9,), (0.8,), (0.7,), (0.6,), (0.5,)),
-    "elastic_transform": _times(
-      64,
-      ((0, 0, 0.08), (0.05, 0.3, 0.06), (0.1, 0.08, 0.06), (0.1, 0.03, 0.03), (0.16, 0.03, 0.02)),
-    ),
-    "fog": ((0.4, 3), (0.7, 3), (1, 2.5), (1.5, 2), (2, 1.75)),
-    "frost": ((1, 0.3), (0.9, 0.4), (0.8, 0.45), (0.75, 0.5), (0.7, 0.55)),
-    "snow": tuple(
-      (*row, mix) for row, mix in zip(_FLAKES, (0.8, 0.8, 0.7, 0.65, 0.6), strict=True)
-    ),
-    "spatter": (
-      (0.62, 0.1, 0.7, 0.7, 0.6, 0),
-      (0.65, 0.1, 0.8, 0.7, 0.6, 0),
-      (0.65, 0.3, 1, 0.69, 0.6, 0),
-      (0.65, 0.1, 0.7, 0.68, 0.6, 1),
-      (0.65, 0.1, 0.5, 0.67, 0.6, 1),
-    ),
-  },
-  "cifar": {
-    "brightness": ((0.05,), (0.1,), (0.15,), (0.2,), (0.3,)),
-    "saturate": ((0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)),
-    "pixelate": ((0.95,), (0.9,), (0.85,), (0.75,), (0.65,)),
-    "elastic_transform": _times(
-      32,
-      ((0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05), (0.1, 0.03, 0.03)),
-    ),
-    "fog": ((0.2, 3), (0.5, 3), (0.75, 2.5), (1, 2), (1.5, 1.75)),
-    "frost": ((1, 0.2), (1, 0.3), (0.9, 0.4), (0.85, 0.4), (0.75, 0.45)),
-    "snow": tuple(
-      (*row, mix) for row, mix in zip(_FLAKES, (0.95, 0.9, 0.9, 0.85, 0.8), strict=True)
-    ),
-    "spatter": (
-      (0.62, 0.1, 0.7, 0.7, 0.5, 0),
-      (0.65, 0.1, 0.8, 0.7, 0.5, 0),
-      (0.65, 0.3, 1, 0.69, 0.5, 0),
-      (0.65, 0.1, 0.7, 0.69, 0.6, 1),
-      (0.65, 0.1, 0.5, 0.68, 0.6, 1),
-    ),
-  },
-  "inception": {
-    "pixelate": ((0.5,), (0.4,), (0.3,), (0.25,), (0.2,)),
-    "elastic_transform": _times(360, _LARGE),
-    "fog": ((1.5, 2), (2, 2), (2.5, 1.8), (2.5, 1.6), (3, 1.5)),
-    "spatter": (
-      (0.65, 0.3, 4, 0.69, 0.9, 0),
-      (0.65, 0.3, 3.5, 0.68, 0.9, 0),
-      (0.65, 0.3, 3, 0.68, 0.8, 0),
-      (0.65, 0.3, 1.2, 0.65, 1.8, 1),
-      (0.67, 0.4, 1.2, 0.65, 1.8, 1),
-    ),
-  },
+def _elastic(pixels, c):
+  corners, fields = _random.uniform(-c[2], c[2], (3, 2)), _random.uniform(-1, 1, (2, 224, 224))
+  return elastic_transform(pixels, *c[:2], np.float32(corners), fields)
+
+
+def _layer(mean, deviation, shape):
+  return _random.normal(size=shape[:2], loc=mean, scale=deviation)
+
+
+OPERATIONS = {  # With draws of their own, at 224 pixels: pixels and constants -> pixels.
+  "brightness": lambda x, c: brightness(x, *c),
+  "saturate": lambda x, c: saturate(x, *c),
+  "pixelate": lambda x, c: pixelate(x, *c),
+  "elastic_transform": _elastic,
+  "fog": lambda x, c: fog(x, c[0], plasma(256, c[1], _random.uniform(-1, 1, 256**2 - 1))),
+  "snow": lambda x, c: snow(x, *c[2:], _layer(*c[:2], x.shape), _random.uniform(-135, -45)),
+  "spatter": lambda x, c: spatter(x, *c[2:], _layer(*c[:2], x.shape)),
 }
 
 

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench.corruptions import blur, color, gaussian, motion
+from jaxbench.corruptions import color, gaussian, motion
 from jaxbench.corruptions import snow as flakes
 from jaxbench.corruptions import spatter as drops
 from jaxbench.corruptions.base import Leaf
+from jaxbench.corruptions.separable import separable
 from jaxbench.corruptions.sequences.base import (
   Schedule,
   Sequence,
@@ -70,7 +71,7 @@ def snow(im_round: str) -> Sequence:
 
 def layer(noise: jax.Array, level: Snow) -> jax.Array:
   """Flakes from standard normal noise float32 [H, W]: whole numbers 0..255, float32 [H, W, 1]."""
-  zoomed = blur.separable(noise[..., None], level.rows, level.columns)
+  zoomed = separable(noise[..., None], level.rows, level.columns)
   height = level.mean + level.deviation * zoomed
   return jnp.floor(255 * jnp.clip(jnp.where(height < 0.5, 0, height), 0, 1))
 

@@ -1,0 +1,33 @@
+"""ImageNet-C generated on the device: 15 + 4 corruptions at five severities, no files.
+
+Command: python -m jaxbench --config=configs/imagenet_c.py --workdir=runs/imagenet_c \
+  --config.data_root=/data --config.corruptions.textures=FOLDER_OF_FROST
+Run time: --plan tells the passes; the corruptions add what tests/perf/corruptions.py measures.
+Expected: mCE of torchvision's first ResNet-50 near the published 76.7 %, but not equal: the images
+are drawn anew, by the same rules, and never those of the published files.
+
+Frost needs the reference's photographs (`pip install --no-deps imagecorruptions` brings them);
+without them it is absent, and with it mCE. The argument `digits` runs the 32-pixel constants of
+CIFAR-10-C on the embedded models, as the operations return images.
+"""
+
+from jaxbench import config, corruptions
+
+
+def get_config(where: str = "imagenet") -> config.Config:
+  """All corruptions as ImageNet-C's files hold them, or on `digits`."""
+  digits = where == "digits"
+  return config.Config(
+    models=(
+      ("digits-clip", "digits-resnet")
+      if digits
+      else ("openai/clip-vit-base-patch32", "timm/resnet50.tv_in1k")
+    ),
+    data=("digits",) if digits else ("imagenet",),
+    prompts=("openai_80",),
+    corruptions=config.Corruptions(
+      names=corruptions.NAMES + corruptions.EXTRA_NAMES,
+      variant="cifar" if digits else "imagenet",
+      storage="none" if digits else "jpeg85",
+    ),
+  )

@@ -1,0 +1,40 @@
+"""The natural shifts of RoZ, zero-shot and with a supervised model beside.
+
+Command: python -m jaxbench --config=configs/natural.py --workdir=runs/natural \
+  --config.data_root=/data --config.data=imagenet,imagenet-r,...  (those that you have)
+Run time: not measured on the full sets; every image is decoded once per preprocessing.
+Expected, as imagenet-testbed reports it for CLIP ViT-B/32: imagenet 63.3, V2 55.8, sketch 42.4,
+R 69.3, A 31.4, objectnet 44.0, vid 82.2 (pm-10 66.0), ytbb 67.0 (pm-10 54.4), stylized 21.2.
+"""
+
+from jaxbench import config
+
+SHIFTS = (
+  "imagenetv2-matched-frequency",
+  "imagenet-r",
+  "imagenet-a",
+  "imagenet-sketch",
+  "objectnet",
+  "imagenet-vid-robust",
+  "ytbb-robust",
+  "stylized-imagenet",
+  "cue-conflict",
+)
+# What effective robustness is measured against: ImageNet's images of the same classes.
+STANDARDS = (
+  "imagenet",
+  "imagenet-on-imagenet-r",
+  "imagenet-on-imagenet-a",
+  "imagenet-on-objectnet",
+  "imagenet-on-imagenet-vid-robust",
+  "imagenet-on-ytbb-robust",
+)
+
+
+def get_config() -> config.Config:
+  """Clean images only; both models are downloaded if asked, with --config.download."""
+  return config.Config(
+    models=("openai/clip-vit-base-patch32", "timm/resnet50.tv_in1k"),
+    prompts=("openai_80",),
+    data=STANDARDS + SHIFTS,
+  )

@@ -1,0 +1,62 @@
+"""Corrupted images made on the devices, the same ones in a run and in files."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxbench import attacks, config, corruptions, data, devices
+
+
+def stream(name: str, severity: int, asked: config.Corruptions) -> str:
+  """What the randomness is drawn for; how images are kept afterwards is not part of it.
+
+  Raises:
+    InputError: a name is unknown, or frost has no photographs.
+  """
+  corruptions.check(name, asked.variant, asked.im_round, asked.storage)
+  options = {"variant": asked.variant}
+  if name in corruptions.IM_ROUNDED:
+    options["im_round"] = asked.im_round
+  if name == "frost":
+    options["textures"] = corruptions.frost_textures(asked.textures or None).digest
+  written = ", ".join(f"{key}={value!r}" for key, value in options.items())
+  return f"{name}({written})@{severity}"
+
+
+def inputs(name: str, severity: int, asked: config.Corruptions, size: tuple[int, int]) -> Any:
+  """The first argument of `program`, for images of `size`, height and width."""
+  textures = _textures(asked.textures, asked.variant, *size) if name == "frost" else None
+  return jnp.int32(severity), data.hash_id(stream(name, severity, asked)), textures
+
+
+def program(name: str, asked: config.Corruptions, seed: int) -> Callable[..., jax.Array]:
+  """A sharded program (inputs, hashes of ids, images) -> float32 images, one for all severities."""
+  return _program(name, asked.variant, asked.im_round, asked.storage, seed)
+
+
+@functools.cache
+def _program(
+  name: str, variant: str, im_round: str, storage: str, seed: int
+) -> Callable[..., jax.Array]:
+  def corrupt(inputs: tuple[Any, ...], examples: jax.Array, images: jax.Array) -> jax.Array:
+    severity, hashed, textures = inputs
+    one = functools.partial(
+      corruptions.corrupt,
+      name=name,
+      severity=severity,
+      variant=variant,
+      im_round=im_round,
+      storage=storage,
+      textures=textures,
+    )
+    return jax.vmap(one)(devices.example_keys(seed, hashed, examples), attacks.as_float(images))
+
+  return devices.shard(corrupt)
+
+
+@functools.cache
+def _textures(folder: str, variant: str, height: int, width: int) -> corruptions.Textures:
+  return corruptions.frost_textures(folder or None, variant=variant, height=height, width=width)

@@ -1,0 +1,79 @@
+"""Tells which data sets lie in a folder, how much of each there is, and how to get the others.
+
+  python -m jaxbench.data check ROOT
+
+Without ROOT it is that of the environment, JAXBENCH_DATA.
+"""
+
+import itertools
+import os
+import pathlib
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from absl import app
+
+from jaxbench import data, errors
+
+
+class Found(NamedTuple):
+  """What can be said of one data set, or of several that are all absent."""
+
+  name: str
+  detail: str
+  sound: bool  # It is whole, or not there at all.
+
+
+def check(root: pathlib.Path) -> Iterator[Found]:
+  """All published data sets, one by one.
+
+  Raises:
+    InputError: the root is not a folder.
+  """
+  if not root.is_dir():
+    raise errors.InputError(f"{root} is not a folder")
+  for family, group in itertools.groupby(data.CATALOG, key=lambda name: name.split("/")[0]):
+    names = list(group)
+    if any(data.CATALOG[name].find(root) for name in names):
+      yield from (_one(name, root) for name in names)
+    else:
+      places = " or ".join(data.CATALOG[names[0]].places[:2])
+      origin = data.CATALOG[names[0]].origin
+      sets = f", {len(names)} of them" if len(names) > 1 else ""
+      yield Found(family, f"absent (as {places}{sets}): {origin}", True)
+
+
+def _one(name: str, root: pathlib.Path) -> Found:
+  published = data.CATALOG[name]
+  path = published.find(root)
+  if path is None:
+    return Found(name, f"absent: {published.origin}", True)
+  try:
+    source = data.load(name, root)
+  except errors.InputError as error:
+    return Found(name, str(error), False)
+  expected, count = published.examples, len(source)
+  whole = count >= expected
+  share = f"{count:,} images" + ("" if count == expected else f" of {expected:,}")
+  return Found(name, f"{path.relative_to(root)}: {share}", whole)
+
+
+def main(arguments: Sequence[str]) -> int:
+  """Exit status: 0 if all that is there is whole, 1 if not, 2 for wrong input."""
+  try:
+    if len(arguments) not in (2, 3) or arguments[1] != "check":
+      raise errors.InputError("usage: python -m jaxbench.data check ROOT")
+    root = arguments[2] if len(arguments) == 3 else os.environ.get("JAXBENCH_DATA", "")
+    found = list(check(pathlib.Path(root).expanduser()))
+  except errors.InputError as error:
+    print(f"jaxbench.data: {error}", file=sys.stderr)
+    return 2
+  width = max(len(one.name) for one in found)
+  for one in found:
+    print(f"{one.name:{width}}  {one.detail}")
+  return 0 if all(one.sound for one in found) else 1
+
+
+if __name__ == "__main__":
+  app.run(main)

@@ -1,0 +1,217 @@
+"""Published data sets by name: where people keep them, how they are read, how large they are."""
+
+import functools
+import itertools
+import pathlib
+from collections.abc import Callable
+
+from jaxbench.data import label_spaces, packed, sequences, shapes, small_images, videos
+from jaxbench.data.annotated import Annotated
+from jaxbench.data.label_space import LabelSpace
+from jaxbench.data.published import Published
+from jaxbench.data.source import Source
+from jaxbench.data.tfds import tfds
+from jaxbench.data.typographic import SCAM_TYPES, rta_100, scam
+
+_HUB = "https://huggingface.co/datasets/"
+_VIDEOS = "https://github.com/modestyachts/imagenet-testbed (imagenet_vid_ytbb_robust.tar.gz)"
+_VALIDATION = "https://image-net.org (ILSVRC2012_img_val.tar), or " + _HUB + "ILSVRC/imagenet-1k"
+
+# ImageNet-C: the folders of its archives. The fifth holds corruptions that mCE does not count.
+_CORRUPTIONS = {
+  "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
+  "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
+  "weather": ("snow", "frost", "fog", "brightness"),
+  "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
+  "extra": ("speckle_noise", "gaussian_blur", "spatter", "saturate"),
+}
+
+
+def _forms(*names: str) -> tuple[str, ...]:
+  """A folder or what it may be packed to."""
+  return tuple(name + suffix for name in names for suffix in ("", ".tar", ".parquet"))
+
+
+def _imagenet(space: Callable[[], LabelSpace]) -> Callable[[pathlib.Path], Source]:
+  return lambda path: packed.by_class(path, space())
+
+
+def _small(path: pathlib.Path) -> Source:
+  """CIFAR or STL-10, from TFDS or in their own files."""
+  if (path / "dataset_info.json").is_file():
+    found = tfds(path, split="test", file_name="id")
+    return Annotated(found, LabelSpace(tuple(name.replace("_", " ") for name in found.class_names)))
+  return small_images.stl10(path) if path.name == "stl10_binary" else small_images.cifar(path)
+
+
+def _v2(variant: str, folder: str, stored: str) -> Published:
+  name = f"imagenetv2-{folder}"
+  places = (
+    *_forms(f"{name}-format-val", f"imagenetv2-{variant}"),
+    f"imagenet_v2/{stored}/*.*.*",
+    f"wds_{name}/test",
+  )
+  return Published(
+    places, _imagenet(label_spaces.imagenet_1k), 10_000, _HUB + "vaishaal/ImageNetV2"
+  )
+
+
+def _with_spaces(
+  name: str,
+  places: tuple[str, ...],
+  read: Callable[[pathlib.Path, LabelSpace], Source],
+  space: Callable[..., LabelSpace],
+  examples: int,
+  origin: str,
+) -> dict[str, Published]:
+  """A set of coarser classes: by the pooled names of ImageNet, and by its own names."""
+
+  def reader(own_names: bool) -> Callable[[pathlib.Path], Source]:
+    return lambda path: read(path, space(own_names=own_names))
+
+  return {
+    name: Published(places, reader(False), examples, origin),
+    f"{name}-own-names": Published(places, reader(True), examples, origin),
+  }
+
+
+_IMAGENET = (
+  *("imagenet/val", "imagenet/validation", "ILSVRC2012_img_val.tar"),
+  *("imagenet/ILSVRC2012_img_val.tar", "ILSVRC2012_img_val", "imagenet2012/*.*.*"),
+  *("imagenet-1k/data", "wds_imagenet1k/test"),
+)
+
+
+def _validation_on(name: str, examples: int) -> Published:
+  """What accuracy under a shift is compared with: the validation images of the same classes."""
+  read = functools.partial(_read_validation_on, name)
+  return Published(_IMAGENET, read, examples, _VALIDATION)
+
+
+def _read_validation_on(name: str, path: pathlib.Path) -> Source:
+  return packed.validation_on(path, label_spaces.get(name))
+
+
+def _imagenet_c(group: str, name: str, severity: int) -> Published:
+  inside = f"{name}/{severity}"
+  roots = ("imagenet-c", "ImageNet-C")
+  places = [f"{root}/{middle}{inside}" for root in roots for middle in ("", f"{group}/")]
+  origin = f"https://zenodo.org/records/2235448 ({group}.tar, unpacked)"
+  return Published(tuple(places), packed.validation, 50_000, origin)
+
+
+def _imagenet_p(name: str) -> Published:
+  places = tuple(f"{root}/{name}" for root in ("imagenet-p", "ImageNet-P"))
+  frames = 41 if name == "translate" else 31
+  origin = f"https://zenodo.org/records/3565846 ({name}.tar, unpacked)"
+  return Published(places, _read_sequences, 50_000 * frames, origin)
+
+
+def _read_sequences(path: pathlib.Path) -> Source:
+  return sequences.Sequences(path, label_spaces.imagenet_1k())
+
+
+CATALOG: dict[str, Published] = {
+  "imagenet": Published(_IMAGENET, packed.validation, 50_000, _VALIDATION),
+  "imagenet-on-imagenet-a": _validation_on("imagenet-a", 10_000),
+  "imagenet-on-imagenet-r": _validation_on("imagenet-r", 10_000),
+  "imagenet-on-objectnet": _validation_on("objectnet", 6_250),
+  "imagenet-on-imagenet-vid-robust": _validation_on("imagenet-vid-robust", 14_400),
+  "imagenet-on-ytbb-robust": _validation_on("ytbb-robust", 11_550),
+  "imagenetv2-matched-frequency": _v2(
+    "matched-frequency", "matched-frequency", "matched-frequency"
+  ),
+  "imagenetv2-threshold-0.7": _v2("threshold-0.7", "threshold0.7", "threshold-0.7"),
+  "imagenetv2-top-images": _v2("top-images", "top-images", "topimages"),
+  "imagenet-a": Published(
+    (*_forms("imagenet-a"), "imagenet_a/*.*.*", "wds_imagenet-a/test"),
+    _imagenet(label_spaces.imagenet_a),
+    7_500,
+    "https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar",
+  ),
+  "imagenet-r": Published(
+    (*_forms("imagenet-r"), "imagenet_r/*.*.*", "wds_imagenet-r/test"),
+    _imagenet(label_spaces.imagenet_r),
+    30_000,
+    "https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar",
+  ),
+  "imagenet-sketch": Published(
+    (
+      *_forms("imagenet-sketch", "sketch", "ImageNet-Sketch/sketch"),
+      *("imagenet_sketch/*.*.*", "imagenet_sketch/data", "wds_imagenet_sketch/test"),
+    ),
+    _imagenet(label_spaces.imagenet_1k),
+    50_889,
+    _HUB + "songweig/imagenet_sketch",
+  ),
+  **_with_spaces(
+    "objectnet",
+    ("objectnet-1.0/images", "objectnet/images", *_forms("objectnet")),
+    packed.objectnet,
+    label_spaces.objectnet,
+    18_574,
+    "https://objectnet.dev (objectnet-1.0.zip, unpacked)",
+  ),
+  **_with_spaces(
+    "imagenet-vid-robust",
+    ("imagenet_vid_ytbb_robust/imagenet-vid-robust", "imagenet-vid-robust"),
+    videos.vid_robust,
+    label_spaces.vid_robust,
+    22_179,
+    _VIDEOS,
+  ),
+  **_with_spaces(
+    "ytbb-robust",
+    ("imagenet_vid_ytbb_robust/ytbb-robust", "ytbb-robust"),
+    videos.ytbb_robust,
+    label_spaces.ytbb_robust,
+    2_169,
+    _VIDEOS,
+  ),
+  "stylized-imagenet": Published(
+    _forms("stylized-imagenet/val", "stylized_imagenet/val", "stylized-imagenet"),
+    _imagenet(label_spaces.imagenet_1k),
+    50_000,
+    "https://github.com/rgeirhos/Stylized-ImageNet, which makes it",
+  ),
+  "cue-conflict": Published(
+    _forms("cue-conflict"),
+    lambda path: shapes.cue_conflict(path, label_spaces.cue_conflict()),
+    1_280,
+    "https://github.com/bethgelab/model-vs-human/releases/tag/v0.1 (cue-conflict.tar.gz, unpacked)",
+  ),
+  "cifar10": Published(
+    ("cifar10/*.*.*", "cifar-10-batches-bin"),
+    _small,
+    10_000,
+    "https://www.cs.toronto.edu/~kriz/cifar.html (binary version, unpacked)",
+  ),
+  "cifar100": Published(
+    ("cifar100/*.*.*", "cifar-100-binary"),
+    _small,
+    10_000,
+    "https://www.cs.toronto.edu/~kriz/cifar.html (binary version, unpacked)",
+  ),
+  "stl10": Published(
+    ("stl10/*.*.*", "stl10_binary"),
+    _small,
+    8_000,
+    "https://cs.stanford.edu/~acoates/stl10 (binary files, unpacked)",
+  ),
+  "rta-100": Published(("rta-100", "RTA-100"), rta_100, 1_000, "https://arxiv.org/abs/2304.04512"),
+  **{
+    kind.lower(): Published(
+      ("scam/images/train", "SCAM/images/train"),
+      functools.partial(scam, kind=kind),
+      1_162,
+      _HUB + "BLISS-e-V/SCAM (images.zip, unpacked)",
+    )
+    for kind in SCAM_TYPES
+  },
+  **{
+    f"imagenet-c/{name}/{severity}": _imagenet_c(group, name, severity)
+    for group, names in _CORRUPTIONS.items()
+    for name, severity in itertools.product(names, range(1, 6))
+  },
+  **{f"imagenet-p/{name}": _imagenet_p(name) for name in sequences.PERTURBATIONS},
+}

@@ -1,0 +1,18 @@
+"""ImageNet's 1000 classes; a label is the rank of the class id (wnid) in ascending order."""
+
+import functools
+import json
+
+from jaxbench import tables
+
+
+@functools.cache
+def wnids() -> tuple[str, ...]:
+  """The 1000 class ids, n01440764 first."""
+  return tuple(json.loads(tables.path("imagenet1k_wnids.json").read_text()))
+
+
+@functools.cache
+def class_names() -> tuple[str, ...]:
+  """The 1000 names of CLIP's ImageNet evaluation; RoZ uses the same list."""
+  return tuple(json.loads(tables.path("imagenet1k_openai_classnames.json").read_text()))

@@ -1,0 +1,163 @@
+"""Writes corrupted images to disk as ImageNet-C is laid out: corruption/severity/class/file.
+
+  python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER [--names=fog,snow] [--quality=85]
+
+The same command goes on where it was stopped: files that are there are left alone. They hold what
+a run with storage="jpeg85" judges, if the size, the seed and the quality are the same.
+"""
+
+import dataclasses
+import io
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from absl import app, flags
+from PIL import Image
+from tqdm import tqdm
+
+from jaxbench import block as blocks
+from jaxbench import config, corrupted, corruptions, data, devices, errors, models
+
+_DATA = flags.DEFINE_string("data", None, "The clean data set, as --config.data names it.")
+_ROOT = flags.DEFINE_string("data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.")
+_OUT = flags.DEFINE_string("out", None, "Folder to write to.")
+_NAMES = flags.DEFINE_list("names", list(corruptions.NAMES), "Corruptions; all fifteen by default.")
+_SEVERITIES = flags.DEFINE_list("severities", ["1", "2", "3", "4", "5"], "Which ones.")
+_VARIANT = flags.DEFINE_enum("variant", "imagenet", corruptions.VARIANTS, "Whose constants.")
+_TEXTURES = flags.DEFINE_string("textures", "", "Folder of frost's photographs.")
+_QUALITY = flags.DEFINE_integer("quality", 85, "Of the JPEG files.", lower_bound=1, upper_bound=100)
+_SIZE = flags.DEFINE_integer("size", 224, "Pixels of both sides.", lower_bound=32)
+_RESIZE = flags.DEFINE_integer("resize", 256, "Of the short side, before the centre is cut out.")
+_SEED = flags.DEFINE_integer("seed", 0, "Of the randomness.", lower_bound=0)
+_LIMIT = flags.DEFINE_integer("limit", 0, "So many images, a random sample; 0 is all.")
+
+
+def write(
+  source: data.Source,
+  folder: pathlib.Path,
+  names: Sequence[str] = corruptions.NAMES,
+  severities: Sequence[int] = (1, 2, 3, 4, 5),
+  *,
+  asked: config.Corruptions | None = None,
+  preprocess: models.Preprocess | None = None,
+  quality: int = 85,
+  seed: int = 0,
+  limit: int = 0,
+  slots: int = 32,
+  block: int = 256,
+) -> list[str]:
+  """Writes what is not there yet; a file appears whole or not at all.
+
+  Args:
+    source: of clean images.
+    folder: for the files.
+    names: from `corruptions.NAMES` or `EXTRA_NAMES`.
+    severities: 1 to 5.
+    asked: variant, ImageMagick's rounding and frost's photographs; names, severities and storage in
+      it are not looked at.
+    preprocess: by default ImageNet-C's: 256 pixels, bilinear, then the centre of 224.
+    quality: of JPEG, 1 to 100.
+    seed: of the randomness.
+    limit: so many images, a random sample; 0 is all.
+    slots: images per device and batch.
+    block: images in memory, decoded, at a time.
+
+  Returns:
+    Why images could not be read, a line each; they have no files.
+
+  Raises:
+    InputError: a name is unknown, or frost has no photographs.
+  """
+  plain = dataclasses.replace(asked or config.Corruptions(), storage="none")
+  writer = _Writer(folder, plain, quality, seed, slots)
+  wanted = [(name, severity) for name in names for severity in severities]
+  for name, severity in wanted:
+    corrupted.stream(name, severity, writer.asked)
+  preprocess = preprocess or models.Preprocess(224, resize=256, interpolation="bilinear")
+  order = data.sample(source, limit)
+  parts = [order[start : start + block] for start in range(0, len(order), block)]
+  broken = []
+  with tqdm(total=len(order) * len(wanted), unit="file", disable=None) as bar:
+    for images, lost in blocks.stream(source, parts, preprocess, [0] * len(parts), 0):
+      broken += [f"{name}: {why}" for name, why in zip(lost.ids, lost.errors, strict=True)]
+      for name, severity in wanted:
+        writer.write(images, name, severity)
+        bar.update(len(images.ids))
+  return broken
+
+
+class _Writer(NamedTuple):
+  """Where and how; see `write`."""
+
+  folder: pathlib.Path
+  asked: config.Corruptions
+  quality: int
+  seed: int
+  slots: int
+
+  def write(self, images: blocks.Block, name: str, severity: int) -> None:
+    """One corruption of those images that have no file yet."""
+    folder = self.folder / name / str(severity)
+    files = [folder / _place(images, row) for row in range(len(images.ids))]
+    missing = np.array([row for row, file in enumerate(files) if not file.exists()], int)
+    if not len(missing):
+      return
+    some = images.at(missing)
+    inputs = devices.replicate(corrupted.inputs(name, severity, self.asked, some.images.shape[1:3]))
+    program = corrupted.program(name, self.asked, self.seed)
+    for batch in devices.stream(program, inputs, (some.hashes, some.images), self.slots):
+      pixels = np.rint(batch.fetch() * 255).astype(np.uint8)
+      for row, image in zip(missing[batch.examples], pixels, strict=True):
+        _save(image, files[row], self.quality)
+
+
+def _place(images: blocks.Block, row: int) -> pathlib.Path:
+  """Class folder and file of an image: those of its id, if it has them."""
+  name = pathlib.PurePosixPath(images.ids[row])
+  folder = name.parent.name or images.source.class_names[images.labels[row]].replace("/", "_")
+  return pathlib.Path(folder) / f"{name.stem}.JPEG"
+
+
+def _save(image: np.ndarray, file: pathlib.Path, quality: int) -> None:
+  buffer = io.BytesIO()
+  Image.fromarray(image).save(buffer, "JPEG", quality=quality)
+  file.parent.mkdir(parents=True, exist_ok=True)
+  temporary = file.with_name(f".{file.name}.tmp")
+  temporary.write_bytes(buffer.getvalue())
+  temporary.replace(file)
+
+
+def main(arguments: Sequence[str]) -> int:
+  """Command line; wrong input is one line and exit status 2."""
+  try:
+    if len(arguments) > 1 or not _DATA.value or not _OUT.value:
+      raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")
+    if any(severity not in "12345" for severity in _SEVERITIES.value):
+      raise errors.InputError("--severities go from 1 to 5")
+    devices.use_all_cores()
+    devices.use_compilation_cache()
+    broken = write(
+      data.load(_DATA.value, _ROOT.value),
+      pathlib.Path(_OUT.value),
+      _NAMES.value,
+      [int(severity) for severity in _SEVERITIES.value],
+      asked=config.Corruptions(variant=_VARIANT.value, textures=_TEXTURES.value),
+      preprocess=models.Preprocess(_SIZE.value, resize=_RESIZE.value, interpolation="bilinear"),
+      quality=_QUALITY.value,
+      seed=_SEED.value,
+      limit=_LIMIT.value,
+    )
+  except (errors.InputError, OSError) as error:
+    print(f"jaxbench.imagenet_c: {error}", file=sys.stderr)
+    return 2
+  for line in broken:
+    print(f"jaxbench.imagenet_c: not written, {line}", file=sys.stderr)
+  print(f"images: {_OUT.value}")
+  return 1 if broken else 0
+
+
+if __name__ == "__main__":
+  app.run(main)

@@ -1,0 +1,147 @@
+"""Corruptions in a run and in files: the same images, each with all that decides it in its id."""
+
+import dataclasses
+import io
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxbench import config, data, errors, imagenet_c, models, plan, records, report, runner
+
+NAMES = ("contrast", "frost")
+ASKED = config.Corruptions(names=NAMES, severities=(1, 5), variant="cifar", storage="jpeg85")
+
+
+@pytest.fixture(scope="module")
+def textures(tmp_path_factory):
+  """Photographs under the reference's names."""
+  folder = tmp_path_factory.mktemp("frost")
+  draw = np.random.default_rng(0)
+  for name in ("frost1.png", "frost2.png", "frost3.png", "frost4.jpg", "frost5.jpg"):
+    pixels = draw.integers(0, 256, (300, 280, 3), np.uint8)
+    Image.fromarray(pixels).save(folder / name)
+  return str(folder)
+
+
+def _settings(**changes):
+  asked = dataclasses.replace(ASKED, **changes)
+  return config.checked(
+    config.Config(
+      models=("digits-resnet",), data=("digits",), corruptions=asked, limit=10, slots=2, gallery=10
+    )
+  )
+
+
+@pytest.fixture(scope="module")
+def run(textures, tmp_path_factory):
+  workdir = tmp_path_factory.mktemp("run") / "run"
+  settings = _settings(textures=textures)
+  runner.run(settings, plan.make(settings), workdir)
+  return workdir
+
+
+def test_files_hold_the_images_that_a_run_judges(run, textures, tmp_path):
+  asked = dataclasses.replace(ASKED, textures=textures)
+  options = {"asked": asked, "preprocess": models.Preprocess(32), "limit": 10, "slots": 2}
+  source = data.load("digits")
+  assert not imagenet_c.write(source, tmp_path, NAMES, (1, 5), **options)
+  found = {
+    (row["perturbation"], row["severity"], row["example"]): row
+    for row in records.read(run).to_pylist()
+    if row["severity"]
+  }
+  assert len(found) == 2 * 2 * 10
+  for (name, severity, example), row in found.items():
+    number = example.split("/")[1]
+    file = tmp_path / name / str(severity) / "digits" / f"{number}.JPEG"
+    judged = np.asarray(Image.open(io.BytesIO(row["picture"])))
+    np.testing.assert_array_equal(np.asarray(Image.open(file)), judged)
+
+
+def test_writing_goes_on_where_it_was_stopped(tmp_path):
+  source, options = data.load("digits"), {"preprocess": models.Preprocess(32), "slots": 2}
+  options["asked"] = config.Corruptions(variant="cifar")
+  imagenet_c.write(source, tmp_path / "whole", ("contrast",), (2,), limit=6, **options)
+  files = {file.relative_to(tmp_path / "whole") for file in (tmp_path / "whole").rglob("*.JPEG")}
+  imagenet_c.write(source, tmp_path / "parts", ("contrast",), (2,), limit=3, **options)
+  kept = {file: file.stat().st_mtime_ns for file in (tmp_path / "parts").rglob("*.JPEG")}
+  imagenet_c.write(source, tmp_path / "parts", ("contrast",), (2,), limit=6, block=4, **options)
+  assert {file: file.stat().st_mtime_ns for file in kept} == kept
+  assert {file.relative_to(tmp_path / "parts") for file in (tmp_path / "parts").rglob("*")} >= files
+  for file in files:
+    assert (tmp_path / "parts" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
+
+
+def test_the_command_writes_files_and_tells_what_is_wrong(tmp_path):
+  command = [sys.executable, "-m", "jaxbench.imagenet_c", "--data=digits", f"--out={tmp_path}"]
+  root = pathlib.Path(__file__).parents[1]
+  small = ["--names=contrast", "--severities=3", "--variant=cifar", "--size=32", "--resize=32"]
+  done = subprocess.run(
+    [*command, *small, "--limit=2"], cwd=root, capture_output=True, text=True, check=False
+  )
+  assert (done.returncode, done.stdout) == (0, f"images: {tmp_path}\n"), done.stderr
+  assert len(list(tmp_path.rglob("contrast/3/digits/*.JPEG"))) == 2
+  bad = subprocess.run(
+    [*command, "--names=fogg"], cwd=root, capture_output=True, text=True, check=False
+  )
+  assert bad.returncode == 2
+  assert "Did you mean 'fog'" in bad.stderr
+  assert "Traceback" not in bad.stderr
+
+
+def test_frost_without_photographs_is_absent_with_the_way_out(tmp_path):
+  made = plan.make(_settings(textures=str(tmp_path)))
+  assert {cell.perturbation for cell in made.cells} == {"clean", "contrast"}
+  (absent,) = made.absent
+  assert absent.what == "frost"
+  assert "pip install --no-deps imagecorruptions" in absent.reason
+
+
+def test_what_decides_an_image_decides_the_id(textures, tmp_path):
+  def ids(name="contrast", **changes):
+    cells = plan.make(_settings(textures=textures, **changes)).cells
+    return {cell.id for cell in cells if cell.perturbation == name}
+
+  assert not ids() & ids(storage="none")
+  assert not ids() & ids(variant="tiny")
+  assert ids() == ids(im_round="floor")  # Contrast knows nothing of ImageMagick.
+  moved = {"names": ("snow",)}
+  assert not ids("snow", **moved) & ids("snow", im_round="floor", **moved)
+  other = tmp_path / "frost"
+  other.mkdir()
+  for file in pathlib.Path(textures).iterdir():
+    image = np.asarray(Image.open(file))
+    Image.fromarray(image[::-1]).save(other / file.name)
+  assert not ids("frost") & {cell.id for cell in plan.make(_settings(textures=str(other))).cells}
+
+
+def test_draws_do_not_depend_on_the_storage(textures):
+  streams = [
+    {cell.stream for cell in plan.make(_settings(textures=textures, storage=storage)).cells}
+    for storage in ("none", "jpeg85")
+  ]
+  assert streams[0] == streams[1]
+
+
+@pytest.mark.parametrize(
+  ("changes", "message"),
+  [
+    ({"storage": "jpeg58"}, "unknown storage 'jpeg58'. Did you mean 'jpeg85'"),
+    ({"im_round": "down"}, "unknown im_round 'down'"),
+    ({"names": ("contrats",)}, "Did you mean 'contrast'"),
+  ],
+)
+def test_unknown_options_are_one_clear_line(changes, message):
+  with pytest.raises(errors.InputError, match=message):
+    plan.make(_settings(**changes))
+
+
+def test_the_report_tells_them_together_and_how_they_were_made(run):
+  report.write([run], run.parent / "report.html")
+  page = (run.parent / "report.html").read_text()
+  assert "Common corruptions together" in page
+  assert "constants of the “cifar” variant; images as JPEG of quality 85 holds them" in page

@@ -1,0 +1,64 @@
+"""A report on the published files of ImageNet-C, from rows that are written here."""
+
+import re
+
+import numpy as np
+import pytest
+
+from jaxbench import config, metrics, plan, provenance, records, report
+from jaxbench.metrics import mce
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  """Every corruption at every severity."""
+  folder = tmp_path_factory.mktemp("on_disk") / "run"
+  settings = config.checked(config.Config(models=("digits-resnet",), data=("digits",)))
+  described = provenance.describe_run(settings, plan.make(settings))
+  (clean,) = described["cells"]
+  known = described["data"]["digits"]
+  parts = {"imagenet": 8} | {
+    f"imagenet-c/{name}/{severity}": 6 - severity
+    for name in mce.OFFICIAL
+    for severity in mce.SEVERITIES
+  }
+  cells = [clean | {"data": name, "id": f"cell {name}", "examples": 10} for name in parts]
+  described |= {"cells": cells, "data": dict.fromkeys(parts, known)}
+  described["identity"]["data"] = dict.fromkeys(parts, "0" * 64)
+  store = records.Store(folder, described)
+  tables = []
+  for cell, right in zip(cells, parts.values(), strict=True):
+    label = np.zeros(10, np.int32)
+    columns = {
+      "example": [f"{row}" for row in range(10)],
+      "label": label,
+      "clean_prediction": label,
+      "prediction": (np.arange(10) >= right).astype(np.int32),
+      "forwards": label + 1,
+      "backwards": label,
+    }
+    names = ("model", "data", "prompts", "perturbation")
+    tables.append(records.table({"cell": cell["id"], **{n: cell[n] for n in names}}, columns))
+  store.write("imagenet", 0, tables)
+  return folder
+
+
+def test_75_data_sets_are_told_as_one_with_mce(run):
+  report.write([run], run.parent / "report.html")
+  page = (run.parent / "report.html").read_text()
+  assert re.findall(r"<h3>(imagenet\S*):", page) == ["imagenet", "imagenet-c"]
+  assert "Accuracy under fog, by severity" in page
+  rows = metrics.corrupted_on_disk(records.read(run))
+  correct = metrics.correct_by_cell(rows, "digits-resnet", None, "imagenet-c")
+  found = metrics.corruption_errors(correct, reference=metrics.alexnet()).figures["mce"]
+  errors = {(name, s): 1 - (6 - s) / 10 for name in mce.OFFICIAL for s in mce.SEVERITIES}
+  alexnet = metrics.alexnet()
+  expected = np.mean(
+    [
+      sum(errors[name, s] for s in mce.SEVERITIES) / sum(alexnet[name, s] for s in mce.SEVERITIES)
+      for name in mce.OFFICIAL
+    ]
+  )
+  assert found.value == pytest.approx(expected, abs=1e-6)
+  assert f"<td>{100 * found.value:.1f}<small>" in page
+  assert "generated on the device" not in page
