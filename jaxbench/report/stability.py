@@ -3,58 +3,59 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from jaxbench import metrics
 from jaxbench.report.sections import Classifier
 
+_MEANS = ("mean", "mfr", "mt5d")
+Changes = dict[str, np.ndarray]  # See `metrics.changes_by_sequence`.
+
 
 class Sequences(NamedTuple):
   """All sequences of a data set."""
 
-  names: list[str]
+  columns: list[str]  # Names of figures; see `metrics.flip_rates`.
   lines: list[tuple[Classifier, metrics.Stability]]
   missing: tuple[str, ...]  # Of the ten that means are taken over.
-  reference: str | None  # What rates are divided by; None without rates.
+  reference: str | None  # What rates are divided by.
+  still: tuple[str, ...]  # Of the ten, those that the reference does not flip in: no rates.
   difficulty: int
-
-  @property
-  def means(self) -> list[str]:
-    """Figures over all ten sequences."""
-    known = ("mean", "mean/top5", "mfr", "mt5d")
-    return [name for name in known if any(name in found.figures for _, found in self.lines)]
 
 
 def sequences(
   data: str, rows: pa.Table, classifiers: list[Classifier], run: Mapping[str, Any]
 ) -> Sequences | None:
   """Of a data set; `run` is run.json."""
-  lines, asked = [], run["identity"]["config"]["corruptions"]
-  changes = {
-    one: found
-    for one in classifiers
-    if (found := metrics.changes_by_sequence(rows, one.model, one.prompts, data))
-    and len(next(iter(found.values())))
+  every = {
+    one: metrics.changes_by_sequence(rows, one.model, one.prompts, data) for one in classifiers
   }
+  changes = {one: own for one, own in every.items() if any(map(len, own.values()))}
   if not changes:
     return None
   reference, divisor = _reference(run, changes)
-  for one, found in changes.items():
-    lines.append((one, metrics.flip_rates(found, reference=divisor)))
-  names = list(dict.fromkeys(name for found in changes.values() for name in found))
+  lines = [(one, metrics.flip_rates(own, reference=divisor)) for one, own in changes.items()]
+  means = [name for name in _MEANS if any(name in found.figures for _, found in lines)]
+  names = dict.fromkeys(name for own in changes.values() for name in own)
   missing = lines[0][1].missing
-  return Sequences(names, lines, missing, reference if not missing else None, asked["difficulty"])
+  if missing or divisor is None:
+    still: tuple[str, ...] = ()
+  else:
+    still = tuple(name for name in metrics.SEQUENCES if min(divisor.get(name, (0,))) <= 0)
+  difficulty = run["identity"]["config"]["corruptions"]["difficulty"]
+  return Sequences([*means, *names], lines, missing, reference, still, difficulty)
 
 
 def _reference(
-  run: Mapping[str, Any], changes: Mapping[Classifier, Mapping[str, Any]]
+  run: Mapping[str, Any], changes: Mapping[Classifier, Changes]
 ) -> tuple[str | None, dict[str, metrics.Flips] | None]:
   """What rates are divided by, in words and in numbers: the first line of a model, or a file."""
-  asked = run["identity"]["config"]["corruptions"].get("flip_reference")
-  if table := run.get("flip_reference"):
+  asked = run["identity"]["config"]["corruptions"]["flip_reference"]
+  if table := run["flip_reference"]:
     return f"the table {asked}", {name: metrics.Flips(**flips) for name, flips in table.items()}
-  for one, found in changes.items():
+  for one, own in changes.items():
     if one.model == asked:
-      means = {name: metrics.Flips(*map(float, own.mean(axis=0))) for name, own in found.items()}
+      means = {name: metrics.Flips(*map(float, each.mean(axis=0))) for name, each in own.items()}
       return f"{one.name} of this run", means
   return None, None

@@ -136,3 +136,14 @@ def test_a_reference_comes_from_a_file_or_is_refused_in_one_line(tmp_path):
       metrics.read_flip_reference(file)
   with pytest.raises(errors.InputError, match="FileNotFoundError"):
     metrics.read_flip_reference(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("is_noise", [True, False])
+def test_flips_are_those_of_the_column_form(is_noise):
+  logits = RNG.normal(size=(4, 7, 5)).astype(np.float32)
+  sequence, position = np.divmod(np.arange(28), 7)
+  expected = metrics.flip_probability(
+    sequence, position, logits.argmax(axis=-1).ravel(), noise=is_noise
+  )
+  found = [metrics.stability(one, is_noise=is_noise).flips for one in logits]
+  assert np.mean(found) == pytest.approx(expected, rel=1e-6)

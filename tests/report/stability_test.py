@@ -9,8 +9,11 @@ import pytest
 from jaxbench import config, metrics, plan, provenance, records, report
 
 
-def _page(folder, reference):
-  """Of a run in which the ResNet flips half as often as CLIP, 0.2 of the pairs and 2 ranks."""
+def _page(folder, reference, still=""):
+  """Of a run in which the ResNet flips half as often as CLIP, 0.2 of the pairs and 2 ranks.
+
+  In the sequence `still` nothing flips.
+  """
   asked = config.Corruptions(sequences=metrics.SEQUENCES, difficulty=2, flip_reference=reference)
   settings = config.checked(
     config.Config(
@@ -25,6 +28,7 @@ def _page(folder, reference):
     columns = {"example": [f"{row}" for row in range(10)]} | dict.fromkeys(names, zeros)
     if cell.sequence:
       share = np.full(10, 0.2 if cell.model == "digits-clip" else 0.1, np.float32)
+      share *= cell.sequence != still
       columns |= {"flips": share, "top5_distance": 10 * share}
     store.write("digits", 0, [records.table(cell.columns, columns)])
   report.write([folder / "run"], folder / "report.html")
@@ -43,7 +47,7 @@ def test_rates_by_a_model_of_the_run(tmp_path):
   assert (resnet["mfr"], resnet["mt5d"]) == ("50.0", "50.0")
   assert (clip["mean"], clip["tilt"], resnet["tilt"]) == ("20.0", "20.0", "10.0")
   assert "in percent of digits-clip, simple of this run" in page
-  assert "Difficulty 2." in page
+  assert "Sequences of frames, difficulty 2:" in page
 
 
 @pytest.mark.parametrize("share", [0.4, 0.05])
@@ -62,3 +66,9 @@ def test_without_a_reference_there_are_no_rates(tmp_path):
   page = _page(tmp_path, "")
   assert {"mfr", "mt5d"}.isdisjoint(_figures(page, "digits-resnet"))
   assert _figures(page, "digits-resnet")["mean"] == "10.0"
+
+
+def test_a_reference_that_never_flips_is_the_reason_why_there_are_no_rates(tmp_path):
+  page = _page(tmp_path, "digits-clip", still="snow")
+  assert "No mFR and mT5D: digits-clip, simple of this run does not flip at all in snow" in page
+  assert {"mfr", "mt5d"}.isdisjoint(_figures(page, "digits-resnet"))
