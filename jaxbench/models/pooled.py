@@ -23,10 +23,16 @@ class Pooled:
   share: jax.Array  # [G, M] float32, one over the size of the group; 0 of a filling.
   rows: jax.Array  # [K] int32, which group a class is; G where it has none.
   pool: str = struct.field(pytree_node=False)
+  least: int = struct.field(pytree_node=False)  # The fewest logits that hold all members.
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Logits of the groups."""
-    logits = self.classifier(images)[:, self.members]  # [B, G, M].
+    logits = self.classifier(images)
+    if logits.shape[-1] < self.least:  # Indices out of range would be clamped in silence.
+      raise errors.InputError(
+        f"a group holds class {self.least - 1}, the classifier has {logits.shape[-1]} classes"
+      )
+    logits = logits[:, self.members]  # [B, G, M].
     if self.pool == "max":
       found = jnp.max(logits, axis=-1, initial=-jnp.inf, where=self.share > 0)
     else:
@@ -51,7 +57,8 @@ def pooled(classifier: Any, groups: Sequence[Sequence[int]], pool: str = "max") 
       the logarithm of the mean probability, up to an offset (Geirhos et al., 2019).
 
   Raises:
-    InputError: all groups are empty, or there is no such pool.
+    InputError: all groups are empty, a member is negative, or there is no such pool; when called,
+      if the classifier lacks a member.
 
   Example:
     >>> animals = models.pooled(resnet50, [(281, 282, 283, 284, 285), (207, 208)])
@@ -61,11 +68,21 @@ def pooled(classifier: Any, groups: Sequence[Sequence[int]], pool: str = "max") 
   filled = [np.asarray(group, np.int32) for group in groups if len(group)]
   if not filled:
     raise errors.InputError("pooled needs at least one class with a member")
+  flat = np.concatenate(filled)
+  if flat.min() < 0:
+    raise errors.InputError(f"a group holds class {flat.min()}; classes are counted from 0")
   sizes = np.array([len(group) for group in filled])[:, None]
   inside = np.arange(sizes.max()) < sizes
   members = np.zeros(inside.shape, np.int32)
-  members[inside] = np.concatenate(filled)
+  members[inside] = flat
   share = (inside / sizes).astype(np.float32)
   has = np.array([len(group) > 0 for group in groups])
   rows = np.where(has, np.cumsum(has) - 1, len(filled)).astype(np.int32)
-  return Pooled(classifier, jnp.asarray(members), jnp.asarray(share), jnp.asarray(rows), pool)
+  return Pooled(
+    classifier,
+    members=jnp.asarray(members),
+    share=jnp.asarray(share),
+    rows=jnp.asarray(rows),
+    pool=pool,
+    least=int(flat.max()) + 1,
+  )

@@ -52,7 +52,11 @@ def test_gradients_reach_the_members_alone_and_are_finite(logits, pool):
   assert set(np.flatnonzero(slope)) <= {9, 0, 4}
 
 
-def test_wrong_groups_are_refused():
+def test_wrong_groups_are_refused(logits):
+  with pytest.raises(errors.InputError, match="holds class 10, the classifier has 10 classes"):
+    models.pooled(IDENTITY, ((0,), (10,)))(logits)
+  with pytest.raises(errors.InputError, match="holds class -1"):
+    models.pooled(IDENTITY, ((0,), (-1,)))
   with pytest.raises(errors.InputError, match="at least one class with a member"):
     models.pooled(IDENTITY, ((), ()))
   with pytest.raises(errors.InputError, match="unknown pool 'sum'"):
