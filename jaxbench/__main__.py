@@ -90,7 +90,7 @@ def _evaluate(settings: config.Config) -> None:
   runner.run(settings, plan, _WORKDIR.value, workers)
   page = epath.Path(_WORKDIR.value) / "report.html"
   report.write([_WORKDIR.value], page)
-  summary = metrics.summarize(records.read(_WORKDIR.value))
+  summary = metrics.summarize(records.read_finished(_WORKDIR.value))
   print(metrics.overview(summary))
   if shifts := metrics.overview_shifts(metrics.summarize_shifts(summary)):
     print(f"\n{shifts}\n")

@@ -137,6 +137,10 @@ def checked(settings: Config) -> Config:
     raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
   if bool(settings.stylization.weights) != bool(settings.stylization.paintings):
     raise errors.InputError("--config.stylization needs both weights and paintings")
+  if settings.corruptions.names and not settings.corruptions.severities:
+    raise errors.InputError("--config.corruptions.severities is empty: name at least one of 1 to 5")
+  if not isinstance(settings.native, bool):
+    raise errors.InputError(f"--config.native={settings.native!r} must be True or False")
   if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
     raise errors.InputError("--config.corruptions.severities go from 1 to 5")
   if settings.corruptions.difficulty not in (1, 2, 3):

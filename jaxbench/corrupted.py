@@ -26,6 +26,16 @@ def stream(name: str, severity: int, asked: config.Corruptions) -> str:
   return f"{name}({written})@{severity}"
 
 
+def digest(asked: config.Corruptions) -> str | None:
+  """Of frost's photographs; None where frost is not asked for, or they are not there."""
+  if "frost" not in asked.names:
+    return None
+  try:
+    return corruptions.frost_textures(asked.textures or None).digest
+  except corruptions.NoTextures:
+    return None
+
+
 def inputs(name: str, severity: int, asked: config.Corruptions, size: tuple[int, int]) -> Any:
   """The first argument of `program`, for images of `size`, height and width."""
   textures = _textures(asked.textures, asked.variant, *size) if name == "frost" else None

@@ -2,16 +2,18 @@
 
   python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER [--names=fog,snow] [--quality=85]
 
-The same command goes on where it was stopped: files that are there are left alone. They hold what
-a run with storage="jpeg85" judges, if the size, the seed and the quality are the same.
+The same command goes on where it was stopped: files that are there are left alone; another one is
+refused. A run with storage="jpeg85" judges the same pictures, if its preprocessing is that of the
+files (by default ImageNet-C's, which is not CLIP's) and so are seed, variant and photographs.
 """
 
 import dataclasses
 import io
+import json
 import pathlib
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import app, flags
@@ -27,12 +29,17 @@ _OUT = flags.DEFINE_string("out", None, "Folder to write to.")
 _NAMES = flags.DEFINE_list("names", list(corruptions.NAMES), "Corruptions; all fifteen by default.")
 _SEVERITIES = flags.DEFINE_list("severities", ["1", "2", "3", "4", "5"], "Which ones.")
 _VARIANT = flags.DEFINE_enum("variant", "imagenet", corruptions.VARIANTS, "Whose constants.")
+_IM_ROUND = flags.DEFINE_enum(
+  "im_round", "nearest", corruptions.IM_ROUNDS, "How ImageMagick rounds in motion blur and snow."
+)
 _TEXTURES = flags.DEFINE_string("textures", "", "Folder of frost's photographs.")
 _QUALITY = flags.DEFINE_integer("quality", 85, "Of the JPEG files.", lower_bound=1, upper_bound=100)
 _SIZE = flags.DEFINE_integer("size", 224, "Pixels of both sides.", lower_bound=32)
 _RESIZE = flags.DEFINE_integer("resize", 256, "Of the short side, before the centre is cut out.")
 _SEED = flags.DEFINE_integer("seed", 0, "Of the randomness.", lower_bound=0)
-_LIMIT = flags.DEFINE_integer("limit", 0, "So many images, a random sample; 0 is all.")
+_LIMIT = flags.DEFINE_integer(
+  "limit", 0, "So many images, a random sample; 0 is all.", lower_bound=0
+)
 
 
 def write(
@@ -69,14 +76,22 @@ def write(
     Why images could not be read, a line each; they have no files.
 
   Raises:
-    InputError: a name is unknown, or frost has no photographs.
+    InputError: a name or severity is unknown, frost has no photographs, `preprocess` crops more
+      than it leaves, or the folder holds files that were made otherwise.
   """
   plain = dataclasses.replace(asked or config.Corruptions(), storage="none")
   writer = _Writer(folder, plain, quality, seed, slots)
+  preprocess = preprocess or models.Preprocess(224, resize=256, interpolation="bilinear")
+  if preprocess.resize is not None and preprocess.resize < preprocess.size:
+    raise errors.InputError(
+      f"images resized to {preprocess.resize} pixels have no centre of {preprocess.size}"
+    )
+  if unknown := [severity for severity in severities if severity not in (1, 2, 3, 4, 5)]:
+    raise errors.InputError(f"severities go from 1 to 5, not {unknown[0]}")
   wanted = [(name, severity) for name in names for severity in severities]
   for name, severity in wanted:
     corrupted.stream(name, severity, writer.asked)
-  preprocess = preprocess or models.Preprocess(224, resize=256, interpolation="bilinear")
+  writer.claim({"data": source.sha256, "preprocess": dataclasses.asdict(preprocess)})
   order = data.sample(source, limit)
   parts = [order[start : start + block] for start in range(0, len(order), block)]
   broken = []
@@ -98,6 +113,25 @@ class _Writer(NamedTuple):
   seed: int
   slots: int
 
+  def claim(self, made_of: dict[str, Any]) -> None:
+    """Writes down how the files of the folder are made.
+
+    Raises:
+      InputError: it holds others.
+    """
+    file = self.folder / "settings.json"
+    here = made_of | {"quality": self.quality, "seed": self.seed, "variant": self.asked.variant}
+    here |= {"im_round": self.asked.im_round}
+    if photographs := corrupted.digest(dataclasses.replace(self.asked, names=("frost",))):
+      here["frost"] = photographs
+    there = json.loads(file.read_text()) if file.exists() else {}
+    if differing := [name for name in here if there.get(name, here[name]) != here[name]]:
+      raise errors.InputError(
+        f"{self.folder} holds files of another {' and '.join(differing)}; name another folder"
+      )
+    self.folder.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(there | here, indent=1))
+
   def write(self, images: blocks.Block, name: str, severity: int) -> None:
     """One corruption of those images that have no file yet."""
     folder = self.folder / name / str(severity)
@@ -115,9 +149,12 @@ class _Writer(NamedTuple):
 
 
 def _place(images: blocks.Block, row: int) -> pathlib.Path:
-  """Class folder and file of an image: those of its id, if it has them."""
-  name = pathlib.PurePosixPath(images.ids[row])
-  folder = name.parent.name or images.source.class_names[images.labels[row]].replace("/", "_")
+  """Class folder and file of an image: those of its id, or its class's wnid, or its name."""
+  name, label = pathlib.PurePosixPath(images.ids[row]), int(images.labels[row])
+  space = data.label_space(images.source)
+  folder = name.parent.name or space.class_names[label].replace("/", "_")
+  if space.imagenet is not None and len(space.imagenet[label]) == 1 and not name.parent.name:
+    folder = data.wnids()[space.imagenet[label][0]]
   return pathlib.Path(folder) / f"{name.stem}.JPEG"
 
 
@@ -130,21 +167,28 @@ def _save(image: np.ndarray, file: pathlib.Path, quality: int) -> None:
   temporary.replace(file)
 
 
+def _severities() -> list[int]:
+  try:
+    return [int(severity) for severity in _SEVERITIES.value]
+  except ValueError as error:
+    raise errors.InputError(f"--severities={','.join(_SEVERITIES.value)}: write 1,2,5") from error
+
+
 def main(arguments: Sequence[str]) -> int:
   """Command line; wrong input is one line and exit status 2."""
   try:
     if len(arguments) > 1 or not _DATA.value or not _OUT.value:
       raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")
-    if any(severity not in "12345" for severity in _SEVERITIES.value):
-      raise errors.InputError("--severities go from 1 to 5")
     devices.use_all_cores()
     devices.use_compilation_cache()
     broken = write(
       data.load(_DATA.value, _ROOT.value),
       pathlib.Path(_OUT.value),
       _NAMES.value,
-      [int(severity) for severity in _SEVERITIES.value],
-      asked=config.Corruptions(variant=_VARIANT.value, textures=_TEXTURES.value),
+      _severities(),
+      asked=config.Corruptions(
+        variant=_VARIANT.value, im_round=_IM_ROUND.value, textures=_TEXTURES.value
+      ),
       preprocess=models.Preprocess(_SIZE.value, resize=_RESIZE.value, interpolation="bilinear"),
       quality=_QUALITY.value,
       seed=_SEED.value,

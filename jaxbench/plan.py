@@ -34,7 +34,7 @@ class Cell:
   forwards: int  # The most passes for one example.
   backwards: int
   stream: str  # What the randomness is drawn for: the perturbation in full, without epsilon.
-  fingerprint: str  # Hash of everything that can change its numbers.
+  fingerprint: str  # Hash of everything that can change an example's row.
 
   @property
   def setting(self) -> str:
@@ -163,7 +163,7 @@ def _fingerprint(
   source: data.Source,
   settings: config.Config,
 ) -> str:
-  """A hash of everything that can change a cell's numbers."""
+  """A hash of everything that can change an example's row; a run's identity says which ones."""
   decisive = classifier.identity | {
     "data": source.sha256,
     "classes": list(source.class_names),  # Which words stand on images.

@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 import jaxbench
-from jaxbench import config, data, devices, metrics, models
+from jaxbench import config, corrupted, data, devices, metrics, models, stylize
 from jaxbench.plan import Plan
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
@@ -25,13 +25,16 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
-      # A data set is the same wherever it lies.
-      "config": dataclasses.asdict(dataclasses.replace(settings, data_root="")),
+      "config": dataclasses.asdict(_without_places(settings)),
+      "frost": corrupted.digest(settings.corruptions),
+      "style": _style(settings.stylization),
       "models": {name: dataclasses.asdict(models.describe(name)) for name in names},
       "prompts": {name: models.templates(name) for name in config.prompt_sets(settings)},
       "data": {name: source.sha256 for name, source in sources.items()},
       "examples": {name: data.hash_sample(sources[name], some) for name, some in samples.items()},
     },
+    "published": list(settings.published),
+    "flip_reference": _flip_reference(settings),
     "data": {
       name: {"examples": len(source), "class_names": list(source.class_names)}
       for name, source in sources.items()
@@ -39,18 +42,38 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
     "cells": [
       dataclasses.asdict(cell) | {"id": cell.id, "setting": cell.setting} for cell in plan.cells
     ],
-    "flip_reference": _flip_reference(settings),
     "absent": [absent._asdict() for absent in plan.absent],
     "sessions": [],
   }
 
 
 def _flip_reference(settings: config.Config) -> dict[str, Any] | None:
-  """What a file of the user's holds; nothing if there is none, or a model of the run is named."""
+  """Its name and, if it is no model of the run, what the file of that name holds."""
   asked = settings.corruptions.flip_reference
-  if not asked or asked in settings.models:
+  if not asked:
     return None
-  return {name: flips._asdict() for name, flips in metrics.read_flip_reference(asked).items()}
+  found = {} if asked in settings.models else metrics.read_flip_reference(asked)
+  return {"name": asked, "table": {name: flips._asdict() for name, flips in found.items()}}
+
+
+def _without_places(settings: config.Config) -> config.Config:
+  """What changes no row left out: where files lie, and what the report shows beside."""
+  return dataclasses.replace(
+    settings,
+    data_root="",
+    published=(),
+    corruptions=dataclasses.replace(settings.corruptions, textures="", flip_reference=""),
+    stylization=dataclasses.replace(settings.stylization, weights="", paintings=""),
+  )
+
+
+def _style(asked: config.Stylization) -> dict[str, str] | None:
+  if not asked.weights:
+    return None
+  return {
+    "weights": stylize.sha256(asked.weights),
+    "paintings": stylize.Paintings(asked.paintings).sha256,
+  }
 
 
 def describe_session() -> dict[str, Any]:

@@ -100,6 +100,18 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
   return rows.select(names).cast(_fields(names))
 
 
+def read_finished(workdir: epath.PathLike) -> pa.Table:
+  """All rows but those of cells that had to be given up half way; see `read`.
+
+  Raises:
+    InputError: the folder holds no run or no records.
+  """
+  rows = read(workdir)
+  given_up = [absent["what"] for absent in load_run(workdir)["absent"]]
+  lost = pc.is_in(rows["cell"].cast(pa.string()), pa.array(given_up, pa.string()))
+  return rows.filter(pc.invert(lost))
+
+
 def unreadable(workdir: epath.PathLike) -> pa.Table:
   """The examples whose images could not be read: `data`, `example`, `label` and `error`, sorted.
 
@@ -111,8 +123,10 @@ def unreadable(workdir: epath.PathLike) -> pa.Table:
   names = ["data", "example", "label", "error"]
   rows = _read_parts(workdir, names)
   rows = rows.filter(pc.is_valid(rows["error"]))
-  rows = rows.group_by(names, use_threads=False).aggregate([])
-  return rows.sort_by([("data", "ascending"), ("example", "ascending")])
+  # Models of several preprocessings may fail on an image with different words.
+  keys = [("data", "ascending"), ("example", "ascending"), ("error", "ascending")]
+  rows = rows.sort_by(keys).group_by(["data", "example"], use_threads=False)
+  return rows.aggregate([("label", "first"), ("error", "first")]).rename_columns(names)
 
 
 def _read_parts(workdir: epath.PathLike, columns: Iterable[str]) -> pa.Table:

@@ -48,10 +48,12 @@ def run(
       cannot be read than the settings allow.
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
-  store = records.Store(workdir, describe_run(settings, plan))
+  described = describe_run(settings, plan)
+  store = records.Store(workdir, described)
   work = _Work(settings, plan, store, workers)
   if work.finished == work.total:
     return
+  store.run |= {name: described[name] for name in ("published", "flip_reference")}
   session, started = describe_session(), time.monotonic()
   earlier = store.run["sessions"]
   store.save({**store.run, "sessions": [*earlier, session]})
@@ -201,7 +203,7 @@ class _Work:
       for cell in cells:
         self.progress.show(f"{cell.perturbation} {cell.setting} on {cell.model}")
         done = self._done[cell.id, cell.data, number]
-        left = np.array([row for row in everything if block.ids[row] not in done])
+        left = np.array([row for row in everything if block.ids[row] not in done], int)
         known = clean[cell.model, cell.prompts]["prediction"][left]
         for rows, columns in self._attacked(judging, cell, block.at(left), known):
           yield cell, left[rows], columns

@@ -1,11 +1,13 @@
 """Every config of the repository can be planned on what it ships."""
 
+import ast
 import importlib.util
 import pathlib
+import re
 
 import pytest
 
-from jaxbench import config, plan
+from jaxbench import attacks, config, corruptions, plan, spec
 
 CONFIGS = pathlib.Path(__file__).parent.parent / "configs"
 ARGUMENTS = {
@@ -49,9 +51,35 @@ def test_every_file_is_tested_or_trains():
   assert files == {*ARGUMENTS, *elsewhere}
 
 
-@pytest.mark.parametrize("name", ["robust_clip", "robustbench"])
-def test_protocols_on_imagenet_are_those_of_their_papers(name):
-  settings = config.checked(_load(name).get_config())
-  assert settings.attacks.search_dtype == "float32"
-  assert settings.data == ("imagenet",)
-  assert max(settings.attacks.epsilons) == pytest.approx(4 / 255)
+def test_protocols_on_imagenet_are_those_of_their_papers():
+  clip = config.checked(_load("robust_clip").get_config())
+  (attack,) = clip.attacks.names
+  cascade = attacks.cascade(spec.build(spec.resolve(attack, attacks.ATTACKS, "attack")))
+  assert cascade.names == ("apgd-ce", "apgd-t")
+  assert [one.runs for one in cascade.attacks] == [5, 9]
+  assert (clip.limit, clip.native, clip.subset) == (1000, True, "")
+  assert clip.attacks.epsilons == pytest.approx([1 / 255, 2 / 255, 4 / 255])
+  bench = config.checked(_load("robustbench").get_config())
+  (attack,) = bench.attacks.names
+  full = spec.build(spec.resolve(attack, attacks.ATTACKS, "attack"))
+  assert full == attacks.autoattack(norm="linf")
+  assert (bench.limit, bench.native, bench.subset) == (0, False, "robustbench")
+  assert bench.attacks.epsilons == pytest.approx([4 / 255])
+  for settings in (clip, bench):
+    assert settings.attacks.search_dtype == "float32"
+    assert settings.data == ("imagenet",)
+
+
+def test_imagenet_c_on_disk_is_fifteen_corruptions_and_the_clean_images():
+  names = _load("imagenet_c_on_disk").get_config().data
+  assert names[0] == "imagenet"
+  assert {name.split("/")[1] for name in names[1:]} == set(corruptions.NAMES)
+  assert len(names) == len(set(names)) == 1 + 15 * 5
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.py")), ids=lambda file: file.stem)
+def test_a_header_tells_command_run_time_and_what_to_expect(file):
+  header = ast.get_docstring(ast.parse(file.read_text()))
+  for word in ("Command: ", "Run time: ", "Expected"):
+    assert word in header
+  assert not re.search(r"\b(TIME|EXPECTED|TODO)\b", header)

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -86,7 +87,7 @@ def test_the_command_writes_files_and_tells_what_is_wrong(tmp_path):
   assert (done.returncode, done.stdout) == (0, f"images: {tmp_path}\n"), done.stderr
   assert len(list(tmp_path.rglob("contrast/3/digits/*.JPEG"))) == 2
   bad = subprocess.run(
-    [*command, "--names=fogg"], cwd=root, capture_output=True, text=True, check=False
+    [*command, *small[1:], "--names=fogg"], cwd=root, capture_output=True, text=True, check=False
   )
   assert bad.returncode == 2
   assert "Did you mean 'fog'" in bad.stderr
@@ -145,3 +146,47 @@ def test_the_report_tells_them_together_and_how_they_were_made(run):
   page = (run.parent / "report.html").read_text()
   assert "Common corruptions together" in page
   assert "constants of the “cifar” variant; images as JPEG of quality 85 holds them" in page
+
+
+def test_other_settings_are_refused_in_a_folder_of_files(tmp_path):
+  source, small = data.load("digits"), models.Preprocess(32)
+  options = {"preprocess": small, "limit": 2, "asked": config.Corruptions(variant="cifar")}
+  imagenet_c.write(source, tmp_path, ("contrast",), (2,), **options)
+  imagenet_c.write(source, tmp_path, ("contrast",), (3,), **options)
+  with pytest.raises(errors.InputError, match="files of another quality; name another folder"):
+    imagenet_c.write(source, tmp_path, ("contrast",), (2,), quality=95, **options)
+  with pytest.raises(errors.InputError, match="another seed"):
+    imagenet_c.write(source, tmp_path, ("contrast",), (2,), seed=1, **options)
+  with pytest.raises(errors.InputError, match="severities go from 1 to 5, not 12"):
+    imagenet_c.write(source, tmp_path, ("contrast",), (12,), **options)
+  narrow = options | {"preprocess": models.Preprocess(32, resize=16)}
+  with pytest.raises(errors.InputError, match="have no centre of 32"):
+    imagenet_c.write(source, tmp_path, ("contrast",), (2,), **narrow)
+
+
+def test_images_of_imagenet_lie_in_the_folders_of_their_wnids(tmp_path):
+  draw, names = np.random.default_rng(0), ("n01440764", "n03773504")  # A tench; a missile.
+  for number, wnid in enumerate(names, start=1):
+    file = tmp_path / "data" / "imagenet" / "val" / wnid / f"ILSVRC2012_val_{number:08d}.JPEG"
+    file.parent.mkdir(parents=True)
+    Image.fromarray(draw.integers(0, 256, (40, 40, 3), np.uint8)).save(file)
+  source = data.load("imagenet", tmp_path / "data")
+  options = {"preprocess": models.Preprocess(32), "asked": config.Corruptions(variant="cifar")}
+  imagenet_c.write(source, tmp_path / "out", ("contrast",), (1,), **options)
+  found = {str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*.JPEG")}
+  assert found == {
+    f"contrast/1/{wnid}/ILSVRC2012_val_{number:08d}.JPEG" for number, wnid in enumerate(names, 1)
+  }
+
+
+def test_a_run_is_not_continued_with_other_photographs(run, textures, tmp_path):
+  settings = _settings(textures=str(tmp_path / "elsewhere"))
+  shutil.copytree(textures, tmp_path / "elsewhere")
+  runner.run(settings, plan.make(settings), run)  # The same ones, wherever they lie.
+  for file in (tmp_path / "elsewhere").iterdir():
+    Image.fromarray(np.asarray(Image.open(file))[::-1]).save(file)
+  with pytest.raises(errors.InputError, match=r"frost is .* there and .* here"):
+    runner.run(settings, plan.make(settings), run)
+  gone = _settings(textures=str(tmp_path))
+  with pytest.raises(errors.InputError, match=r"frost is .* there and null here"):
+    runner.run(gone, plan.make(gone), run)

@@ -13,7 +13,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import climb, losses, norms
+from jaxbench.attacks import climb, distance, losses, norms
 from jaxbench.attacks.apgd_l1 import apgd_l1
 from jaxbench.attacks.base import Attack
 
@@ -93,6 +93,7 @@ def apgd(
     raise errors.InputError(f"apgd needs steps >= 1, not {steps}")
   if compat not in ("clean", "official"):
     raise errors.unknown("compat", compat, ("clean", "official"))
+  keep_going = keep_going or loss == distance.NAME
   hill = climb.make("apgd", loss, targets, restarts, draws)
   if norm == "l1":
     return apgd_l1(steps, hill, keep_going)

@@ -53,7 +53,11 @@ def autoattack(
   if version not in _VERSIONS:
     raise errors.unknown("version of autoattack", version, _VERSIONS)
   usual = 5 if version == "plus" or (norm == "l1" and version == "standard") else 1
-  restarts = restarts or usual
+  if min(value for value in (restarts, targets, 1) if value is not None) < 1:
+    raise errors.InputError(
+      f"autoattack needs restarts and targets >= 1, not {restarts}, {targets}"
+    )
+  restarts = usual if restarts is None else restarts
   aims = targets or (5 if norm == "l1" else 9)
   draws = _DRAWS if version == "rand" else 1
   plain = functools.partial(apgd, norm=norm, steps=steps, restarts=restarts, draws=draws)

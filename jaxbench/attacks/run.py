@@ -83,7 +83,7 @@ def run(
   """
   images, labels, epsilons = checked(attack, classifier, images, labels, epsilon)
   settings = engine.Settings(slots, quantize, exact=search_dtype == "float32")
-  known = surrogate or classifier
+  known = classifier if surrogate is None else surrogate
   return search(
     attack, classifier, known, images, labels, epsilons, key, settings, search_dtype, progress
   )

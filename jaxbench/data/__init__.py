@@ -15,6 +15,7 @@ from jaxbench.data.arrays import Arrays
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
 from jaxbench.data.folder import folder
+from jaxbench.data.imagenet import wnids
 from jaxbench.data.label_space import LabelSpace, label_space
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.parquet import parquet
@@ -115,4 +116,5 @@ __all__ = [
   "stream",
   "tfds",
   "webdataset",
+  "wnids",
 ]

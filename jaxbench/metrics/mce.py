@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jaxbench import tables
+from jaxbench import errors, tables
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.summary import is_correct
 
@@ -56,20 +56,27 @@ def corruption_errors(
     reference: errors that CE is divided by: `alexnet()`, or another model's. Without it there is no
       CE.
 
+  Raises:
+    InputError: there is nothing in `correct`, or no image.
+
   Returns:
     figures: "clean"; "mean", the accuracy over all fifteen; "noise", "blur", "weather" and
     "digital", over those of a group; "mce" and "relative_mce", 1 for the reference itself; and for
     every corruption with all five severities its CE, under its name.
   """
+  if not correct or not len(next(iter(correct.values()))):
+    raise errors.InputError(
+      "there is no image that all cells of this classifier have: is it the name of one of the run, "
+      "and has the run got so far?"
+    )
   keys, values = list(correct), np.stack(list(correct.values()), axis=1)
   whole = {name for name, _ in keys if all((name, level) in correct for level in SEVERITIES)}
   missing = tuple(name for name in OFFICIAL if name not in whole)
 
   def figures(accuracy: np.ndarray) -> dict[str, np.ndarray]:
     at = {key: accuracy[..., column] for column, key in enumerate(keys)}
-    clean = at[CLEAN, 0]
     error = {name: np.sum([1 - at[name, s] for s in SEVERITIES], axis=0) for name in whole}
-    found = {"clean": clean}
+    found = {"clean": at[CLEAN, 0]} if (CLEAN, 0) in at else {}
     groups = GROUPS if missing else GROUPS | {"mean": OFFICIAL}
     for group, members in groups.items():
       if whole.issuperset(members):
@@ -78,12 +85,14 @@ def corruption_errors(
       return found
     divisor = {name: sum(reference.get((name, s), np.nan) for s in SEVERITIES) for name in whole}
     ce = {name: error[name] / divisor[name] for name in whole if np.isfinite(divisor[name])}
-    if not missing:
-      ours, theirs = len(SEVERITIES) * (1 - clean), len(SEVERITIES) * reference[CLEAN, 0]
+    if not missing and ce.keys() >= set(OFFICIAL):
       found["mce"] = np.mean([ce[name] for name in OFFICIAL], axis=0)
-      found["relative_mce"] = np.mean(
-        [(error[name] - ours) / (divisor[name] - theirs) for name in OFFICIAL], axis=0
-      )
+      if "clean" in found and (CLEAN, 0) in reference:
+        ours = len(SEVERITIES) * (1 - found["clean"])
+        theirs = len(SEVERITIES) * reference[CLEAN, 0]
+        found["relative_mce"] = np.mean(
+          [(error[name] - ours) / (divisor[name] - theirs) for name in OFFICIAL], axis=0
+        )
     return found | ce
 
   return CorruptionErrors(len(values), bootstrap(values, figures), missing)

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_NAME = r"^imagenet-c/(?P<corruption>\w+)/(?P<severity>\d)$"
+PART = r"^imagenet-c/(?P<corruption>\w+)/(?P<severity>\d)$"  # Names of the data sets.
 
 
 def corrupted_on_disk(rows: pa.Table) -> pa.Table:
@@ -22,11 +22,11 @@ def corrupted_on_disk(rows: pa.Table) -> pa.Table:
   Example:
     >>> rows = metrics.corrupted_on_disk(records.read("runs/imagenet_c"))
     >>> correct = metrics.correct_by_cell(rows, model, prompts, "imagenet-c")
-    >>> metrics.corruption_errors(correct, metrics.alexnet())
+    >>> metrics.corruption_errors(correct, reference=metrics.alexnet())
   """
   plain = pc.equal(rows["perturbation"].cast(pa.string()), "clean")
   names = rows["data"].cast(pa.string())
-  found = pc.extract_regex(names, _NAME)
+  found = pc.extract_regex(names, PART)
   wanted = pc.and_(plain, pc.or_(pc.is_valid(found), pc.equal(names, "imagenet")))
   kept, found = rows.filter(wanted), found.filter(wanted)
   changed = {

@@ -71,7 +71,7 @@ def load(workdir: epath.PathLike) -> Run:
   Raises:
     InputError: the folder holds no run or no records.
   """
-  run, rows = records.load_run(workdir), records.read(workdir)
+  run, rows = records.load_run(workdir), records.read_finished(workdir)
   lost = records.unreadable(workdir).to_pylist()
   missing = collections.Counter(row["data"] for row in lost)
   summarized = metrics.summarize(rows)
@@ -168,7 +168,7 @@ def _data_set(
     if same[0]["tolerance"] is not None:
       searches.append(sections.search(same, rows, classifiers, run["identity"]))
     elif same[0]["setting"] or perturbation in (perturbations.CLEAN, perturbations.STYLIZED):
-      clean = tables[0] if tables else None
+      clean = tables[0] if tables and tables[0].perturbation == perturbations.CLEAN else None
       tables.append(sections.table(perturbation, same, summary, classifiers, clean))
     else:
       texts.append(sections.text(same, rows, classifiers))
@@ -178,16 +178,14 @@ def _data_set(
     examples=cells[0]["examples"] if cells else 0,
     class_names=class_names,
     tables=tables,
-    corrupted=sections.corrupted(
-      name, rows, classifiers, run["identity"]["config"]["corruptions"]["variant"]
-    ),
+    corrupted=sections.corrupted(name, cells, rows, classifiers, run["identity"]["config"]),
     sequences=stability.sequences(name, rows, classifiers, run),
     searches=searches,
     budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
     transfers=sections.transfers(transferred, summary, classifiers),
     published=[
       found
-      for table in run["identity"]["config"].get("published", ())
+      for table in run.get("published", ())
       if (found := sections.published(table, name, tables))
     ],
     texts=texts,
@@ -223,13 +221,14 @@ def _albums(
 ) -> list[Album]:
   """For each model, with its first prompt set: each perturbation at its middle setting."""
   shown: list[tuple[str, list[tuple[Classifier, str]]]] = []
+  plain = tables[0].lines if tables and tables[0].perturbation == perturbations.CLEAN else []
   for table in tables[1:]:
     setting = table.settings[table.middle]
     name = f"{table.perturbation}, {table.axis} {setting}" if setting else table.perturbation
     cells = [(one, found[table.middle]) for one, found in table.lines]
     shown.append((name, [(one, cell["cell"]) for one, cell in cells if cell]))
   shown += [(text.overlay, [(one, cell) for one, cell, _ in text.lines]) for text in texts]
-  clean = {one: cell["cell"] for one, (cell, *_) in tables[0].lines if cell}
+  clean = {one: cell["cell"] for one, (cell, *_) in plain if cell}
   for perturbation, group in itertools.groupby(moving, key=lambda cell: cell["perturbation"]):
     own = {(cell["model"], cell["prompts"]): cell["id"] for cell in group}
     lines = [(one, own[key]) for one in clean if (key := (one.model, one.prompts)) in own]

@@ -11,7 +11,7 @@ from jaxbench import attacks, errors, metrics, records, spec
 
 _THREATS = {"linf": "Linf", "l2": "L2"}  # The leaderboard has no other norms.
 # What only the model's authors know; its maintainers ask for it.
-_FOR_THE_AUTHORS = ("link", "name", "authors", "additional_data", "venue", "reported", "footnote")
+_FOR_THE_AUTHORS = ("link", "name", "authors", "additional_data", "venue", "reported")
 
 
 def robustbench(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.Path]:
@@ -27,7 +27,9 @@ def robustbench(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.P
     InputError: the run holds no such result.
   """
   run = records.load_run(workdir)
-  summary = {row["cell"]: row for row in metrics.summarize(records.read(workdir)).to_pylist()}
+  summary = {
+    row["cell"]: row for row in metrics.summarize(records.read_finished(workdir)).to_pylist()
+  }
   written = []
   for cell in _standard(run, summary):
     name = "_".join(filter(None, (cell["model"], cell["prompts"])))
@@ -67,5 +69,18 @@ def _info(run: dict[str, Any], cell: dict[str, Any], summary: dict[str, dict]) -
     "eps": cell["setting"],
     "clean_acc": f"{100 * found['clean_correct'] / found['examples']:.2f}",
     "autoattack_acc": f"{100 * found['accuracy']:.2f}",
-    "examples": found["examples"],
+    "footnote": _deviations(run, cell),
   }
+
+
+def _deviations(run: dict[str, Any], cell: dict[str, Any]) -> str | None:
+  """What is not as RobustBench has it, for people to read."""
+  asked = run["identity"]["config"]
+  found = []
+  if cell["data"] != "imagenet" or asked["subset"] != "robustbench" or asked["limit"]:
+    found.append(f"{cell['examples']} examples that are not RobustBench's list")
+  if asked["attacks"]["quantize"]:
+    found.append("on images of 8 bits")
+  if asked["attacks"]["search_dtype"] != "float32":
+    found.append(f"searched in {asked['attacks']['search_dtype']}")
+  return "; ".join(found) or None

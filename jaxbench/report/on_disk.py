@@ -6,9 +6,9 @@ from typing import Any
 import pyarrow as pa
 
 from jaxbench import metrics
+from jaxbench.metrics.on_disk import PART
 
 NAME = "imagenet-c"
-_PART = re.compile(rf"{NAME}/(?P<corruption>\w+)/(?P<severity>\d)")
 
 
 def gathered(run: dict[str, Any]) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def gathered(run: dict[str, Any]) -> dict[str, Any]:
 
   Its clean images are ImageNet's. Its cells keep their ids, so that nothing else has to know.
   """
-  parts = {name: found for name in run["data"] if (found := _PART.fullmatch(name))}
+  parts = {name: found for name in run["data"] if (found := re.match(PART, name))}
   if not parts:
     return run
   clean = [
@@ -36,8 +36,11 @@ def gathered(run: dict[str, Any]) -> dict[str, Any]:
     if (found := parts.get(cell["data"])) and cell["perturbation"] == "clean"
   ]
   corrupted.sort(key=lambda cell: (cell["perturbation"], cell["severity"]))
-  rest = [cell for cell in run["cells"] if cell["data"] not in parts]
-  kept = {name: known for name, known in run["data"].items() if name not in parts}
+  rest = [
+    cell for cell in run["cells"] if cell["data"] not in parts or cell["perturbation"] != "clean"
+  ]
+  more = {cell["data"] for cell in rest}  # Attacked or written on: told apart.
+  kept = {name: known for name, known in run["data"].items() if name not in parts or name in more}
   return run | {
     "cells": [*rest, *clean, *corrupted],
     "data": kept | {NAME: run["data"][min(parts)]},

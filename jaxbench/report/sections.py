@@ -36,6 +36,7 @@ class Table(NamedTuple):
   settings: list[str]
   lines: list[tuple[Classifier, list[Row | None]]]  # None: not computed.
   plot: str  # SVG; "" for the clean images.
+  norm: str | None  # Of an attack.
   knowledge: str | None  # What the attacker knows.
 
   @property
@@ -107,7 +108,7 @@ def table(
     for each in classifiers
   ]
   axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
-  table = Table(perturbation, axis, settings, lines, "", _knowledge(cells))
+  table = Table(perturbation, axis, settings, lines, "", cells[0]["norm"], _knowledge(cells))
   return table._replace(plot=_plot(table, clean)) if clean else table
 
 
@@ -145,14 +146,21 @@ def queries(table: Table, rows: pa.Table) -> str:
 
 
 def corrupted(
-  name: str, rows: pa.Table, classifiers: list[Classifier], variant: str
+  name: str, cells: list[Row], rows: pa.Table, classifiers: list[Classifier], asked: Row
 ) -> Corrupted | None:
-  """Of a data set; AlexNet's errors are known for ImageNet, at ImageNet-C's definition."""
-  normalised = name == on_disk.NAME or (name == "imagenet" and variant == "imagenet")
+  """Of a data set, if it was corrupted; `asked` is the config.
+
+  AlexNet's errors are known for ImageNet at 224 pixels, by ImageNet-C's definition.
+  """
+  sizes = {cell["preprocess"]["size"] for cell in cells if cell["severity"] is not None}
+  if not sizes:
+    return None
+  defined = asked["corruptions"]["variant"] == "imagenet" and sizes == {224}
+  normalised = name == on_disk.NAME or (name == "imagenet" and defined)
   lines = []
   for one in classifiers:
     correct = metrics.correct_by_cell(rows, one.model, one.prompts, name)
-    if len(correct) > 1:
+    if correct:
       reference = metrics.alexnet() if normalised else None
       lines.append((one, metrics.corruption_errors(correct, reference=reference)))
   if not lines:
@@ -234,7 +242,8 @@ def published(name: str, data: str, tables: list[Table]) -> Published | None:
   if not theirs:
     return None
   settings = list(dict.fromkeys(setting for row in theirs.values() for setting in row))
-  attack = next((table for table in tables if table.axis == "epsilon"), None)
+  # Published tables are of the linf ball.
+  attack = next((table for table in tables if table.norm == "linf"), None)
   ours = []
   for classifier, (clean, *_) in tables[0].lines if tables else ():
     cells: dict[str, Row | None] = {"clean": clean}

@@ -51,11 +51,12 @@ def _reference(
   run: Mapping[str, Any], changes: Mapping[Classifier, Changes]
 ) -> tuple[str | None, dict[str, metrics.Flips] | None]:
   """What rates are divided by, in words and in numbers: the first line of a model, or a file."""
-  asked = run["identity"]["config"]["corruptions"]["flip_reference"]
-  if table := run["flip_reference"]:
-    return f"the table {asked}", {name: metrics.Flips(**flips) for name, flips in table.items()}
+  asked = run["flip_reference"]
+  if asked and asked["table"]:
+    table = {name: metrics.Flips(**flips) for name, flips in asked["table"].items()}
+    return f"the table {asked['name']}", table
   for one, own in changes.items():
-    if one.model == asked:
+    if asked and one.model == asked["name"]:
       means = {name: metrics.Flips(*map(float, each.mean(axis=0))) for name, each in own.items()}
       return f"{one.name} of this run", means
   return None, None

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from scipy import stats
 
-from jaxbench import metrics, records
+from jaxbench import errors, metrics, records
 from jaxbench.metrics import mce as ce
 
 RNG = np.random.default_rng(0)
@@ -121,3 +121,23 @@ def test_records_become_one_table_of_the_images_that_all_cells_have():
   }
   assert list(metrics.correct_by_cell(table, "a", None, "d")) == [("clean", 0)]
   assert metrics.correct_by_cell(table, "c", None, "d") == {}
+
+
+def test_without_clean_images_there_is_mce_but_nothing_relative():
+  correct = {key: found for key, found in _correct().items() if key[1]}
+  found = metrics.corruption_errors(correct, reference=metrics.alexnet()).figures
+  assert {"mce", "mean"} <= set(found)
+  assert not {"clean", "relative_mce"} & set(found)
+
+
+def test_a_reference_that_lacks_a_corruption_gives_no_mce():
+  short = {key: error for key, error in metrics.alexnet().items() if key[0] != "frost"}
+  found = metrics.corruption_errors(_correct(), reference=short).figures
+  assert "fog" in found
+  assert not {"frost", "mce", "relative_mce"} & set(found)
+
+
+@pytest.mark.parametrize("correct", [{}, {("fog", 1): np.zeros(0, bool)}])
+def test_nothing_in_common_is_one_clear_line(correct):
+  with pytest.raises(errors.InputError, match="no image that all cells"):
+    metrics.corruption_errors(correct)

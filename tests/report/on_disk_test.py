@@ -3,6 +3,8 @@
 import re
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from jaxbench import config, metrics, plan, provenance, records, report
@@ -41,6 +43,21 @@ def run(tmp_path_factory):
     tables.append(records.table({"cell": cell["id"], **{n: cell[n] for n in names}}, columns))
   store.write("imagenet", 0, tables)
   return folder
+
+
+def test_a_run_without_clean_images_has_a_report(run, tmp_path):
+  """And no figure that needs them."""
+  described = records.load_run(run)
+  described["cells"] = [cell for cell in described["cells"] if cell["data"] != "imagenet"]
+  del described["data"]["imagenet"], described["identity"]["data"]["imagenet"]
+  rows = records.read(run)
+  store = records.Store(tmp_path / "run", described)
+  store.write("x", 0, [rows.filter(pc.not_equal(rows["data"].cast(pa.string()), "imagenet"))])
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  page = (tmp_path / "report.html").read_text()
+  assert "Clean images" not in page
+  assert ">mCE</th>" in page
+  assert ">relative mCE</th>" not in page
 
 
 def test_75_data_sets_are_told_as_one_with_mce(run):

@@ -167,7 +167,7 @@ def test_only_attacks_without_gradients_have_a_query_budget(backwards):
   rows = records.table(shared, columns | {"success": [True, False, True, False]})
   one = sections.Classifier("m", None, True, "#0072b2", "-")
   cell = metrics.summarize(rows).to_pylist()[0]
-  table = sections.Table("square", "epsilon", ["0.1"], [(one, [cell])], "", None)
+  table = sections.Table("square", "epsilon", ["0.1"], [(one, [cell])], "", "linf", None)
   plot = sections.queries(table, rows)
   assert ("queries, epsilon 0.1" in plot) == (backwards == 0)
 
