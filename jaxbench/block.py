@@ -28,6 +28,12 @@ class Block:
     some = {name: getattr(self, name)[rows] for name in names}
     return dataclasses.replace(self, ids=[self.ids[row] for row in rows], **some)
 
+  def centre(self, size: int) -> "Block":
+    """The same examples without what the preprocessing has kept around `size` x `size`."""
+    first = round((self.images.shape[1] - size) / 2)
+    shown = slice(first, first + size)
+    return dataclasses.replace(self, images=self.images[:, shown, shown])
+
 
 class Unreadable(NamedTuple):
   """Examples whose images cannot be read."""

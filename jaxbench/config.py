@@ -25,6 +25,10 @@ class Corruptions:
   im_round: str = "nearest"  # Or "floor": how ImageMagick rounds in motion blur and snow.
   # Folder of frost's photographs; by default those of an installed imagecorruptions.
   textures: str = ""
+  sequences: tuple[str, ...] = ()  # Of frames: from `corruptions.SEQUENCES`, `EXTRA_SEQUENCES`.
+  difficulty: int = 1  # To 3: stronger noise; of the others, frames compared so far apart.
+  # What flips are divided by: one of `models`, or a file for `metrics.read_flip_reference`.
+  flip_reference: str = ""
 
 
 @dataclasses.dataclass
@@ -110,6 +114,7 @@ def checked(settings: Config) -> Config:
       settings.corruptions,
       names=_names("corruptions.names", settings.corruptions.names),
       severities=_numbers("corruptions.severities", settings.corruptions.severities, int),
+      sequences=_names("corruptions.sequences", settings.corruptions.sequences),
     ),
     attacks=dataclasses.replace(
       settings.attacks,
@@ -138,6 +143,8 @@ def checked(settings: Config) -> Config:
     raise errors.InputError(f"--config.native={settings.native!r} must be True or False")
   if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
     raise errors.InputError("--config.corruptions.severities go from 1 to 5")
+  if settings.corruptions.difficulty not in (1, 2, 3):
+    raise errors.InputError("--config.corruptions.difficulty is 1, 2 or 3")
   if settings.attacks.search_dtype not in (known := ("float32", "bfloat16")):
     raise errors.unknown("--config.attacks.search_dtype", settings.attacks.search_dtype, known)
   if not all(0 <= epsilon <= 1 for epsilon in settings.attacks.epsilons):

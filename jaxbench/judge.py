@@ -167,7 +167,7 @@ class Judge:
       for cell, result in results.items():
         parts[cell].append(devices.Batch(batch.examples, result).fetch())
       rows = np.arange(batch.examples.start, batch.examples.stop)
-      pictures += keep_pictures(rows, block, functools.partial(_fetch_batch, batch))
+      pictures += keep_pictures(rows, block, functools.partial(fetch_batch, batch))
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": pictures}
     return {
@@ -259,7 +259,8 @@ def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   return costs | verdicts | {"picture": pictures}
 
 
-def _fetch_batch(batch: devices.Batch, _: str) -> np.ndarray:
+def fetch_batch(batch: devices.Batch, _: str) -> np.ndarray:
+  """The images of a batch, for `keep_pictures`."""
   return batch.fetch()
 
 

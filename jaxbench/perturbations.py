@@ -3,7 +3,7 @@
 import inspect
 import itertools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jaxbench import attacks, config, corrupted, corruptions, errors, spec, stylize, typography
 from jaxbench.classifiers import Absent, Classifier, Surrogate
@@ -18,6 +18,8 @@ class Perturbation(NamedTuple):
   text: str  # As a person would write it.
   full: str  # With all that can change a number.
   severity: int | None = None
+  sequence: str | None = None
+  moves: bool = False  # The image, so that more of it is needed than the model is given.
   attack: str | None = None
   norm: str | None = None
   epsilon: float | None = None
@@ -53,6 +55,8 @@ def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Pertur
       continue
     for severity, stream in zip(settings.corruptions.severities, streams, strict=True):
       yield Perturbation(name, stream, severity=severity)
+  for name in settings.corruptions.sequences:
+    yield _sequence(name, settings.corruptions)
   if settings.stylization.weights:
     weights = stylize.sha256(settings.stylization.weights)
     paintings = stylize.Paintings(settings.stylization.paintings).sha256
@@ -72,6 +76,22 @@ def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Pertur
         f"--config.attacks.smallest: {resolved.text} is several attacks in a row; name one of them"
       )
     yield _attack(resolved, cascade, max(settings.attacks.epsilons), settings.attacks.tolerance)
+
+
+def _sequence(name: str, asked: config.Corruptions) -> Perturbation:
+  chosen: dict[str, Any] = {"variant": asked.variant, "difficulty": asked.difficulty}
+  film = corruptions.film(name, 32, 32, im_round=asked.im_round, **chosen)
+  if name in corruptions.IM_ROUNDED:
+    chosen["im_round"] = asked.im_round
+  harder = f", difficulty={asked.difficulty}" if asked.difficulty > 1 else ""
+  options = ", ".join(f"{key}={value!r}" for key, value in chosen.items())
+  return Perturbation(
+    f"sequence({name}{harder})",
+    f"sequence({name}, {options})",
+    sequence=name,
+    moves=film.moves,
+    forwards=film.length,
+  )
 
 
 def _cascade(text: str) -> tuple[spec.Spec, attacks.Cascade]:

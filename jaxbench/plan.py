@@ -20,6 +20,7 @@ class Cell:
   prompts: str | None  # None for a supervised model.
   perturbation: str  # "clean" or a canonical spec.
   severity: int | None  # Of a corruption.
+  sequence: str | None  # Its name, of one whose frames are compared.
   attack: str | None  # Its canonical spec.
   surrogate: str | None  # What a transfer attack is made on; None for white-box ones.
   members: tuple[config.Member, ...]  # The models of the surrogate.
@@ -28,6 +29,7 @@ class Cell:
   epsilon: float | None  # Of an attack, in [0, 1] pixel units; the largest one of a bisection.
   tolerance: float | None  # Of a bisection for the smallest epsilon; None for one epsilon.
   preprocess: models.Preprocess  # The model's own; of a transfer attack, its surrogate's.
+  size: int  # Of what the model is given: all of that, or its centre where the image moves.
   examples: int
   forwards: int  # The most passes for one example.
   backwards: int
@@ -103,6 +105,7 @@ def make(settings: config.Config) -> Plan:
         prompts=classifier.prompts,
         perturbation=perturbation.text,
         severity=perturbation.severity,
+        sequence=perturbation.sequence,
         attack=perturbation.attack,
         surrogate=perturbation.surrogate and perturbation.surrogate.name,
         members=tuple(config.Member(one.model, one.prompts) for one in perturbation.members),
@@ -110,7 +113,8 @@ def make(settings: config.Config) -> Plan:
         norm=perturbation.norm,
         epsilon=perturbation.epsilon,
         tolerance=perturbation.tolerance,
-        preprocess=_preprocess(classifier, perturbation, source, settings),
+        preprocess=(preprocess := _preprocess(classifier, perturbation, source, settings)),
+        size=min(preprocess.size, (perturbation.surrogate or classifier).preprocess.size),
         examples=examples,
         forwards=perturbation.forwards,
         backwards=perturbation.backwards,
@@ -144,9 +148,13 @@ def _preprocess(
   source: data.Source,
   settings: config.Config,
 ) -> models.Preprocess:
-  """How images are made that can be perturbed."""
+  """How images are made that can be perturbed: with what the crop cuts off, if they will move."""
   own, size = (perturbation.surrogate or classifier).preprocess, data.image_size(source)
-  return models.Preprocess(size) if settings.native and size and size < own.size else own
+  if settings.native and size and size < own.size:
+    return models.Preprocess(size)
+  if perturbation.moves and own.resize and not own.squash:
+    return dataclasses.replace(own, size=max(own.size, own.resize))
+  return own
 
 
 def _fingerprint(

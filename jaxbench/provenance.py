@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 import jaxbench
-from jaxbench import config, corrupted, data, devices, models, stylize
+from jaxbench import config, corrupted, data, devices, metrics, models, stylize
 from jaxbench.plan import Plan
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
@@ -34,6 +34,7 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
       "examples": {name: data.hash_sample(sources[name], some) for name, some in samples.items()},
     },
     "published": list(settings.published),
+    "flip_reference": _flip_reference(settings),
     "data": {
       name: {"examples": len(source), "class_names": list(source.class_names)}
       for name, source in sources.items()
@@ -46,13 +47,22 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   }
 
 
+def _flip_reference(settings: config.Config) -> dict[str, Any] | None:
+  """Its name and, if it is no model of the run, what the file of that name holds."""
+  asked = settings.corruptions.flip_reference
+  if not asked:
+    return None
+  found = {} if asked in settings.models else metrics.read_flip_reference(asked)
+  return {"name": asked, "table": {name: flips._asdict() for name, flips in found.items()}}
+
+
 def _without_places(settings: config.Config) -> config.Config:
   """What changes no row left out: where files lie, and what the report shows beside."""
   return dataclasses.replace(
     settings,
     data_root="",
     published=(),
-    corruptions=dataclasses.replace(settings.corruptions, textures=""),
+    corruptions=dataclasses.replace(settings.corruptions, textures="", flip_reference=""),
     stylization=dataclasses.replace(settings.stylization, weights="", paintings=""),
   )
 

@@ -35,13 +35,17 @@ SCHEMA = pa.schema(
     pa.field("example", pa.string(), nullable=False),  # Id within the data set.
     pa.field("label", pa.int32(), nullable=False),
     pa.field("clean_prediction", pa.int32(), nullable=False),
-    pa.field("prediction", pa.int32(), nullable=False),  # Of the perturbed image.
+    # Of the perturbed image; of a sequence of frames, its last one.
+    pa.field("prediction", pa.int32(), nullable=False),
+    # Sequences of frames: share of pairs whose predictions differ, and their top-5 distance.
+    pa.field("flips", pa.float32()),
+    pa.field("top5_distance", pa.float32()),
     # The class whose name is on the image or, of cue-conflict, whose texture.
     pa.field("target", pa.int32()),
     pa.field("labels", pa.list_(pa.int32())),  # All that are right, where there are several.
     pa.field("anchor", pa.string()),  # Videos: id of the frame of which this is a neighbour.
     pa.field("offset", pa.int32()),  # Videos: frames from the anchor, 0 for itself.
-    # Classes that the model puts before the label; null under attack.
+    # Classes that the model puts before the label; null under attack, and of sequences.
     pa.field("rank", pa.int32()),
     pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
     pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
@@ -56,7 +60,7 @@ SCHEMA = pa.schema(
     pa.field("backwards", pa.int32(), nullable=False),
     # Why the image cannot be read. Such a row has no verdict, and `read` leaves it out.
     pa.field("error", pa.string()),
-    pa.field("picture", pa.binary()),  # PNG of the perturbed image, 8 bits, for the first examples.
+    pa.field("picture", pa.binary()),  # PNG of what `prediction` is of, 8 bits, for the first.
   ]
 )
 

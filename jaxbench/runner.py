@@ -3,7 +3,7 @@
 import functools
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from jaxbench import (
   config,
   data,
   errors,
+  frames,
   interrupt,
   judge,
   models,
@@ -47,11 +48,12 @@ def run(
       cannot be read than the settings allow.
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
-  store = records.Store(workdir, describe_run(settings, plan))
+  described = describe_run(settings, plan)
+  store = records.Store(workdir, described)
   work = _Work(settings, plan, store, workers)
   if work.finished == work.total:
     return
-  store.run["published"] = list(settings.published)
+  store.run |= {name: described[name] for name in ("published", "flip_reference")}
   session, started = describe_session(), time.monotonic()
   earlier = store.run["sessions"]
   store.save({**store.run, "sessions": [*earlier, session]})
@@ -167,11 +169,13 @@ class _Work:
       return
     one_each = {(cell.model, cell.prompts): cell for cell in reversed(cells)}
     self.progress.show("clean images")
-    judged = judging.clean(list(one_each.values()), block)
-    clean = {(cell.model, cell.prompts): columns for cell, columns in judged.items()}
+    clean: dict[Any, judge.Columns] = {}
+    for size, alike in _by(lambda cell: cell.size, one_each.values()):
+      judged = judging.clean(alike, block.centre(size))
+      clean |= {(cell.model, cell.prompts): columns for cell, columns in judged.items()}
     usable = [cell for cell in cells if self._vetted(cell, clean[cell.model, cell.prompts])]
-    for _, group in itertools.groupby(usable, key=lambda cell: (cell.perturbation, cell.setting)):
-      for cell, rows, columns in self._judged(judging, list(group), block, clean, number):
+    for _, group in _by(lambda cell: (cell.perturbation, cell.setting, cell.size), usable):
+      for cell, rows, columns in self._judged(judging, group, block, clean, number):
         prediction = clean[cell.model, cell.prompts]["prediction"][rows]
         yield _rows(cell, block.at(rows), columns | {"clean_prediction": prediction})
         self.progress.update(_cost(cell) * len(rows))
@@ -248,6 +252,8 @@ class _Work:
     """Predictions on images that are made for all models; cells become absent where they cannot."""
     if cells[0].severity is not None:
       return judging.corrupted(cells, block)
+    if cells[0].sequence is not None:
+      return frames.judged(judging, cells, block)
     try:
       if cells[0].perturbation == perturbations.STYLIZED:
         return judging.stylized(cells, block)
@@ -267,6 +273,12 @@ class _Work:
       reason = f"its logits are not finite on {broken} of {len(clean['prediction'])} clean images"
       self.absent.append({"what": cell.id, "reason": reason})
     return not broken
+
+
+def _by(key: Callable[[Cell], Any], cells: Iterable[Cell]) -> Iterator[tuple[Any, list[Cell]]]:
+  """Cells by what they share, those that stand together."""
+  for shared, group in itertools.groupby(cells, key):
+    yield shared, list(group)
 
 
 def _cost(cell: Cell) -> int:

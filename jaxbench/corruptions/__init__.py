@@ -20,6 +20,13 @@ from jaxbench.corruptions.glass import glass_blur
 from jaxbench.corruptions.motion import IM_ROUNDS, motion_blur
 from jaxbench.corruptions.noise import gaussian_noise, impulse_noise, speckle_noise
 from jaxbench.corruptions.pixelate import pixelate
+from jaxbench.corruptions.sequences import (
+  EXTRA_SEQUENCES,
+  SEQUENCES,
+  Film,
+  film,
+  sequence,
+)
 from jaxbench.corruptions.shot import shot_noise
 from jaxbench.corruptions.snow import snow
 from jaxbench.corruptions.spatter import spatter
@@ -133,15 +140,20 @@ def corrupt(
 __all__ = [
   "CORRUPTIONS",
   "EXTRA_NAMES",
+  "EXTRA_SEQUENCES",
   "IM_ROUNDED",
   "IM_ROUNDS",
   "NAMES",
+  "SEQUENCES",
   "STORAGES",
   "VARIANTS",
   "Corruption",
+  "Film",
   "NoTextures",
   "Textures",
   "check",
   "corrupt",
+  "film",
   "frost_textures",
+  "sequence",
 ]

@@ -28,8 +28,15 @@ _brightness_constants = constants(  # Added to the value.
 
 
 def _brightness_levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-  """What is added, [5]; a channel's new byte at 256 * (largest channel) + (channel), [5, 65536]."""
-  added = _brightness_constants(variant, height, width)
+  return brightenings(_brightness_constants(variant, height, width))
+
+
+def brightenings(added: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Levels of `brightness` for values float32 [A], in [-1, 1], on top of an image's.
+
+  They are what is added, [A], and a channel's new byte at 256 * (largest channel) + (channel),
+  [A, 65536].
+  """
   largest, channel = _two_bytes()
   value = np.clip(largest + added.astype(np.float64).round(6)[:, None], 0, 1)
   return added, _bytes(value * (1 - _saturation(largest, channel)))
@@ -41,7 +48,7 @@ def _brightness(
   """A constant on top of the value scales all three channels by the same ratio."""
   added, table = level
   largest = pixels.max(axis=-1, keepdims=True)
-  ratio = jnp.minimum(largest + 255 * added, 255) / jnp.maximum(largest, 1)
+  ratio = jnp.clip(largest + 255 * added, 0, 255) / jnp.maximum(largest, 1)
   return with_gradient_of(ratio * pixels, _at(table, largest, pixels))
 
 

@@ -10,12 +10,12 @@ import numpy as np
 _CHUNK = 4  # Taps that are added, or left out as zeros, together.
 
 
-def kernels(sigmas: Sequence[float]) -> np.ndarray:
+def kernels(sigmas: Sequence[float], truncate: float = 4) -> np.ndarray:
   """Weights of a pixel's neighbours, the nearest first, zeros at the end: float32 [S, R].
 
-  One row per sigma; what is left of 1 is the pixel's own.
+  One row per sigma, cut at `truncate` of them; what is left of 1 is the pixel's own.
   """
-  radii = [int(4 * sigma + 0.5) for sigma in sigmas]
+  radii = [int(truncate * sigma + 0.5) for sigma in sigmas]
   steps = np.arange(1, 1 + _CHUNK * max(1, math.ceil(max(radii) / _CHUNK)))
   rows = []
   for radius, sigma in zip(radii, sigmas, strict=True):

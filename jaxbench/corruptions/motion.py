@@ -37,9 +37,8 @@ def kernels(radii_and_sigmas: Sequence[tuple[float, float]]) -> np.ndarray:
   return np.asarray(rows, np.float32)
 
 
-@in_turn
 def smear(image: jax.Array, weights: jax.Array, degrees: jax.Array) -> jax.Array:
-  """The weighted sum of shifted copies of an image.
+  """The weighted sum of copies of an image shifted along a line.
 
   Args:
     image: float32 [H, W, C], on any scale.
@@ -49,14 +48,32 @@ def smear(image: jax.Array, weights: jax.Array, degrees: jax.Array) -> jax.Array
   Returns:
     float32 [H, W, C], not rounded.
   """
+  steps, angle = jnp.arange(weights.shape[0], dtype=jnp.float32), jnp.deg2rad(degrees)
+  # Halves go down.
+  down = jnp.ceil(steps * jnp.sin(angle) - 0.5).astype(jnp.int32)
+  right = jnp.ceil(steps * jnp.cos(angle) - 0.5).astype(jnp.int32)
+  return shifted_sum(image, weights, down, right)
+
+
+@in_turn
+def shifted_sum(
+  image: jax.Array, weights: jax.Array, down: jax.Array, right: jax.Array
+) -> jax.Array:
+  """The weighted sum of shifted copies of an image, its edge repeated.
+
+  Args:
+    image: float32 [H, W, C], on any scale.
+    weights: float32 [K].
+    down: int32 [K], where each copy's pixels come from, less than K away in either direction.
+    right: int32 [K], likewise.
+
+  Returns:
+    float32 [H, W, C], not rounded.
+  """
   height, width, channels = image.shape
   reach = weights.shape[0] - 1
   wide = jnp.pad(image, ((reach, reach), (reach, reach), (0, 0)), mode="edge")
   rows = wide.reshape(height + 2 * reach, -1)  # One long axis: vector units work along it.
-  steps, angle = jnp.arange(reach + 1, dtype=jnp.float32), jnp.deg2rad(degrees)
-  # Halves go down.
-  down = reach + jnp.ceil(steps * jnp.sin(angle) - 0.5).astype(jnp.int32)
-  right = reach + jnp.ceil(steps * jnp.cos(angle) - 0.5).astype(jnp.int32)
 
   def add(total: jax.Array, tap: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
     weight, y, x = tap
@@ -64,7 +81,7 @@ def smear(image: jax.Array, weights: jax.Array, degrees: jax.Array) -> jax.Array
     return total + weight * shifted, None
 
   start = jnp.zeros((height, width * channels))
-  total, _ = jax.lax.scan(add, start, (weights, down, right), unroll=4)
+  total, _ = jax.lax.scan(add, start, (weights, reach + down, reach + right), unroll=4)
   return total.reshape(image.shape)
 
 

@@ -55,7 +55,7 @@ def _alias(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _table(photons: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+def alias_table(photons: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
   """uint32 [256, columns], threshold and other result, and uint32 [columns], own result."""
   results, mass = probabilities(photons)
   missing = columns - len(results)
@@ -68,7 +68,7 @@ def _table(photons: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
 def _levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
   photons = of_variant(_PHOTONS, variant)
   columns = 64 if max(photons) < 64 else 256
-  tables, results = zip(*(_table(count, columns) for count in photons), strict=True)
+  tables, results = zip(*(alias_table(count, columns) for count in photons), strict=True)
   return np.stack(tables), np.stack(results)
 
 

@@ -54,31 +54,31 @@ _constants = constants(
 
 
 def _levels(variant: str, height: int, width: int) -> Level:
-  mean, deviation, zooms, threshold, radii, sigmas, mix = _constants(variant, height, width).T
+  mean, deviation, factors, threshold, radii, sigmas, mix = _constants(variant, height, width).T
   magick = variant != "imagecorruptions"
-  rows, columns = (_zooms(size, zooms.tolist(), magick) for size in (height, width))
+  rows, columns = (zooms(size, factors.tolist(), magick) for size in (height, width))
   shares = mix.astype(np.float64).round(6)  # In float32, 1 - 0.6 is not 0.4.
   shares = np.float32(np.stack([shares, 1 - shares], axis=1))
   weights = motion.kernels(list(zip(radii.tolist(), sigmas.tolist(), strict=True)))
   return Level(mean, deviation, threshold, shares, rows, columns, weights, np.full(5, magick))
 
 
-def _zooms(size: int, factors: list[float], trimmed: bool) -> np.ndarray:
-  """float32 [5, size or a little more, size]: the reference's clipped_zoom of one line.
+def zooms(size: int, factors: list[float], trimmed: bool) -> np.ndarray:
+  """float32 [S, size or a little more, size]: the reference's clipped_zoom of one line.
 
   What rounding makes too long is trimmed at both ends; imagecorruptions keeps it, blurs, and cuts
   the far end off: there the last row is repeated until all severities are as long.
   """
-  zooms = []
+  lines = []
   for factor in factors:
     crop = math.ceil(size / factor)
     top = (size - crop) // 2
     zoom = np.zeros((round(crop * factor), size))
     zoom[:, top : top + crop] = ndimage.zoom(np.eye(crop), (factor, 1), order=1)
     first = (len(zoom) - size) // 2
-    zooms.append(zoom[first : first + size] if trimmed else zoom)
-  longest = max(map(len, zooms))
-  padded = [np.pad(zoom, ((0, longest - len(zoom)), (0, 0)), mode="edge") for zoom in zooms]
+    lines.append(zoom[first : first + size] if trimmed else zoom)
+  longest = max(map(len, lines))
+  padded = [np.pad(zoom, ((0, longest - len(zoom)), (0, 0)), mode="edge") for zoom in lines]
   return np.asarray(padded, np.float32)
 
 
@@ -98,16 +98,23 @@ def _flakes(draws: Draws, level: Level, im_round: str) -> jax.Array:
   return jnp.where(level.in_8_bits, motion.rounded(fallen, im_round), jnp.rint(fallen))
 
 
+def whitened(pixels: jax.Array, flakes: jax.Array, mix: jax.Array) -> jax.Array:
+  """An image [H, W, 3] under flakes [H, W, 1] and the same upside down, all float32 in 0..255.
+
+  `mix`: float32 [2], shares of the image and of its whitened version.
+  """
+  unit, flakes = pixels / 255, flakes / 255
+  # A sum over the last axis takes XLA on a CPU ten times as long.
+  grey = 0.299 * unit[..., :1] + 0.587 * unit[..., 1:2] + 0.114 * unit[..., 2:]
+  white = mix[0] * unit + mix[1] * jnp.maximum(unit, 1.5 * grey + 0.5)
+  return (white + flakes + flakes[::-1, ::-1]) * 255
+
+
 def snow(im_round: str) -> Corruption:
   """Whitened by falling flakes, and by the same upside down; `im_round` from `IM_ROUNDS`."""
 
   def apply(pixels: jax.Array, draws: Draws, level: Level) -> jax.Array:
     height, width, _ = pixels.shape
-    flakes = _flakes(draws, level, im_round)[:height, :width] / 255
-    unit = pixels / 255
-    # A sum over the last axis takes XLA on a CPU ten times as long.
-    grey = 0.299 * unit[..., :1] + 0.587 * unit[..., 1:2] + 0.114 * unit[..., 2:]
-    white = level.mix[0] * unit + level.mix[1] * jnp.maximum(unit, 1.5 * grey + 0.5)
-    return (white + flakes + flakes[::-1, ::-1]) * 255
+    return whitened(pixels, _flakes(draws, level, im_round)[:height, :width], level.mix)
 
   return Corruption(_draw, apply, _levels)

@@ -73,7 +73,11 @@ def _spatter(pixels: jax.Array, noise: jax.Array, level: Level) -> jax.Array:
   """One of two operations; when severities are mixed in one batch, both are computed."""
   liquid = level.mean + level.deviation * gaussian.smooth(noise[..., None], level.smooth)[..., 0]
   liquid = jnp.where(liquid < level.threshold, 0, liquid)
-  return jax.lax.cond(level.is_mud, _with_mud, _with_water, pixels, liquid, level)
+  return jax.lax.cond(
+    level.is_mud,
+    lambda: _with_mud(pixels, liquid, level),
+    lambda: with_water(pixels, liquid, level.strength),
+  )
 
 
 def _with_mud(pixels: jax.Array, liquid: jax.Array, level: Level) -> jax.Array:
@@ -83,14 +87,20 @@ def _with_mud(pixels: jax.Array, liquid: jax.Array, level: Level) -> jax.Array:
   return pixels * (1 - mud) + mud * jnp.array(_MUD)[None, None]
 
 
-def _with_water(pixels: jax.Array, liquid: jax.Array, level: Level) -> jax.Array:
-  """Drops are brighter on one side of their edges, as if embossed; without drops, no change."""
+def with_water(pixels: jax.Array, liquid: jax.Array, strength: jax.Array) -> jax.Array:
+  """Drops are brighter on one side of their edges, as if embossed; without drops, no change.
+
+  Args:
+    pixels: float32 [H, W, 3] in 0..255.
+    liquid: float32 [H, W], its height; 0 where there is none.
+    strength: float32 [], of the light on it.
+  """
   depth = (liquid * 255).astype(jnp.int32) & 255
   away = edges.distance(edges.canny(depth, 50, 150), _LIMIT)
   light = _equalized(_box_sum(away) / 9)
   light = (2 * _box_sum(_embossed(light)) + 9) // 18
   water = (depth * light).astype(pixels.dtype)
-  water = level.strength * water / jnp.maximum(water.max(), 1)
+  water = strength * water / jnp.maximum(water.max(), 1)
   return pixels + water[..., None] * jnp.array(_WATER)[None, None]
 
 

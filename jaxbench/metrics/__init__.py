@@ -12,6 +12,7 @@ from jaxbench.metrics.effective import (
   relative_robustness,
   summarize_shifts,
 )
+from jaxbench.metrics.flip_reference import read_flip_reference
 from jaxbench.metrics.flips import flip_probability
 from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.mce import (
@@ -28,23 +29,40 @@ from jaxbench.metrics.per_class import mean_per_class_accuracy
 from jaxbench.metrics.shape_bias import shape_bias
 from jaxbench.metrics.shifts import SHIFTS
 from jaxbench.metrics.smallest import robust_accuracy, smallest_epsilons, summarize_smallest
+from jaxbench.metrics.stability import (
+  SEQUENCES,
+  Change,
+  Flips,
+  Stability,
+  change,
+  changes_by_sequence,
+  flip_rates,
+  sequence_name,
+  stability,
+)
 from jaxbench.metrics.summary import is_correct, summarize
 from jaxbench.metrics.typographic import Typographic, typographic
 from jaxbench.metrics.video import VideoAccuracy, pm_k
 
 __all__ = [
   "GROUPS",
+  "SEQUENCES",
   "SHIFTS",
+  "Change",
   "Comparison",
   "CorruptionErrors",
   "Estimate",
+  "Flips",
   "Line",
   "Proportion",
+  "Stability",
   "Typographic",
   "VideoAccuracy",
   "alexnet",
   "baseline",
   "bootstrap",
+  "change",
+  "changes_by_sequence",
   "compare",
   "correct_by_cell",
   "corrupted_on_disk",
@@ -54,6 +72,7 @@ __all__ = [
   "expected_calibration_error",
   "fit",
   "flip_probability",
+  "flip_rates",
   "gradient_masking",
   "is_correct",
   "mean_per_class_accuracy",
@@ -61,10 +80,13 @@ __all__ = [
   "overview_shifts",
   "pm_k",
   "proportion",
+  "read_flip_reference",
   "relative_robustness",
   "robust_accuracy",
+  "sequence_name",
   "shape_bias",
   "smallest_epsilons",
+  "stability",
   "summarize",
   "summarize_shifts",
   "summarize_smallest",

@@ -9,7 +9,7 @@ def overview(summary: pa.Table) -> str:
   """Accuracy in percent, a line per model and prompt set.
 
   Corruptions are averaged over their severities; attacks stand at the middle one of their epsilons;
-  of smallest epsilons there is the median.
+  of smallest epsilons there is the median, of sequences of frames the share of flips.
   """
   rows = summary.to_pylist()
   lines: dict[tuple[str, ...], dict[str, str]] = {
@@ -40,7 +40,8 @@ def overview_shifts(shifts: pa.Table) -> str:
 def _value(cells: list[dict]) -> str:
   if cells[0]["median_epsilon"] is not None:
     return f"{cells[0]['median_epsilon']:.4f}"
-  return f"{100 * sum(cell['accuracy'] for cell in cells) / len(cells):.1f}"
+  shown = "accuracy" if cells[0]["flips"] is None else "flips"
+  return f"{100 * sum(cell[shown] for cell in cells) / len(cells):.1f}"
 
 
 def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:

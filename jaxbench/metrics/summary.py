@@ -13,6 +13,7 @@ from jaxbench.metrics.video import pm_k
 
 _COUNTS = ["correct", "clean_correct", "fooled", "followed", "attacked", "top_5"]
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
+_MEANS = ("flips", "top5_distance")
 
 
 def is_correct(rows: pa.Table) -> pa.ChunkedArray:
@@ -57,7 +58,9 @@ def summarize(rows: pa.Table) -> pa.Table:
     with `median_epsilon_low` and `median_epsilon_high`, of which `summarize_smallest` tells more;
     for images with a second class, like a word that is written there, `followed`, the share of
     predictions of it, with `followed_low` and `followed_high`, of which `typographic` tells more;
-    for videos `pm_accuracy`, with `pm_accuracy_low` and `pm_accuracy_high`, see `pm_k`;
+    for videos `pm_accuracy`, with `pm_accuracy_low` and `pm_accuracy_high`, see `pm_k`; for
+    sequences of frames `flips` and `top5_distance`, means over the examples, of which `flip_rates`
+    tells more, while what is right is the last frame;
     `forwards` and `backwards`, the passes used.
 
   Example:
@@ -65,7 +68,7 @@ def summarize(rows: pa.Table) -> pa.Table:
   """
   clean = _is_label(rows, "clean_prediction")
   counts = is_example(rows)
-  counted = rows.select([*_CELL, "label", "forwards", "backwards"])
+  counted = rows.select([*_CELL, *_MEANS, "label", "forwards", "backwards"])
   for name, column in {
     "correct": is_correct(rows),
     "clean_correct": clean,
@@ -78,7 +81,12 @@ def summarize(rows: pa.Table) -> pa.Table:
     counted = counted.append_column(name, shown)
   sums = [*_COUNTS, "forwards", "backwards"]
   grouped = counted.group_by(_CELL, use_threads=False).aggregate(
-    [("correct", "count"), ("followed", "count"), *((name, "sum") for name in sums)]
+    [
+      ("correct", "count"),
+      ("followed", "count"),
+      *((name, "sum") for name in sums),
+      *((name, "mean") for name in _MEANS),
+    ]
   )
   further = [_smallest(rows), _per_class(counted), _calibration(rows), _videos(rows)]
   lines = []
@@ -144,6 +152,7 @@ def _with_intervals(row: dict) -> dict:
   result |= _named("followed", proportion(row["followed_sum"], followed) if followed else None)
   top_5 = row["top_5_sum"]
   result["top_5_accuracy"] = None if top_5 is None else top_5 / row["correct_count"]
+  result |= {name: row[f"{name}_mean"] for name in _MEANS}
   return result | {name: row[f"{name}_sum"] for name in ("forwards", "backwards")}
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench import metrics, perturbations, records
-from jaxbench.report import gallery, on_disk, plots, sections
+from jaxbench.report import gallery, on_disk, plots, sections, stability
 from jaxbench.report.sections import Classifier, Row
 
 
@@ -40,6 +40,7 @@ class DataSet(NamedTuple):
   class_names: list[str]
   tables: list[sections.Table]
   corrupted: sections.Corrupted | None
+  sequences: stability.Sequences | None
   searches: list[sections.Search]
   budgets: list[str]  # SVGs of attacks without gradients: accuracy over queries.
   transfers: list[sections.Transfer]
@@ -156,7 +157,9 @@ def _data_set(
   everything = [cell for cell in run["cells"] if cell["data"] == name]
   matrix = {cell["id"] for cell in everything if cell.get("surrogate") and not cell["tolerance"]}
   transferred = [cell for cell in everything if cell["id"] in matrix]
-  cells = [cell for cell in everything if cell["id"] not in matrix]
+  moving = [cell for cell in everything if cell.get("sequence")]
+  apart = matrix | {cell["id"] for cell in moving}
+  cells = [cell for cell in everything if cell["id"] not in apart]
   tables: list[sections.Table] = []
   searches: list[sections.Search] = []
   texts: list[sections.Text] = []
@@ -176,6 +179,7 @@ def _data_set(
     class_names=class_names,
     tables=tables,
     corrupted=sections.corrupted(name, cells, rows, classifiers, run["identity"]["config"]),
+    sequences=stability.sequences(name, rows, classifiers, run),
     searches=searches,
     budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
     transfers=sections.transfers(transferred, summary, classifiers),
@@ -186,7 +190,7 @@ def _data_set(
     ],
     texts=texts,
     pairs=_pairs(tables, rows, classifiers),
-    albums=_albums(tables, texts, rows, class_names),
+    albums=_albums(tables, texts, moving, rows, class_names),
   )
 
 
@@ -209,7 +213,11 @@ def _pairs(
 
 
 def _albums(
-  tables: list[sections.Table], texts: list[sections.Text], rows: pa.Table, class_names: list[str]
+  tables: list[sections.Table],
+  texts: list[sections.Text],
+  moving: list[Row],
+  rows: pa.Table,
+  class_names: list[str],
 ) -> list[Album]:
   """For each model, with its first prompt set: each perturbation at its middle setting."""
   shown: list[tuple[str, list[tuple[Classifier, str]]]] = []
@@ -221,6 +229,10 @@ def _albums(
     shown.append((name, [(one, cell["cell"]) for one, cell in cells if cell]))
   shown += [(text.overlay, [(one, cell) for one, cell, _ in text.lines]) for text in texts]
   clean = {one: cell["cell"] for one, (cell, *_) in plain if cell}
+  for perturbation, group in itertools.groupby(moving, key=lambda cell: cell["perturbation"]):
+    own = {(cell["model"], cell["prompts"]): cell["id"] for cell in group}
+    lines = [(one, own[key]) for one in clean if (key := (one.model, one.prompts)) in own]
+    shown.append((f"{perturbation}, last frame", lines))
   albums = []
   for name, lines in shown:
     first = {one.model: (one, cell) for one, cell in reversed(lines) if one in clean}

@@ -122,13 +122,18 @@ def spatter(pixels, sigma, threshold, strength, is_mud, layer):
     mud[mud < 0.8] = 0
     color = np.array([63, 42, 20]) / 255.0
     return cut(unit * (1 - mud[..., None]) + mud[..., None] * color)
+  return water(pixels, liquid, strength)
+
+
+def water(pixels, liquid, strength):
+  unit = np.float32(pixels) / np.float32(255)
   depth = (liquid * 255).astype(np.uint8)
   away = np.minimum(cv2.distanceTransform(255 - cv2.Canny(depth, 50, 150), cv2.DIST_L2, 5), 20)
   light = cv2.equalizeHist(cv2.blur(away, (3, 3)).astype(np.uint8))
   light = cv2.filter2D(light, cv2.CV_8U, np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]]))
-  water = depth * cv2.blur(light, (3, 3)).astype(np.float32)
-  water = strength * water / water.max()
-  return cut(unit + water[..., None] * (np.float32([175, 238, 238]) / 255))
+  bright = depth * cv2.blur(light, (3, 3)).astype(np.float32)
+  bright = strength * bright / bright.max()
+  return cut(unit + bright[..., None] * (np.float32([175, 238, 238]) / 255))
 
 
 _random = np.random.RandomState(0)  # The reference draws from the legacy generator too.

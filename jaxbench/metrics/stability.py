@@ -1,0 +1,147 @@
+"""How often predictions change from frame to frame (Hendrycks & Dietterich, 2019, section 4).
+
+Frames of noise are compared with the first, clean one; those of all other sequences with the one
+before, or, at a higher difficulty, with the one so many frames before. FP is the flip probability:
+how often the two predictions differ. uT5D is the mean top-5 distance, the sum over i = 1..5 of
+|min(i - 1, 5) - min(s(i) - 1, 5)|, where s(i) is the rank in one frame of the class ranked i in the
+other. Divided by a reference model's (the paper's is AlexNet), they are the flip rate FR and T5D;
+mFR and mT5D are the means over ten sequences.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jaxbench.metrics.bootstrap import Estimate, bootstrap
+
+SEQUENCES = (  # Over which means are taken.
+  "gaussian_noise",
+  "shot_noise",
+  "motion_blur",
+  "zoom_blur",
+  "snow",
+  "brightness",
+  "translate",
+  "rotate",
+  "tilt",
+  "scale",
+)
+_TOP = 5
+
+
+class Change(NamedTuple):
+  """From one frame to another, or the mean over the pairs of a sequence."""
+
+  flips: jax.Array  # [] float32: 1 where the prediction differs.
+  top5_distance: jax.Array  # [] float32, at most 15.
+
+
+def change(before: jax.Array, after: jax.Array) -> Change:
+  """Between the logits [K] of one frame and another; of equal logits, the first class leads."""
+  _, leaders = jax.lax.top_k(before, min(_TOP, len(before)))
+  found = after[leaders][:, None]
+  tied = (after[None] == found) & (jnp.arange(len(after))[None] < leaders[:, None])
+  ranks = ((after[None] > found) | tied).sum(axis=1)
+  moved = jnp.abs(jnp.arange(len(leaders)) - jnp.minimum(ranks, _TOP)).sum()
+  flipped = jnp.argmax(after) != leaders[0]
+  return Change(flipped.astype(jnp.float32), moved.astype(jnp.float32))
+
+
+def stability(logits: jax.Array, *, is_noise: bool, difficulty: int = 1) -> Change:
+  """Mean changes over the frames of one sequence: its FP and uT5D.
+
+  Args:
+    logits: [T, K], of all frames in order.
+    is_noise: compares with the first frame, at any difficulty.
+    difficulty: how many frames apart others are compared: T - difficulty pairs.
+  """
+  step = 1 if is_noise else difficulty
+  before = jnp.broadcast_to(logits[:1], logits[step:].shape) if is_noise else logits[:-step]
+  return jax.tree.map(jnp.mean, jax.vmap(change)(before, logits[step:]))
+
+
+class Flips(NamedTuple):
+  """FP and uT5D of one sequence, by which others are divided."""
+
+  flip_probability: float
+  top5_distance: float
+
+
+class Stability(NamedTuple):
+  """One classifier on the sequences of one data set."""
+
+  examples: int
+  figures: dict[str, Estimate]  # See `flip_rates`; what something is missing for is absent.
+  missing: tuple[str, ...]  # Of the ten.
+
+
+def flip_rates(
+  changes: Mapping[str, np.ndarray], *, reference: Mapping[str, Flips] | None = None
+) -> Stability:
+  """What sequences do to one classifier, with intervals over the images.
+
+  Args:
+    changes: [N, 2], FP and uT5D of the same images in one order, by sequence, as
+      `changes_by_sequence` has them.
+    reference: FP and uT5D that they are divided by, taken as they stand; no sequence of which may
+      be missing. Without it there are no rates.
+
+  Returns:
+    figures: for every sequence its FP, under its name, and its uT5D, under "NAME/top5"; "mean" and
+    "mean/top5", those over the ten; "mfr" and "mt5d", 1 for the reference itself.
+  """
+  names, values = list(changes), np.concatenate(list(changes.values()), axis=1)
+  missing = tuple(name for name in SEQUENCES if name not in changes)
+
+  def figures(means: np.ndarray) -> dict[str, np.ndarray]:
+    flips = {name: means[..., 2 * column] for column, name in enumerate(names)}
+    distances = {name: means[..., 2 * column + 1] for column, name in enumerate(names)}
+    found = flips | {f"{name}/top5": distance for name, distance in distances.items()}
+    if missing:
+      return found
+    found["mean"] = np.mean([flips[name] for name in SEQUENCES], axis=0)
+    found["mean/top5"] = np.mean([distances[name] for name in SEQUENCES], axis=0)
+    if reference is not None and all(min(reference.get(name, (0,))) > 0 for name in SEQUENCES):
+      rates = [flips[name] / reference[name].flip_probability for name in SEQUENCES]
+      ratios = [distances[name] / reference[name].top5_distance for name in SEQUENCES]
+      found |= {"mfr": np.mean(rates, axis=0), "mt5d": np.mean(ratios, axis=0)}
+    return found
+
+  return Stability(len(values), bootstrap(values, figures), missing)
+
+
+def changes_by_sequence(
+  rows: pa.Table, model: str, prompts: str | None, data: str
+) -> dict[str, np.ndarray]:
+  """FP and uT5D of one classifier on one data set: [N, 2] by sequence.
+
+  Only images that all its sequences have are there, in one order.
+
+  Args:
+    rows: of `records.read`.
+    model: of the classifier.
+    prompts: of the classifier; None for a supervised one.
+    data: the data set.
+  """
+  rows = rows.filter(pc.is_valid(rows["flips"]))
+  for name, value in {"model": model, "data": data, "prompts": prompts}.items():
+    column = rows[name].cast(pa.string())
+    rows = rows.filter(pc.is_null(column) if value is None else pc.equal(column, value))
+  found: dict[str, dict[str, tuple[float, float]]] = {}
+  columns = (rows[name].to_pylist() for name in ("perturbation", "example", "flips"))
+  for text, example, flips, distance in zip(
+    *columns, rows["top5_distance"].to_pylist(), strict=True
+  ):
+    found.setdefault(sequence_name(text), {})[example] = flips, distance
+  shared = sorted(set.intersection(*map(set, found.values()))) if found else []
+  return {name: np.array([own[example] for example in shared]) for name, own in found.items()}
+
+
+def sequence_name(perturbation: str) -> str:
+  """ "tilt" of "sequence(tilt, difficulty=2)"."""
+  return perturbation.removeprefix("sequence(").rstrip(")").partition(",")[0]

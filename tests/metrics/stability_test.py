@@ -1,0 +1,149 @@
+"""Flips and top-5 distances against the paper's sums, ranks by scipy."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from jaxbench import errors, metrics, records
+
+RNG = np.random.default_rng(0)
+
+
+def _distance(before, after):
+  """The paper's double sum, over permutations."""
+  first, second = (stats.rankdata(-logits, method="ordinal") for logits in (before, after))
+  moved = second[np.argsort(first)]  # s(i): the rank of the class that was ranked i.
+  return sum(
+    1 <= j - 1 <= 5
+    for i in range(1, min(5, len(moved)) + 1)
+    for j in range(min(i, moved[i - 1]) + 1, max(i, moved[i - 1]) + 1)
+  )
+
+
+def _by_hand(logits, is_noise, difficulty):
+  """FP and uT5D, stride by stride."""
+  flips, distances = [], []
+  for offset in range(1 if is_noise else difficulty):
+    strided = logits[offset :: 1 if is_noise else difficulty]
+    for number, after in enumerate(strided[1:]):
+      before = strided[0] if is_noise else strided[number]
+      flips.append(before.argmax() != after.argmax())
+      distances.append(_distance(before, after))
+  return np.mean(flips), np.mean(distances)
+
+
+@pytest.mark.parametrize("classes", [3, 12])
+@pytest.mark.parametrize(("is_noise", "difficulty"), [(True, 1), (True, 3), (False, 1), (False, 3)])
+def test_stability_is_the_papers(classes, is_noise, difficulty):
+  start = RNG.normal(size=classes)
+  logits = np.round(start + RNG.normal(size=(9, classes)), 1).astype(np.float32)  # Ties happen.
+  found = metrics.stability(logits, is_noise=is_noise, difficulty=difficulty)
+  expected = _by_hand(logits, is_noise, difficulty)
+  np.testing.assert_allclose((found.flips, found.top5_distance), expected, rtol=1e-6)
+  assert expected[1] > 0
+
+
+def test_the_largest_distance_is_fifteen_and_the_same_frame_has_none():
+  before = np.arange(20, 0, -1, dtype=np.float32)
+  found = metrics.change(before, before[::-1].copy())
+  assert (float(found.flips), float(found.top5_distance)) == (1, 15)
+  same = metrics.change(np.zeros(20, np.float32), np.zeros(20, np.float32))
+  assert (float(same.flips), float(same.top5_distance)) == (0, 0)
+
+
+def _changes(factor):
+  """Of 50 images; FP of sequence number i is factor * (i + 1) / 20 on average."""
+  wobble = 1 + 0.1 * RNG.normal(size=(50, 1))
+  return {
+    name: factor * wobble / wobble.mean() * [[(i + 1) / 20, i + 1]]
+    for i, name in enumerate(metrics.SEQUENCES)
+  }
+
+
+def test_rates_are_means_of_ratios_to_the_reference():
+  reference = {name: metrics.Flips(*own.mean(axis=0)) for name, own in _changes(0.5).items()}
+  found = metrics.flip_rates(_changes(1), reference=reference).figures
+  assert found["mfr"].value == pytest.approx(2, rel=1e-5)
+  assert found["mt5d"].value == pytest.approx(2, rel=1e-5)
+  assert found["mean"].value == pytest.approx(5.5 / 20, rel=1e-5)
+  assert found["mean/top5"].value == pytest.approx(5.5, rel=1e-5)
+  assert found["tilt"].value == pytest.approx(9 / 20, rel=1e-5)
+  assert found["mfr"].low < 2 < found["mfr"].high
+
+
+def test_a_ratio_to_one_sequence_is_not_the_ratio_of_means():
+  reference = {name: metrics.Flips(0.5, 5.0) for name in metrics.SEQUENCES}
+  reference["snow"] = metrics.Flips(0.05, 5.0)
+  changes = _changes(1)
+  expected = np.mean(
+    [own[:, 0].mean() / reference[name].flip_probability for name, own in changes.items()]
+  )
+  found = metrics.flip_rates(changes, reference=reference).figures["mfr"].value
+  assert found == pytest.approx(expected, rel=1e-5)
+
+
+def test_what_is_missing_is_absent():
+  changes = _changes(1)
+  reference = {name: metrics.Flips(1, 1) for name in changes}
+  assert "mfr" not in metrics.flip_rates(changes).figures
+  still = reference | {"tilt": metrics.Flips(0, 1)}
+  assert "mfr" not in metrics.flip_rates(changes, reference=still).figures
+  del changes["scale"]
+  found = metrics.flip_rates(changes, reference=reference)
+  assert found.missing == ("scale",)
+  assert not {"mean", "mfr", "mt5d", "scale"} & set(found.figures)
+
+
+def test_records_become_one_table_of_the_images_that_all_sequences_have():
+  def rows(perturbation, examples, flips, model="a"):
+    shared = {"cell": model + perturbation, "model": model, "data": "d", "prompts": "simple"}
+    label = np.zeros(len(examples), np.int32)
+    names = ("label", "clean_prediction", "prediction", "forwards", "backwards")
+    columns = {"example": examples, "flips": flips, "top5_distance": np.float32(flips) * 2}
+    return records.table(
+      shared | {"perturbation": perturbation}, columns | dict.fromkeys(names, label)
+    )
+
+  table = pa.concat_tables(
+    [
+      rows("sequence(tilt)", ["x", "y", "z"], [0.1, 0.2, 0.3]),
+      rows("sequence(snow, difficulty=2)", ["z", "x"], [0.5, 0.4]),
+      rows("sequence(snow)", ["x"], [0.9], model="b"),
+    ]
+  )
+  found = metrics.changes_by_sequence(table, "a", "simple", "d")
+  assert list(found) == ["tilt", "snow"]
+  np.testing.assert_allclose(found["tilt"], [[0.1, 0.2], [0.3, 0.6]])
+  np.testing.assert_allclose(found["snow"], [[0.4, 0.8], [0.5, 1.0]])
+  assert metrics.changes_by_sequence(table, "a", None, "d") == {}
+
+
+def test_a_reference_comes_from_a_file_or_is_refused_in_one_line(tmp_path):
+  file = tmp_path / "alexnet.json"
+  whole = {n: {"flip_probability": 0.2, "top5_distance": 1} for n in metrics.SEQUENCES}
+  file.write_text(json.dumps(whole))
+  assert metrics.read_flip_reference(file)["tilt"] == metrics.Flips(0.2, 1.0)
+  for broken, message in (
+    ("{", "it must be the name of a model of the run, or JSON like"),
+    (json.dumps({"tilt": {"flip_probability": 1}}), "KeyError"),
+    (json.dumps(whole | {"snow": {"flip_probability": 0, "top5_distance": 1}}), "snow is missing"),
+  ):
+    file.write_text(broken)
+    with pytest.raises(errors.InputError, match=message):
+      metrics.read_flip_reference(file)
+  with pytest.raises(errors.InputError, match="FileNotFoundError"):
+    metrics.read_flip_reference(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("is_noise", [True, False])
+def test_flips_are_those_of_the_column_form(is_noise):
+  logits = RNG.normal(size=(4, 7, 5)).astype(np.float32)
+  sequence, position = np.divmod(np.arange(28), 7)
+  expected = metrics.flip_probability(
+    sequence, position, logits.argmax(axis=-1).ravel(), noise=is_noise
+  )
+  found = [metrics.stability(one, is_noise=is_noise).flips for one in logits]
+  assert np.mean(found) == pytest.approx(expected, rel=1e-6)
