@@ -2,7 +2,7 @@
 
 Command: python -m jaxbench --config=configs/imagenet_p.py --workdir=runs/imagenet_p \
   --config.data_root=/data --config.corruptions.flip_reference=FILE_OR_MODEL
-Run time: --plan tells the passes, a forward pass for each frame; `digits`: 80 s on 2 CPU cores.
+Run time: --plan tells the passes, a forward pass for each frame; `digits`: 85 s on 2 CPU cores.
 Expected: flip probabilities near, but not equal to, those on the published videos, which are
 compressed. Published rates (mFR of ResNet-50: 58.0 %) are divided by AlexNet's, which are published
 nowhere: without a reference there are none. `digits`: over the ten, 1.4 % of the pairs flip for
