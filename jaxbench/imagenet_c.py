@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 from PIL import Image
 from tqdm import tqdm
 
@@ -176,6 +176,7 @@ def _severities() -> list[int]:
 
 def main(arguments: Sequence[str]) -> int:
   """Command line; wrong input is one line and exit status 2."""
+  logging.set_verbosity(logging.WARNING)  # Libraries tell much at absl's INFO.
   try:
     if len(arguments) > 1 or not _DATA.value or not _OUT.value:
       raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")

@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags
+from absl import app, flags, logging
 from matplotlib import figure
 from PIL import Image, ImageOps
 
@@ -76,6 +76,7 @@ def _explain(row: np.ndarray, reason: str) -> None:
 
 def main(arguments: list[str]) -> int:
   """Command line; wrong input is one line and exit status 2."""
+  logging.set_verbosity(logging.WARNING)  # Libraries tell much at absl's INFO.
   try:
     if len(arguments) != 2:
       raise errors.InputError("usage: python -m jaxbench.corruptions IMAGE --out=sheet.png")
