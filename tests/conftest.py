@@ -24,6 +24,13 @@ hypothesis.settings.register_profile("fast", deadline=None, max_examples=20, der
 hypothesis.settings.load_profile("fast")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _let_go_of_programs():
+  """Each holds several mappings of memory, of which Linux gives a process 65,530."""
+  yield
+  jax.clear_caches()
+
+
 @pytest.fixture(scope="session")
 def scans():
   """All held-out scans: images float32 [360, 32, 32, 3] in [0, 1] and labels int32 [360]."""
