@@ -3,9 +3,11 @@
   PYTHONPATH=tests python tests/perf/data.py [--workers=0,1,2] [--images=300]
 
 Same JPEGs (scikit-learn's photographs at 500 pixels, as ImageNet has them), same Pillow decoding
-and resizing, same machine, same run, taking turns; each number is the best of three, the start of
-worker processes left out. Above 1 ours is faster. Then the memory of a worker, and how long the
-device waits for pixels in a clean evaluation of a ViT-B/32 (random weights) on the digits.
+and resizing, same machine, same run, taking turns; each number is the best of three, the start and
+end of worker processes left out. Above 1 ours is faster. The last two columns are ours while a
+cache of decoded images is filled and while it is read; all files are in the system's memory. Then
+the memory of a worker, and how long the device waits for pixels in a clean evaluation of a ViT-B/32
+(random weights) on the digits.
 """
 
 import multiprocessing
@@ -21,7 +23,7 @@ from absl import app, flags
 from PIL import Image
 from sklearn import datasets
 
-from jaxbench import data, devices, models
+from jaxbench import cache, data, devices, models
 from jaxbench.models.weights import checkpoint
 
 _WORKERS = flags.DEFINE_list("workers", ["0", "1", "2"], "Numbers of processes.")
@@ -57,18 +59,30 @@ def _write(root: pathlib.Path) -> None:
 
 
 def _rate(batches: Iterator[Any]) -> float:
-  """Images per second after the first batch, by when the workers have started."""
+  """Images per second from the first batch, by when the workers have started, to the last but one.
+
+  With the last the workers end, which takes a second.
+  """
+  count = _IMAGES.value // _BATCH - 2
   next(batches)
-  started, count = time.perf_counter(), 0
-  for _ in batches:
-    count += _BATCH
-  return count / (time.perf_counter() - started)
+  started = time.perf_counter()
+  for _ in range(count):
+    next(batches)
+  seconds = time.perf_counter() - started
+  list(batches)
+  return count * _BATCH / seconds
 
 
 def _ours(source: data.Source, workers: int) -> Iterator[Any]:
-  starts = range(0, len(source), _BATCH)
-  batches = [range(start, start + _BATCH) for start in starts]
-  return data.stream(source, batches, _PREPROCESS, workers)
+  return data.stream(source, _batches(source), _PREPROCESS, workers)
+
+
+def _cached(source: data.Source, workers: int, folder: str) -> Iterator[Any]:
+  return cache.stream(source, _batches(source), _PREPROCESS, folder, workers)
+
+
+def _batches(source: data.Source) -> list[range]:
+  return [range(start, start + _BATCH) for start in range(0, len(source), _BATCH)]
 
 
 def _loader(files: list[pathlib.Path], workers: int) -> Iterator[Any]:
@@ -129,13 +143,18 @@ def main(argv: list[str]) -> None:
     _write(pathlib.Path(folder))
     source = data.folder(folder)
     files = sorted(pathlib.Path(folder).rglob("*.jpg"))
-    print(f"{devices.cores()} cores; images/s{'ours':>10}{'torch':>10}{'ratio':>8}")
+    columns = "".join(f"{name:>10}" for name in ("ours", "torch", "ratio", "filling", "reading"))
+    print(f"{devices.cores()} cores; images/s{columns}")
     for workers in counts:
-      mine = theirs = 0.0
+      mine = theirs = filling = reading = 0.0
       for _ in range(_TURNS):
         mine = max(mine, _rate(_ours(source, workers)))
         theirs = max(theirs, _rate(_loader(files, workers)))
-      print(f"{workers} workers{mine:20.0f}{theirs:10.0f}{mine / theirs:7.2f}x", flush=True)
+        with tempfile.TemporaryDirectory() as empty:
+          filling = max(filling, _rate(_cached(source, workers, empty)))
+          reading = max(reading, _rate(_cached(source, workers, empty)))
+      rates = f"{mine:10.0f}{theirs:10.0f}{mine / theirs:9.2f}x{filling:10.0f}{reading:10.0f}"
+      print(f"{workers} workers         {rates}", flush=True)
     print(f"memory of a worker: {_worker_memory(source):.0f} MB")
   waited, computed = _waits(0)
   share = waited / (waited + computed)
