@@ -3,11 +3,10 @@
   PYTHONPATH=tests python tests/perf/data.py [--workers=0,1,2] [--images=300]
 
 Same JPEGs (scikit-learn's photographs at 500 pixels, as ImageNet has them), same Pillow decoding
-and resizing, same machine, same run, taking turns; each number is the best of three, the start and
-end of worker processes left out. Above 1 ours is faster. The last two columns are ours while a
-cache of decoded images is filled and while it is read; all files are in the system's memory. Then
-the memory of a worker, and how long the device waits for pixels in a clean evaluation of a ViT-B/32
-(random weights) on the digits.
+and resizing, same machine, same run, taking turns; each number is the best of three, the start of
+worker processes left out, their end counted. Above 1 ours is faster. Then threads that fill a cache
+of decoded images and that read it (from the system's memory), the memory of a worker, and how long
+the device waits for pixels in a clean evaluation of a ViT-B/32 (random weights) on the digits.
 """
 
 import multiprocessing
@@ -59,30 +58,32 @@ def _write(root: pathlib.Path) -> None:
 
 
 def _rate(batches: Iterator[Any]) -> float:
-  """Images per second from the first batch, by when the workers have started, to the last but one.
-
-  With the last the workers end, which takes a second.
-  """
-  count = _IMAGES.value // _BATCH - 2
+  """Images per second after the first batch, by when the workers have started."""
   next(batches)
-  started = time.perf_counter()
-  for _ in range(count):
-    next(batches)
-  seconds = time.perf_counter() - started
-  list(batches)
-  return count * _BATCH / seconds
+  started, count = time.perf_counter(), 0
+  for _ in batches:
+    count += _BATCH
+  return count / (time.perf_counter() - started)
 
 
 def _ours(source: data.Source, workers: int) -> Iterator[Any]:
   return data.stream(source, _batches(source), _PREPROCESS, workers)
 
 
-def _cached(source: data.Source, workers: int, folder: str) -> Iterator[Any]:
-  return cache.stream(source, _batches(source), _PREPROCESS, folder, workers)
-
-
 def _batches(source: data.Source) -> list[range]:
   return [range(start, start + _BATCH) for start in range(0, len(source), _BATCH)]
+
+
+def _cached(source: data.Source) -> tuple[float, float]:
+  """Images per second into a cache and out of it."""
+  filling = reading = 0.0
+  for _ in range(_TURNS):
+    with tempfile.TemporaryDirectory() as folder:
+      filling, reading = (
+        max(best, _rate(cache.stream(source, _batches(source), _PREPROCESS, folder)))
+        for best in (filling, reading)
+      )
+  return filling, reading
 
 
 def _loader(files: list[pathlib.Path], workers: int) -> Iterator[Any]:
@@ -143,18 +144,15 @@ def main(argv: list[str]) -> None:
     _write(pathlib.Path(folder))
     source = data.folder(folder)
     files = sorted(pathlib.Path(folder).rglob("*.jpg"))
-    columns = "".join(f"{name:>10}" for name in ("ours", "torch", "ratio", "filling", "reading"))
-    print(f"{devices.cores()} cores; images/s{columns}")
+    print(f"{devices.cores()} cores; images/s{'ours':>10}{'torch':>10}{'ratio':>8}")
     for workers in counts:
-      mine = theirs = filling = reading = 0.0
+      mine = theirs = 0.0
       for _ in range(_TURNS):
         mine = max(mine, _rate(_ours(source, workers)))
         theirs = max(theirs, _rate(_loader(files, workers)))
-        with tempfile.TemporaryDirectory() as empty:
-          filling = max(filling, _rate(_cached(source, workers, empty)))
-          reading = max(reading, _rate(_cached(source, workers, empty)))
-      rates = f"{mine:10.0f}{theirs:10.0f}{mine / theirs:9.2f}x{filling:10.0f}{reading:10.0f}"
-      print(f"{workers} workers         {rates}", flush=True)
+      print(f"{workers} workers{mine:20.0f}{theirs:10.0f}{mine / theirs:7.2f}x", flush=True)
+    filling, reading = _cached(source)
+    print(f"cache, 0 workers: filling {filling:.0f} images/s, reading {reading:.0f}", flush=True)
     print(f"memory of a worker: {_worker_memory(source):.0f} MB")
   waited, computed = _waits(0)
   share = waited / (waited + computed)
