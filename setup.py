@@ -27,6 +27,7 @@ setuptools.setup(
   },
   install_requires=[
     "absl-py>=1.4",
+    "array_record>=0.8.1",  # grain needs it too.
     "dm-pix>=0.4.5",
     "etils[epath]>=1.9",
     "flax>=0.11.2",

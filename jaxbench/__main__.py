@@ -40,6 +40,9 @@ _WORKERS = flags.DEFINE_integer(
   "Processes that decode images; 0 is threads of the main one. Default: one per 16 cores.",
   lower_bound=0,
 )
+_IMAGES = flags.DEFINE_string(
+  "cache", None, "Folder for decoded images, shared by runs; its size is told before it is filled."
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -87,7 +90,7 @@ def _evaluate(settings: config.Config) -> None:
     reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
     raise errors.InputError(f"nothing can be run. {reasons}")
   workers = devices.cores() // 16 if _WORKERS.value is None else _WORKERS.value
-  runner.run(settings, plan, _WORKDIR.value, workers)
+  runner.run(settings, plan, _WORKDIR.value, workers, _IMAGES.value or None)
   page = epath.Path(_WORKDIR.value) / "report.html"
   report.write([_WORKDIR.value], page)
   summary = metrics.summarize(records.read_finished(_WORKDIR.value))

@@ -1,12 +1,13 @@
 """Some examples in memory, as they are or with words on them."""
 
 import dataclasses
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxbench import data, models, typography
+from jaxbench import cache, data, models, typography
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +50,7 @@ def stream(
   preprocess: models.Preprocess,
   pictures: Sequence[int],
   workers: int,
+  folder: str | os.PathLike[str] | None = None,
 ) -> Iterator[tuple[Block, Unreadable]]:
   """Decodes block after block, each once for all cells that share it, ahead of the caller.
 
@@ -58,8 +60,13 @@ def stream(
     preprocess: of the models that will see them.
     pictures: for each block, of so many of its first examples a picture is kept.
     workers: processes that decode; 0 is threads of this one.
+    folder: of a cache of decoded images, see `cache.stream`; None decodes all.
   """
-  batches, known = data.stream(source, blocks, preprocess, workers), source.labels
+  if folder is None:
+    batches = data.stream(source, blocks, preprocess, workers)
+  else:
+    batches = cache.stream(source, blocks, preprocess, folder, workers)
+  known = source.labels
   for where, batch, count in zip(blocks, batches, pictures, strict=True):
     labels = np.array([known[index] for index in where], np.int32)
     bad = np.flatnonzero(~batch.readable).tolist()

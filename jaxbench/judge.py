@@ -44,7 +44,13 @@ class _Prediction:
 class Judge:
   """The classifiers of one data set on this host's devices, each loaded when first asked for."""
 
-  def __init__(self, settings: config.Config, label_space: data.LabelSpace):
+  def __init__(
+    self,
+    settings: config.Config,
+    label_space: data.LabelSpace,
+    model: Callable[[str], devices.Replicated],
+  ):
+    self._replicated_model = model  # By name; the same for all data sets of a run.
     self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
     self._searcher = functools.cache(self._load_searcher)
@@ -52,7 +58,6 @@ class Judge:
     self._stylizer = functools.cache(self._load_stylizer)
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
     self._checked: set[Any] = set()
-    self._replicated_model = functools.cache(lambda name: devices.replicate(models.load(name)))
 
   def clean(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
     """Predictions on the images as they are."""

@@ -14,6 +14,7 @@ from jaxbench import block as blocks
 from jaxbench import (
   config,
   data,
+  devices,
   errors,
   frames,
   interrupt,
@@ -33,7 +34,11 @@ _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are wr
 
 
 def run(
-  settings: config.Config, plan: planning.Plan, workdir: epath.PathLike, workers: int = 0
+  settings: config.Config,
+  plan: planning.Plan,
+  workdir: epath.PathLike,
+  workers: int = 0,
+  cache: epath.PathLike | None = None,
 ) -> None:
   """Computes the rows of `plan` that `workdir` lacks.
 
@@ -42,15 +47,16 @@ def run(
     plan: of these settings.
     workdir: a new folder, or one that holds a part of this run.
     workers: processes that decode images; 0 is threads of this one.
+    cache: folder of decoded images that runs share; None decodes all.
 
   Raises:
-    InputError: the folder belongs to another configuration or cannot be written, or more images
-      cannot be read than the settings allow.
+    InputError: the folder belongs to another configuration or cannot be written, the cache cannot,
+      or more images cannot be read than the settings allow.
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
   described = describe_run(settings, plan)
   store = records.Store(workdir, described)
-  work = _Work(settings, plan, store, workers)
+  work = _Work(settings, plan, store, workers, cache)
   if work.finished == work.total:
     return
   store.run |= {name: described[name] for name in ("published", "flip_reference")}
@@ -72,12 +78,19 @@ class _Work:
   """What one process has to do on a run, and what it has not written yet."""
 
   def __init__(
-    self, settings: config.Config, plan: planning.Plan, store: records.Store, workers: int
+    self,
+    settings: config.Config,
+    plan: planning.Plan,
+    store: records.Store,
+    workers: int,
+    cache: epath.PathLike | None,
   ):
     self.absent = [absent._asdict() for absent in plan.absent]
     self.warnings: list[dict[str, str]] = list(store.run.get("warnings", []))
-    self._settings, self._plan, self._store, self._workers = settings, plan, store, workers
+    self._settings, self._plan, self._store = settings, plan, store
+    self._workers, self._cache = workers, cache
     self._done = store.done()
+    self._model = functools.cache(lambda name: devices.replicate(models.load(name)))
     self._waiting: list[pa.Table] = []
     self._written = time.monotonic()
     self.total = sum(cell.passes for cell in plan.cells)
@@ -100,7 +113,7 @@ class _Work:
     if short := data.shortfall(name, source):
       warning = {"what": name, "name": "incomplete", "detail": short}
       self.warnings += [warning] * (warning not in self.warnings)
-    judging = judge.Judge(self._settings, data.label_space(source))
+    judging = judge.Judge(self._settings, data.label_space(source), self._model)
     order = data.sample(source, self._settings.limit, self._settings.subset)
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]
@@ -144,6 +157,7 @@ class _Work:
         preprocess,
         [max(0, gallery - number * size) for number in numbers],
         self._workers,
+        self._cache,
       )
       for preprocess, numbers in wanted.items()
     }

@@ -6,7 +6,7 @@ import pytest
 from flax import nnx
 from PIL import Image
 
-from jaxbench import config, data, judge, models, plan, records, runner
+from jaxbench import config, data, devices, judge, models, plan, records, runner
 from jaxbench.data import label_spaces
 
 
@@ -119,5 +119,6 @@ def test_a_clip_is_built_with_the_names_of_imagenet_where_its_classes_are_finer(
   space, small = label_spaces.objectnet(), images.astype(np.float32)
   fine = forward(models.zero_shot(clip, models.imagenet_class_names(), templates), small)
   expected = np.stack([fine[:, list(group)].max(axis=1) for group in space.imagenet], axis=1)
-  found = judge.Judge(settings, space).classifier(folder, "class_name").tree()
+  judging = judge.Judge(settings, space, lambda name: devices.replicate(models.load(name)))
+  found = judging.classifier(folder, "class_name").tree()
   np.testing.assert_allclose(forward(found, small), expected, atol=1e-4)

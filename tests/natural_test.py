@@ -15,20 +15,15 @@ import pytest
 from flax import nnx
 from references import packing, world
 
-from jaxbench import metrics, models, records
+from jaxbench import data, metrics, models, records
 
 ROOT = pathlib.Path(__file__).parents[1]
 PREPROCESS = models.Preprocess(32)
 
 
-def _diverse(model, images):
-  """Moves the biases so that no class wins everywhere."""
-  model.fc.bias[...] = -np.asarray(model(images)).mean(axis=0)
-
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-  """Root of the sets, folder of a supervised model, and what it must score."""
+  """Root of the sets and the models, and what the supervised one must score."""
   root = tmp_path_factory.mktemp("natural")
   shape = models.ResNetConfig(depths=(1,), width=8, num_classes=1000, preprocess=PREPROCESS)
   model = models.ResNet(shape, rngs=nnx.Rngs(0))
@@ -36,23 +31,28 @@ def made(tmp_path_factory):
 
   def logits(images):
     images = images.astype(np.float32) / 255
-    _diverse(model, images)
+    model.fc.bias[...] -= forward(model, images).mean(axis=0)  # No class wins everywhere.
     return forward(model, images)
 
   some = world.Photographs(logits, PREPROCESS)
   expected = world.write(root / "data", some)
   models.save(model, root / "resnet", "a test")
+  tower = models.TowerConfig(16, 1, 2, 32, "quick_gelu")
+  shape = models.CLIPConfig(16, tower, tower, patch_size=16, preprocess=PREPROCESS)
+  models.save(models.CLIP(shape, rngs=nnx.Rngs(0)), root / "clip", "a test")
   return root, expected
 
 
 def _run(root, place, workdir, *arguments):
+  """Prints, and rows."""
   environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_NUMPY")}
-  environment |= {"XLA_FLAGS": "", "XDG_CACHE_HOME": str(root / "cache")}
+  environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # Compiling is most of the time.
+  environment["XDG_CACHE_HOME"] = str(root / "cache")
   done = subprocess.run(
     [
       *(sys.executable, "-m", "jaxbench", "--config=configs/natural.py", f"--workdir={workdir}"),
-      *(f"--config.models={root / 'resnet'}", f"--config.data_root={place}"),
-      *("--config.slots=16", *arguments),
+      *(f"--config.models={(str(root / 'resnet'), str(root / 'clip'))}", "--config.slots=16"),
+      *(f"--config.data_root={place}", "--config.prompts=class_name", *arguments),
     ],
     cwd=ROOT,
     env=environment,
@@ -66,12 +66,20 @@ def _run(root, place, workdir, *arguments):
 @pytest.fixture(scope="module")
 def run(made):
   root, _ = made
-  return _run(root, root / "data", root / "run", "--workers=0")
+  found = _run(root, root / "data", root / "run", "--workers=0", f"--cache={root / 'decoded'}")
+  assert any((root / "decoded").rglob("*.array_record"))
+  return found
+
+
+def _of(rows, **wanted):
+  """The rows that have all of these values."""
+  kept = [np.array(rows[name].to_pylist()) == value for name, value in wanted.items()]
+  return rows.filter(np.all(kept, axis=0))
 
 
 def test_every_set_scores_what_was_told_beforehand(made, run):
   _, expected = made
-  _, rows = run
+  rows = _of(run[1], prompts=None)
   found = {row["data"]: row for row in metrics.summarize(rows).to_pylist()}
   assert len(found) == 15
   for name, row in found.items():
@@ -80,18 +88,41 @@ def test_every_set_scores_what_was_told_beforehand(made, run):
     assert found[name]["pm_accuracy"] == pytest.approx(expected[f"{name} pm"])
     assert found[name]["examples"] == anchors
   assert found["imagenet-r"]["pm_accuracy"] is None
-  shapes = rows.filter(np.array(rows["data"].to_pylist()) == "cue-conflict")
+  shapes = _of(rows, data="cue-conflict")
   columns = (shapes[name] for name in ("label", "target", "prediction"))
   assert metrics.shape_bias(*columns).value == pytest.approx(expected["shape bias"])
+
+
+def test_the_zero_shot_model_answers_as_its_bare_towers_do(made, run):
+  root, _ = made
+  clip = models.load(str(root / "clip"))
+  tokens = models.tokenize(models.imagenet_class_names())
+  text = np.asarray(jax.jit(lambda clip, tokens: clip.encode_text(tokens))(clip, tokens))
+  groups = {"imagenet-a": world.A, "imagenet-sketch": world.ALL}
+  groups["objectnet"] = [row["imagenet_indices"] for row in world.OBJECTNET]
+  loaded = {name: data.load(name, root / "data") for name in groups}
+  images = {
+    name: data.load_images(source, range(len(source)), PREPROCESS)[0]
+    for name, source in loaded.items()
+  }
+  everything = np.concatenate(list(images.values())).astype(np.float32) / 255
+  embedded = np.asarray(jax.jit(lambda clip, images: clip.encode_image(images))(clip, everything))
+  cosines = iter(embedded @ (text / np.linalg.norm(text, axis=1, keepdims=True)).T)
+  for name, source in loaded.items():
+    found = _of(run[1], data=name, prompts="class_name").to_pylist()
+    logits = [next(cosines) for _ in source.ids]
+    best = [np.argmax([row[list(group)].max() for group in groups[name]]) for row in logits]
+    predicted = {row["example"]: row["prediction"] for row in found}
+    assert [predicted[name] for name in source.ids] == best
+    assert len(set(best)) > 1
 
 
 def test_effective_robustness_is_printed_for_every_shift(made, run):
   root, expected = made
   out, _ = run
-  line = [line for line in out.splitlines() if "imagenet-r " in line][-1]
-  shift, model, _, *values = line.split()
+  named, lines = ["imagenet-r", str(root / "resnet")], map(str.split, out.splitlines())
+  values = [line[3:] for line in lines if line[:2] == named][-1]  # In the second of two tables.
   standard, accuracy, predicted, effective = map(float, values)
-  assert (shift, model) == ("imagenet-r", str(root / "resnet"))
   assert standard == pytest.approx(100 * expected["imagenet-on-imagenet-r"], abs=0.05)
   assert accuracy == pytest.approx(100 * expected["imagenet-r"], abs=0.05)
   fitted = metrics.baseline("imagenet-r", standard / 100)
@@ -99,7 +130,8 @@ def test_effective_robustness_is_printed_for_every_shift(made, run):
   assert effective == pytest.approx(accuracy - predicted, abs=0.1)
   assert {name for name in metrics.SHIFTS if f"{name} " in out} == set(metrics.SHIFTS)
   page = (root / "run/report.html").read_text()
-  (line,) = [line for line in page.splitlines() if line.startswith("<tr><td>imagenet-r</td>")]
+  start = f"<tr><td>imagenet-r</td><td>{root / 'resnet'}</td>"
+  (line,) = [line for line in page.splitlines() if line.startswith(start)]
   assert re.findall(r"<td>(-?[\d.]+)</td>", line) == values
 
 
@@ -121,9 +153,15 @@ def test_sets_that_are_not_whole_are_warned_of(made, run):
   assert "images of the 7,500" in (root / "run/report.html").read_text()
 
 
-def test_rows_do_not_depend_on_workers_or_packing(made, run, tmp_path):
+@pytest.mark.parametrize(("form", "workers"), [("tar", 1), ("parquet", 2)])
+def test_rows_do_not_depend_on_workers_or_packing(made, run, tmp_path, form, workers):
   root, _ = made
-  _, expected = run
-  packing.tar(root / "data/imagenet-a", tmp_path / "imagenet-a.tar", "imagenet-a/")
-  _, rows = _run(root, tmp_path, tmp_path / "run", "--workers=2", "--config.data=imagenet-a")
-  assert rows.to_pylist() == [r for r in expected.to_pylist() if r["data"] == "imagenet-a"]
+  folder, packed = root / "data/imagenet-a", tmp_path / f"imagenet-a.{form}"
+  if form == "tar":
+    packing.tar(folder, packed, "imagenet-a/")
+  else:
+    wnids = tuple(world.WNIDS[label] for (label,) in world.A)
+    (packing.parquet(folder, tmp_path / "hub", wnids) / "data").rename(packed)
+  arguments = (f"--workers={workers}", "--config.data=imagenet-a")
+  _, rows = _run(root, tmp_path, tmp_path / "run", *arguments)  # And without a cache.
+  assert rows.to_pylist() == _of(run[1], data="imagenet-a").to_pylist()

@@ -31,11 +31,11 @@ CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
 ATTACKS = config.Attacks(names=("pgd(steps=2)",), epsilons=(4 / 255,))
 
 
-def _run(workdir: pathlib.Path, **changes):
+def _run(workdir: pathlib.Path, cache: pathlib.Path | None = None, **changes):
   settings = {"models": ("digits-resnet",), "data": ("digits",), "limit": 24, "slots": 2}
   settings |= {"corruptions": CORRUPTIONS, "attacks": ATTACKS, "block": 16, **changes}
   checked = config.checked(config.Config(**settings))
-  runner.run(checked, plan.make(checked), workdir)
+  runner.run(checked, plan.make(checked), workdir, cache=cache)
   return records.read(workdir)
 
 
@@ -309,3 +309,19 @@ def test_too_many_broken_images_stop_the_run(tmp_path, monkeypatch):
   message = r"digits: 1 of 60 images cannot be read, more than --config.unreadable=0.01 allows; .*7"
   with pytest.raises(errors.InputError, match=message):
     _run(tmp_path / "run", limit=0)
+
+
+def test_a_cache_of_decoded_images_changes_no_row(tmp_path, monkeypatch):
+  _save(tmp_path / "other", 16)
+  names = ("digits-resnet", str(tmp_path / "other"))
+  clean = {"models": names, "corruptions": config.Corruptions(), "attacks": config.Attacks()}
+  expected = _run(tmp_path / "one", **clean)
+  cache = tmp_path / "cache"
+  assert _run(tmp_path / "two", cache, **clean).equals(expected)
+  assert len(list(cache.iterdir())) == 2  # As many as there are preprocessings.
+
+  def decode(self, index):
+    raise AssertionError(f"{index} is decoded")
+
+  monkeypatch.setattr(data.Digits, "__getitem__", decode)
+  assert _run(tmp_path / "three", cache, **clean).equals(expected)

@@ -1,0 +1,61 @@
+"""Preprocessed images on the disk, shared by runs: the first decodes them, later ones read pixels.
+
+Below the cache each data set and preprocessing has a folder of parts: an array_record file of
+pixels, one record an image, and beside it a JSON index with their ids and checksums. A part is
+whole or not there, and is never changed; whatever a run decodes that no part has, it adds as one.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import PIL
+
+from jaxbench import data, errors, models
+from jaxbench.cache.kept import Kept, find
+from jaxbench.cache.part import Part
+
+
+def stream(
+  source: data.Source,
+  batches: Sequence[Sequence[int]],
+  preprocess: models.Preprocess,
+  folder: str | os.PathLike[str],
+  workers: int = 0,
+) -> Iterator[data.Batch]:
+  """`data.stream`, which decodes only what the cache lacks; the batches are equal to the bit.
+
+  Images are known by the hash of their data set, the preprocessing and the version of Pillow. A
+  damaged record is decoded anew, and standard error says so, as it says how much will be written.
+  Of runs that lack the same images at the same time, one writes them.
+
+  Args:
+    source: of the examples.
+    batches: indices into it.
+    preprocess: of the models that will see them.
+    folder: of the cache; local, new or one that other runs fill.
+    workers: processes that decode; 0 is threads of this one.
+
+  Raises:
+    InputError: the folder cannot be written, or its disk has not the room.
+  """
+  if "://" in os.fspath(folder):
+    raise errors.InputError(f"--cache={folder} is not a folder of this machine; name a local one")
+  described = {"source": source.sha256, "preprocess": repr(preprocess), "pillow": PIL.__version__}
+  key = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:32]
+  place = pathlib.Path(folder).expanduser() / key
+  kept = Kept(source, preprocess, find(place))
+  lacking = {source.ids[index] for indices in batches for index in indices} - kept.records.keys()
+  part = Part(place, described, lacking)
+  found = data.stream(kept, batches, np.asarray, workers)
+  try:
+    for number, (indices, batch) in enumerate(zip(batches, found, strict=True), start=1):
+      part.add([source.ids[index] for index in np.asarray(indices)[batch.readable]], batch.images)
+      if number == len(batches):
+        part.publish()  # Whoever has all batches may never ask for the end.
+      yield batch
+  finally:
+    part.publish()

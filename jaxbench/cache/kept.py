@@ -1,0 +1,64 @@
+"""Preprocessed images, from the parts of a cache or else from their source."""
+
+import json
+import pathlib
+from typing import NamedTuple
+
+import grain
+import numpy as np
+
+from jaxbench import data, models
+from jaxbench.cache.part import crc32, say
+
+
+class Record(NamedTuple):
+  """Where the pixels of one image are."""
+
+  file: pathlib.Path
+  pixels: grain.sources.ArrayRecordDataSource  # Of the file.
+  row: int
+  crc32: int  # Of the id and the pixels.
+
+
+class Kept:
+  """The preprocessed images of a source, decoded only where there is no record: a `Source`."""
+
+  def __init__(
+    self, source: data.Source, preprocess: models.Preprocess, records: dict[str, Record]
+  ):
+    self._source, self._preprocess, self.records = source, preprocess, records
+    self.class_names, self.ids, self.labels = source.class_names, source.ids, source.labels
+    self.sha256 = source.sha256
+
+  def __len__(self) -> int:
+    return len(self.ids)
+
+  def __getitem__(self, index: int) -> data.Example:
+    name = self.ids[index]
+    if (record := self.records.get(name)) is not None:
+      try:
+        return data.Example(self._read(name, record), self.labels[index])
+      except (RuntimeError, ValueError) as error:
+        say(f"{name!r} is damaged in {record.file}: decoded anew ({error})")
+    return data.Example(self._preprocess(self._source[index].image), self.labels[index])
+
+  def _read(self, name: str, record: Record) -> np.ndarray:
+    content, size = record.pixels[record.row], self._preprocess.size
+    if crc32(name, content) != record.crc32:
+      raise ValueError("another checksum")
+    return np.frombuffer(content, np.uint8).reshape(size, size, 3)
+
+
+def find(place: pathlib.Path) -> dict[str, Record]:
+  """The records of all sound parts, by id."""
+  found: dict[str, Record] = {}
+  for index in place.glob("*.json"):
+    try:
+      content = json.loads(index.read_text())
+      file = index.with_suffix(".array_record")
+      pixels = grain.sources.ArrayRecordDataSource(str(file))
+      rows = zip(content["ids"], range(len(pixels)), content["crc32"], strict=True)
+      found |= {name: Record(file, pixels, row, checksum) for name, row, checksum in rows}
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+      say(f"{index} is of no use ({error}); remove {place}, and it is made anew")
+  return found
