@@ -93,7 +93,8 @@ def bisected(
   assert cell.tolerance is not None
   settings, members = judging.settings, len(cell.members)
   cascade, surrogate = _attack(judging, cell, block)
-  program = _judge(cascade.attacks[0].norm)
+  (attack,) = cascade.attacks
+  program = _judge(attack.norm)
   target = judging.classifier(cell.model, cell.prompts)
   rows = np.flatnonzero(clean == block.labels)
   everything = engine.Examples(
@@ -117,8 +118,11 @@ def bisected(
     costs["steps"][active] += spent["steps"]
     costs["forwards"][active] += 1 + members * spent["forwards"]
     costs["backwards"][active] += members * spent["backwards"]
-    epsilons = low + slots.NEXT_PROBE * (high - low)
-    active = np.flatnonzero(np.isfinite(high) & (high - low > cell.tolerance))
+    smaller = slots.NEXT_PROBE * epsilons
+    searching = np.isinf(high) & (not attack.monotone) & (smaller > cell.tolerance)
+    low[np.isinf(high)] = 0  # Failures above the first success tell nothing.
+    epsilons = np.where(searching, smaller, low + slots.NEXT_PROBE * (high - low))
+    active = np.flatnonzero(searching | (np.isfinite(high) & (high - low > cell.tolerance)))
   costs["forwards"] += 1
   verdicts = {"prediction": prediction, "success": np.isfinite(high), "distance": high}
   pictures = judge.keep_pictures(rows, block, {"image": best}.__getitem__)

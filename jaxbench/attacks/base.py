@@ -84,6 +84,7 @@ class Attack(NamedTuple):
   targets: int = 0  # Classes aimed at, one in each run.
   classes: int = 2  # With fewer, its loss has a substitute.
   decisions: bool = False  # It sees which class is predicted, no logits.
+  monotone: bool = True  # At a larger epsilon it fools about as many, or more.
 
 
 class Cascade(NamedTuple):

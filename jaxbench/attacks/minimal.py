@@ -43,7 +43,8 @@ def most_probes(attack: Attack, upper: float, tolerance: float) -> int:
   if attack.minimizes or upper <= tolerance:
     return 1
   widest = slots.NEXT_PROBE  # What a success leaves of the bracket; a failure leaves less.
-  return 1 + math.ceil(math.log(tolerance / upper) / math.log(widest))
+  bisection = math.ceil(math.log(tolerance / upper) / math.log(widest))
+  return 1 + bisection * (1 if attack.monotone else 2)  # The first one goes down till it fools.
 
 
 def minimal_epsilon(
@@ -65,7 +66,8 @@ def minimal_epsilon(
   A probe that fools lowers the upper bound to the size of what it found; one that fails raises the
   lower bound. An attack may fail at an epsilon and succeed at a smaller one (a coarser step, an
   unlucky start): nothing found is ever given up for it, and the result is always the size of a real
-  adversarial image. Attacks that look for the smallest perturbation themselves, such as
+  adversarial image. One that overshoots (FGSM) and fails at `upper` is tried at smaller ones until
+  it succeeds. Attacks that look for the smallest perturbation themselves, such as
   `fab(keep_going=True)`, run once.
 
   Args:

@@ -254,13 +254,17 @@ def _bisected(search: Search) -> Callable[[Job, Any], Job]:
     high = jnp.where(better, size, job.high)
     last = job.run + 1 >= attack.runs
     settled = last if attack.minimizes else state.fooled | last
-    low = jnp.where(settled & ~better, job.epsilon, job.low)
-    probe = low + NEXT_PROBE * (high - low)
+    # Where nothing has fooled yet, smaller ones may: all of them, if the attack overshoots.
+    searching = jnp.isinf(high) & (not attack.monotone) & (NEXT_PROBE * job.epsilon > tolerance)
+    low = jnp.where(settled & ~better & jnp.isfinite(high), job.epsilon, job.low)
+    probe = jnp.where(searching, NEXT_PROBE * job.epsilon, low + NEXT_PROBE * (high - low))
     return dataclasses.replace(
       job,
       epsilon=jnp.where(settled, probe, job.epsilon),
       run=jnp.where(settled, 0, job.run + 1),
-      active=~settled | (probing & jnp.isfinite(high) & (high - low > tolerance)),
+      active=~settled
+      | (probing & jnp.isfinite(high) & (high - low > tolerance))
+      | (probing & searching),
       image=jnp.where(better, image, job.image),
       fooled=job.fooled | state.fooled,
       steps=job.steps + state.count,

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import io
+import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -86,7 +87,7 @@ def _axes(title: str, axis: str) -> Iterator[tuple[Any, Callable[[], str]]]:
   with matplotlib.rc_context(_STYLE):
     figure = Figure(figsize=(4.2, 3.0), layout="constrained")
     axes = figure.add_subplot()
-    axes.set(title=title, xlabel=axis, ylabel="accuracy, %", ylim=(-3, 103))
+    axes.set(title=textwrap.fill(title, 36), xlabel=axis, ylabel="accuracy, %", ylim=(-3, 103))
     axes.grid(axis="y", alpha=0.25)
     yield axes, functools.partial(_svg, figure)
 

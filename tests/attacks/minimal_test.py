@@ -1,6 +1,7 @@
 """The smallest epsilon, against closed forms, brute force and the plain attack."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -80,3 +81,37 @@ def test_bad_arguments_are_one_clear_line(attack, tolerance, message, linear):
   labels = np.zeros(16, np.int32)
   with pytest.raises(errors.InputError, match=message):
     attacks.minimal_epsilon(attack, linear, IMAGES, labels, 0.1, tolerance, key=KEY)
+
+
+def test_an_attack_that_overshoots_is_tried_at_smaller_epsilons():
+  """The classes alternate with the brightness, so a long step lands beyond the other one."""
+
+  def forward(images):
+    turns = jnp.cos(2 * np.pi / 0.2 * (images.mean(axis=(1, 2, 3)) - 0.39))
+    return jnp.stack([turns, jnp.zeros_like(turns)], axis=1)
+
+  images, labels = np.full((3, 2, 2, 3), 0.4, np.float32), np.zeros(3, np.int32)
+  options = {"key": KEY, "slots": 1}
+  fooled = [
+    attacks.run(attacks.fgsm(), jax.tree_util.Partial(forward), images, labels, epsilon, **options)
+    for epsilon in (0.19, 0.19 * 0.75, 0.19 * 0.75**2)
+  ]
+  assert [result.success.all() for result in fooled] == [False, False, True]
+  found = attacks.minimal_epsilon(
+    attacks.fgsm(), jax.tree_util.Partial(forward), images, labels, 0.19, 1 / 255, **options
+  )
+  # A quarter turn, of which the image itself has 0.01.
+  np.testing.assert_allclose(found.epsilon, 0.05 - 0.01, atol=1 / 255)
+  assert found.steps.max() <= 2 * attacks.most_probes(attacks.fgsm(), 0.19, 1 / 255)
+
+
+def test_a_single_step_is_looked_at(classifier, scans):
+  """What FGSM fools at an epsilon has a smallest one, no larger."""
+  images, labels = (array[:40] for array in scans)
+  options = {"key": jax.random.key(0), "slots": 5}
+  result = attacks.run(attacks.fgsm(), classifier, images, labels, 4 / 255, **options)
+  assert 0.2 < result.success.mean() < 1
+  found = attacks.minimal_epsilon(
+    attacks.fgsm(), classifier, images, labels, 4 / 255, tolerance=1 / 255, **options
+  )
+  np.testing.assert_array_equal(np.isfinite(found.epsilon), result.success)
