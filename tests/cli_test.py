@@ -111,7 +111,9 @@ def test_killed_five_times_it_ends_with_the_same_rows(reference, tmp_path):
   assert records.read(workdir).equals(records.read(reference[0]))
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+  "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
 def test_asked_to_stop_it_writes_what_it_has_and_says_how_to_go_on(number, reference, tmp_path):
   workdir = tmp_path / "run"
   process = _start(*SMALL, f"--workdir={workdir}")

@@ -24,6 +24,7 @@ def _as_users_run_it():
     yield
 
 
+@pytest.mark.slow
 def test_training_twice_gives_the_same_bits(tmp_path):
   settings = config.Training(steps=3, robust_steps=2, batch_size=16)
   folders = [epath.Path(tmp_path / name) for name in ("one", "two")]

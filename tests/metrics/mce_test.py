@@ -42,13 +42,13 @@ def test_mce_is_the_formula_of_the_paper():
 
 def test_alexnet_against_itself_is_one():
   """By the definition; and the shipped table has the means that every paper quotes."""
-  images = 100_000
+  images = 20_000
   correct = {
     key: np.arange(images) >= round(error * images) for key, error in metrics.alexnet().items()
   }
   found = metrics.corruption_errors(correct, reference=metrics.alexnet()).figures
-  assert found["mce"].value == pytest.approx(1, abs=1e-4)
-  assert found["relative_mce"].value == pytest.approx(1, abs=1e-3)
+  assert found["mce"].value == pytest.approx(1, abs=3e-4)
+  assert found["relative_mce"].value == pytest.approx(1, abs=3e-3)
   quoted = (0.886, 0.894, 0.923, 0.820, 0.826, 0.786, 0.798, 0.867, 0.827, 0.819, 0.565, 0.853)
   quoted += (0.646, 0.718, 0.607)
   for name, mean in zip(ce.OFFICIAL, quoted, strict=True):

@@ -103,6 +103,7 @@ def test_full_vit_b_32(tmp_path):
   parity.assert_same(clip.visual, lambda pixels: reference(pixels).image_embeds, clip.config)
 
 
+@pytest.mark.slow
 def test_full_resnet_50(tmp_path):
   reference = parity.randomize(hf.ResNetForImageClassification(hf.ResNetConfig(num_labels=1000)))
   processor = {**checkpoints.CROP_PROCESSOR, "size": 224}

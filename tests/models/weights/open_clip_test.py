@@ -115,6 +115,7 @@ def test_modified_resnet(tmp_path):
   parity.assert_same(clip.visual, tower, clip.config)
 
 
+@pytest.mark.slow
 def test_full_rn50(tmp_path):
   tower, tensors, config = resnet((3, 4, 6, 3), 64, 224, 1024)
   clip = models.load(write(tmp_path, tensors, config))
