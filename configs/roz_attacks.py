@@ -3,7 +3,7 @@
 Command: python -m jaxbench --config=configs/roz_attacks.py --workdir=runs/roz_attacks
 Run time: 2 minutes 24 seconds on 2 CPU cores, most of it compilation.
 Expected: of twelve scans, median smallest epsilons of BIM 3.2/255 on CLIP and 9.7/255 on the
-ResNet; FGSM, which has one step, fails on most of both.
+ResNet, of FGSM 3.6 and 21.9, of NES 6.2 and 25.
 
 The paper (arXiv:2403.10499) counts eleven attacks, and its code holds two readings of them: (A)
 these eleven, or (B) DIM by transfer alone and the typographic attack in its place. Both are here.
