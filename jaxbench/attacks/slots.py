@@ -238,38 +238,67 @@ def _repeated(search: Search) -> Callable[[Job, Any], Job]:
   return conclude
 
 
+@struct.dataclass
+class Bracket:
+  """Where the smallest epsilon of an example lies, and what to try next; float32 of one shape."""
+
+  low: jax.Array  # Largest epsilon that failed.
+  high: jax.Array  # Size of the smallest perturbation that fooled; infinite before.
+  probe: jax.Array  # The next epsilon.
+  better: jax.Array  # bool: the last run has found a smaller perturbation than those before.
+  unsettled: jax.Array  # bool: there is something to gain from the next run.
+
+
+def narrowed(
+  low: Any,
+  high: Any,
+  epsilon: Any,
+  size: Any,
+  fooled: Any,
+  attack: Attack,
+  tolerance: float,
+  xp: Any = jnp,
+) -> Bracket:
+  """The bracket after a run at `epsilon` made a perturbation of `size`, which `fooled` or not.
+
+  Arrays are those of `xp`: of jax.numpy in a slot; of numpy on the host, where nothing is compiled.
+  """
+  better = fooled & (size < high)
+  high = xp.where(better, size, high)
+  found, smaller = xp.isfinite(high), NEXT_PROBE * epsilon
+  # Where nothing has fooled yet, smaller ones may: all of them, if the attack overshoots.
+  searching = ~found & (not attack.monotone) & (smaller > tolerance)
+  low = xp.where(~better & found, epsilon, low)
+  probe = xp.where(searching, smaller, low + NEXT_PROBE * (high - low))
+  return Bracket(low, high, probe, better, searching | (found & (high - low > tolerance)))
+
+
 def _bisected(search: Search) -> Callable[[Job, Any], Job]:
   """After a run of a bisection: another epsilon between the largest failure and the best success.
 
   Nothing is taken for granted of epsilons that were not tried: the best image found is kept, and
   its own size is the upper bound.
   """
-  attack, tolerance = search.attack, jnp.float32(search.tolerance)
+  attack, tolerance = search.attack, search.tolerance
+  assert tolerance is not None
   probing = not attack.minimizes  # Else it has looked for the smallest one by itself.
 
   def conclude(job: Job, state: Any) -> Job:
     image = round_to_8_bits(state.image) if search.quantize else state.image
     size = attack.norm.size(image - job.clean)
-    better = state.fooled & (size < job.high)
-    high = jnp.where(better, size, job.high)
+    bracket = narrowed(job.low, job.high, job.epsilon, size, state.fooled, attack, tolerance)
     last = job.run + 1 >= attack.runs
     settled = last if attack.minimizes else state.fooled | last
-    # Where nothing has fooled yet, smaller ones may: all of them, if the attack overshoots.
-    searching = jnp.isinf(high) & (not attack.monotone) & (NEXT_PROBE * job.epsilon > tolerance)
-    low = jnp.where(settled & ~better & jnp.isfinite(high), job.epsilon, job.low)
-    probe = jnp.where(searching, NEXT_PROBE * job.epsilon, low + NEXT_PROBE * (high - low))
     return dataclasses.replace(
       job,
-      epsilon=jnp.where(settled, probe, job.epsilon),
+      epsilon=jnp.where(settled, bracket.probe, job.epsilon),
       run=jnp.where(settled, 0, job.run + 1),
-      active=~settled
-      | (probing & jnp.isfinite(high) & (high - low > tolerance))
-      | (probing & searching),
-      image=jnp.where(better, image, job.image),
+      active=~settled | (probing & bracket.unsettled),
+      image=jnp.where(bracket.better, image, job.image),
       fooled=job.fooled | state.fooled,
       steps=job.steps + state.count,
-      low=low,
-      high=high,
+      low=jnp.where(settled, bracket.low, job.low),
+      high=bracket.high,
     )
 
   return conclude
