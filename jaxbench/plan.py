@@ -63,11 +63,21 @@ class Cell:
     return self.examples * (self.forwards + 2 * self.backwards)
 
 
+class DataSet(NamedTuple):
+  """What is known of a data set that has been opened."""
+
+  examples: int  # In all.
+  class_names: tuple[str, ...]
+  sha256: str
+  sample: str  # Hash of the ids of those that are evaluated.
+
+
 class Plan(NamedTuple):
   """Everything a run will do."""
 
   cells: tuple[Cell, ...]  # Perturbation by perturbation, so that models share the images.
   absent: tuple[Absent, ...]
+  data: dict[str, DataSet]
 
 
 def format_epsilon(epsilon: float) -> str:
@@ -85,6 +95,7 @@ def make(settings: config.Config) -> Plan:
   """
   cells: list[Cell] = []
   absent: list[Absent] = []
+  opened: dict[str, DataSet] = {}
   alone = list(perturbations.of_targets(settings, absent))
   for prompts in config.prompt_sets(settings):
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
@@ -92,7 +103,10 @@ def make(settings: config.Config) -> Plan:
     published.check(table)
   for name in settings.data:
     source = data.load(name, settings.data_root)
-    examples = len(data.sample(source, settings.limit, settings.subset))
+    sample = data.sample(source, settings.limit, settings.subset)
+    opened[name] = DataSet(
+      len(source), tuple(source.class_names), source.sha256, data.hash_sample(source, sample)
+    )
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
     wanted = [*alone, *perturbations.transfers(settings, surrogates, name, absent)]
@@ -115,7 +129,7 @@ def make(settings: config.Config) -> Plan:
         tolerance=perturbation.tolerance,
         preprocess=(preprocess := _preprocess(classifier, perturbation, source, settings)),
         size=min(preprocess.size, (perturbation.surrogate or classifier).preprocess.size),
-        examples=examples,
+        examples=len(sample),
         forwards=perturbation.forwards,
         backwards=perturbation.backwards,
         stream=perturbation.full,
@@ -128,7 +142,7 @@ def make(settings: config.Config) -> Plan:
   if len(set(ids)) < len(ids):
     twice = next(name for name in ids if ids.count(name) > 1)
     raise errors.InputError(f"--config asks twice for {twice}")
-  return Plan(tuple(cells), tuple(absent))
+  return Plan(tuple(cells), tuple(absent), opened)
 
 
 def _without_attacks(

@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import Any
 
 import jaxbench
-from jaxbench import config, corrupted, data, devices, metrics, models, stylize
+from jaxbench import config, devices, metrics, models
 from jaxbench.plan import Plan
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
@@ -16,28 +16,24 @@ _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
 def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   """Everything known before a run. Two runs with equal "identity" have equal rows."""
-  sources = {name: data.load(name, settings.data_root) for name in settings.data}
-  samples = {
-    name: data.sample(source, settings.limit, settings.subset) for name, source in sources.items()
-  }
   members = list(itertools.chain(*config.surrogates(settings).values()))
   names = dict.fromkeys([*settings.models, *(member.model for member in members)])
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
       "config": dataclasses.asdict(_without_places(settings)),
-      "frost": corrupted.digest(settings.corruptions),
-      "style": _style(settings.stylization),
+      # With the hashes of photographs, paintings and weights that they are made with.
+      "perturbations": _streams(plan),
       "models": {name: dataclasses.asdict(models.describe(name)) for name in names},
       "prompts": {name: models.templates(name) for name in config.prompt_sets(settings)},
-      "data": {name: source.sha256 for name, source in sources.items()},
-      "examples": {name: data.hash_sample(sources[name], some) for name, some in samples.items()},
+      "data": {name: known.sha256 for name, known in plan.data.items()},
+      "examples": {name: known.sample for name, known in plan.data.items()},
     },
     "published": list(settings.published),
     "flip_reference": _flip_reference(settings),
     "data": {
-      name: {"examples": len(source), "class_names": list(source.class_names)}
-      for name, source in sources.items()
+      name: {"examples": known.examples, "class_names": list(known.class_names)}
+      for name, known in plan.data.items()
     },
     "cells": [
       dataclasses.asdict(cell) | {"id": cell.id, "setting": cell.setting} for cell in plan.cells
@@ -67,13 +63,12 @@ def _without_places(settings: config.Config) -> config.Config:
   )
 
 
-def _style(asked: config.Stylization) -> dict[str, str] | None:
-  if not asked.weights:
-    return None
-  return {
-    "weights": stylize.sha256(asked.weights),
-    "paintings": stylize.Paintings(asked.paintings).sha256,
-  }
+def _streams(plan: Plan) -> dict[str, list[str]]:
+  """What each perturbation is in full, at all its settings."""
+  found: dict[str, set[str]] = {}
+  for cell in plan.cells:
+    found.setdefault(cell.perturbation, set()).add(cell.stream)
+  return {name: sorted(streams) for name, streams in found.items()}
 
 
 def describe_session() -> dict[str, Any]:
