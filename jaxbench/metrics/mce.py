@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from jaxbench import errors, tables
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
+from jaxbench.metrics.by_image import coded, of_classifier, side_by_side
 from jaxbench.metrics.summary import is_correct
 
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -111,30 +112,12 @@ def correct_by_cell(
     prompts: of the classifier; None for a supervised one.
     data: the data set.
   """
-  wanted = {"model": model, "data": data} | ({"prompts": prompts} if prompts else {})
-  for name, value in wanted.items():
-    rows = rows.filter(pc.equal(rows[name].cast(pa.string()), value))
-  if prompts is None:
-    rows = rows.filter(pc.is_null(rows["prompts"]))
+  rows = of_classifier(rows, model, prompts, data)
   clean = pc.equal(rows["perturbation"].cast(pa.string()), CLEAN)
   rows = rows.filter(pc.or_(pc.is_valid(rows["severity"]), clean))
-  if not len(rows):
-    return {}
-  names, kinds = _coded(rows["perturbation"].cast(pa.string()))
-  examples, images = _coded(rows["example"])
-  severities = rows["severity"].fill_null(0).to_numpy()
-  keys, cells = np.unique(np.stack([kinds, severities], axis=1), axis=0, return_inverse=True)
-  table = np.full((len(examples), len(keys)), -1, np.int8)
-  table[images, cells.ravel()] = is_correct(rows).to_numpy(zero_copy_only=False)
-  common = np.flatnonzero((table >= 0).all(axis=1))
-  common = common[np.argsort(np.asarray(examples)[common])]
-  return {
-    (names[kind], int(severity)): table[common, column].astype(bool)
-    for column, (kind, severity) in enumerate(keys.tolist())
-  }
-
-
-def _coded(column: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
-  """The different values of a column, and of each row which one it has."""
-  encoded = column.combine_chunks().dictionary_encode()
-  return encoded.dictionary.to_pylist(), encoded.indices.to_numpy()
+  names, kinds = coded(rows["perturbation"])
+  settings = np.stack([kinds, rows["severity"].fill_null(0).to_numpy()], axis=1)
+  found, cells = np.unique(settings, axis=0, return_inverse=True)
+  correct = side_by_side(cells.ravel(), rows["example"], is_correct(rows).to_numpy())
+  keys = [(names[kind], severity) for kind, severity in found.tolist()]
+  return dict(zip(keys, correct, strict=True))

@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
+from jaxbench.metrics.by_image import coded, of_classifier, side_by_side
 
 SEQUENCES = (  # Over which means are taken.
   "gaussian_noise",
@@ -128,18 +129,12 @@ def changes_by_sequence(
     prompts: of the classifier; None for a supervised one.
     data: the data set.
   """
+  rows = of_classifier(rows, model, prompts, data)
   rows = rows.filter(pc.is_valid(rows["flips"]))
-  for name, value in {"model": model, "data": data, "prompts": prompts}.items():
-    column = rows[name].cast(pa.string())
-    rows = rows.filter(pc.is_null(column) if value is None else pc.equal(column, value))
-  found: dict[str, dict[str, tuple[float, float]]] = {}
-  columns = (rows[name].to_pylist() for name in ("perturbation", "example", "flips"))
-  for text, example, flips, distance in zip(
-    *columns, rows["top5_distance"].to_pylist(), strict=True
-  ):
-    found.setdefault(sequence_name(text), {})[example] = flips, distance
-  shared = sorted(set.intersection(*map(set, found.values()))) if found else []
-  return {name: np.array([own[example] for example in shared]) for name, own in found.items()}
+  names, cells = coded(rows["perturbation"])
+  values = np.stack([rows[name].to_numpy() for name in ("flips", "top5_distance")], axis=1)
+  found = side_by_side(cells, rows["example"], values)
+  return dict(zip(map(sequence_name, names), found, strict=True))
 
 
 def sequence_name(perturbation: str) -> str:
