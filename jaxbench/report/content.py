@@ -162,11 +162,12 @@ def _data_set(
   cells = [cell for cell in everything if cell["id"] not in apart]
   tables: list[sections.Table] = []
   searches: list[sections.Search] = []
+  smallest = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
   texts: list[sections.Text] = []
   for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
     same = list(group)
     if same[0]["tolerance"] is not None:
-      searches.append(sections.search(same, rows, classifiers, run["identity"]))
+      searches.append(sections.search(same, rows, smallest, classifiers, run["identity"]))
     elif same[0]["setting"] or perturbation in (perturbations.CLEAN, perturbations.STYLIZED):
       clean = tables[0] if tables and tables[0].perturbation == perturbations.CLEAN else None
       tables.append(sections.table(perturbation, same, summary, classifiers, clean))

@@ -171,27 +171,33 @@ def corrupted(
 
 
 def search(
-  cells: list[Row], rows: pa.Table, classifiers: list[Classifier], identity: Row
+  cells: list[Row],
+  rows: pa.Table,
+  smallest: dict[str, Row],
+  classifiers: list[Classifier],
+  identity: Row,
 ) -> Search:
-  """Of cells that bisect; `identity` is what was asked, of what models."""
+  """Of cells that bisect; `identity` is what was asked, of what models.
+
+  `smallest` has their rows of `metrics.summarize_smallest`.
+  """
   attack = cells[0]["perturbation"].removeprefix("smallest(").removesuffix(")")
   norm, largest = cells[0]["norm"], cells[0]["epsilon"]
   unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
   quoted = sorted(identity["config"]["attacks"]["epsilons"])
-  found = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
   ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in cells}
   lines: list[tuple[Classifier, Row | None, list[float]]] = []
   curves = []
   for one in classifiers:
     cell = ids.get((one.model, one.prompts))
-    if cell is None or cell not in found:
+    if cell is None or cell not in smallest:
       lines.append((one, None, []))
       continue
-    smallest = metrics.smallest_epsilons(rows, cell)
+    epsilons = metrics.smallest_epsilons(rows, cell)
     deviation = np.mean(identity["models"][one.model]["config"]["std"])
-    row = found[cell] | {"normalised": found[cell]["median"] / deviation}
-    lines.append((one, row, metrics.robust_accuracy(smallest, quoted).tolist()))
-    curves.append(plots.Steps(one.name, one.color, one.dash, scale * smallest))
+    row = smallest[cell] | {"normalised": smallest[cell]["median"] / deviation}
+    lines.append((one, row, metrics.robust_accuracy(epsilons, quoted).tolist()))
+    curves.append(plots.Steps(one.name, one.color, one.dash, scale * epsilons))
   axis = f"epsilon, {norm}{unit and ', '}{unit}"
   plot = plots.robustness_curves(attack, axis, scale * largest, curves)
   names = [(f"{scale * epsilon:g}{unit}", epsilon) for epsilon in quoted]
