@@ -13,7 +13,7 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.attacks import decision, norms
-from jaxbench.attacks.base import Attack, Classifier
+from jaxbench.attacks.base import Attack
 
 _HALVINGS = 10  # Of the way from the clean image to the noise that fools.
 _EVERY = 10  # So many steps apart, one is around alone, to see whether that still fools.
@@ -25,27 +25,13 @@ _CONVERGED = 1e-7  # A length towards the clean image that ends the walk.
 
 
 @struct.dataclass
-class BoundaryState:
-  """One example."""
+class BoundaryState(decision.DecisionState):
+  """Lengths of steps, and how they fare."""
 
-  key: jax.Array  # PRNG key of the example.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
-  image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
-  point: jax.Array  # [H, W, 3] float32 in [0, 1]: across the boundary, not bound to the ball.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
-  distance: jax.Array  # [] float32: of the smallest perturbation found.
-  phase: jax.Array  # [] int32, of `decision`.
-  turn: jax.Array  # [] int32, steps in this phase.
-  low: jax.Array  # [] float32: share of the way to `point` that does not fool.
-  high: jax.Array  # [] float32: share that does.
   around: jax.Array  # [] float32: length of a step around, in units of the distance.
   towards: jax.Array  # [] float32: and towards the clean image.
   tried: jax.Array  # [2] int32: steps around alone, and others, since a length changed.
   held: jax.Array  # [2] int32: those of them that fooled.
-  count: jax.Array  # [] int32, queries made.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
 
 
 @functools.cache
@@ -76,67 +62,31 @@ def boundary(
       "boundary needs queries, starts >= 1, around > 0 and towards in (0, 1), not "
       f"{queries}, {starts}, {around}, {towards}"
     )
-  ball = norms.get("l2")
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> BoundaryState:
-    return BoundaryState(
-      key=key,
-      clean=image,
-      image=image,
-      point=image,
-      label=label,
-      epsilon=epsilon,
-      distance=jnp.float32(jnp.inf),
-      phase=jnp.int32(decision.START),
-      turn=jnp.int32(0),
-      low=jnp.float32(0),
-      high=jnp.float32(1),
-      around=jnp.float32(around),
-      towards=jnp.float32(towards),
-      tried=jnp.zeros(2, jnp.int32),
-      held=jnp.zeros(2, jnp.int32),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
-    )
+  def own(image: jax.Array) -> dict[str, jax.Array]:
+    none = jnp.zeros(2, jnp.int32)
+    lengths = {"around": jnp.float32(around), "towards": jnp.float32(towards)}
+    return lengths | {"tried": none, "held": none}
 
-  def look(key: jax.Array, state: BoundaryState) -> jax.Array:
-    """What the next query is of, [1, H, W, 3]."""
-    images = (
-      lambda: decision.noise(key, state.clean, 1),
-      lambda: decision.blends("l2", state, 1),
-      lambda: _proposal(key, state)[None],
-    )
-    return jnp.clip(jax.lax.switch(state.phase, images), 0.0, 1.0)
-
-  def move(state: BoundaryState, points: jax.Array, across: jax.Array) -> BoundaryState:
-    """After a look."""
-    states = (
-      lambda: decision.started(state, points, across),
-      lambda: decision.bisected("l2", state, across, _HALVINGS),
-      lambda: _walked(state, points[0], across[0]),
-    )
-    return jax.lax.switch(state.phase, states)
-
-  def step(classifier: Classifier, state: BoundaryState) -> BoundaryState:
-    points = look(jax.random.fold_in(state.key, state.count), state)
-    across = decision.fools(classifier(points), state.label)
-    state = move(decision.closest(ball, state, points, across), points, across)
-    count = state.count + 1
-    lost = (state.phase == decision.START) & (state.turn >= starts)
-    ended = (count >= queries) | lost | (state.towards < _CONVERGED)
-    return dataclasses.replace(
-      state, count=count, done=ended if keep_going else ended | state.fooled
-    )
-
-  return Attack(
-    init, step, ball, queries, forwards=1, backwards=0, minimizes=keep_going, decisions=True
+  return decision.attack(
+    BoundaryState,
+    own,
+    looks_at=(
+      lambda key, state: decision.noise(key, state.clean, 1),
+      lambda key, state: decision.blends("l2", state, 1),
+      lambda key, state: _proposal(key, state)[None],
+    ),
+    moves=(
+      decision.started,
+      lambda state, points, across: decision.bisected("l2", state, across, _HALVINGS),
+      lambda state, points, across: _walked(state, points[0], across[0]),
+    ),
+    ball=norms.get("l2"),
+    steps=queries,
+    batch=1,
+    starts=starts,
+    keep_going=keep_going,
+    over=lambda state: state.towards < _CONVERGED,
   )
 
 

@@ -8,14 +8,113 @@ phases share one program, and an example that finds no start holds up nobody.
 
 import dataclasses
 import math
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import struct
 
 from jaxbench.attacks import best, losses, norms
+from jaxbench.attacks.base import Attack, Classifier
 
 START, BISECT, SEARCH = range(3)  # Phases; an attack may split SEARCH, and counts on from it.
+
+
+@struct.dataclass
+class DecisionState:
+  """One example; an attack adds what it needs besides."""
+
+  key: jax.Array  # PRNG key of the example.
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
+  point: jax.Array  # [H, W, 3] float32 in [0, 1]: across the boundary, not bound to the ball.
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32.
+  distance: jax.Array  # [] float32: of the smallest perturbation found.
+  phase: jax.Array  # [] int32.
+  turn: jax.Array  # [] int32, steps in this phase.
+  low: jax.Array  # [] float32: share of the way to `point` that does not fool.
+  high: jax.Array  # [] float32: share that does.
+  count: jax.Array  # [] int32, steps made.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+Look = Callable[[jax.Array, Any], jax.Array]  # (key, state) -> images [B, H, W, 3] to query.
+# After a look: (state, those images, which of them fool [B]) -> state.
+Move = Callable[[Any, jax.Array, jax.Array], Any]
+
+
+def attack(
+  kind: Callable[..., Any],
+  own: Callable[[jax.Array], dict[str, jax.Array]],
+  looks_at: tuple[Look, ...],
+  moves: tuple[Move, ...],
+  ball: norms.Norm,
+  *,
+  steps: int,
+  batch: int,
+  starts: int,
+  keep_going: bool,
+  over: Callable[[Any], Any] = lambda state: False,
+) -> Attack:
+  """An attack of phases.
+
+  Args:
+    kind: of its state, a DecisionState.
+    own: from the clean image, what that has besides at the beginning.
+    looks_at: for each phase, what is queried; cut to [0, 1].
+    moves: for each phase, what follows.
+    ball: its norm.
+    steps: the most.
+    batch: queries in a step.
+    starts: images of noise that are tried.
+    keep_going: make all steps, and return the smallest perturbation found.
+    over: whether there is nothing left to gain.
+  """
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> Any:
+    return kind(
+      key=key,
+      clean=image,
+      image=image,
+      point=image,
+      label=label,
+      epsilon=epsilon,
+      distance=jnp.float32(jnp.inf),
+      phase=jnp.int32(START),
+      turn=jnp.int32(0),
+      low=jnp.float32(0),
+      high=jnp.float32(1),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+      **own(image),
+    )
+
+  def step(classifier: Classifier, state: Any) -> Any:
+    key = jax.random.fold_in(state.key, state.count)
+    points = jnp.clip(jax.lax.switch(state.phase, looks_at, key, state), 0.0, 1.0)
+    across = fools(classifier(points), state.label)
+    state = closest(ball, state, points, across)
+    state = jax.lax.switch(state.phase, moves, state, points, across)
+    count = state.count + 1
+    lost = (state.phase == START) & (state.turn * batch >= starts)
+    ended = (count >= steps) | lost | over(state)
+    return dataclasses.replace(
+      state, count=count, done=ended if keep_going else ended | state.fooled
+    )
+
+  return Attack(
+    init, step, ball, steps, forwards=batch, backwards=0, minimizes=keep_going, decisions=True
+  )
 
 
 def noise(key: jax.Array, image: jax.Array, count: int) -> jax.Array:

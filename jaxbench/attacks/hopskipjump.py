@@ -7,6 +7,7 @@ is across from which of many images nearby fool, and jumps that way; and so on.
 import dataclasses
 import functools
 import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.attacks import decision, norms
-from jaxbench.attacks.base import Attack, Classifier
+from jaxbench.attacks.base import Attack
 
 _ESTIMATE, _JUMP = decision.SEARCH, decision.SEARCH + 1  # Phases.
 _FIRST_PROBE = 0.1  # Size of the first estimate's noise, in pixel units.
@@ -24,27 +25,13 @@ _FINEST = 1e-6  # Precision of a bisection in float32.
 
 
 @struct.dataclass
-class HopSkipJumpState:
-  """One example."""
+class HopSkipJumpState(decision.DecisionState):
+  """An estimate in the making."""
 
-  key: jax.Array  # PRNG key of the example.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
-  image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
-  point: jax.Array  # [H, W, 3] float32 in [0, 1]: across the boundary, not bound to the ball.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
-  distance: jax.Array  # [] float32: of the smallest perturbation found.
-  phase: jax.Array  # [] int32.
-  turn: jax.Array  # [] int32, steps in this phase.
-  low: jax.Array  # [] float32: share of the way to `point` that does not fool.
-  high: jax.Array  # [] float32: share that does.
   jumps: jax.Array  # [] int32.
   noise: jax.Array  # [H, W, 3] float32: sum of the noise of an estimate.
   signed: jax.Array  # [H, W, 3] float32: sum of it, negative where it does not fool.
   balance: jax.Array  # [] float32: sum of the signs.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
 
 
 @functools.cache
@@ -89,128 +76,115 @@ def hopskipjump(
     )
   if norm not in ("l2", "linf"):
     raise errors.unknown("norm", norm, ("l2", "linf"))
-  ball = norms.get(norm)
+  asked = _Asked(norm, batch, samples, probe)
+  return decision.attack(
+    HopSkipJumpState,
+    _nothing_yet,
+    looks_at=(
+      lambda key, state: decision.noise(key, state.clean, batch),
+      lambda key, state: decision.blends(norm, state, batch),
+      lambda key, state: _probes(asked, key, state),
+      lambda key, state: _landings(asked, state),
+    ),
+    moves=(
+      decision.started,
+      lambda state, points, across: decision.bisected(
+        norm, state, across, decision.looks(_precision(asked, state), batch)
+      ),
+      lambda state, points, across: _estimated(asked, state, points, across),
+      lambda state, points, across: _jumped(asked, state, points, across),
+    ),
+    ball=norms.get(norm),
+    steps=steps,
+    batch=batch,
+    starts=starts,
+    keep_going=keep_going,
+  )
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> HopSkipJumpState:
-    zeros = jnp.zeros_like(image)
-    return HopSkipJumpState(
-      key=key,
-      clean=image,
-      image=image,
-      point=image,
-      label=label,
-      epsilon=epsilon,
-      distance=jnp.float32(jnp.inf),
-      phase=jnp.int32(decision.START),
-      turn=jnp.int32(0),
-      low=jnp.float32(0),
-      high=jnp.float32(1),
-      jumps=jnp.int32(0),
-      noise=zeros,
-      signed=zeros,
-      balance=jnp.float32(0),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
-    )
 
-  def probes(key: jax.Array, state: HopSkipJumpState) -> jax.Array:
-    """Noise around the point, of one size in l2 for all."""
-    shape = (batch, *state.clean.shape)
-    if norm == "linf":
-      noise = jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
-    else:
-      noise = jax.random.normal(key, shape)
-    later = probe * ball.size(state.point - state.clean)
-    size = jnp.where(state.jumps == 0, _FIRST_PROBE, later)
-    return state.point[None] + size * jax.vmap(norms.unit)(noise)
+class _Asked(NamedTuple):
+  """See `hopskipjump`."""
 
-  def rounds(state: HopSkipJumpState) -> jax.Array:
-    """Steps of an estimate."""
-    wanted = jnp.minimum(samples * _root(state), _MOST_SAMPLES)
-    return jnp.ceil(wanted / batch).astype(jnp.int32)
+  norm: str
+  batch: int
+  samples: int
+  probe: float
 
-  def estimated(state: HopSkipJumpState, points: jax.Array, across: jax.Array) -> HopSkipJumpState:
-    """After a look at `probes`."""
-    noise, signs = points - state.point[None], jnp.where(across, 1.0, -1.0)
-    last = state.turn + 1 >= rounds(state)
-    return dataclasses.replace(
-      state,
-      phase=jnp.where(last, _JUMP, _ESTIMATE),
-      turn=jnp.where(last, 0, state.turn + 1),
-      noise=state.noise + noise.sum(axis=0),
-      signed=state.signed + jnp.tensordot(signs, noise, 1),
-      balance=state.balance + signs.sum(),
-    )
 
-  def landings(state: HopSkipJumpState) -> jax.Array:
-    """Shorter and shorter jumps along the estimate."""
-    mean = state.balance / (rounds(state) * batch).astype(jnp.float32)
-    # The mean is taken off, which leaves less variance; but where all agree, nothing would be left.
-    slope = state.signed - jnp.where(jnp.abs(mean) < 1, mean, 0.0) * state.noise
-    size = ball.size(state.point - state.clean) / _root(state)
-    halvings = (state.turn * batch + jnp.arange(batch)).astype(jnp.float32)
-    climbed = ball.climb(slope, state.point)
-    return state.point[None] + jnp.multiply.outer(size * 0.5**halvings, climbed)
+def _nothing_yet(image: jax.Array) -> dict[str, jax.Array]:
+  zeros = jnp.zeros_like(image)
+  return {"jumps": jnp.int32(0), "noise": zeros, "signed": zeros, "balance": jnp.float32(0)}
 
-  def jumped(state: HopSkipJumpState, points: jax.Array, across: jax.Array) -> HopSkipJumpState:
-    """After a look at `landings`: to the first that fools, or nowhere if none does."""
-    found = across.any()
-    over = found | ((state.turn + 1) * batch >= _HALVINGS)
-    return dataclasses.replace(
-      state,
-      point=jnp.where(found, points[jnp.argmax(across)], state.point),
-      phase=jnp.where(over, decision.BISECT, _JUMP),
-      turn=jnp.where(over, 0, state.turn + 1),
-      low=jnp.float32(0),
-      high=jnp.float32(1),
-      jumps=jnp.where(over, state.jumps + 1, state.jumps),
-      noise=jnp.where(over, 0.0, state.noise),
-      signed=jnp.where(over, 0.0, state.signed),
-      balance=jnp.where(over, 0.0, state.balance),
-    )
 
-  def look(key: jax.Array, state: HopSkipJumpState) -> jax.Array:
-    """What the next queries are of, [batch, H, W, 3]."""
-    images = (
-      lambda: decision.noise(key, state.clean, batch),
-      lambda: decision.blends(norm, state, batch),
-      lambda: probes(key, state),
-      lambda: landings(state),
-    )
-    return jnp.clip(jax.lax.switch(state.phase, images), 0.0, 1.0)
+def _precision(asked: _Asked, state: HopSkipJumpState) -> float:
+  """To which a bisection goes."""
+  size = state.clean.size
+  return max(asked.probe / (size if asked.norm == "linf" else math.sqrt(size)), _FINEST)
 
-  def move(state: HopSkipJumpState, points: jax.Array, across: jax.Array) -> HopSkipJumpState:
-    """After a look."""
-    size = state.clean.size
-    precision = max(probe / (size if norm == "linf" else math.sqrt(size)), _FINEST)
-    states = (
-      lambda: decision.started(state, points, across),
-      lambda: decision.bisected(norm, state, across, decision.looks(precision, batch)),
-      lambda: estimated(state, points, across),
-      lambda: jumped(state, points, across),
-    )
-    return jax.lax.switch(state.phase, states)
 
-  def step(classifier: Classifier, state: HopSkipJumpState) -> HopSkipJumpState:
-    points = look(jax.random.fold_in(state.key, state.count), state)
-    across = decision.fools(classifier(points), state.label)
-    state = move(decision.closest(ball, state, points, across), points, across)
-    count = state.count + 1
-    lost = (state.phase == decision.START) & (state.turn * batch >= starts)
-    ended = (count >= steps) | lost
-    return dataclasses.replace(
-      state, count=count, done=ended if keep_going else ended | state.fooled
-    )
+def _probes(asked: _Asked, key: jax.Array, state: HopSkipJumpState) -> jax.Array:
+  """Noise around the point, of one size in l2 for all."""
+  shape = (asked.batch, *state.clean.shape)
+  if asked.norm == "linf":
+    noise = jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
+  else:
+    noise = jax.random.normal(key, shape)
+  later = asked.probe * norms.get(asked.norm).size(state.point - state.clean)
+  size = jnp.where(state.jumps == 0, _FIRST_PROBE, later)
+  return state.point[None] + size * jax.vmap(norms.unit)(noise)
 
-  return Attack(
-    init, step, ball, steps, forwards=batch, backwards=0, minimizes=keep_going, decisions=True
+
+def _rounds(asked: _Asked, state: HopSkipJumpState) -> jax.Array:
+  """Steps of an estimate."""
+  wanted = jnp.minimum(asked.samples * _root(state), _MOST_SAMPLES)
+  return jnp.ceil(wanted / asked.batch).astype(jnp.int32)
+
+
+def _estimated(
+  asked: _Asked, state: HopSkipJumpState, points: jax.Array, across: jax.Array
+) -> HopSkipJumpState:
+  """After a look at probes."""
+  noise, signs = points - state.point[None], jnp.where(across, 1.0, -1.0)
+  last = state.turn + 1 >= _rounds(asked, state)
+  return dataclasses.replace(
+    state,
+    phase=jnp.where(last, _JUMP, _ESTIMATE),
+    turn=jnp.where(last, 0, state.turn + 1),
+    noise=state.noise + noise.sum(axis=0),
+    signed=state.signed + jnp.tensordot(signs, noise, 1),
+    balance=state.balance + signs.sum(),
+  )
+
+
+def _landings(asked: _Asked, state: HopSkipJumpState) -> jax.Array:
+  """Shorter and shorter jumps along the estimate."""
+  ball, batch = norms.get(asked.norm), asked.batch
+  mean = state.balance / (_rounds(asked, state) * batch).astype(jnp.float32)
+  # The mean is taken off, which leaves less variance; but where all agree, nothing would be left.
+  slope = state.signed - jnp.where(jnp.abs(mean) < 1, mean, 0.0) * state.noise
+  size = ball.size(state.point - state.clean) / _root(state)
+  halvings = (state.turn * batch + jnp.arange(batch)).astype(jnp.float32)
+  climbed = ball.climb(slope, state.point)
+  return state.point[None] + jnp.multiply.outer(size * 0.5**halvings, climbed)
+
+
+def _jumped(
+  asked: _Asked, state: HopSkipJumpState, points: jax.Array, across: jax.Array
+) -> HopSkipJumpState:
+  """After a look at landings: to the first that fools, or nowhere if none does."""
+  found = across.any()
+  over = found | ((state.turn + 1) * asked.batch >= _HALVINGS)
+  return dataclasses.replace(
+    state,
+    point=jnp.where(found, points[jnp.argmax(across)], state.point),
+    phase=jnp.where(over, decision.BISECT, _JUMP),
+    turn=jnp.where(over, 0, state.turn + 1),
+    low=jnp.float32(0),
+    high=jnp.float32(1),
+    jumps=jnp.where(over, state.jumps + 1, state.jumps),
+    noise=jnp.where(over, 0.0, state.noise),
+    signed=jnp.where(over, 0.0, state.signed),
+    balance=jnp.where(over, 0.0, state.balance),
   )
 
 
