@@ -23,15 +23,6 @@ def _logits(images):
   return (rows - rows.mean(axis=1, keepdims=True)) @ weights / 50
 
 
-@pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory):
-  """A cache folder of our own."""
-  patch = pytest.MonkeyPatch()
-  patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-  yield
-  patch.undo()
-
-
 @pytest.fixture(scope="module")
 def some():
   return world.Photographs(_logits, PREPROCESS)

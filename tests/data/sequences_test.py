@@ -9,15 +9,6 @@ from jaxbench import data, errors
 COLOURS = [(200, 30, 30), (30, 180, 30), (30, 30, 200), (120, 120, 120), (220, 220, 30)]
 
 
-@pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory):
-  """A cache folder of our own."""
-  patch = pytest.MonkeyPatch()
-  patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-  yield
-  patch.undo()
-
-
 def _write(file, colours):
   file.parent.mkdir(parents=True, exist_ok=True)
   with av.open(str(file), "w") as video:

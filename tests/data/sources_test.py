@@ -16,15 +16,6 @@ from jaxbench import data, errors
 CLASSES = ("bird", "cat", "dog")
 
 
-@pytest.fixture(autouse=True, scope="module")
-def cache(tmp_path_factory):
-  """A cache folder of our own."""
-  patch = pytest.MonkeyPatch()
-  patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-  yield
-  patch.undo()
-
-
 @pytest.fixture(scope="module")
 def pets(tmp_path_factory):
   return packing.write_images(tmp_path_factory.mktemp("sets") / "pets", CLASSES)

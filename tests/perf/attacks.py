@@ -16,12 +16,12 @@ from unittest import mock
 import jax
 import numpy as np
 import torch
-from absl import app, flags, logging
+from absl import app, flags
 from flax import nnx
 from references import attacks as reference
-from references import towers
+from references import machine, towers
 
-from jaxbench import attacks, data, devices, models
+from jaxbench import attacks, data, models
 from jaxbench.attacks import checks, engine, verdict
 
 _PARTS = flags.DEFINE_list(
@@ -216,10 +216,7 @@ def _curve() -> None:
 
 def main(_: list[str]) -> None:
   """Prints a line per comparison."""
-  logging.set_verbosity(logging.WARNING)
-  devices.use_all_cores()
-  torch.set_num_threads(devices.cores())
-  print(f"{devices.cores()} cores, JAX {jax.__version__}, torch {torch.__version__}")
+  machine.use_all_of_it()
   whole = ("apgd-ce", "apgd-t", "fab-t", "square")
   if "digits" in _PARTS.value:
     _compare("APGD-CE, digits-clip, 8/255", _digits("digits-clip"), 8 / 255, 32)

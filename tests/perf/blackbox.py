@@ -15,11 +15,11 @@ from typing import Any
 import jax
 import numpy as np
 import torch
-from absl import app, flags, logging
+from absl import app, flags
 from references import blackbox as reference
-from references import towers
+from references import machine, towers
 
-from jaxbench import attacks, data, devices, models
+from jaxbench import attacks, data, models
 
 _IMAGES = flags.DEFINE_integer("images", 8, "How many.")
 _STEPS = flags.DEFINE_integer("steps", 20, "The most, of 201 queries each.")
@@ -93,10 +93,7 @@ def _compare(title: str, contenders: dict[str, Contender]) -> None:
 
 def main(_: list[str]) -> None:
   """Prints a line per attack, epsilon and contender."""
-  logging.set_verbosity(logging.WARNING)
-  devices.use_all_cores()
-  torch.set_num_threads(devices.cores())
-  print(f"{devices.cores()} cores, JAX {jax.__version__}, torch {torch.__version__}")
+  machine.use_all_of_it()
   clip, source = models.load("digits-clip"), data.load("digits")
   ours = models.zero_shot(clip, source.class_names, models.templates("simple"))
   images, labels = data.load_images(source, range(_IMAGES.value), models.Preprocess(32))

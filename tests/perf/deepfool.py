@@ -17,12 +17,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch
-from absl import app, flags, logging
+from absl import app, flags
 from flax import nnx
 from references import attacks as reference
-from references import minnorm, towers
+from references import machine, minnorm, towers
 
-from jaxbench import attacks, data, devices, models
+from jaxbench import attacks, data, models
 
 _MODELS = flags.DEFINE_list("models", ["digits", "vit"], "What to attack.")
 _NORMS = flags.DEFINE_list("norms", ["linf", "l2"], "In which norms.")
@@ -109,10 +109,7 @@ def _compare(title: str, subject: tuple[Any, Any, np.ndarray], norm: str, slots:
 
 def main(_: list[str]) -> None:
   """Prints a line per model and norm."""
-  logging.set_verbosity(logging.WARNING)
-  devices.use_all_cores()
-  torch.set_num_threads(devices.cores())
-  print(f"{devices.cores()} cores, JAX {jax.__version__}, torch {torch.__version__}")
+  machine.use_all_of_it()
   for norm in _NORMS.value:
     if "digits" in _MODELS.value:
       _compare("digits, robust twin", _digits(), norm, 32)
