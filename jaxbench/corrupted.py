@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxbench import attacks, config, corruptions, data, devices
+from jaxbench import attacks, config, corruptions, data, devices, spec
 
 
 def stream(name: str, severity: int, asked: config.Corruptions) -> str:
@@ -22,8 +22,7 @@ def stream(name: str, severity: int, asked: config.Corruptions) -> str:
     options["im_round"] = asked.im_round
   if name == "frost":
     options["textures"] = _digest(asked.textures)
-  written = ", ".join(f"{key}={value!r}" for key, value in options.items())
-  return f"{name}({written})@{severity}"
+  return f"{spec.write(name, options)}@{severity}"
 
 
 def digest(asked: config.Corruptions) -> str | None:

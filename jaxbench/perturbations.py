@@ -58,9 +58,11 @@ def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Pertur
   for name in settings.corruptions.sequences:
     yield _sequence(name, settings.corruptions)
   if settings.stylization.weights:
-    weights = stylize.sha256(settings.stylization.weights)
-    paintings = stylize.Paintings(settings.stylization.paintings).sha256
-    yield Perturbation(STYLIZED, f"{STYLIZED}(weights={weights!r}, paintings={paintings!r})")
+    made_with = {
+      "weights": stylize.sha256(settings.stylization.weights),
+      "paintings": stylize.Paintings(settings.stylization.paintings).sha256,
+    }
+    yield Perturbation(STYLIZED, spec.write(STYLIZED, made_with))
   for text in settings.typography:
     resolved = spec.resolve(text, typography.OVERLAYS, "typographic attack")
     overlay = spec.build(resolved)

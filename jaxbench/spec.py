@@ -42,7 +42,7 @@ def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str, **alw
     if argument not in defaults:
       raise errors.unknown(f"argument of {kind} {name}", argument, defaults)
   given = {key: arguments[key] for key in defaults if key in arguments}
-  return Spec(_format(name, given), _format(name, defaults | given), table[name], given)
+  return Spec(write(name, given), write(name, defaults | given), table[name], given)
 
 
 def build(spec: Spec) -> Any:
@@ -72,6 +72,7 @@ def _parse(text: str, kind: str) -> tuple[str, dict[str, Any]]:
   )
 
 
-def _format(name: str, arguments: Mapping[str, Any]) -> str:
+def write(name: str, arguments: Mapping[str, Any]) -> str:
+  """A spec as text, with the arguments in their order."""
   inside = ", ".join(f"{key}={value!r}" for key, value in arguments.items())
   return f"{name}({inside})" if inside else name
