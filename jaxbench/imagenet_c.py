@@ -21,7 +21,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from jaxbench import block as blocks
-from jaxbench import config, corrupted, corruptions, data, devices, errors, models
+from jaxbench import config, corrupted, corruptions, data, devices, errors, models, whole
 
 _DATA = flags.DEFINE_string("data", None, "The clean data set, as --config.data names it.")
 _ROOT = flags.DEFINE_string("data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.")
@@ -130,7 +130,7 @@ class _Writer(NamedTuple):
         f"{self.folder} holds files of another {' and '.join(differing)}; name another folder"
       )
     self.folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(there | here, indent=1))
+    whole.write(file, json.dumps(there | here, indent=1).encode())
 
   def write(self, images: blocks.Block, name: str, severity: int) -> None:
     """One corruption of those images that have no file yet."""
@@ -162,9 +162,7 @@ def _save(image: np.ndarray, file: pathlib.Path, quality: int) -> None:
   buffer = io.BytesIO()
   Image.fromarray(image).save(buffer, "JPEG", quality=quality)
   file.parent.mkdir(parents=True, exist_ok=True)
-  temporary = file.with_name(f".{file.name}.tmp")
-  temporary.write_bytes(buffer.getvalue())
-  temporary.replace(file)
+  whole.write(file, buffer.getvalue(), durable=False)
 
 
 def _severities() -> list[int]:

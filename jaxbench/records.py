@@ -7,7 +7,6 @@ holds rows of one block of examples; a killed run goes on with whatever parts th
 import collections
 import io
 import json
-import os
 import urllib.parse
 import uuid
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from etils import epath
 
-from jaxbench import errors
+from jaxbench import errors, whole
 
 _NAME = pa.dictionary(pa.int32(), pa.string())
 
@@ -193,7 +192,7 @@ class Store:
   def save(self, run: Mapping[str, Any]) -> None:
     """Replaces run.json."""
     self.run = dict(run)
-    _write_whole(self.workdir / "run.json", json.dumps(self.run, indent=1).encode())
+    whole.write(self.workdir / "run.json", json.dumps(self.run, indent=1).encode())
 
   def done(self) -> dict[tuple[str, str, int], set[str]]:
     """Ids of the examples that have been written, by cell, data set and block."""
@@ -218,7 +217,7 @@ class Store:
     buffer = io.BytesIO()
     pq.write_table(pa.concat_tables(tables).unify_dictionaries(), buffer, compression="zstd")
     name = f"{urllib.parse.quote(data, safe='')}-{block:06d}-{uuid.uuid4().hex[:12]}.parquet"
-    _write_whole(self.workdir / "records" / name, buffer.getvalue())
+    whole.write(self.workdir / "records" / name, buffer.getvalue())
 
 
 def load_run(workdir: epath.PathLike) -> dict[str, Any]:
@@ -245,25 +244,3 @@ def _differences(there: Any, here: Any, name: str = "") -> Iterable[str]:
 def _brief(value: Any) -> str:
   text = json.dumps(value)
   return text if len(text) <= 80 else f"{text[:77]}..."
-
-
-def _write_whole(file: epath.Path, content: bytes) -> None:
-  """A reader sees all of `content` or nothing of it, whatever happens."""
-  if "://" in str(file):  # Object stores publish an object when it is complete.
-    file.write_bytes(content)
-    return
-  temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
-  try:
-    with open(temporary, "wb") as out:
-      out.write(content)
-      out.flush()
-      os.fsync(out.fileno())
-    os.replace(temporary, file)
-  except BaseException:
-    temporary.unlink(missing_ok=True)
-    raise
-  folder = os.open(file.parent, os.O_RDONLY)
-  try:
-    os.fsync(folder)
-  finally:
-    os.close(folder)

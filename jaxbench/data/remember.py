@@ -5,9 +5,10 @@ import hashlib
 import json
 import os
 import pathlib
-import uuid
 from collections.abc import Callable
 from typing import Any
+
+from jaxbench import whole
 
 
 def remember(kind: str, stamp: Any, find: Callable[[], Any]) -> Any:
@@ -26,7 +27,5 @@ def remember(kind: str, stamp: Any, find: Callable[[], Any]) -> Any:
   found = find()
   with contextlib.suppress(OSError):  # A disk that takes no cache costs time, nothing else.
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_suffix(f".{uuid.uuid4().hex[:8]}")
-    temporary.write_text(json.dumps(found))
-    temporary.replace(file)
+    whole.write(file, json.dumps(found).encode(), durable=False)
   return found
