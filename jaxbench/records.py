@@ -150,7 +150,10 @@ def _read_part(part: epath.Path, columns: list[str], *, plain: bool = False) -> 
   fields = _fields(columns)
   if plain:
     fields = pa.schema([field.with_type(_plain(field.type)) for field in fields])
-  return pq.read_table(io.BytesIO(part.read_bytes()), columns=columns).cast(fields)
+  # Not `read_table`: its threads may outlive the call, and abort a process that ends meanwhile
+  # (https://github.com/apache/arrow/issues/34314).
+  file = pq.ParquetFile(pa.BufferReader(part.read_bytes()))
+  return file.read(columns, use_threads=False).cast(fields)
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -1,4 +1,6 @@
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -39,6 +41,28 @@ def test_parts_are_plain_parquet(tmp_path):
   store.write("d", 0, [_table("a", ["z", "x"])])
   (part,) = (tmp_path / "run" / "records").iterdir()
   assert pq.read_table(part).num_rows == 2
+
+
+ENDS_AFTER_READING = """
+import os, sys
+from jaxbench import records
+store, statuses = records.Store(sys.argv[1], {"identity": {}}), []
+for _ in range(80):
+  if not (child := os.fork()):
+    store.done()
+    sys.exit()
+  statuses.append(os.waitpid(child, 0)[1])
+print(sum(status == 0 for status in statuses))
+"""
+
+
+def test_a_process_may_end_right_after_reading(tmp_path):
+  """Threads of pyarrow that still held a part used to abort some of them."""
+  store = records.Store(tmp_path / "run", {"identity": {}})
+  store.write("d", 0, [_table("a", ["x"])])
+  command = [sys.executable, "-c", ENDS_AFTER_READING, tmp_path / "run"]
+  process = subprocess.run(command, capture_output=True, text=True, check=True)
+  assert process.stdout == "80\n", process.stderr
 
 
 def test_a_part_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
