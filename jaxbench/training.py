@@ -22,6 +22,7 @@ from jaxbench.progress import Progress
 _PREPROCESS = models.Preprocess(size=32)
 _FIRST_STAGE = 16  # ResNet channels.
 _ADVERSARY_STEPS = 3
+_CAPTIONS = ("class_name", "simple", "openai_7", "openai_80")  # Prompt sets.
 
 # (model, images [B, H, W, 3], labels [B], key, progress from 0 to 1) -> [].
 LossFn = Callable[[Any, jax.Array, jax.Array, jax.Array, jax.Array], jax.Array]
@@ -74,8 +75,8 @@ def _save(model: Any, folder: epath.Path) -> None:
 
 
 def _captions(class_names: tuple[str, ...]) -> tuple[np.ndarray, tuple[int, ...]]:
-  """Tokens int32 [templates, K, T] of every prompt set, and the ids a cut table must keep."""
-  templates = [template for name in models.PROMPTS for template in models.templates(name)]
+  """Tokens int32 [templates, K, T] of all captions, and the ids a cut table must keep."""
+  templates = [str(template) for name in _CAPTIONS for template in models.templates(name)]
   tokens = models.tokenize([t.replace("{}", name) for t in templates for name in class_names])
   longest = int(tokens.argmax(axis=1).max()) + 1
   vocabulary = tuple(np.unique(tokens).tolist())

@@ -9,15 +9,19 @@ from jaxbench.models.catalog import describe, list_models, load
 from jaxbench.models.checked import checked
 from jaxbench.models.classifier import Classifier, ClassifierConfig
 from jaxbench.models.clip import CLIP, CLIPConfig
+from jaxbench.models.context import EncoderPrompts, SoftPrompts, TokenPrompts
 from jaxbench.models.layers import compute_in
 from jaxbench.models.pooled import POOLS, Pooled, pooled
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.prompts import PROMPTS, imagenet_class_names, templates
+from jaxbench.models.prompt_loss import Task, prompt_task
+from jaxbench.models.prompts import PROMPTS, imagenet_class_names, searched_on, templates
 from jaxbench.models.resized import Resized, resized
 from jaxbench.models.resnet import ResNet, ResNetConfig
 from jaxbench.models.siglip import SigLIP, SigLIPConfig
-from jaxbench.models.tokenizer import tokenize
+from jaxbench.models.soft_prompt import learn_prompt
+from jaxbench.models.tokenizer import decode, encode, tokenize
 from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.trigger_search import Scored, Search, Step, search_prompts
 from jaxbench.models.weights.checkpoint import Description, abstract
 from jaxbench.models.weights.orbax import save
 from jaxbench.models.zero_shot import ZeroShot, check_prompts, zero_shot
@@ -32,27 +36,40 @@ __all__ = [
   "ClassifierConfig",
   "Config",
   "Description",
+  "EncoderPrompts",
   "Model",
   "Pooled",
   "Preprocess",
   "ResNet",
   "ResNetConfig",
   "Resized",
+  "Scored",
+  "Search",
   "SigLIP",
   "SigLIPConfig",
+  "SoftPrompts",
+  "Step",
+  "Task",
+  "TokenPrompts",
   "TowerConfig",
   "ZeroShot",
   "abstract",
   "check_prompts",
   "checked",
   "compute_in",
+  "decode",
   "describe",
+  "encode",
   "imagenet_class_names",
+  "learn_prompt",
   "list_models",
   "load",
   "pooled",
+  "prompt_task",
   "resized",
   "save",
+  "search_prompts",
+  "searched_on",
   "templates",
   "tokenize",
   "zero_shot",

@@ -87,10 +87,12 @@ class TextTransformer(Network):
 
   def __call__(self, tokens: jax.Array) -> jax.Array:
     """int32 [B, T], T <= the context length -> float32 [B, D]."""
-    x = self.embed(tokens)
-    x = x + self.positional_embedding[...].astype(x.dtype)[None, : tokens.shape[1]]
+    return self.read(self.embed(tokens), jnp.argmax(tokens, axis=-1))  # The end has the highest id.
+
+  def read(self, x: jax.Array, end: jax.Array) -> jax.Array:
+    """Embedded tokens [B, T, D'], and int32 [B] where each text ends -> float32 [B, D]."""
+    x = x + self.positional_embedding[...].astype(x.dtype)[None, : x.shape[1]]
     x = self.ln_final(self.transformer(x))
-    end = jnp.argmax(tokens, axis=-1)  # The end token has the highest id.
     x = jnp.take_along_axis(x, end[:, None, None], axis=1)[:, 0]
     return (x @ self.text_projection[...].astype(x.dtype)).astype(jnp.float32)
 
@@ -103,6 +105,8 @@ class CLIP(DualEncoder):
     >>> clip.encode_image(jnp.zeros((1, 32, 32, 3))).shape
     (1, 64)
   """
+
+  text: TextTransformer
 
   def __init__(self, config: CLIPConfig, *, rngs: nnx.Rngs):
     self.config = config

@@ -187,6 +187,11 @@ def attend(
   return mixed.transpose(0, 2, 1, 3).reshape(batch, length, width)
 
 
+def normalize(x: jax.Array) -> jax.Array:
+  """float32 [..., D] -> unit vectors."""
+  return x / jnp.linalg.norm(x, axis=-1, keepdims=True)
+
+
 def prepend(token: jax.Array, x: jax.Array) -> jax.Array:
   """One [D] vector before every sequence: float [B, T, D] -> [B, 1 + T, D]."""
   tokens = jnp.broadcast_to(token.astype(x.dtype), (x.shape[0], 1, x.shape[-1]))

@@ -16,7 +16,9 @@ from jaxbench import errors, tables
 
 CONTEXT_LENGTH = 77
 VOCABULARY_SIZE = 49_408
+START, END = VOCABULARY_SIZE - 2, VOCABULARY_SIZE - 1  # Of a text.
 _PATTERN = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+_BROKEN = "\N{REPLACEMENT CHARACTER}"
 _NUM_MERGES = 48_894  # The first of the 262,144 in the table.
 
 
@@ -51,6 +53,30 @@ def clean(text: str) -> str:
   return html.unescape(html.unescape(ftfy.fix_text(text))).strip()
 
 
+def encode(texts: Sequence[str]) -> list[list[int]]:
+  """The BPE ids of each text, without start and end, however long."""
+  encodings = clip_bpe().encode_batch([clean(text) for text in texts], add_special_tokens=False)
+  return [encoding.ids for encoding in encodings]
+
+
+def decode(ids: Sequence[int]) -> str:
+  """What ids say, for people: `encode` may make other ids of it."""
+  text = clip_bpe().decode(list(ids), skip_special_tokens=False)
+  return text.replace("</w>", " ").strip()
+
+
+@functools.cache
+def printable() -> np.ndarray:
+  """bool [49408]: the ids that decode to something one can print.
+
+  Not so are the start and end of text, spaces, control characters and parts of a character.
+  """
+  texts = [decode([token]) for token in range(VOCABULARY_SIZE)]
+  shown = [bool(text) and text.isprintable() and _BROKEN not in text for text in texts]
+  shown[START] = shown[END] = False
+  return np.array(shown)
+
+
 def tokenize(texts: Sequence[str], length: int = CONTEXT_LENGTH) -> np.ndarray:
   """Token ids of `texts` as CLIP reads them.
 
@@ -65,12 +91,9 @@ def tokenize(texts: Sequence[str], length: int = CONTEXT_LENGTH) -> np.ndarray:
     >>> tokenize(["a photo of a cat"])[0, :7].tolist()
     [49406, 320, 1125, 539, 320, 2368, 49407]
   """
-  start, end = VOCABULARY_SIZE - 2, VOCABULARY_SIZE - 1
   tokens = np.zeros((len(texts), length), np.int32)
-  encodings = clip_bpe().encode_batch([clean(text) for text in texts], add_special_tokens=False)
-  for row, encoding in zip(tokens, encodings, strict=True):
-    ids = [start, *encoding.ids[: length - 2], end]
-    row[: len(ids)] = ids
+  for row, ids in zip(tokens, encode(texts), strict=True):
+    row[: len(ids) + 2] = [START, *ids[: length - 2], END]
   return tokens
 
 

@@ -10,8 +10,9 @@ from absl import logging
 from flax import struct
 
 from jaxbench import errors
+from jaxbench.models import context
 from jaxbench.models.clip import CLIP, CLIPConfig
-from jaxbench.models.layers import Network, compute_in
+from jaxbench.models.layers import Network, compute_in, normalize
 from jaxbench.models.prompts import Templates
 from jaxbench.models.resized import resize as resize_images
 from jaxbench.models.siglip import SigLIP, SigLIPConfig
@@ -42,11 +43,6 @@ class ZeroShot:
     return compute_in(self, dtype)
 
 
-def normalize(x: jax.Array) -> jax.Array:
-  """float32 [..., D] -> unit vectors."""
-  return x / jnp.linalg.norm(x, axis=-1, keepdims=True)
-
-
 @jax.jit
 def _embed(clip: CLIP | SigLIP, tokens: jax.Array) -> jax.Array:
   """int32 [N, T] -> float32 [N, D], unit rows."""
@@ -69,13 +65,14 @@ def zero_shot(
   Args:
     clip: the model.
     class_names: K names; the logits come in their order.
-    templates: prompts with one "{}" each, or a dictionary from class name to its own sentences;
+    templates: prompts with one "{}" each, a dictionary from class name to its own sentences, or
+      tokens or vectors that go before the name (`models.TokenPrompts`, `models.SoftPrompts`);
       `models.templates(name)` gives the well-known sets and reads files.
     resize: take images of any size and resize them inside (bicubic, antialiased).
 
   Raises:
     InputError: a template lacks its "{}", a class its sentences, or the model's embedding table
-      was cut and lacks a word.
+      was cut and lacks a word, or tokens and a class name are longer than the model reads.
 
   Example:
     >>> classifier = zero_shot(clip, ["cat", "dog"], ["a photo of a {}."])
@@ -85,7 +82,17 @@ def zero_shot(
   check_prompts(clip.config, class_names, templates)
   for name, indices in repeated(class_names).items():
     logging.warning("class name %r stands for classes %s: their logits tie", name, indices)
-  sentences = _sentences(class_names, templates)
+  if isinstance(templates, context.ContextPrompts):
+    assert isinstance(clip, CLIP)  # Or the check has raised.
+    text = context.ensemble(clip, class_names, templates)
+  else:
+    text = _embed_sentences(clip, _sentences(class_names, templates))
+  size = clip.preprocess.size if resize else None
+  return ZeroShot(clip.visual, text.T, clip.logit_scale, clip.logit_bias, size)
+
+
+def _embed_sentences(clip: CLIP | SigLIP, sentences: Sequence[Sequence[str]]) -> jax.Array:
+  """The K classes [K, D] by their sentences, unit rows."""
   tokens = clip.tokenize([sentence for group in sentences for sentence in group])
   if isinstance(clip, CLIP):  # Causal attention: what follows the last end token changes nothing.
     tokens = tokens[:, : int(tokens.argmax(axis=1).max()) + 1]
@@ -93,9 +100,7 @@ def zero_shot(
   batches = padded.reshape(-1, min(_BATCH, len(tokens)), tokens.shape[1])
   each = jnp.concatenate([_embed(clip, batch) for batch in batches])[: len(tokens)]
   owners = np.repeat(np.arange(len(sentences)), [len(group) for group in sentences])
-  text = normalize(jax.ops.segment_sum(each, jnp.asarray(owners), len(sentences)))
-  size = clip.preprocess.size if resize else None
-  return ZeroShot(clip.visual, text.T, clip.logit_scale, clip.logit_bias, size)
+  return normalize(jax.ops.segment_sum(each, jnp.asarray(owners), len(sentences)))
 
 
 def repeated(class_names: Sequence[str]) -> dict[str, list[int]]:
@@ -110,6 +115,9 @@ def check_prompts(
   config: CLIPConfig | SigLIPConfig, class_names: Sequence[str], templates: Templates
 ) -> None:
   """Raises InputError, as `zero_shot` does, for prompts that a model of `config` cannot read."""
+  if isinstance(templates, context.ContextPrompts):
+    context.check(config, class_names, templates)
+    return
   if isinstance(templates, Mapping):
     if missing := [name for name in class_names if not templates.get(name)]:
       raise errors.InputError(f"the prompts have no sentence for class {missing[0]!r}")
@@ -128,7 +136,9 @@ def check_prompts(
     )
 
 
-def _sentences(class_names: Sequence[str], templates: Templates) -> list[list[str]]:
+def _sentences(
+  class_names: Sequence[str], templates: Sequence[str] | Mapping[str, Sequence[str]]
+) -> list[list[str]]:
   """The sentences of each class."""
   if isinstance(templates, Mapping):
     return [list(templates[name]) for name in class_names]

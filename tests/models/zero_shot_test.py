@@ -32,7 +32,7 @@ def test_classifier_is_a_pytree_whose_weights_are_inputs_of_the_program(classifi
 
 
 @pytest.mark.parametrize("name", ["digits-clip", "digits-clip-robust"])
-@pytest.mark.parametrize("prompts", list(models.PROMPTS))
+@pytest.mark.parametrize("prompts", [name for name in models.PROMPTS if name != "roz_auto"])
 def test_embedded_clips_classify_held_out_scans(name, prompts, scans):
   images, labels = scans
   classifier = models.zero_shot(models.load(name), NAMES, models.templates(prompts))

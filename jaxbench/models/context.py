@@ -1,0 +1,165 @@
+"""Prompts that are no sentences: tokens or vectors in front of a class name, searched or learnt.
+
+CoOp calls them the context of the class name (Zhou et al., 2022, arXiv:2109.01134); RoZ's CLIP-Auto
+has four tokens of AutoPrompt (Shin et al., 2020, arXiv:2010.15980). Nothing else stands around the
+name: start of text, context, name, end of text.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxbench import errors
+from jaxbench.models import tokenizer
+from jaxbench.models.architectures import ARCHITECTURES, Config
+from jaxbench.models.clip import CLIP, CLIPConfig, TextTransformer
+from jaxbench.models.layers import normalize
+
+_BATCH = 256  # Class names that the text tower reads at a time.
+
+
+class TokenPrompts(NamedTuple):
+  """An ensemble of prompts for any CLIP: decoding and encoding their ids may give others."""
+
+  ids: tuple[tuple[int, ...], ...]  # [P, n], of CLIP's BPE.
+
+
+class SoftPrompts(NamedTuple):
+  """An ensemble of prompts that are no words; they mean nothing to other weights."""
+
+  vectors: tuple[tuple[tuple[float, ...], ...], ...]  # [P, n, W], in place of embedded tokens.
+  weights: str  # SHA-256 of the model that they were learnt for, as its description has it.
+
+
+class EncoderPrompts(NamedTuple):
+  """Each encoder's own; others have none."""
+
+  encoders: Mapping[str, TokenPrompts]  # By the name of the architecture.
+
+
+ContextPrompts = TokenPrompts | SoftPrompts | EncoderPrompts
+
+
+def check(config: Config, class_names: Sequence[str], prompts: ContextPrompts) -> None:
+  """Raises InputError for prompts that a model of `config` cannot read before these names."""
+  if not isinstance(config, CLIPConfig):
+    raise errors.InputError(
+      "prompts of tokens or vectors are for CLIP's text tower; use sentences for this model"
+    )
+  prompts = _own(config, prompts)
+  contexts: Sequence[Sequence[object]]
+  if isinstance(prompts, TokenPrompts):
+    contexts = prompts.ids
+    _check_known(config, itertools.chain(*prompts.ids), "the prompts")
+  else:
+    contexts = prompts.vectors
+    if (width := len(prompts.vectors[0][0])) != config.text.width:
+      raise errors.InputError(
+        f"the prompts are vectors of {width} numbers, and this model's words of {config.text.width}"
+      )
+  suffixes(config, class_names, len(contexts[0]))
+
+
+def suffixes(config: CLIPConfig, class_names: Sequence[str], length: int) -> np.ndarray:
+  """What follows a context of `length` tokens.
+
+  Returns:
+    int32 [K, L]: the tokens of each name, the end of text, zeros.
+
+  Raises:
+    InputError: a name is too long, or has a token that a cut embedding table lacks.
+  """
+  names = tokenizer.encode(class_names)
+  for name, ids in zip(class_names, names, strict=True):
+    _check_known(config, ids, f"class name {name!r}")
+    if (total := 1 + length + len(ids) + 1) > config.context_length:
+      raise errors.InputError(
+        f"a prompt of {length} tokens before class name {name!r} makes {total} tokens, and this "
+        f"model reads {config.context_length}; use shorter ones"
+      )
+  rows = np.zeros((len(names), max(map(len, names)) + 1), np.int32)
+  for row, ids in zip(rows, names, strict=True):
+    row[: len(ids) + 1] = [*ids, tokenizer.END]
+  return rows
+
+
+def encode_classes(text: TextTransformer, names: jax.Array, context: jax.Array) -> jax.Array:
+  """The classes as `context` has them; differentiable.
+
+  Args:
+    text: of a CLIP.
+    names: int32 [K, L] from `suffixes`.
+    context: float [n, W], embedded tokens or whatever stands in their place.
+
+  Returns:
+    float32 [K, D], unit rows.
+  """
+  start = text.embed(jnp.full((1, 1), tokenizer.START))[0]
+
+  @jax.checkpoint  # The memory of a backward pass is that of one batch.
+  def one(name: jax.Array) -> jax.Array:
+    x = jnp.concatenate([start, context, text.embed(name[None])[0]])
+    end = len(context) + 1 + jnp.argmax(name)  # The end has the highest id.
+    return text.read(x[None], end[None])[0]
+
+  return normalize(jax.lax.map(one, names, batch_size=_even(len(names))))
+
+
+def ensemble(clip: CLIP, class_names: Sequence[str], prompts: ContextPrompts) -> jax.Array:
+  """float32 [K, D]: of each class the normalised mean of its normalised embeddings.
+
+  Raises:
+    InputError: `check` does.
+  """
+  own = _own(clip.config, prompts)
+  if isinstance(own, TokenPrompts):
+    contexts = clip.text.embed(jnp.array(own.ids, jnp.int32))
+  else:
+    contexts = jnp.array(own.vectors, jnp.float32).astype(clip.text.compute_dtype)
+  names = suffixes(clip.config, class_names, contexts.shape[1])
+  return _ensemble(clip.text, jnp.asarray(names), contexts)
+
+
+@jax.jit
+def _ensemble(text: TextTransformer, names: jax.Array, contexts: jax.Array) -> jax.Array:
+  with jax.default_matmul_precision("highest"):
+    each = jax.lax.map(functools.partial(encode_classes, text, names), contexts)
+    return normalize(each.mean(axis=0))
+
+
+def _own(config: CLIPConfig, prompts: ContextPrompts) -> TokenPrompts | SoftPrompts:
+  """Those of the encoder.
+
+  An encoder is known by its shape, in which its activation is; weights are not looked at.
+  """
+  if not isinstance(prompts, EncoderPrompts):
+    return prompts
+  shape = ("vision", "text", "embed_dim", "patch_size", "vocabulary")
+  for name, own in prompts.encoders.items():
+    if all(getattr(config, part) == getattr(ARCHITECTURES[name], part) for part in shape):
+      return own
+  raise errors.InputError(
+    f"these prompts were searched for {', '.join(prompts.encoders)}, and this is none of them"
+  )
+
+
+def _check_known(config: CLIPConfig, ids: Iterable[int], what: str) -> None:
+  count = tokenizer.VOCABULARY_SIZE
+  vocabulary = range(count) if config.vocabulary is None else config.vocabulary
+  for token in ids:
+    if token not in vocabulary:
+      raise errors.InputError(
+        f"this model's embedding table has {len(vocabulary)} tokens and lacks one of {what}: "
+        f"{token} ({tokenizer.decode([token])!r})"
+      )
+
+
+def _even(count: int) -> int:
+  """The size of the fewest batches that are alike, or nearly: no program for a small rest."""
+  batches = -(-count // _BATCH)
+  return -(-count // batches)
