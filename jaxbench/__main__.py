@@ -21,6 +21,7 @@ from jaxbench import (
   estimate,
   interrupt,
   metrics,
+  prompt_search,
   records,
   report,
   runner,
@@ -74,14 +75,23 @@ def _run(arguments: Sequence[str]) -> None:
   if _CACHE.value:
     devices.use_compilation_cache()
   if isinstance(settings, config.Config):
-    _evaluate(config.checked(settings))
+    _evaluate(config.checked(settings), _WORKDIR.value)
   elif _PLAN.value:
-    raise errors.InputError("--plan is for evaluations; this config trains")
-  else:
+    raise errors.InputError("--plan is for evaluations; this config trains or searches")
+  elif isinstance(settings, config.Training):
     training.run(settings, epath.Path(_WORKDIR.value))
+  else:
+    _search(config.checked_search(settings), epath.Path(_WORKDIR.value))
 
 
-def _evaluate(settings: config.Config) -> None:
+def _search(settings: config.PromptSearch, workdir: epath.Path) -> None:
+  prompt_search.run(settings, workdir)
+  if settings.held_out:
+    evaluation = prompt_search.evaluation(settings, workdir)
+    _evaluate(config.checked(evaluation), workdir / "held_out")
+
+
+def _evaluate(settings: config.Config, workdir: epath.PathLike) -> None:
   plan = planning.make(settings)
   if _PLAN.value:
     print(*estimate.lines(plan), sep="\n")
@@ -90,24 +100,24 @@ def _evaluate(settings: config.Config) -> None:
     reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
     raise errors.InputError(f"nothing can be run. {reasons}")
   workers = devices.cores() // 16 if _WORKERS.value is None else _WORKERS.value
-  runner.run(settings, plan, _WORKDIR.value, workers, _IMAGES.value or None)
-  page = epath.Path(_WORKDIR.value) / "report.html"
-  report.write([_WORKDIR.value], page)
-  summary = metrics.summarize(records.read_finished(_WORKDIR.value))
+  runner.run(settings, plan, workdir, workers, _IMAGES.value or None)
+  page = epath.Path(workdir) / "report.html"
+  report.write([workdir], page)
+  summary = metrics.summarize(records.read_finished(workdir))
   print(metrics.overview(summary))
   if shifts := metrics.overview_shifts(metrics.summarize_shifts(summary)):
     print(f"\n{shifts}\n")
-  if lost := len(records.unreadable(_WORKDIR.value)):
+  if lost := len(records.unreadable(workdir)):
     print(f"{lost} images cannot be read and are not counted; the report names them")
   print(f"report: {page}")
 
 
-def _settings() -> config.Config | config.Training:
+def _settings() -> config.Config | config.Training | config.PromptSearch:
   """The config, if it can be had."""
   settings = _CONFIG.value
   if settings is None:
     raise errors.InputError("--config is missing: name a file of configs/, or your own")
-  if not isinstance(settings, (config.Config, config.Training)):
+  if not isinstance(settings, (config.Config, config.Training, config.PromptSearch)):
     try:
       settings.models  # noqa: B018 -- ml_collections reports a missing file when it is first read.
     except OSError as error:
@@ -137,7 +147,8 @@ def parse_flags(arguments: Sequence[str]) -> list[str]:
 
 def _unknown_field(arguments: Sequence[str]) -> str | None:
   """The first --config.field of the command line that no config has."""
-  known = config.fields(config.Config) + config.fields(config.Training)
+  kinds = (config.Config, config.Training, config.PromptSearch)
+  known = [field for kind in kinds for field in config.fields(kind)]
   for argument in arguments:
     name = argument.lstrip("-").partition("=")[0].removeprefix("config.")
     if argument.lstrip("-").startswith("config.") and name not in known:

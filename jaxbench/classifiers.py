@@ -108,6 +108,8 @@ def _classifier(
   else:
     templates = models.templates(str(prompts))
     models.check_prompts(shape, space.prompted, templates)
+    if isinstance(templates, models.SoftPrompts) and templates.weights != description.sha256:
+      raise errors.InputError("these vectors were learnt for other weights")
     identity |= {"classes": list(space.prompted), "templates": templates}
     groups = space.prompted_groups
   if groups is not None:

@@ -64,7 +64,8 @@ class Config:
   download: bool = False  # Fetch models that are named but not on this disk.
   data: tuple[str, ...] = ()  # Names or paths, as `data.load` takes them.
   data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.
-  prompts: tuple[str, ...] = ("simple",)  # From `models.PROMPTS`; supervised models use none.
+  # From `models.PROMPTS`, or files for `models.templates`; supervised models use none.
+  prompts: tuple[str, ...] = ("simple",)
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   stylization: Stylization = dataclasses.field(default_factory=Stylization)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
@@ -93,6 +94,34 @@ class Training:
   robust_learning_rate: float = 5e-4
   robust_epsilon: float = 12 / 255  # Reached linearly over the first half.
   weight_decay: float = 0.05
+
+
+@dataclasses.dataclass
+class PromptSearch:
+  """Searches tokens that, before a class name, make a CLIP classify better (CLIP-Auto)."""
+
+  model: str = "digits-clip"  # A CLIP, as `models.load` takes it.
+  download: bool = False  # Fetch it if it is not on this disk.
+  data: str = "digits-train"  # What to search on, as `data.load` takes it.
+  held_out: str = "digits"  # What the prompts are then evaluated on; "" is nothing.
+  data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.
+  subset: str = ""  # Of `data`, from `data.SUBSETS`: "balanced(each=16)" is 16-shot.
+  limit: int = 0  # A random sample of so many of `data`; 0 is all.
+  start: str = "a photo of a"  # Its tokens are the first prompt, and as many are searched.
+  candidates: int = 40  # Scored in an iteration, which replaces one token.
+  iterations: int = 100  # At most; the search ends where none of the candidates is better.
+  ensemble: int = 1  # Of the best prompts, so many are written.
+  # What else is done to the images, once, for prompts that are robust to it; clean ones stay. The
+  # same is done to held-out ones, but there attacks are on the classifier that is evaluated.
+  corruptions: tuple[str, ...] = ()  # From `corruptions.NAMES`, each at each of `severities`.
+  severities: tuple[int, ...] = (3,)
+  attacks: tuple[str, ...] = ()  # Specs, on the classifier of `start`, at each of `epsilons`.
+  epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
+  soft_steps: int = 100  # Of a soft prompt that is learnt from the same start; 0 learns none.
+  soft_learning_rate: float = 1e-3
+  prompts: tuple[str, ...] = ("simple",)  # Sets to compare with on `held_out`.
+  seed: int = 0  # Of corruptions and attacks; the search itself draws nothing.
+  slots: int = 64  # Images per device and batch.
 
 
 def checked(settings: Config) -> Config:
@@ -130,9 +159,7 @@ def checked(settings: Config) -> Config:
     if not getattr(settings, field):
       raise errors.InputError(f"--config.{field} is empty: name at least one")
   for field, least in {"seed": 0, "limit": 0, "slots": 1, "block": 1, "gallery": 0}.items():
-    value = getattr(settings, field)
-    if not isinstance(value, int) or value < least:
-      raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
+    _check_whole(field, getattr(settings, field), least)
   if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
     raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
   if bool(settings.stylization.weights) != bool(settings.stylization.paintings):
@@ -157,6 +184,30 @@ def checked(settings: Config) -> Config:
   some = asked.names or asked.smallest or asked.transfer or asked.smallest_transfer
   if some and not asked.epsilons:
     raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
+  return settings
+
+
+def checked_search(settings: PromptSearch) -> PromptSearch:
+  """As `checked`, of a search.
+
+  Raises:
+    InputError: a value is wrong; the message names the field.
+  """
+  settings = dataclasses.replace(
+    settings,
+    corruptions=_names("corruptions", settings.corruptions),
+    severities=_numbers("severities", settings.severities, int),
+    attacks=_names("attacks", settings.attacks),
+    epsilons=_numbers("epsilons", settings.epsilons, float),
+    prompts=_names("prompts", settings.prompts),
+  )
+  least = {"limit": 0, "candidates": 1, "iterations": 0, "ensemble": 1, "soft_steps": 0, "seed": 0}
+  for field, smallest in (least | {"slots": 1}).items():
+    _check_whole(field, getattr(settings, field), smallest)
+  if not all(1 <= severity <= 5 for severity in settings.severities):
+    raise errors.InputError("--config.severities go from 1 to 5")
+  if not all(0 <= epsilon <= 1 for epsilon in settings.epsilons):
+    raise errors.InputError("--config.epsilons are in [0, 1] pixel units: write 4/255")
   return settings
 
 
@@ -193,6 +244,11 @@ def prompt_sets(settings: Config) -> tuple[str, ...]:
 def _member(text: str) -> Member:
   found = _KNOWN_PROMPTS.fullmatch(text)
   return Member(found["model"].strip(), found["prompts"].strip()) if found else Member(text, None)
+
+
+def _check_whole(field: str, value: Any, least: int) -> None:
+  if not isinstance(value, int) or value < least:
+    raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
 
 
 def _names(field: str, value: Any) -> tuple[str, ...]:

@@ -107,6 +107,7 @@ def make(settings: config.Config) -> Plan:
     opened[name] = DataSet(
       len(source), tuple(source.class_names), source.sha256, data.hash_sample(source, sample)
     )
+    _check_unseen(config.prompt_sets(settings), name, {source.ids[index] for index in sample})
     targets = list(classifiers.targets(settings, source, name, absent))
     surrogates = list(classifiers.surrogates(settings, source, name, absent))
     wanted = [*alone, *perturbations.transfers(settings, surrogates, name, absent)]
@@ -143,6 +144,16 @@ def make(settings: config.Config) -> Plan:
     twice = next(name for name in ids if ids.count(name) > 1)
     raise errors.InputError(f"--config asks twice for {twice}")
   return Plan(tuple(cells), tuple(absent), opened)
+
+
+def _check_unseen(prompt_sets: tuple[str, ...], name: str, ids: set[str]) -> None:
+  """Raises InputError if prompts were searched on some of the examples that they will answer."""
+  for prompts in prompt_sets:
+    if seen := sorted(ids & models.searched_on(prompts)):
+      raise errors.InputError(
+        f"prompts {prompts} were searched on {len(seen)} of the {len(ids)} examples of {name} that "
+        f"are to be evaluated; the first is {seen[0]!r}. Evaluate on others"
+      )
 
 
 def _without_attacks(

@@ -27,7 +27,10 @@ from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
 
-DATA_SETS: dict[str, Callable[[], Source]] = {"digits": Digits}  # That need no files.
+DATA_SETS: dict[str, Callable[[], Source]] = {  # That need no files.
+  "digits": Digits,
+  "digits-train": lambda: Digits("train"),
+}
 CATALOG = catalog.CATALOG  # That a person has on the disk.
 
 
@@ -35,8 +38,9 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
   """A data set by name or by path.
 
   Args:
-    name: the embedded "digits"; a key of `CATALOG`, for a published set that is on the disk; or the
-      path of one's own set, see `own.read`.
+    name: the embedded "digits", or "digits-train", which its models were trained on; a key of
+      `CATALOG`, for a published set that is on the disk; or the path of one's own set, see
+      `own.read`.
     root: the folder of the published sets; by default that of the environment's JAXBENCH_DATA.
 
   Raises:
