@@ -30,10 +30,13 @@ def run(settings: config.PromptSearch, workdir: epath.Path) -> None:
     workdir: a new folder, or that of the same search.
 
   Raises:
-    InputError: the folder holds something else, the model is no CLIP, or the images cannot be used.
+    InputError: the folder holds something else, the model is no CLIP, or the images cannot be used,
+      because prompts would be evaluated on them or for another reason.
   """
   if _finished(settings, workdir):
     return
+  for name in settings.prompts:
+    models.templates(name)  # An unknown one is told before the search, not after it.
   source, indices = _images(settings)
   description = models.describe(settings.model, download=settings.download)
   names, start = data.label_space(source).prompted, _start(settings, description, source)
@@ -87,6 +90,8 @@ def _images(settings: config.PromptSearch) -> tuple[data.Source, list[int]]:
   """What is searched on, apart from what is held out."""
   source = data.load(settings.data, settings.data_root)
   indices = data.sample(source, settings.limit, settings.subset)
+  if not indices:
+    raise errors.InputError(f"{settings.data} has no images to search prompts on")
   if data.label_space(source).prompted_groups or data.has_several_labels(source):
     raise errors.InputError(
       f"{settings.data}: prompts are searched on images of one class each, as prompts call it"

@@ -46,6 +46,12 @@ def test_roz_has_its_eleven_attacks_in_both_readings():
   assert len(names - white_box_dim) == 11
 
 
+@pytest.mark.parametrize("goal", ["clean", "robust"])
+def test_a_search_of_prompts_can_be_had(goal):
+  settings = config.checked_search(_load("clip_auto").get_config(goal))
+  assert bool(settings.corruptions) == (goal == "robust")
+
+
 def test_every_file_is_tested_or_trains():
   files = {file.stem for file in CONFIGS.glob("*.py")}
   elsewhere = {"train_digits", "natural", "imagenet_c_on_disk"}  # The last two need data sets.

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from etils import epath
 from flax import nnx
+from PIL import Image
 
 from jaxbench import (
   config,
@@ -182,6 +183,7 @@ BAD = {
   "a severity": ({"severities": (6,)}, "severities go from 1 to 5"),
   "an epsilon": ({"epsilons": (4.0,)}, r"in \[0, 1\] pixel units"),
   "a count": ({"candidates": 0}, "--config.candidates=0 must be a whole number >= 1"),
+  "a prompt set": ({"prompts": ("openai_8",)}, "Did you mean 'openai_80'"),
   "too few images": ({"subset": "balanced(each=500)"}, "has only"),
 }
 
@@ -191,6 +193,29 @@ def test_bad_input_is_refused_before_anything_is_written(changes, message, tmp_p
   with pytest.raises(errors.InputError, match=message):
     _run(dataclasses.replace(SMALL, **changes), tmp_path / "run")
   assert not (tmp_path / "run").exists()
+
+
+def test_no_images_are_refused(monkeypatch, tmp_path):
+  empty = data.Digits("train")
+  empty.ids = []
+  monkeypatch.setitem(data.DATA_SETS, "digits-train", lambda: empty)
+  with pytest.raises(errors.InputError, match="digits-train has no images"):
+    _run(SMALL, tmp_path / "run")
+
+
+def test_ones_own_images_of_imagenet_classes_are_searched_on(tmp_path):
+  """As a folder of wnids, which prompts call by ImageNet's names."""
+  for wnid in ("n01440764", "n02123045"):
+    for number in range(2):
+      file = tmp_path / "train" / wnid / f"{number}.png"
+      file.parent.mkdir(parents=True, exist_ok=True)
+      Image.fromarray(np.full((16, 16, 3), 50 * number, np.uint8)).save(file)
+  settings = dataclasses.replace(SMALL, data=str(tmp_path / "train"), held_out="digits")
+  source, indices = prompt_search._images(dataclasses.replace(settings, subset="balanced(each=1)"))
+  assert len(indices) == 2
+  assert data.label_space(source).prompted == ("tench", "tabby cat")
+  with pytest.raises(errors.InputError, match="lacks one of class name 'tench'"):
+    _run(settings, tmp_path / "run")
 
 
 def test_a_folder_of_something_else_is_refused_and_an_interrupted_search_begins_again(tmp_path):

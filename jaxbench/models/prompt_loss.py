@@ -21,7 +21,7 @@ class Task:
 
   text: TextTransformer
   logit_scale: jax.Array  # [] float32.
-  names: jax.Array  # [K, L] int32, from `context.suffixes`.
+  names: context.Suffixes  # Of K classes.
   features: jax.Array  # [N, D] float32, unit rows.
   labels: jax.Array  # [N] int32.
 
@@ -48,8 +48,8 @@ def prompt_task(
   if not len(features):
     raise errors.InputError("there are no images to search prompts on")
   names = context.suffixes(clip.config, class_names, length)
-  arrays = (names, features, labels.astype(np.int32))
-  return Task(clip.text, clip.logit_scale, *map(jnp.asarray, arrays))
+  arrays = (jnp.asarray(features), jnp.asarray(labels, jnp.int32))
+  return Task(clip.text, clip.logit_scale, names, *arrays)
 
 
 def score(task: Task, vectors: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -10,6 +10,7 @@ import pytest
 from flax import nnx
 
 from jaxbench import data, errors, models, tables
+from jaxbench.models import context
 
 NAMES = data.load("digits").class_names
 PHOTO = (320, 1125, 539, 320)  # "a photo of a".
@@ -23,12 +24,12 @@ def _unit(x):
 _encode = jax.jit(lambda clip, tokens: clip.encode_text(tokens))
 
 
-def _classes(clip, prompts):
+def _classes(clip, prompts, names=NAMES):
   """By sequences written out by hand."""
   each = []
   for ids in prompts:
-    rows = np.zeros((len(NAMES), 16), np.int32)
-    for row, name in zip(rows, NAMES, strict=True):
+    rows = np.zeros((len(names), 16), np.int32)
+    for row, name in zip(rows, names, strict=True):
       middle = [token for token in models.tokenize([name])[0] if token not in (0, START, END)]
       row[: len(ids) + len(middle) + 2] = [START, *ids, *middle, END]
     each.append(_unit(np.asarray(_encode(clip, rows))))
@@ -51,6 +52,14 @@ def test_vectors_stand_in_place_of_embedded_tokens(clip):
   soft = models.SoftPrompts(tuple(tuple(map(tuple, one.tolist())) for one in vectors), "")
   found = models.zero_shot(clip, NAMES, soft)
   np.testing.assert_allclose(found.text.T, _classes(clip, prompts), atol=1e-5)
+
+
+def test_short_and_long_names_are_read_apart_and_come_in_their_order(clip):
+  names = ["a black drawing of one and two", *NAMES[:5], "a photo of three and a four", *NAMES[5:]]
+  suffixes = context.suffixes(clip.config, names, 4)
+  assert [group.shape for group in suffixes.groups] == [(10, 2), (2, 8)]
+  found = models.zero_shot(clip, names, models.TokenPrompts((PHOTO,)))
+  np.testing.assert_allclose(found.text.T, _classes(clip, (PHOTO,), names), atol=1e-5)
 
 
 def test_many_names_are_read_in_batches(clip):
