@@ -26,14 +26,13 @@ _encode = jax.jit(lambda clip, tokens: clip.encode_text(tokens))
 
 def _classes(clip, prompts, names=NAMES):
   """By sequences written out by hand."""
-  each = []
-  for ids in prompts:
-    rows = np.zeros((len(names), 16), np.int32)
-    for row, name in zip(rows, names, strict=True):
+  rows = np.zeros((len(prompts), len(names), 16), np.int32)
+  for prompt, ids in zip(rows, prompts, strict=True):
+    for row, name in zip(prompt, names, strict=True):
       middle = [token for token in models.tokenize([name])[0] if token not in (0, START, END)]
       row[: len(ids) + len(middle) + 2] = [START, *ids, *middle, END]
-    each.append(_unit(np.asarray(_encode(clip, rows))))
-  return _unit(np.mean(each, axis=0))
+  each = np.asarray(_encode(clip, rows.reshape(-1, 16))).reshape(*rows.shape[:2], -1)
+  return _unit(_unit(each).mean(axis=0))
 
 
 def test_tokens_stand_between_the_start_and_the_name(clip):

@@ -178,7 +178,7 @@ def test_a_soft_prompt_does_better_than_any_word(clip, images):
   assert found.shape == start.shape
   assert len(path) == 20
   np.testing.assert_allclose(path[0], losses[word], atol=1e-5)
-  loss, accuracy = prompt_loss.score(task, found)
+  loss, accuracy = jax.jit(prompt_loss.score)(task, found)
   assert loss < losses[word] - 0.01
   soft = models.SoftPrompts((tuple(map(tuple, found.tolist())),), "")
   logits = images[0] @ np.asarray(models.zero_shot(clip, NAMES, soft).text)
