@@ -60,8 +60,8 @@ def test_several_pieces_are_as_one(monkeypatch):
   draw = np.random.default_rng(2)
   queries, vectors = _unit(draw, 33), _unit(draw, 2500)
   whole = _find(queries, vectors, overlap.Settings(5))
-  monkeypatch.setattr(neighbours, "_PIECE", 128)
-  monkeypatch.setattr(neighbours, "_QUERIES", 32)
+  cut = neighbours._CPU._replace(piece=128, queries=32)
+  monkeypatch.setattr(neighbours, "_CPU", cut)
   assert overlap.piece_size(2500) == 8 * 128
   parts = _find(queries, vectors, overlap.Settings(5))
   np.testing.assert_array_equal(parts.row, whole.row)
