@@ -23,11 +23,8 @@ from jaxbench.metrics.mce import (
   corruption_errors,
 )
 from jaxbench.metrics.on_disk import corrupted_on_disk
-from jaxbench.metrics.overlap import (
-  Curve,
-  Overlap,
-  overlap,
-  overlap_curve,
+from jaxbench.metrics.overlap import Curve, Overlap, overlap, overlap_curve
+from jaxbench.metrics.overlap_summary import (
   overlap_curves,
   summarize_clean_shifts,
   summarize_overlap,

@@ -12,7 +12,8 @@ from jaxbench.overlap.embeddings import Embeddings, embed
 from jaxbench.overlap.embeddings import read as read_embeddings
 from jaxbench.overlap.encoder import Encoder
 from jaxbench.overlap.encoder import load as load_encoder
-from jaxbench.overlap.neighbours import Nearest, Settings, nearest, piece_size
+from jaxbench.overlap.kernel import Nearest, Settings
+from jaxbench.overlap.neighbours import nearest, piece_size
 from jaxbench.overlap.pairs import write as write_pairs
 from jaxbench.overlap.planted import KINDS
 from jaxbench.overlap.scan import MATCHES, Merged, merge, search

@@ -5,7 +5,6 @@ are set for each data set on copies that are planted in a part of it; that of th
 a search of reference images too.
 """
 
-import dataclasses
 import io
 import json
 from collections.abc import Mapping
@@ -17,13 +16,13 @@ import pyarrow.parquet as pq
 from etils import epath
 
 from jaxbench import data, errors, whole
-from jaxbench.overlap import embeddings, fingerprints, neighbours, planted
+from jaxbench.overlap import calibrate, embeddings, fingerprints, neighbours
 from jaxbench.overlap import encoder as encoders
+from jaxbench.overlap.calibrate import Subject
 from jaxbench.overlap.embeddings import Embeddings
+from jaxbench.overlap.kernel import Settings
 
-PRECISIONS = (0.9, 0.95, 0.99, 1.0)  # Of the table.
 _NEIGHBOURS = 4
-_BATCH = 256
 
 PAIRS = pa.schema(
   [
@@ -36,29 +35,13 @@ PAIRS = pa.schema(
     pa.field("duplicate", pa.bool_(), nullable=False),  # Not below the threshold.
   ]
 )
-CALIBRATION = pa.schema(
-  [
-    pa.field("data", pa.string(), nullable=False),
-    pa.field("detector", pa.string(), nullable=False),
-    pa.field("originals", pa.int32(), nullable=False),
-    pa.field("copies", pa.int32(), nullable=False),
-    pa.field("asked", pa.float64(), nullable=False),  # Precision.
-    *(
-      pa.field(name, pa.float64())  # Null where no threshold has the precision.
-      for name in (
-        *("threshold", "precision", "recall", "recall_low", "recall_high"),
-        *planted.KINDS,
-      )
-    ),
-  ]
-)
 
 
 class Found(NamedTuple):
   """What `find` has written."""
 
   pairs: pa.Table  # Of PAIRS: every example's nearest others, each pair once, and equal pixels.
-  calibration: pa.Table  # Of CALIBRATION.
+  calibration: pa.Table  # Of calibrate.CALIBRATION.
   described: dict[str, Any]  # duplicates.json.
 
   def thresholds(self, detector: str) -> dict[str, float | None]:
@@ -101,24 +84,16 @@ def find(
   root = epath.Path(folder)
   described = {"queries": queries.described, "precision": precision, "sample": sample}
   embeddings.claim(root / "duplicates.json", described)
-  sets = [_Set.of(name, source, queries) for name, source in sources.items()]
+  sets = [Subject.of(name, source, queries) for name, source in sources.items()]
   hashes, digests = _fingerprints(sets, len(queries.data), workers)
-  lines: list[dict[str, Any]] = []
-  for one in sets:
-    some = one.first(sample, digests)
-    copies = {
-      "perceptual": (hashes[some.at], _hashed(some, workers)),
-      "embedding": (queries.vectors[some.at], _embedded(encoder, some, slots, workers)),
-    }
-    for detector, (own, planted_ones) in copies.items():
-      known = {"data": one.name, "detector": detector}
-      asked = sorted({*PRECISIONS, precision})
-      lines += [known | line for line in planted.calibrate(own, planted_ones, asked)]
-  calibration = pa.Table.from_pylist(lines, schema=CALIBRATION)
+  vectors = {"perceptual": hashes, "embedding": queries.vectors}
+  calibration = pa.concat_tables(
+    calibrate.table(one.first(sample, digests), encoder, vectors, precision, slots, workers)
+    for one in sets
+  )
   found = Found(PAIRS.empty_table(), calibration, described)
   tables = [_equal(queries, digests)] + [
-    _alike(queries, detector, vectors, found.thresholds(detector))
-    for detector, vectors in (("perceptual", hashes), ("embedding", queries.vectors))
+    _alike(queries, detector, own, found.thresholds(detector)) for detector, own in vectors.items()
   ]
   found = found._replace(pairs=pa.concat_tables(tables))
   for file, table in (("pairs.parquet", found.pairs), ("calibration.parquet", calibration)):
@@ -155,28 +130,7 @@ def _check(
       raise errors.InputError(f"data set {name} is not what was embedded; embed anew")
 
 
-class _Set(NamedTuple):
-  """The embedded examples of one data set."""
-
-  name: str
-  source: data.Source
-  at: np.ndarray  # [N] int, where they stand among all embeddings.
-  indices: list[int]  # Into the source.
-
-  @classmethod
-  def of(cls, name: str, source: data.Source, queries: Embeddings) -> "_Set":
-    at = np.flatnonzero(np.array(queries.data) == name)
-    where = {example: index for index, example in enumerate(source.ids)}
-    return cls(name, source, at, [where[queries.examples[row]] for row in at])
-
-  def first(self, count: int, digests: np.ndarray) -> "_Set":
-    """Some with different pixels, so that a copy has one original."""
-    _, different = np.unique(digests[self.at], axis=0, return_index=True)
-    rows = np.sort(different)[:count]
-    return self._replace(at=self.at[rows], indices=[self.indices[row] for row in rows])
-
-
-def _fingerprints(sets: list[_Set], total: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
+def _fingerprints(sets: list[Subject], total: int, workers: int) -> tuple[np.ndarray, np.ndarray]:
   """Of all examples: hashes float16 [N, 64] and digests uint8 [N, 32]."""
   hashes = np.zeros((total, fingerprints.BITS), np.float16)
   digests = np.zeros((total, fingerprints.DIGEST), np.uint8)
@@ -186,27 +140,6 @@ def _fingerprints(sets: list[_Set], total: int, workers: int) -> tuple[np.ndarra
       raise errors.InputError(f"data set {one.name} has images that cannot be read any more")
     hashes[one.at], digests[one.at] = found.hashes, found.digests
   return hashes, digests
-
-
-def _hashed(some: _Set, workers: int) -> dict[str, np.ndarray]:
-  return {
-    kind: fingerprints.fingerprints(some.source, some.indices, planted.Change(kind), workers).hashes
-    for kind in planted.KINDS
-  }
-
-
-def _embedded(
-  encoder: encoders.Encoder, some: _Set, slots: int, workers: int
-) -> dict[str, np.ndarray]:
-  rows = some.indices
-  batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
-  found = {}
-  for kind in planted.KINDS:
-    change = planted.Change(kind, encoder.preprocess)
-    copying = dataclasses.replace(encoder, preprocess=change)
-    parts = encoders.encode(copying, some.source, batches, slots, workers)
-    found[kind] = np.concatenate([vectors for vectors, _ in parts])
-  return found
 
 
 def _equal(queries: Embeddings, digests: np.ndarray) -> pa.Table:
@@ -225,7 +158,7 @@ def _alike(
   count = min(_NEIGHBOURS + 1, len(vectors))  # One of them is itself.
   size = neighbours.piece_size(len(vectors))
   pieces = (vectors[start : start + size] for start in range(0, len(vectors), size))
-  found = neighbours.nearest(vectors, pieces, len(vectors), neighbours.Settings(count))
+  found = neighbours.nearest(vectors, pieces, len(vectors), Settings(count))
   first = np.repeat(np.arange(len(vectors)), count)
   second, similarity = found.row.reshape(-1), found.similarity.reshape(-1)
   ends = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=1)

@@ -19,7 +19,7 @@ from etils import epath
 from jaxbench import errors, whole
 from jaxbench.overlap import embeddings, neighbours, shards
 from jaxbench.overlap.embeddings import Embeddings
-from jaxbench.overlap.neighbours import Nearest
+from jaxbench.overlap.kernel import EXACT, Nearest, Settings
 from jaxbench.progress import Progress
 
 MATCHES = pa.schema(
@@ -47,7 +47,7 @@ def search(
   queries: Embeddings,
   reference: epath.PathLike,
   folder: epath.PathLike,
-  settings: neighbours.Settings = neighbours.EXACT,
+  settings: Settings = EXACT,
   *,
   index: int = 0,
   count: int = 1,
@@ -138,7 +138,7 @@ def _check(
   queries: Embeddings,
   found: list[shards.Shard],
   reference: epath.PathLike,
-  settings: neighbours.Settings,
+  settings: Settings,
 ) -> None:
   width, total = queries.vectors.shape[1], sum(shard.rows for shard in found)
   if found[0].width != width:
@@ -150,7 +150,7 @@ def _check(
     raise errors.InputError(f"{reference} holds {total} vectors, not {settings.neighbours}")
 
 
-def _nearest(queries: np.ndarray, shard: shards.Shard, settings: neighbours.Settings) -> Nearest:
+def _nearest(queries: np.ndarray, shard: shards.Shard, settings: Settings) -> Nearest:
   pieces = shard.pieces(neighbours.piece_size(shard.rows))
   try:
     return neighbours.nearest(queries, pieces, shard.rows, settings)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from jaxbench import data, errors, models, overlap
-from jaxbench.overlap import planted
+from jaxbench.overlap import calibrate
 
 ROOT = pathlib.Path(__file__).parents[2]
 IMAGES, KINDS = 24, tuple(overlap.KINDS)
@@ -217,7 +217,7 @@ def test_a_file_without_an_encoder_is_one_clear_line(tmp_path):
 def test_a_precision_that_no_threshold_has_is_told_as_none():
   """Three originals that look the same to the detector, and a copy of each."""
   vectors = np.tile(np.eye(4, dtype=np.float32)[:1], (3, 1))
-  (line,) = planted.calibrate(vectors, {"resized": vectors}, [0.9])
+  (line,) = calibrate.thresholds(vectors, {"resized": vectors}, [0.9])
   assert line["threshold"] is line["recall"] is None
 
 
@@ -227,7 +227,7 @@ def test_calibration_is_what_counting_gives():
   copies = {kind: originals + draw.normal(size=(40, 6)) * 0.4 for kind in ("cropped", "resized")}
   unit = lambda x: (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)  # noqa: E731
   originals, copies = unit(originals), {kind: unit(own) for kind, own in copies.items()}
-  lines = planted.calibrate(originals, copies, [0.5, 0.8, 0.97])
+  lines = calibrate.thresholds(originals, copies, [0.5, 0.8, 0.97])
   cosines = np.concatenate([own @ originals.T for own in copies.values()])
   right = np.tile(np.eye(40, dtype=bool), (2, 1))
   for line in lines:

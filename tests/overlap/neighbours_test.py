@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from jaxbench import devices, errors, overlap
-from jaxbench.overlap import neighbours
+from jaxbench.overlap import kernel
 
 
 def _unit(draw, rows, width=24):
@@ -60,8 +60,8 @@ def test_several_pieces_are_as_one(monkeypatch):
   draw = np.random.default_rng(2)
   queries, vectors = _unit(draw, 33), _unit(draw, 2500)
   whole = _find(queries, vectors, overlap.Settings(5))
-  cut = neighbours._CPU._replace(piece=128, queries=32)
-  monkeypatch.setattr(neighbours, "_CPU", cut)
+  cut = kernel._CPU._replace(piece=128, queries=32)
+  monkeypatch.setattr(kernel, "_CPU", cut)
   assert overlap.piece_size(2500) == 8 * 128
   parts = _find(queries, vectors, overlap.Settings(5))
   np.testing.assert_array_equal(parts.row, whole.row)
@@ -94,7 +94,7 @@ def test_the_program_is_compiled_once_for_all_shards():
   queries = _unit(draw, 10)
   for rows in (900, 1000, 1024):
     _find(queries, _unit(draw, rows), settings)
-  assert neighbours._program(settings)._cache_size() == 1
+  assert kernel.program(settings)._cache_size() == 1
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_wrong_settings_are_one_clear_line(settings, message):
 
 
 def test_no_device_waits_for_another():
-  program, tiles = neighbours._program(overlap.Settings(2)), np.ones((1, 32, 8), np.float32)
+  program, tiles = kernel.program(overlap.Settings(2)), np.ones((1, 32, 8), np.float32)
   first = np.arange(8, dtype=np.int32)
   best = np.zeros((8 * 32, 2), np.float32), np.zeros((8 * 32, 2), np.int32)
   arguments = (first, first, np.ones((8 * 128, 8), np.float16), *best)

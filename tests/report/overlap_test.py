@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jaxbench import config, errors, overlap, plan, provenance, records, report
-from jaxbench.overlap import duplicates, planted
+from jaxbench.overlap import calibrate, duplicates, planted
 
 ROOT = pathlib.Path(__file__).parents[2]
 ENCODER = {"name": "digits-clip", "copies": False}
@@ -77,7 +77,7 @@ def searched(tmp_path_factory):
     for found, one, *rest in pairs
   ]
   for file, rows, schema in (
-    ("calibration", lines, duplicates.CALIBRATION),
+    ("calibration", lines, calibrate.CALIBRATION),
     ("pairs", pairs, duplicates.PAIRS),
   ):
     pq.write_table(pa.Table.from_pylist(rows, schema), root / "out" / f"{file}.parquet")
