@@ -1,8 +1,8 @@
 """Overlap with training data over the data sets of a run, and the robustness left without it.
 
 RoZ (arXiv:2403.10499) suspects that overlap explains part of CLIP's robustness under shifts.
-Mayilvahanan et al. (2023, arXiv:2310.09562) trained CLIP without images that are nearer to the tests
-than ImageNet's, and its accuracy stayed high overall, which weakens that claim.
+Mayilvahanan et al. (2023, arXiv:2310.09562) trained CLIP without images nearer to the tests than
+ImageNet's; its accuracy stayed high overall, which weakens that claim.
 """
 
 from collections.abc import Mapping
