@@ -88,7 +88,7 @@ class Line(NamedTuple):
   color: str
   dash: str
   thresholds: np.ndarray  # [T].
-  points: np.ndarray  # [T], in percent; NaN where there is no number.
+  points: np.ndarray  # [T], of accuracy in percent; NaN where there is no number.
 
 
 def threshold_curves(title: str, threshold: float, lines: Sequence[Line]) -> str:
@@ -97,7 +97,7 @@ def threshold_curves(title: str, threshold: float, lines: Sequence[Line]) -> str
     for line in lines:
       axes.plot(line.thresholds, line.points, line.dash, color=line.color)
     axes.axvline(threshold, color=_TEXT, lw=0.8, ls=":")
-    axes.set(ylabel="accuracy, all minus clean, %", ylim=(None, None))
+    axes.set(ylabel="all minus clean, points", ylim=(None, None))
     axes.autoscale(axis="y")
     return svg()
 

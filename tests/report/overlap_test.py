@@ -132,7 +132,7 @@ def test_the_page_says_what_the_similarity_is_worth(page):
   assert "semantic similarity, not duplicates" in page
   assert "2310.09562" in page
   assert "all minus clean" in page
-  assert "accuracy, all minus clean, %" in page  # The plot.
+  assert "all minus clean, points" in page  # The plot.
 
 
 def test_a_threshold_may_be_given(run, searched, tmp_path):
