@@ -110,8 +110,9 @@ def _batches(pieces: Iterable[np.ndarray], total: int) -> Iterator[tuple[int, tu
   first = 0
   for piece in pieces:
     counts = np.clip(len(piece) - starts, 0, size // shares).astype(np.int32)
-    padded = np.pad(piece, ((0, size - len(piece)), (0, 0)))
-    yield first, (np.int32(first) + starts, counts, padded)
+    short = size - len(piece)
+    whole = np.pad(piece, ((0, short), (0, 0))) if short else piece
+    yield first, (np.int32(first) + starts, counts, whole)
     first += len(piece)
 
 
