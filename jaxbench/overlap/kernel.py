@@ -53,7 +53,7 @@ class Tiles(NamedTuple):
   together: int  # Queries whose winning blocks are looked at together.
 
 
-# On a CPU a product stays in the cache of a core; this was the fastest of nine sizes.
+# On a CPU a product stays in the cache of a core; from 256 to 2048 the sizes made 3 % at most.
 _CPU = Tiles(rows=1024, queries=1024, piece=65_536, together=32)
 # What an accelerator needs to be busy, within a few hundred MB; chosen on paper.
 _ACCELERATOR = Tiles(rows=8192, queries=4096, piece=524_288, together=128)
