@@ -22,7 +22,7 @@ setuptools.setup(
   packages=[*setuptools.find_packages(include=["jaxbench*"]), "jaxbench.third_party"],
   package_dir={"jaxbench.third_party": "third_party"},
   package_data={
-    "jaxbench": ["models/embedded/**/*", "report/*.html"],
+    "jaxbench": ["models/embedded/**/*", "overlap/*.html", "report/*.html"],
     "jaxbench.third_party": ["*"],
   },
   install_requires=[
@@ -52,10 +52,12 @@ setuptools.setup(
   extras_require={
     "gpu": ["jax[cuda12]>=0.7.2"],
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs"],
+    "overlap": ["imagehash>=4.3"],
     "video": ["av>=12"],
     "test": [
       "av>=12",
       "hypothesis",
+      "imagehash>=4.3",
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",
       "mypy",

@@ -23,6 +23,12 @@ from jaxbench.metrics.mce import (
   corruption_errors,
 )
 from jaxbench.metrics.on_disk import corrupted_on_disk
+from jaxbench.metrics.overlap import Curve, Overlap, overlap, overlap_curve
+from jaxbench.metrics.overlap_summary import (
+  overlap_curves,
+  summarize_clean_shifts,
+  summarize_overlap,
+)
 from jaxbench.metrics.overview import overview, overview_shifts
 from jaxbench.metrics.paired import Comparison, compare
 from jaxbench.metrics.per_class import mean_per_class_accuracy
@@ -51,9 +57,11 @@ __all__ = [
   "Change",
   "Comparison",
   "CorruptionErrors",
+  "Curve",
   "Estimate",
   "Flips",
   "Line",
+  "Overlap",
   "Proportion",
   "Stability",
   "Typographic",
@@ -76,6 +84,9 @@ __all__ = [
   "gradient_masking",
   "is_correct",
   "mean_per_class_accuracy",
+  "overlap",
+  "overlap_curve",
+  "overlap_curves",
   "overview",
   "overview_shifts",
   "pm_k",
@@ -88,6 +99,8 @@ __all__ = [
   "smallest_epsilons",
   "stability",
   "summarize",
+  "summarize_clean_shifts",
+  "summarize_overlap",
   "summarize_shifts",
   "summarize_smallest",
   "typographic",

@@ -8,23 +8,33 @@ import jinja2
 from etils import epath
 
 from jaxbench.report import content
+from jaxbench.report import overlap as overlapping
 from jaxbench.report.leaderboard import robustbench
 
 
-def write(workdirs: Sequence[epath.PathLike], out: epath.PathLike) -> None:
+def write(
+  workdirs: Sequence[epath.PathLike],
+  out: epath.PathLike,
+  *,
+  overlap: epath.PathLike | None = None,
+  overlap_threshold: float | None = None,
+) -> None:
   """Writes a page that opens from disk without a network, in light and dark, on any screen.
 
   Args:
     workdirs: folders of runs, finished or not.
     out: the HTML file; replaced if it exists.
+    overlap: folder of a search for the examples in training data, of duplicates, or of both.
+    overlap_threshold: similarity from which an example overlaps; by default as calibrated.
 
   Raises:
-    InputError: a folder holds no run or no records.
+    InputError: a folder holds no run or no records, or the overlap is of other examples.
 
   Example:
     >>> report.write(["runs/quickstart"], "report.html")
   """
-  runs = [content.load(workdir) for workdir in workdirs]
+  known = None if overlap is None else overlapping.load(overlap, overlap_threshold)
+  runs = [content.load(workdir, known) for workdir in workdirs]
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
     autoescape=True,
@@ -32,12 +42,21 @@ def write(workdirs: Sequence[epath.PathLike], out: epath.PathLike) -> None:
     trim_blocks=True,
     lstrip_blocks=True,
   )
-  environment.filters |= {"percent": _percent, "p_value": _p_value, "epsilon": _epsilon}
+  environment.filters |= {
+    "percent": _percent,
+    "points": _points,
+    "p_value": _p_value,
+    "epsilon": _epsilon,
+  }
   epath.Path(out).write_text(environment.get_template("page.html").render(runs=runs))
 
 
 def _percent(share: float) -> str:
   return f"{100 * share:.1f}"
+
+
+def _points(difference: float) -> str:
+  return f"{100 * difference:+.2f}"
 
 
 def _epsilon(value: float | None, norm: str) -> str:

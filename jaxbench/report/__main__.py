@@ -1,6 +1,7 @@
 """Writes a report of one or several runs.
 
 python -m jaxbench.report runs/quickstart --out=report.html [--robustbench=model_info]
+  [--overlap=FOLDER]
 """
 
 import sys
@@ -13,6 +14,10 @@ from jaxbench import errors, report
 _ROBUSTBENCH = flags.DEFINE_string(
   "robustbench", None, "Also write results of AutoAttack to this folder, as RobustBench has them."
 )
+_OVERLAP = flags.DEFINE_string("overlap", None, "Folder that jaxbench.overlap has written.")
+_THRESHOLD = flags.DEFINE_float(
+  "overlap_threshold", None, "Similarity from which an example overlaps; default: as calibrated."
+)
 _OUT = flags.DEFINE_string("out", "report.html", "The HTML file to write.")
 
 
@@ -21,7 +26,9 @@ def main(arguments: Sequence[str]) -> int:
   try:
     if len(arguments) < 2:
       raise errors.InputError("name at least one run: python -m jaxbench.report runs/quickstart")
-    report.write(arguments[1:], _OUT.value)
+    report.write(
+      arguments[1:], _OUT.value, overlap=_OVERLAP.value, overlap_threshold=_THRESHOLD.value
+    )
     if _ROBUSTBENCH.value:
       for run in arguments[1:]:
         print("robustbench:", *report.robustbench(run, _ROBUSTBENCH.value))

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench import metrics, perturbations, records
-from jaxbench.report import gallery, on_disk, plots, sections, stability
+from jaxbench.report import gallery, on_disk, overlap, plots, sections, stability
 from jaxbench.report.sections import Classifier, Row
 
 
@@ -59,17 +59,18 @@ class Run(NamedTuple):
   classifiers: list[Classifier]
   data: list[DataSet]
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
+  overlap: overlap.Overlap | None  # With training data, where it was looked for.
   missing: list[Row]  # What could not be run, with the reason.
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
   backwards: int
 
 
-def load(workdir: epath.PathLike) -> Run:
-  """Reads a run, finished or not.
+def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
+  """Reads a run, finished or not; `known` is what its examples were found to overlap with.
 
   Raises:
-    InputError: the folder holds no run or no records.
+    InputError: the folder holds no run or no records, or they are of other examples.
   """
   run, rows = records.load_run(workdir), records.read_finished(workdir)
   lost = records.unreadable(workdir).to_pylist()
@@ -96,6 +97,7 @@ def load(workdir: epath.PathLike) -> Run:
     classifiers=classifiers,
     data=sets,
     shifts=metrics.summarize_shifts(summarized).to_pylist(),
+    overlap=None if known is None else overlap.section(known, rows, classifiers),
     missing=run["absent"] + [cell for cell in unfinished if cell["what"] not in reasons],
     warnings=[*_unreadable(lost), *_warnings(run, rows)],
     forwards=sum(row["forwards"] for row in summary.values()),

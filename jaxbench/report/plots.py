@@ -81,6 +81,27 @@ def robustness_curves(title: str, axis: str, largest: float, curves: Sequence[St
     return svg()
 
 
+class Line(NamedTuple):
+  """What overlap adds to the accuracy of one classifier, over thresholds."""
+
+  name: str
+  color: str
+  dash: str
+  thresholds: np.ndarray  # [T].
+  points: np.ndarray  # [T], of accuracy in percent; NaN where there is no number.
+
+
+def threshold_curves(title: str, threshold: float, lines: Sequence[Line]) -> str:
+  """An SVG element: points of accuracy over thresholds, with a mark at the chosen one."""
+  with _axes(title, "similarity from which an example overlaps") as (axes, svg):
+    for line in lines:
+      axes.plot(line.thresholds, line.points, line.dash, color=line.color)
+    axes.axvline(threshold, color=_TEXT, lw=0.8, ls=":")
+    axes.set(ylabel="all minus clean, points", ylim=(None, None))
+    axes.autoscale(axis="y")
+    return svg()
+
+
 @contextlib.contextmanager
 def _axes(title: str, axis: str) -> Iterator[tuple[Any, Callable[[], str]]]:
   """Axes for accuracies, and a function that gives the finished SVG element."""
