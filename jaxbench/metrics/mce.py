@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jaxbench import errors, tables
+from jaxbench import errors, records, tables
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.by_image import coded, of_classifier, side_by_side
 from jaxbench.metrics.summary import is_correct
@@ -113,7 +113,7 @@ def correct_by_cell(
     data: the data set.
   """
   rows = of_classifier(rows, model, prompts, data)
-  clean = pc.equal(rows["perturbation"].cast(pa.string()), CLEAN)
+  clean = records.is_value(rows["perturbation"], CLEAN)
   rows = rows.filter(pc.or_(pc.is_valid(rows["severity"]), clean))
   names, kinds = coded(rows["perturbation"])
   settings = np.stack([kinds, rows["severity"].fill_null(0).to_numpy()], axis=1)

@@ -1,11 +1,12 @@
 """From rows per example to one row per cell, and to the table a person reads first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jaxbench import records
 from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.calibration import expected_calibration_error
 from jaxbench.metrics.smallest import summarize_smallest
@@ -119,24 +120,19 @@ def _calibration(rows: pa.Table) -> Callable[[str], dict]:
   claimed = pc.and_(is_example(rows), pc.is_valid(rows["confidence"]))
   found = {
     cell: expected_calibration_error(own["confidence"], is_correct(own))
-    for cell, own in _by_cell(rows.filter(claimed))
+    for cell, own in records.by_cell(rows.filter(claimed)).items()
   }
   return lambda cell: {"calibration_error": found.get(cell)}
 
 
 def _videos(rows: pa.Table) -> Callable[[str], dict]:
   found = {}
-  for cell, frames in _by_cell(rows.filter(pc.is_valid(rows["anchor"]))):
+  for cell, frames in records.by_cell(rows.filter(pc.is_valid(rows["anchor"]))).items():
     # A run that is not finished, or an unreadable image, may leave a frame without its anchor.
     anchors = frames.filter(pc.equal(frames["offset"], 0))["anchor"].combine_chunks()
     own = frames.filter(pc.is_in(frames["anchor"], anchors))
     found[cell] = pm_k(own["anchor"], own["offset"], is_correct(own)).pm_k if len(own) else None
   return lambda cell: _named("pm_accuracy", found.get(cell))
-
-
-def _by_cell(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-  cells = rows["cell"].cast(pa.string())
-  return ((cell, rows.filter(pc.equal(cells, cell))) for cell in pc.unique(cells).to_pylist())
 
 
 def _with_intervals(row: dict) -> dict:
