@@ -22,7 +22,7 @@ setuptools.setup(
   packages=[*setuptools.find_packages(include=["jaxbench*"]), "jaxbench.third_party"],
   package_dir={"jaxbench.third_party": "third_party"},
   package_data={
-    "jaxbench": ["models/embedded/**/*", "report/*.html"],
+    "jaxbench": ["models/embedded/**/*", "report/*.html", "report/*.css", "report/*.js"],
     "jaxbench.third_party": ["*"],
   },
   install_requires=[
