@@ -71,6 +71,7 @@ _TRANSFER = (
   "dim(steps=10, relative_step=1.5)",
 )
 _SCORES = ("nes", "spsa")
+_FEW_SCORES = ("nes(queries=820, pairs=20)", "spsa(queries=820, pairs=20)")
 
 
 def get_config(size: str = "full") -> config.Config:
@@ -97,13 +98,13 @@ def get_config(size: str = "full") -> config.Config:
     typography=("text",) if tiny else ("imagenet_t",),
     attacks=config.Attacks(
       names=("pgd(steps=40)",),
-      smallest=(*_WHITE_BOX, *_SCORES),
+      smallest=(*_WHITE_BOX, *(_FEW_SCORES if tiny else _SCORES)),
       smallest_transfer=_TRANSFER,
       transfer=("mim(steps=10, relative_step=1.5)",),
       surrogates=("digits-resnet", "digits-clip") if tiny else (_SUBSTITUTE, _CLIP[4]),
       epsilons=(4 / 255, 16 / 255) if tiny else (0.5 / 255, 1 / 255, 4 / 255),
       tolerance=1 / 255 if tiny else 0.05 / 255,
     ),
-    limit={"tiny": 60, "small": 1000, "full": 0}[size],
-    slots=20 if tiny else 64,
+    limit={"tiny": 30, "small": 1000, "full": 0}[size],
+    slots=15 if tiny else 64,
   )

@@ -16,7 +16,7 @@ _CPU_FLOPS_PER_CORE = 4e10
 # products.
 _PEAK_FLOPS = {"A100": 19.5e12, "H100": 67e12, "TPU v4": 275e12 / 6, "TPU v5e": 197e12 / 6}
 _SUSTAINED = 0.4  # Of the peak: 40 of some 100 GFLOP/s per core in the measurement above.
-_BYTES_PER_ROW = 12  # Measured on BYTES.
+_BYTES_PER_ROW = 7  # Measured on 5 million rows of made-up verdicts, in 480 cells.
 
 
 def lines(plan: Plan) -> Iterator[str]:

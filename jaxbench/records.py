@@ -93,14 +93,16 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
     >>> rows.group_by(["model", "perturbation"]).aggregate([("prediction", "count")])
   """
   names = SCHEMA.names if columns is None else list(columns)
-  keys = ["cell", "example"]
-  rows = _read_parts(workdir, [*keys, "error", *names])
-  if rows["error"].null_count < len(rows):
-    rows = rows.filter(pc.is_null(rows["error"]))
-  order = np.lexsort([_ranks(rows[key]) for key in reversed(keys)])
-  rows = rows.select(names).take(order)
-  arrays = [_in_order_of_appearance(rows[name], SCHEMA.field(name).type) for name in names]
-  return pa.Table.from_arrays(arrays, schema=_fields(names))
+  parts = [_open(part) for part in _some_parts(workdir)]
+  readable = [pc.is_null(part.read(["error"], use_threads=False)["error"]) for part in parts]
+  # Column by column, the pictures first, so that little is there twice: rows may fill the memory.
+  keys = [_ranks(_column(parts, key, readable)) for key in ("example", "cell")]
+  order = pa.array(np.lexsort(keys))
+  arrays = {}
+  for name in sorted(names, key=lambda name: name != "picture"):
+    column = _column(parts, name, readable).take(order)
+    arrays[name] = _in_order_of_appearance(column, SCHEMA.field(name).type)
+  return pa.Table.from_arrays([arrays[name] for name in names], schema=_fields(names))
 
 
 def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
@@ -155,8 +157,8 @@ def unreadable(workdir: epath.PathLike) -> pa.Table:
     InputError: the folder holds no records.
   """
   names = ["data", "example", "label", "error"]
-  rows = _read_parts(workdir, names)
-  rows = rows.filter(pc.is_valid(rows["error"]))
+  parts = [_read_part(part, names) for part in _some_parts(workdir)]
+  rows = pa.concat_tables([rows.filter(pc.is_valid(rows["error"])) for rows in parts])
   rows = rows.cast(pa.schema([field.with_type(_plain(field.type)) for field in _fields(names)]))
   # Models of several preprocessings may fail on an image with different words.
   keys = [("data", "ascending"), ("example", "ascending"), ("error", "ascending")]
@@ -164,40 +166,37 @@ def unreadable(workdir: epath.PathLike) -> pa.Table:
   return rows.aggregate([("label", "first"), ("error", "first")]).rename_columns(names)
 
 
-def _read_parts(workdir: epath.PathLike, columns: Iterable[str]) -> pa.Table:
+def _some_parts(workdir: epath.PathLike) -> list[epath.Path]:
   parts = _parts(epath.Path(workdir))
   if not parts:
     raise errors.InputError(f"{workdir}: no records there; is it the --workdir of a run?")
-  wanted = list(dict.fromkeys(columns))
-  return pa.concat_tables([_read_part(part, wanted) for part in parts]).unify_dictionaries()
+  return parts
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
   """In one piece, with one dictionary."""
   if not pa.types.is_dictionary(column.type):
     column = column.dictionary_encode()
-  whole = column.combine_chunks()
+  whole = column.unify_dictionaries().combine_chunks()
   return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
 
 
-def _ranks(column: pa.ChunkedArray) -> np.ndarray:
+def _ranks(encoded: pa.DictionaryArray) -> np.ndarray:
   """Numbers [N] that sort as the names do."""
-  encoded = _encoded(column)
   ranks = np.empty(len(encoded.dictionary), np.int32)
   ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks), dtype=np.int32)
   return ranks[encoded.indices.to_numpy()]
 
 
-def _in_order_of_appearance(column: pa.ChunkedArray, kind: pa.DataType) -> pa.Array:
+def _in_order_of_appearance(column: pa.Array, kind: pa.DataType) -> pa.Array:
   """With a dictionary that only the rows decide, not how they came together."""
   if not pa.types.is_dictionary(kind):
-    return column.cast(kind).combine_chunks()
-  encoded = _encoded(column)
-  seen = encoded.indices.unique().drop_null()
-  places = np.zeros(len(encoded.dictionary), np.int32)
+    return column.cast(kind)
+  seen = column.indices.unique().drop_null()
+  places = np.zeros(len(column.dictionary), np.int32)
   places[seen.to_numpy()] = np.arange(len(seen), dtype=np.int32)
-  indices = pa.array(places).take(encoded.indices)
-  return pa.DictionaryArray.from_arrays(indices, encoded.dictionary.take(seen))
+  indices = pa.array(places).take(column.indices)
+  return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(seen))
 
 
 def _parts(workdir: epath.Path) -> list[epath.Path]:
@@ -210,14 +209,29 @@ def _fields(names: Iterable[str]) -> pa.Schema:
 
 
 def _read_part(part: epath.Path, columns: list[str]) -> pa.Table:
-  """Some columns of a part; of ids there are few, so that they have a dictionary too."""
-  fields = pa.schema(
-    [field.with_type(_NAME) if field.name == "example" else field for field in _fields(columns)]
-  )
+  return _open(part).read(columns, use_threads=False).cast(_fields(columns))
+
+
+def _open(part: epath.Path) -> pq.ParquetFile:
+  """Of ids there are few, so that they have a dictionary too."""
   # Not `read_table`: its threads may outlive the call, and abort a process that ends meanwhile
   # (https://github.com/apache/arrow/issues/34314).
-  file = pq.ParquetFile(pa.BufferReader(part.read_bytes()), read_dictionary=["example"])
-  return file.read(columns, use_threads=False).cast(fields)
+  return pq.ParquetFile(pa.BufferReader(part.read_bytes()), read_dictionary=["example"])
+
+
+def _column(parts: list[pq.ParquetFile], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
+  """One column of all parts, in one piece: the rows that are `kept` of each."""
+  kind = _NAME if name == "example" else SCHEMA.field(name).type
+  columns = [part.read([name], use_threads=False)[name].cast(kind) for part in parts]
+  pieces = [
+    column if pc.all(mask).as_py() else column.filter(mask)
+    for column, mask in zip(columns, kept, strict=True)
+  ]
+  whole = pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
+  if pa.types.is_dictionary(kind):
+    return _encoded(whole)
+  combined = whole.combine_chunks()
+  return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:

@@ -40,7 +40,8 @@ def unconverged(rows: pa.Table) -> list[dict[str, Any]]:
   """
   single = pc.and_(pc.is_valid(rows["success"]), pc.is_null(rows["tolerance"]))
   found = []
-  for cell, own in records.by_cell(rows.filter(single)).items():
+  columns = rows.select(["cell", "success", "steps", "found_by"])
+  for cell, own in records.by_cell(columns.filter(single)).items():
     if own["found_by"].null_count == len(own):  # For transfer, every step is made.
       continue
     needed = steps_needed(own)

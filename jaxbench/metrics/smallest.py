@@ -43,7 +43,8 @@ def summarize_smallest(rows: pa.Table) -> pa.Table:
     that so few examples do not have; `withstand`, the share that nothing up to the largest epsilon
     fooled.
   """
-  searched = records.by_cell(rows.filter(pc.is_valid(rows["tolerance"])))
+  columns = rows.select(["cell", "distance"])
+  searched = records.by_cell(columns.filter(pc.is_valid(rows["tolerance"])))
   return pa.Table.from_pylist(
     [
       {"cell": cell} | describe_smallest(smallest_epsilons(own, cell))

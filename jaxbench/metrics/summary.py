@@ -14,6 +14,7 @@ from jaxbench.metrics.video import pm_k
 
 _COUNTS = ["correct", "clean_correct", "fooled", "followed", "attacked", "top_5"]
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
+_CORRECT = ("label", "labels", "prediction", "success")  # What `is_correct` looks at.
 _MEANS = ("flips", "top5_distance")
 
 
@@ -118,16 +119,18 @@ def _per_class(counted: pa.Table) -> Callable[[str], dict]:
 
 def _calibration(rows: pa.Table) -> Callable[[str], dict]:
   claimed = pc.and_(is_example(rows), pc.is_valid(rows["confidence"]))
+  columns = ["cell", "confidence", *_CORRECT]
   found = {
     cell: expected_calibration_error(own["confidence"], is_correct(own))
-    for cell, own in records.by_cell(rows.filter(claimed)).items()
+    for cell, own in records.by_cell(rows.select(columns).filter(claimed)).items()
   }
   return lambda cell: {"calibration_error": found.get(cell)}
 
 
 def _videos(rows: pa.Table) -> Callable[[str], dict]:
   found = {}
-  for cell, frames in records.by_cell(rows.filter(pc.is_valid(rows["anchor"]))).items():
+  columns = rows.select(["cell", "anchor", "offset", *_CORRECT])
+  for cell, frames in records.by_cell(columns.filter(pc.is_valid(rows["anchor"]))).items():
     # A run that is not finished, or an unreadable image, may leave a frame without its anchor.
     anchors = frames.filter(pc.equal(frames["offset"], 0))["anchor"].combine_chunks()
     own = frames.filter(pc.is_in(frames["anchor"], anchors))

@@ -66,7 +66,8 @@ def load(workdir: epath.PathLike) -> Run:
   Raises:
     InputError: the folder holds no run or no records.
   """
-  run, rows = records.load_run(workdir), records.read_finished(workdir)
+  run, unreadable = records.load_run(workdir), records.unreadable(workdir)
+  rows = records.read_finished(workdir)
   by_cell = records.by_cell(rows)
   summarized = metrics.summarize(rows)
   summary = {row["cell"]: row for row in summarized.to_pylist()}
@@ -82,8 +83,8 @@ def load(workdir: epath.PathLike) -> Run:
     data=[_data_set(name, told, rows, by_cell, summary, classifiers) for name in told["data"]],
     natural=natural.natural(list(summary.values()), shifts, classifiers, names),
     shifts=shifts,
-    missing=_missing(run, by_cell, records.unreadable(workdir)),
-    warnings=doubts(run, rows, records.unreadable(workdir)),
+    missing=_missing(run, by_cell, unreadable),
+    warnings=doubts(run, rows, unreadable),
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )
@@ -149,8 +150,8 @@ def _data_set(
     examples=everything[0]["examples"] if everything else 0,
     class_names=class_names,
     tables=tables,
-    corrupted=sections.corrupted(name, cells, rows, classifiers, run),
-    sequences=stability.sequences(name, rows, classifiers, run),
+    corrupted=sections.corrupted(name, cells, by_cell, classifiers, run),
+    sequences=stability.sequences(name, moving, by_cell, classifiers, run),
     searches=[
       *searches.together(searched, by_cell, classifiers, run["identity"]),
       *found,

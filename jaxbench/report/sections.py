@@ -154,8 +154,19 @@ def steps(table: Table, by_cell: ByCell) -> str:
   return plots.robustness_curves(f"convergence of {table.perturbation}", axis, largest, curves)
 
 
+def rows_of(cells: list[Row], by_cell: ByCell) -> pa.Table | None:
+  """The rows of some cells, no copies; None if there are none."""
+  own = [by_cell[cell["id"]] for cell in cells if cell["id"] in by_cell]
+  return pa.concat_tables(own) if own else None
+
+
+def of(one: Classifier, cells: list[Row]) -> list[Row]:
+  """The cells of one classifier."""
+  return [cell for cell in cells if (cell["model"], cell["prompts"]) == (one.model, one.prompts)]
+
+
 def corrupted(
-  name: str, cells: list[Row], rows: pa.Table, classifiers: list[Classifier], run: Row
+  name: str, cells: list[Row], by_cell: ByCell, classifiers: list[Classifier], run: Row
 ) -> Corrupted | None:
   """Of a data set, if it was corrupted; `run` is run.json.
 
@@ -166,8 +177,15 @@ def corrupted(
   if not sizes:
     return None
   defined = run["identity"]["config"]["corruptions"]["variant"] == "imagenet" and sizes == {224}
-  every = {one: metrics.correct_by_cell(rows, one.model, one.prompts, name) for one in classifiers}
-  correct = {one: own for one, own in every.items() if own}
+  cells = [
+    cell for cell in cells if cell["severity"] is not None or cell["perturbation"] == "clean"
+  ]
+  found = {one: rows_of(of(one, cells), by_cell) for one in classifiers}
+  correct = {
+    one: metrics.correct_by_cell(rows, one.model, one.prompts, name)
+    for one, rows in found.items()
+    if rows is not None
+  }
   if not correct:
     return None
   named, reference = run.get("error_reference"), None
@@ -179,9 +197,9 @@ def corrupted(
     errors = metrics.alexnet()
   lines = [(one, metrics.corruption_errors(own, reference=errors)) for one, own in correct.items()]
   known = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
-  found = dict.fromkeys(figure for _, line in lines for figure in line.figures)
-  columns = [figure for figure in known if figure in found]
-  each = [figure for figure in found if figure not in known]
+  figures = dict.fromkeys(figure for _, line in lines for figure in line.figures)
+  columns = [figure for figure in known if figure in figures]
+  each = [figure for figure in figures if figure not in known]
   return Corrupted(columns, each, lines, lines[0][1].missing, reference)
 
 

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from jaxbench import metrics
 from jaxbench.report import plots
-from jaxbench.report.sections import ByCell, Classifier, Row
+from jaxbench.report.sections import ByCell, Classifier, Row, of
 
 
 class Calibration(NamedTuple):
@@ -52,11 +52,11 @@ def calibration(
   for one in classifiers:
     values = []
     for group in groups.values():
-      own = [summary[cell["id"]] for cell in _of(one, group) if cell["id"] in summary]
+      own = [summary[cell["id"]] for cell in of(one, group) if cell["id"] in summary]
       known = [row["calibration_error"] for row in own if row["calibration_error"] is not None]
       values.append(float(np.mean(known)) if known else None)
     lines.append((one, values))
-    for cell in _of(one, groups.get("clean", [])):
+    for cell in of(one, groups.get("clean", [])):
       rows = by_cell.get(cell["id"])
       if rows is None or not pc.all(pc.is_valid(rows["confidence"])).as_py():
         continue
@@ -75,7 +75,7 @@ def weakest(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) ->
   found = []
   for one in classifiers:
     for name, group in kinds(cells, attacks=True).items():
-      own = [by_cell[cell["id"]] for cell in _of(one, group) if cell["id"] in by_cell]
+      own = [by_cell[cell["id"]] for cell in of(one, group) if cell["id"] in by_cell]
       if own:
         columns = ["label", "labels", "prediction", "success"]
         rows = pa.concat_tables([table.select(columns) for table in own])
@@ -83,7 +83,3 @@ def weakest(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) ->
         worst = metrics.worst_classes(rows["label"], rows["prediction"], correct)
         found.append(Weak(one, name, worst))
   return found
-
-
-def _of(one: Classifier, cells: list[Row]) -> list[Row]:
-  return [cell for cell in cells if (cell["model"], cell["prompts"]) == (one.model, one.prompts)]
