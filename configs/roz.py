@@ -92,8 +92,8 @@ def get_config(size: str = "full") -> config.Config:
       sequences=corruptions.SEQUENCES,
       variant="cifar" if tiny else "imagenet",
       storage="jpeg85",
-      error_reference="digits-resnet" if tiny else "",
-      flip_reference="digits-resnet" if tiny else "",
+      error_reference="digits-clip-robust" if tiny else "",
+      flip_reference="digits-clip-robust" if tiny else "",
     ),
     typography=("text",) if tiny else ("imagenet_t",),
     attacks=config.Attacks(

@@ -54,8 +54,8 @@ def corruption_errors(
   Args:
     correct: bool [N], by corruption and severity, and (CLEAN, 0): of the same images in one order,
       as `correct_by_cell` has it.
-    reference: errors that CE is divided by: `alexnet()`, or another model's. Without it there is no
-      CE.
+    reference: errors that CE is divided by: `alexnet()`, or another model's. Without it, or where
+      it makes no error, there is no CE.
 
   Raises:
     InputError: there is nothing in `correct`, or no image.
@@ -85,15 +85,16 @@ def corruption_errors(
     if reference is None:
       return found
     divisor = {name: sum(reference.get((name, s), np.nan) for s in SEVERITIES) for name in whole}
-    ce = {name: error[name] / divisor[name] for name in whole if np.isfinite(divisor[name])}
+    ce = {name: error[name] / divisor[name] for name in whole if divisor[name] > 0}
     if not missing and ce.keys() >= set(OFFICIAL):
       found["mce"] = np.mean([ce[name] for name in OFFICIAL], axis=0)
       if "clean" in found and (CLEAN, 0) in reference:
         ours = len(SEVERITIES) * (1 - found["clean"])
-        theirs = len(SEVERITIES) * reference[CLEAN, 0]
-        found["relative_mce"] = np.mean(
-          [(error[name] - ours) / (divisor[name] - theirs) for name in OFFICIAL], axis=0
-        )
+        theirs = {name: divisor[name] - len(SEVERITIES) * reference[CLEAN, 0] for name in OFFICIAL}
+        if min(theirs.values()) > 0:
+          found["relative_mce"] = np.mean(
+            [(error[name] - ours) / theirs[name] for name in OFFICIAL], axis=0
+          )
     return found | ce
 
   return CorruptionErrors(len(values), bootstrap(values, figures), missing)

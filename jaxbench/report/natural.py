@@ -72,7 +72,7 @@ def _entry(row: Row | None, one: Classifier, data: str) -> Entry | None:
 def _scatters(
   shifts: list[Row], clean: Mapping[tuple, Row], classifiers: list[Classifier]
 ) -> list[str]:
-  """One for each shift; classifiers that are always or never right have no logit and no place."""
+  """One for each shift."""
   found = []
   for name in dict.fromkeys(row["shift"] for row in shifts):
     points = []
@@ -84,15 +84,18 @@ def _scatters(
       standard = clean[shift.within, one.model, one.prompts]
       own = clean[shift.data, one.model, one.prompts]
       ends = "pm_accuracy" if shift.within == shift.data else "accuracy"
-      x = [standard[key] for key in ("accuracy", "accuracy_low", "accuracy_high")]
-      y = [own[ends + end] for end in ("", "_low", "_high")]
-      if 0 < x[0] < 1 and 0 < y[0] < 1:
-        points.append(plots.Point(one.name, one.color, one.supervised, (*x,), (*y,)))
-    if points:
-      within = metrics.SHIFTS[name].within
-      axes = (f"accuracy on {within}, %", f"accuracy on {name}, %")
-      found.append(plots.scatter(name, axes, points, _published(name)))
+      axes = _drawn(standard, "accuracy"), _drawn(own, ends)
+      points.append(plots.Point(one.name, one.color, one.supervised, *axes))
+    labels = (f"accuracy on {metrics.SHIFTS[name].within}, %", f"accuracy on {name}, %")
+    found.append(plots.scatter(name, labels, points, _published(name)))
   return found
+
+
+def _drawn(row: Row, name: str) -> tuple[float, float, float]:
+  """A share and its interval; what is always or never right stands half an example inside."""
+  rim = 0.5 / row["examples"]
+  value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+  return min(max(value, rim), 1 - rim), low, high
 
 
 def _published(name: str) -> plots.Trend | None:
