@@ -120,7 +120,8 @@ class Trend(NamedTuple):
   high: np.ndarray  # [G].
 
 
-_PERCENTS = np.array([1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 99.5])
+_PERCENTS = (1, 2, 5, 10, 20, 50, 80, 90, 95, 98, 99, 99.5)
+_BETWEEN = (30, 40, 60, 70)  # Where there is room.
 
 
 def scatter(
@@ -151,7 +152,8 @@ def scatter(
       errors = {"xerr": np.abs(x[1:] - x[0])[:, None], "yerr": np.abs(y[1:] - y[0])[:, None]}
       shape = "s" if point.supervised else "o"
       axes.errorbar(x[0], y[0], **errors, fmt=shape, color=point.color, ms=5, elinewidth=0.8)
-    ticks = [tick for tick in _PERCENTS if ends[0] <= _logit(tick / 100) <= ends[1]]
+    wanted = _PERCENTS if ends[1] - ends[0] > 4 else sorted((*_PERCENTS, *_BETWEEN))
+    ticks = [tick for tick in wanted if ends[0] <= _logit(tick / 100) <= ends[1]]
     for axis in (axes.xaxis, axes.yaxis):
       axis.set_ticks([_logit(tick / 100) for tick in ticks], [f"{tick:g}" for tick in ticks])
     axes.set(title=title, xlabel=labels[0], ylabel=labels[1], xlim=ends, ylim=ends)

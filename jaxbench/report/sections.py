@@ -199,7 +199,8 @@ def corrupted(
   known = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
   figures = dict.fromkeys(figure for _, line in lines for figure in line.figures)
   columns = [figure for figure in known if figure in figures]
-  each = [figure for figure in figures if figure not in known]
+  each = [name for names in metrics.GROUPS.values() for name in names if name in figures]
+  each += sorted(figures.keys() - {*known, *each})
   return Corrupted(columns, each, lines, lines[0][1].missing, reference)
 
 
