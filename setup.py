@@ -55,11 +55,14 @@ setuptools.setup(
     "video": ["av>=12"],
     "test": [
       "av>=12",
+      "duckdb>=1.1",
       "hypothesis",
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",
       "mypy",
       "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.
+      "pandas>=2.2",
+      "polars>=1.20",
       "pytest",
       "pytest-xdist",
       "ruff",

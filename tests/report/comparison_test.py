@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pathlib
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from scipy import stats
 from jaxbench import config, records, report
 from jaxbench.report import comparison
 
+ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLES = 40
 EPSILONS = (1 / 255, 4 / 255)
 
@@ -116,12 +118,15 @@ def test_latex_is_escaped_and_so_is_a_cards_yaml(tmp_path):
   assert json.loads(name) == names["digits-resnet"]
 
 
-def test_one_line_reads_records_elsewhere(pair):
-  pd, pl = pytest.importorskip("pandas"), pytest.importorskip("polars")
-  duckdb = pytest.importorskip("duckdb")
-  run = pair[0]
-  expected = records.read(run, ["cell"]).num_rows
-  assert len(pd.read_parquet(f"{run}/records")) == expected
-  assert len(pl.read_parquet(f"{run}/records/*.parquet")) == expected
-  count = duckdb.sql(f"select count(*) from '{run}/records/*.parquet'").fetchall()
-  assert count == [(expected,)]
+def test_one_line_reads_records_elsewhere(pair, tmp_path, monkeypatch):
+  """The lines of README, on a run of that name."""
+  tools = {name: pytest.importorskip(name) for name in ("pandas", "polars", "duckdb")}
+  (tmp_path / "runs").mkdir()
+  (tmp_path / "runs" / "quickstart").symlink_to(pair[0])
+  monkeypatch.chdir(tmp_path)
+  readme = (ROOT / "README.md").read_text()
+  (block,) = re.findall(r"```python\n(pandas.*?)```", readme, re.DOTALL)
+  with_pandas, with_polars, with_sql = (eval(line, tools) for line in block.strip().splitlines())
+  expected = records.read(pair[0], ["cell"]).num_rows
+  assert len(with_pandas) == len(with_polars) == expected
+  assert sum(count for *_, count in with_sql.fetchall()) == expected
