@@ -22,7 +22,13 @@ setuptools.setup(
   packages=[*setuptools.find_packages(include=["jaxbench*"]), "jaxbench.third_party"],
   package_dir={"jaxbench.third_party": "third_party"},
   package_data={
-    "jaxbench": ["models/embedded/**/*", "overlap/*.html", "report/*.html"],
+    "jaxbench": [
+      "models/embedded/**/*",
+      "overlap/*.html",
+      "report/*.css",
+      "report/*.html",
+      "report/*.js",
+    ],
     "jaxbench.third_party": ["*"],
   },
   install_requires=[
@@ -56,12 +62,15 @@ setuptools.setup(
     "video": ["av>=12"],
     "test": [
       "av>=12",
+      "duckdb>=1.1",
       "hypothesis",
       "imagehash>=4.3",
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",
       "mypy",
       "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.
+      "pandas>=2.2",
+      "polars>=1.20",
       "pytest",
       "pytest-xdist",
       "ruff",

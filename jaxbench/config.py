@@ -29,6 +29,8 @@ class Corruptions:
   difficulty: int = 1  # To 3: stronger noise; of the others, frames compared so far apart.
   # What flips are divided by: one of `models`, or a file for `metrics.read_flip_reference`.
   flip_reference: str = ""
+  # What errors are divided by, if not by AlexNet's at ImageNet-C: one of `models`.
+  error_reference: str = ""
 
 
 @dataclasses.dataclass
@@ -64,6 +66,10 @@ class Config:
   download: bool = False  # Fetch models that are named but not on this disk.
   data: tuple[str, ...] = ()  # Names or paths, as `data.load` takes them.
   data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.
+  # Leave out data sets and models that are not on this disk, and list them; else they stop the run.
+  available: bool = False
+  # Those of `data` that are corrupted, written on and attacked; by default all of them.
+  perturbed: tuple[str, ...] = ()
   # From `models.PROMPTS`, or files for `models.templates`; supervised models use none.
   prompts: tuple[str, ...] = ("simple",)
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
@@ -136,6 +142,7 @@ def checked(settings: Config) -> Config:
     settings,
     models=_names("models", settings.models),
     data=_names("data", settings.data),
+    perturbed=_names("perturbed", settings.perturbed),
     prompts=_names("prompts", settings.prompts),
     typography=_names("typography", settings.typography),
     published=_names("published", settings.published),
@@ -166,8 +173,12 @@ def checked(settings: Config) -> Config:
     raise errors.InputError("--config.stylization needs both weights and paintings")
   if settings.corruptions.names and not settings.corruptions.severities:
     raise errors.InputError("--config.corruptions.severities is empty: name at least one of 1 to 5")
-  if not isinstance(settings.native, bool):
-    raise errors.InputError(f"--config.native={settings.native!r} must be True or False")
+  for field in ("native", "available"):
+    if not isinstance(value := getattr(settings, field), bool):
+      raise errors.InputError(f"--config.{field}={value!r} must be True or False")
+  for name in settings.perturbed:
+    if name not in settings.data:
+      raise errors.unknown("data set in --config.perturbed", name, settings.data)
   if not all(1 <= severity <= 5 for severity in settings.corruptions.severities):
     raise errors.InputError("--config.corruptions.severities go from 1 to 5")
   if settings.corruptions.difficulty not in (1, 2, 3):

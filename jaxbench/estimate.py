@@ -12,6 +12,11 @@ from jaxbench.plan import Plan
 
 # Sustained float32 rate per core, measured with configs/quickstart.py on a 2-core x86 machine.
 _CPU_FLOPS_PER_CORE = 4e10
+# Vendors' float32 peaks per device; of TPUs, a sixth of bfloat16, of which full precision takes six
+# products.
+_PEAK_FLOPS = {"A100": 19.5e12, "H100": 67e12, "TPU v4": 275e12 / 6, "TPU v5e": 197e12 / 6}
+_SUSTAINED = 0.4  # Of the peak: 40 of some 100 GFLOP/s per core in the measurement above.
+_BYTES_PER_ROW = 7  # Measured on 5 million rows of made-up verdicts, in 480 cells.
 
 
 def lines(plan: Plan) -> Iterator[str]:
@@ -29,7 +34,10 @@ def lines(plan: Plan) -> Iterator[str]:
   forwards = sum(forwards for _, forwards, _ in _work(plan))
   backwards = sum(backwards for _, _, backwards in _work(plan))
   yield f"{len(plan.cells)} cells, at most {forwards:,} forward and {backwards:,} backward passes"
-  yield _time(plan)
+  total = _flops(plan)
+  yield _time(total)
+  yield _accelerators(total)
+  yield _disk(plan)
   for absent in plan.absent:
     yield f"cannot be run: {absent.what}: {absent.reason}"
 
@@ -52,11 +60,14 @@ def _work(plan: Plan) -> Iterator[tuple[str, int, int]]:
       yield from ((member.model, forwards, backwards) for member in cell.members)
 
 
-def _time(plan: Plan) -> str:
+def _flops(plan: Plan) -> float:
   passes: dict[str, int] = collections.defaultdict(int)
   for model, forwards, backwards in _work(plan):
     passes[model] += forwards + 2 * backwards
-  total = sum(count * forward_flops(model) for model, count in passes.items())
+  return sum(count * forward_flops(model) for model, count in passes.items())
+
+
+def _time(total: float) -> str:
   work = f"at most {total:.3g} floating-point operations"
   if jax.default_backend() != "cpu":
     return (
@@ -66,6 +77,25 @@ def _time(plan: Plan) -> str:
   seconds = total / (cores * _CPU_FLOPS_PER_CORE)
   rate = f"{_CPU_FLOPS_PER_CORE / 1e9:.0f} GFLOP/s per core"
   return f"{work}: about {_duration(seconds)} on {cores} CPU cores at {rate}, plus compilation"
+
+
+def _accelerators(total: float) -> str:
+  hours = [
+    f"{name} {total / (_SUSTAINED * peak) / 3600:,.1f}" for name, peak in _PEAK_FLOPS.items()
+  ]
+  return (
+    f"accelerator hours for so much: {', '.join(hours)}. Not measured: the passes are counted by "
+    f"XLA, the rate is {_SUSTAINED:.0%} of the vendor's float32 peak, what this code sustains of a "
+    "CPU's"
+  )
+
+
+def _disk(plan: Plan) -> str:
+  rows = sum(cell.examples for cell in plan.cells)
+  return (
+    f"disk: about {rows * _BYTES_PER_ROW / 1e6:,.0f} MB for {rows:,} rows, and the pictures of "
+    "--config.gallery examples a cell, which are as large as PNGs are"
+  )
 
 
 def forward_flops(model: str) -> float:

@@ -101,7 +101,17 @@ def make(settings: config.Config) -> Plan:
     models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
   for table in settings.published:
     published.check(table)
+  reference = settings.corruptions.error_reference
+  if reference and reference not in settings.models:
+    raise errors.unknown(
+      "model in --config.corruptions.error_reference", reference, settings.models
+    )
+  if settings.available:
+    settings = _without_models(settings, absent)
   for name in settings.data:
+    if settings.available and (reason := data.absence(name, settings.data_root)):
+      absent.append(Absent(name, reason))
+      continue
     source = data.load(name, settings.data_root)
     sample = data.sample(source, settings.limit, settings.subset)
     opened[name] = DataSet(
@@ -109,9 +119,12 @@ def make(settings: config.Config) -> Plan:
     )
     _check_unseen(config.prompt_sets(settings), name, {source.ids[index] for index in sample})
     targets = list(classifiers.targets(settings, source, name, absent))
-    surrogates = list(classifiers.surrogates(settings, source, name, absent))
+    attacked = name in (settings.perturbed or settings.data)
+    surrogates = list(classifiers.surrogates(settings, source, name, absent)) if attacked else []
     wanted = [*alone, *perturbations.transfers(settings, surrogates, name, absent)]
-    if data.has_several_labels(source):
+    if not attacked:
+      wanted = [one for one in wanted if one.text == perturbations.CLEAN]
+    elif data.has_several_labels(source):
       wanted = _without_attacks(wanted, name, absent)
     cells += [
       Cell(
@@ -154,6 +167,32 @@ def _check_unseen(prompt_sets: tuple[str, ...], name: str, ids: set[str]) -> Non
         f"prompts {prompts} were searched on {len(seen)} of the {len(ids)} examples of {name} that "
         f"are to be evaluated; the first is {seen[0]!r}. Evaluate on others"
       )
+
+
+def _without_models(settings: config.Config, absent: list[Absent]) -> config.Config:
+  """Of those that can be had on this disk."""
+
+  def missing(model: str) -> str | None:
+    try:
+      models.describe(model, download=settings.download)
+    except errors.InputError as error:
+      return str(error)
+    return None
+
+  reasons = {model: reason for model in settings.models if (reason := missing(model))}
+  absent += [Absent(model, reason) for model, reason in reasons.items()]
+  kept = []
+  for name, members in config.surrogates(settings).items():
+    lacking = [m.model for m in members if m.model in reasons or missing(m.model)]
+    if not lacking:
+      kept.append(name)
+    elif name not in reasons:
+      absent.append(Absent(f"transfer from {name}", str(missing(lacking[0]))))
+  attacked = dataclasses.replace(settings.attacks, surrogates=tuple(kept))
+  if not kept:  # Without names, all models would be surrogates.
+    attacked = dataclasses.replace(attacked, transfer=(), smallest_transfer=())
+  there = tuple(model for model in settings.models if model not in reasons)
+  return dataclasses.replace(settings, models=there, attacks=attacked)
 
 
 def _without_attacks(

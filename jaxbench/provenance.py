@@ -17,7 +17,11 @@ _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   """Everything known before a run. Two runs with equal "identity" have equal rows."""
   members = list(itertools.chain(*config.surrogates(settings).values()))
-  names = dict.fromkeys([*settings.models, *(member.model for member in members)])
+  names = list(dict.fromkeys([*settings.models, *(member.model for member in members)]))
+  if settings.available:
+    used = {cell.model for cell in plan.cells}
+    used |= {member.model for cell in plan.cells for member in cell.members}
+    names = [name for name in names if name in used]
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
@@ -31,6 +35,7 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
     },
     "published": list(settings.published),
     "flip_reference": _flip_reference(settings),
+    "error_reference": settings.corruptions.error_reference,
     "data": {
       name: {"examples": known.examples, "class_names": list(known.class_names)}
       for name, known in plan.data.items()
@@ -58,7 +63,9 @@ def _without_places(settings: config.Config) -> config.Config:
     settings,
     data_root="",
     published=(),
-    corruptions=dataclasses.replace(settings.corruptions, textures="", flip_reference=""),
+    corruptions=dataclasses.replace(
+      settings.corruptions, textures="", flip_reference="", error_reference=""
+    ),
     stylization=dataclasses.replace(settings.stylization, weights="", paintings=""),
   )
 

@@ -1,6 +1,7 @@
-"""Robust accuracies that others have published, to stand beside one's own."""
+"""Accuracies that others have published, to stand beside one's own."""
 
 import csv
+import functools
 from typing import NamedTuple
 
 from jaxbench import errors, tables
@@ -60,3 +61,38 @@ def accuracies(name: str, data: str) -> list[Accuracy]:
     )
     for row in rows
   ]
+
+
+class Reference(NamedTuple):
+  """What others measured of the same classifier on the same images."""
+
+  accuracy: float  # Share.
+  source: str
+
+
+_CLEAN_SOURCES = {
+  "open_clip": "open_clip, docs/openclip_results.csv",
+  "imagenet-testbed": "imagenet-testbed, results of Taori et al., 2020, arXiv:2007.00644",
+}
+
+
+def clean(model: str, prompts: str | None, data: str) -> Reference | None:
+  """The published accuracy on a data set as it is; None where there is none.
+
+  Args:
+    model: as a config names it; a revision does not count.
+    prompts: the prompt set; None for a supervised model.
+    data: the data set.
+  """
+  return _clean().get((model.partition("@")[0], prompts or "", data))
+
+
+@functools.cache
+def _clean() -> dict[tuple[str, str, str], Reference]:
+  with tables.path("published_clean_accuracies.csv").open(newline="") as file:
+    return {
+      (row["model"], row["prompts"], row["data"]): Reference(
+        float(row["accuracy"]) / 100, _CLEAN_SOURCES[row["table"]]
+      )
+      for row in csv.DictReader(file)
+    }

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -92,23 +93,59 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
     >>> rows.group_by(["model", "perturbation"]).aggregate([("prediction", "count")])
   """
   names = SCHEMA.names if columns is None else list(columns)
-  keys = ["cell", "example"]
-  rows = _read_parts(workdir, [*keys, "error", *names])
-  rows = rows.filter(pc.is_null(rows["error"]))
-  rows = rows.sort_by([(key, "ascending") for key in keys]).combine_chunks()
-  return rows.select(names).cast(_fields(names))
+  parts = [_open(part) for part in _some_parts(workdir)]
+  readable = [pc.is_null(part.read(["error"], use_threads=False)["error"]) for part in parts]
+  # Column by column, the pictures first, so that little is there twice: rows may fill the memory.
+  keys = [_ranks(_column(parts, key, readable)) for key in ("example", "cell")]
+  order = pa.array(np.lexsort(keys))
+  arrays = {}
+  for name in sorted(names, key=lambda name: name != "picture"):
+    column = _column(parts, name, readable).take(order)
+    arrays[name] = _in_order_of_appearance(column, SCHEMA.field(name).type)
+  return pa.Table.from_arrays([arrays[name] for name in names], schema=_fields(names))
 
 
-def read_finished(workdir: epath.PathLike) -> pa.Table:
+def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
   """All rows but those of cells that had to be given up half way; see `read`.
+
+  "cell" is among the columns.
 
   Raises:
     InputError: the folder holds no run or no records.
   """
-  rows = read(workdir)
-  given_up = [absent["what"] for absent in load_run(workdir)["absent"]]
-  lost = pc.is_in(rows["cell"].cast(pa.string()), pa.array(given_up, pa.string()))
-  return rows.filter(pc.invert(lost))
+  rows = read(workdir, columns)
+  for absent in load_run(workdir)["absent"]:
+    lost = is_value(rows["cell"], absent["what"])
+    if pc.any(lost).as_py():
+      rows = rows.filter(pc.invert(lost))
+  return rows
+
+
+def by_cell(rows: pa.Table) -> dict[str, pa.Table]:
+  """The rows of each cell, by its id; where they stand together, as `read` has them, no copies."""
+  if not len(rows):
+    return {}
+  encoded = _encoded(rows["cell"])
+  codes = encoded.indices.to_numpy()
+  starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
+  if len(starts) > len(np.unique(codes[starts])):
+    rows = rows.take(np.argsort(codes, kind="stable"))
+    return by_cell(rows)
+  names = encoded.dictionary.take(pa.array(codes[starts])).to_pylist()
+  ends = np.append(starts[1:], len(rows))
+  return {
+    name: rows.slice(start, end - start)
+    for name, start, end in zip(names, starts.tolist(), ends.tolist(), strict=True)
+  }
+
+
+def is_value(column: pa.ChunkedArray, value: str | None) -> pa.Array:
+  """Which rows have a value in a column of names, by its dictionary; None: which have none."""
+  encoded = _encoded(column)
+  if value is None:
+    return pc.is_null(encoded)
+  code = pc.index(encoded.dictionary, value).as_py()  # -1, which no row has, if it is not there.
+  return pc.fill_null(pc.equal(encoded.indices, code), False)
 
 
 def unreadable(workdir: epath.PathLike) -> pa.Table:
@@ -120,20 +157,46 @@ def unreadable(workdir: epath.PathLike) -> pa.Table:
     InputError: the folder holds no records.
   """
   names = ["data", "example", "label", "error"]
-  rows = _read_parts(workdir, names)
-  rows = rows.filter(pc.is_valid(rows["error"]))
+  parts = [_read_part(part, names) for part in _some_parts(workdir)]
+  rows = pa.concat_tables([rows.filter(pc.is_valid(rows["error"])) for rows in parts])
+  rows = rows.cast(pa.schema([field.with_type(_plain(field.type)) for field in _fields(names)]))
   # Models of several preprocessings may fail on an image with different words.
   keys = [("data", "ascending"), ("example", "ascending"), ("error", "ascending")]
   rows = rows.sort_by(keys).group_by(["data", "example"], use_threads=False)
   return rows.aggregate([("label", "first"), ("error", "first")]).rename_columns(names)
 
 
-def _read_parts(workdir: epath.PathLike, columns: Iterable[str]) -> pa.Table:
+def _some_parts(workdir: epath.PathLike) -> list[epath.Path]:
   parts = _parts(epath.Path(workdir))
   if not parts:
     raise errors.InputError(f"{workdir}: no records there; is it the --workdir of a run?")
-  wanted = list(dict.fromkeys(columns))
-  return pa.concat_tables([_read_part(part, wanted, plain=True) for part in parts])
+  return parts
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+  """In one piece, with one dictionary."""
+  if not pa.types.is_dictionary(column.type):
+    column = column.dictionary_encode()
+  whole = column.unify_dictionaries().combine_chunks()
+  return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _ranks(encoded: pa.DictionaryArray) -> np.ndarray:
+  """Numbers [N] that sort as the names do."""
+  ranks = np.empty(len(encoded.dictionary), np.int32)
+  ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks), dtype=np.int32)
+  return ranks[encoded.indices.to_numpy()]
+
+
+def _in_order_of_appearance(column: pa.Array, kind: pa.DataType) -> pa.Array:
+  """With a dictionary that only the rows decide, not how they came together."""
+  if not pa.types.is_dictionary(kind):
+    return column.cast(kind)
+  seen = column.indices.unique().drop_null()
+  places = np.zeros(len(column.dictionary), np.int32)
+  places[seen.to_numpy()] = np.arange(len(seen), dtype=np.int32)
+  indices = pa.array(places).take(column.indices)
+  return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(seen))
 
 
 def _parts(workdir: epath.Path) -> list[epath.Path]:
@@ -145,15 +208,30 @@ def _fields(names: Iterable[str]) -> pa.Schema:
   return pa.schema([SCHEMA.field(name) for name in names])
 
 
-def _read_part(part: epath.Path, columns: list[str], *, plain: bool = False) -> pa.Table:
-  """Some columns of a part; `plain` without dictionaries, by which pyarrow cannot sort."""
-  fields = _fields(columns)
-  if plain:
-    fields = pa.schema([field.with_type(_plain(field.type)) for field in fields])
+def _read_part(part: epath.Path, columns: list[str]) -> pa.Table:
+  return _open(part).read(columns, use_threads=False).cast(_fields(columns))
+
+
+def _open(part: epath.Path) -> pq.ParquetFile:
+  """Of ids there are few, so that they have a dictionary too."""
   # Not `read_table`: its threads may outlive the call, and abort a process that ends meanwhile
   # (https://github.com/apache/arrow/issues/34314).
-  file = pq.ParquetFile(pa.BufferReader(part.read_bytes()))
-  return file.read(columns, use_threads=False).cast(fields)
+  return pq.ParquetFile(pa.BufferReader(part.read_bytes()), read_dictionary=["example"])
+
+
+def _column(parts: list[pq.ParquetFile], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
+  """One column of all parts, in one piece: the rows that are `kept` of each."""
+  kind = _NAME if name == "example" else SCHEMA.field(name).type
+  columns = [part.read([name], use_threads=False)[name].cast(kind) for part in parts]
+  pieces = [
+    column if pc.all(mask).as_py() else column.filter(mask)
+    for column, mask in zip(columns, kept, strict=True)
+  ]
+  whole = pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
+  if pa.types.is_dictionary(kind):
+    return _encoded(whole)
+  combined = whole.combine_chunks()
+  return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
@@ -185,7 +263,7 @@ class Store:
       self.save({**run, "sessions": []})
     found = json.loads(file.read_text())
     asked = json.loads(json.dumps(run["identity"]))  # As JSON would give it back.
-    if differences := list(_differences(found["identity"], asked)):
+    if differences := list(_differences(_as_far(found["identity"], asked), asked)):
       raise errors.InputError(
         f"--workdir={self.workdir} belongs to another configuration: {'; '.join(differences[:3])}. "
         "Name another --workdir, or ask for the same again to continue it"
@@ -233,6 +311,13 @@ def load_run(workdir: epath.PathLike) -> dict[str, Any]:
   if not file.exists():
     raise errors.InputError(f"{workdir}: not the --workdir of a run (no run.json)")
   return json.loads(file.read_text())
+
+
+def _as_far(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:
+  """`there` with what has been found since: data sets and models that were not on the disk."""
+  parts = ("models", "data", "examples", "perturbations")
+  found = {name: here[name] | there[name] for name in parts if name in there and name in here}
+  return there | found
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterable[str]:

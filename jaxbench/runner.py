@@ -59,13 +59,14 @@ def run(
   work = _Work(settings, plan, store, workers, cache)
   if work.finished == work.total:
     return
-  store.run |= {name: described[name] for name in ("published", "flip_reference")}
+  told_anew = ("identity", "data", "cells", "published", "flip_reference", "error_reference")
+  store.run |= {name: described[name] for name in told_anew}
   session, started = describe_session(), time.monotonic()
   earlier = store.run["sessions"]
   store.save({**store.run, "sessions": [*earlier, session]})
   try:
     with interrupt.listen() as request:
-      for name in settings.data:
+      for name in plan.data:
         work.run_data(name, request)
   finally:
     work.progress.close()

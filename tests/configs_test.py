@@ -15,6 +15,7 @@ ARGUMENTS = {
   "roz_attacks": (),
   "robust_clip": ("digits",),
   "robustbench": ("digits",),
+  "roz": ("tiny",),
   "imagenet_c": ("digits",),
   "imagenet_p": ("digits",),
 }

@@ -20,6 +20,7 @@ from jaxbench.data.label_space import LabelSpace, label_space
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
+from jaxbench.data.printed import printed
 from jaxbench.data.sample import hash_sample, sample
 from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size
 from jaxbench.data.subsets import SUBSETS
@@ -30,6 +31,7 @@ from jaxbench.data.webdataset import webdataset
 DATA_SETS: dict[str, Callable[[], Source]] = {  # That need no files.
   "digits": Digits,
   "digits-train": lambda: Digits("train"),
+  "digits-printed": printed,
 }
 CATALOG = catalog.CATALOG  # That a person has on the disk.
 
@@ -66,7 +68,8 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
   place, published = root or os.environ.get("JAXBENCH_DATA"), CATALOG[name]
   if not place:
     raise errors.InputError(
-      f"data set {name} is looked for in a folder: set --config.data_root or JAXBENCH_DATA"
+      f"data set {name} is looked for in a folder: set --config.data_root or JAXBENCH_DATA; "
+      f"get it from {published.origin}"
     )
   found = published.find(pathlib.Path(place).expanduser())
   if found is None:
@@ -75,6 +78,17 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
       f"get it from {published.origin}"
     )
   return found
+
+
+def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None:
+  """Why a published data set is not on this disk, and where to get it; None if it is there."""
+  if name not in CATALOG:
+    return None
+  try:
+    find(name, root)
+  except errors.InputError as error:
+    return str(error)
+  return None
 
 
 def shortfall(name: str, source: Source) -> str | None:
@@ -100,6 +114,7 @@ __all__ = [
   "Labelled",
   "Source",
   "Typographic",
+  "absence",
   "canonical_order",
   "columns",
   "find",
@@ -113,6 +128,7 @@ __all__ = [
   "load",
   "load_images",
   "parquet",
+  "printed",
   "rta_100",
   "sample",
   "scam",

@@ -2,14 +2,18 @@
 
 from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
-from jaxbench.metrics.calibration import expected_calibration_error
+from jaxbench.metrics.calibration import Reliability, expected_calibration_error, reliability
 from jaxbench.metrics.consistency import error_consistency
+from jaxbench.metrics.convergence import steps_needed, unconverged
 from jaxbench.metrics.effective import (
   Line,
   baseline,
+  baseline_band,
+  breaking_point,
   effective_robustness,
   fit,
   relative_robustness,
+  standard_models,
   summarize_shifts,
 )
 from jaxbench.metrics.flip_reference import read_flip_reference
@@ -30,11 +34,17 @@ from jaxbench.metrics.overlap_summary import (
   summarize_overlap,
 )
 from jaxbench.metrics.overview import overview, overview_shifts
-from jaxbench.metrics.paired import Comparison, compare
-from jaxbench.metrics.per_class import mean_per_class_accuracy
+from jaxbench.metrics.paired import Comparison, compare, compare_cells, holm, mcnemar, shared
+from jaxbench.metrics.per_class import ClassAccuracy, mean_per_class_accuracy, worst_classes
 from jaxbench.metrics.shape_bias import shape_bias
 from jaxbench.metrics.shifts import SHIFTS
-from jaxbench.metrics.smallest import robust_accuracy, smallest_epsilons, summarize_smallest
+from jaxbench.metrics.smallest import (
+  describe_smallest,
+  robust_accuracy,
+  smallest_epsilons,
+  smallest_of_all,
+  summarize_smallest,
+)
 from jaxbench.metrics.stability import (
   SEQUENCES,
   Change,
@@ -55,6 +65,7 @@ __all__ = [
   "SEQUENCES",
   "SHIFTS",
   "Change",
+  "ClassAccuracy",
   "Comparison",
   "CorruptionErrors",
   "Curve",
@@ -63,18 +74,23 @@ __all__ = [
   "Line",
   "Overlap",
   "Proportion",
+  "Reliability",
   "Stability",
   "Typographic",
   "VideoAccuracy",
   "alexnet",
   "baseline",
+  "baseline_band",
   "bootstrap",
+  "breaking_point",
   "change",
   "changes_by_sequence",
   "compare",
+  "compare_cells",
   "correct_by_cell",
   "corrupted_on_disk",
   "corruption_errors",
+  "describe_smallest",
   "effective_robustness",
   "error_consistency",
   "expected_calibration_error",
@@ -82,7 +98,9 @@ __all__ = [
   "flip_probability",
   "flip_rates",
   "gradient_masking",
+  "holm",
   "is_correct",
+  "mcnemar",
   "mean_per_class_accuracy",
   "overlap",
   "overlap_curve",
@@ -93,15 +111,22 @@ __all__ = [
   "proportion",
   "read_flip_reference",
   "relative_robustness",
+  "reliability",
   "robust_accuracy",
   "sequence_name",
   "shape_bias",
+  "shared",
   "smallest_epsilons",
+  "smallest_of_all",
   "stability",
+  "standard_models",
+  "steps_needed",
   "summarize",
   "summarize_clean_shifts",
   "summarize_overlap",
   "summarize_shifts",
   "summarize_smallest",
   "typographic",
+  "unconverged",
+  "worst_classes",
 ]

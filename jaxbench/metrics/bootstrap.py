@@ -1,5 +1,6 @@
 """Intervals by resampling examples, for numbers that are not the share of anything."""
 
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,6 +15,15 @@ class Estimate(NamedTuple):
   value: float
   low: float
   high: float
+
+
+@functools.lru_cache(maxsize=1)  # All classifiers of a data set have the same examples.
+def _resamples(total: int, resamples: int, seed: int) -> tuple[np.ndarray, ...]:
+  """How often each of `total` examples comes in each resample: some of them, uint16 [R, total]."""
+  rng, some = np.random.default_rng(seed), max(1, _AT_A_TIME // total)
+  sizes = [min(some, resamples - start) for start in range(0, resamples, some)]
+  shares = np.full(total, 1 / total)
+  return tuple(rng.multinomial(total, shares, size=size).astype(np.uint16) for size in sizes)
 
 
 def bootstrap(
@@ -39,12 +49,10 @@ def bootstrap(
   total = len(values)
   if not total:
     raise ValueError("there are no examples")
-  rng, values = np.random.default_rng(seed), np.asarray(values, np.float32)
-  means, some = [], max(1, _AT_A_TIME // total)
-  for start in range(0, resamples, some):
-    count = min(some, resamples - start)
-    times = rng.multinomial(total, np.full(total, 1 / total), size=count)
-    means.append(times.astype(np.float32) @ values / total)
+  values = np.asarray(values, np.float32)
+  means = [
+    times.astype(np.float32) @ values / total for times in _resamples(total, resamples, seed)
+  ]
   found = statistics(np.concatenate(means).astype(np.float64))
   point = statistics(values.mean(axis=0, dtype=np.float64))
   tail = (1 - confidence) / 2

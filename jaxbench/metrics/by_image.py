@@ -2,14 +2,14 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from jaxbench import records
 
 
 def of_classifier(rows: pa.Table, model: str, prompts: str | None, data: str) -> pa.Table:
   """The rows of one classifier on one data set; `prompts` is None for a supervised one."""
-  for name, value in {"model": model, "prompts": prompts, "data": data}.items():
-    column = rows[name].cast(pa.string())
-    rows = rows.filter(pc.is_null(column) if value is None else pc.equal(column, value))
+  for name, value in {"data": data, "model": model, "prompts": prompts}.items():
+    rows = rows.filter(records.is_value(rows[name], value))
   return rows
 
 

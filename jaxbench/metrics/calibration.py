@@ -1,9 +1,34 @@
 """Is a model right as often as it claims to be?"""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxbench import errors
+
+
+class Reliability(NamedTuple):
+  """Bins of equal width over [0, 1]; arrays [bins], NaN means where there are no examples."""
+
+  examples: np.ndarray  # int64.
+  confidence: np.ndarray  # float64, the mean.
+  accuracy: np.ndarray  # float64.
+
+
+def reliability(confidence: ArrayLike, correct: ArrayLike, *, bins: int = 15) -> Reliability:
+  """How often predictions are right that claim so much (Niculescu-Mizil & Caruana, 2005).
+
+  Arguments and errors are those of `expected_calibration_error`.
+  """
+  claimed, hits = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
+  if not len(claimed) or not ((claimed >= 0) & (claimed <= 1)).all():
+    raise errors.InputError("calibration needs examples with confidences in [0, 1]")
+  where = np.minimum((claimed * bins).astype(int), bins - 1)
+  examples = np.bincount(where, minlength=bins)
+  with np.errstate(invalid="ignore"):
+    means = [np.bincount(where, each, minlength=bins) / examples for each in (claimed, hits)]
+  return Reliability(examples, *means)
 
 
 def expected_calibration_error(
@@ -24,9 +49,6 @@ def expected_calibration_error(
   Raises:
     InputError: there are no examples, or a confidence is no probability.
   """
-  claimed, hits = np.asarray(confidence, np.float64), np.asarray(correct, np.float64)
-  if not len(claimed) or not ((claimed >= 0) & (claimed <= 1)).all():
-    raise errors.InputError("calibration needs examples with confidences in [0, 1]")
-  where = np.minimum((claimed * bins).astype(int), bins - 1)
-  gaps = np.bincount(where, weights=hits - claimed, minlength=bins)
-  return float(np.abs(gaps).sum() / len(claimed))
+  found = reliability(confidence, correct, bins=bins)
+  gaps = found.examples * np.abs(found.accuracy - found.confidence)
+  return float(np.nansum(gaps) / found.examples.sum())

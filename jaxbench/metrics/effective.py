@@ -76,8 +76,48 @@ def baseline(shift: str, standard: float) -> Line:
   Raises:
     InputError: the table has no such shift.
   """
-  if shift not in SHIFTS:
-    raise errors.unknown("shift", shift, SHIFTS)
+  return fit(*_fitted(shift, standard))
+
+
+def baseline_band(
+  shift: str, standard: ArrayLike, *, resamples: int = 1000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+  """Where the line of `baseline` may lie: its 95 % percentile bootstrap band, over the models.
+
+  Args:
+    shift: a key of `SHIFTS`.
+    standard: accuracies [N] in (0, 1), all on one line of `baseline`.
+    resamples: how many.
+    seed: of the resamples.
+
+  Returns:
+    the lower and the upper end [N], accuracies under the shift.
+
+  Raises:
+    InputError: the table has no such shift.
+  """
+  at = np.asarray(standard, np.float64)
+  both = np.stack(_fitted(shift, float(at.flat[0])))
+  x, y = special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
+  chosen = np.random.default_rng(seed).integers(0, len(x), (resamples, len(x)))
+  x, y = x[chosen], y[chosen]
+  x_mean, y_mean = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
+  slope = ((x - x_mean) * (y - y_mean)).sum(1, keepdims=True) / ((x - x_mean) ** 2).sum(
+    1, keepdims=True
+  )
+  lines = y_mean + slope * (special.logit(at) - x_mean)
+  low, high = np.quantile(special.expit(lines), (0.025, 0.975), axis=0)
+  return low, high
+
+
+def standard_models(shift: str) -> tuple[np.ndarray, np.ndarray]:
+  """Published models that the line of a shift goes through: two arrays [N] of accuracies in [0, 1].
+
+  Raises:
+    InputError: the table has no such shift.
+  """
+  if shift not in SHIFTS or not SHIFTS[shift].standard:
+    raise errors.unknown("shift", shift, [name for name, one in SHIFTS.items() if one.standard])
   columns = SHIFTS[shift]
   rows = [row for row in _published() if row[columns.standard] and row[columns.shifted]]
   x, y = (
@@ -85,10 +125,25 @@ def baseline(shift: str, standard: float) -> Line:
     for name in (columns.standard, columns.shifted)
   )
   kept = x >= _LEAST_ACCURATE / 100
-  if columns.broken:
-    selector = x[[row["model"] for row in rows].index(_SELECTOR)]
-    kept &= (x > selector) if standard > selector else (x < selector)
-  return fit(x[kept], y[kept])
+  return x[kept], y[kept]
+
+
+def breaking_point(shift: str) -> float | None:
+  """The accuracy without the shift at which its line breaks; None: it does not."""
+  if not SHIFTS[shift].broken:
+    return None
+  (selector,) = [row for row in _published() if row["model"] == _SELECTOR]
+  return float(selector[SHIFTS[shift].standard]) / 100
+
+
+def _fitted(shift: str, standard: float) -> tuple[np.ndarray, np.ndarray]:
+  """The models whose line one of that accuracy is compared with."""
+  x, y = standard_models(shift)
+  selector = breaking_point(shift)
+  if selector is None:
+    return x, y
+  side = (x > selector) if standard > selector else (x < selector)
+  return x[side], y[side]
 
 
 def effective_robustness(shift: str, standard: float, shifted: float) -> float:
@@ -142,7 +197,7 @@ def summarize_shifts(summary: pa.Table) -> pa.Table:
 
 def _beside_line(shift: str, standard: float, accuracy: float) -> dict[str, float | None]:
   expected = None
-  if 0 < standard < 1:
+  if 0 < standard < 1 and SHIFTS[shift].standard:
     expected = float(baseline(shift, standard).expected(standard))
   rest = None if expected is None else accuracy - expected
   figures = {"standard": standard, "accuracy": accuracy, "expected": expected}

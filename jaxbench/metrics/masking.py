@@ -3,7 +3,8 @@
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from jaxbench import records
 
 _SHARE = 0.002  # Of the examples: what AutoAttack's own check tolerates.
 
@@ -19,7 +20,7 @@ def gradient_masking(rows: pa.Table) -> list[dict[str, Any]]:
   Returns:
     one dictionary per such cell: `cell`, `examples` and `alone`, how many Square fooled.
   """
-  alone = pc.fill_null(pc.equal(rows["found_by"].cast(pa.string()), "square"), False)
+  alone = records.is_value(rows["found_by"], "square")
   counted = rows.select(["cell"]).append_column("alone", alone.cast(pa.int64()))
   cells = counted.group_by("cell").aggregate([("alone", "sum"), ("alone", "count")]).to_pylist()
   return [

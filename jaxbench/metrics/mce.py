@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jaxbench import errors, tables
+from jaxbench import errors, records, tables
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.by_image import coded, of_classifier, side_by_side
 from jaxbench.metrics.summary import is_correct
@@ -54,8 +54,8 @@ def corruption_errors(
   Args:
     correct: bool [N], by corruption and severity, and (CLEAN, 0): of the same images in one order,
       as `correct_by_cell` has it.
-    reference: errors that CE is divided by: `alexnet()`, or another model's. Without it there is no
-      CE.
+    reference: errors that CE is divided by: `alexnet()`, or another model's. Without it, or where
+      it makes no error, there is no CE.
 
   Raises:
     InputError: there is nothing in `correct`, or no image.
@@ -85,15 +85,16 @@ def corruption_errors(
     if reference is None:
       return found
     divisor = {name: sum(reference.get((name, s), np.nan) for s in SEVERITIES) for name in whole}
-    ce = {name: error[name] / divisor[name] for name in whole if np.isfinite(divisor[name])}
+    ce = {name: error[name] / divisor[name] for name in whole if divisor[name] > 0}
     if not missing and ce.keys() >= set(OFFICIAL):
       found["mce"] = np.mean([ce[name] for name in OFFICIAL], axis=0)
       if "clean" in found and (CLEAN, 0) in reference:
         ours = len(SEVERITIES) * (1 - found["clean"])
-        theirs = len(SEVERITIES) * reference[CLEAN, 0]
-        found["relative_mce"] = np.mean(
-          [(error[name] - ours) / (divisor[name] - theirs) for name in OFFICIAL], axis=0
-        )
+        theirs = {name: divisor[name] - len(SEVERITIES) * reference[CLEAN, 0] for name in OFFICIAL}
+        if min(theirs.values()) > 0:
+          found["relative_mce"] = np.mean(
+            [(error[name] - ours) / theirs[name] for name in OFFICIAL], axis=0
+          )
     return found | ce
 
   return CorruptionErrors(len(values), bootstrap(values, figures), missing)
@@ -113,7 +114,7 @@ def correct_by_cell(
     data: the data set.
   """
   rows = of_classifier(rows, model, prompts, data)
-  clean = pc.equal(rows["perturbation"].cast(pa.string()), CLEAN)
+  clean = records.is_value(rows["perturbation"], CLEAN)
   rows = rows.filter(pc.or_(pc.is_valid(rows["severity"]), clean))
   names, kinds = coded(rows["perturbation"])
   settings = np.stack([kinds, rows["severity"].fill_null(0).to_numpy()], axis=1)

@@ -1,5 +1,6 @@
 """Two cells on the same examples: is the difference more than chance?"""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -7,8 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import stats
 
-from jaxbench import errors
+from jaxbench import errors, records
 from jaxbench.metrics.summary import is_correct, is_example
+
+_RESAMPLES = 10_000
 
 
 class Comparison(NamedTuple):
@@ -19,6 +22,8 @@ class Comparison(NamedTuple):
   only_second: int
   difference: float  # Accuracy of the first minus that of the second.
   p_value: float  # Exact McNemar, two-sided.
+  low: float  # 95 % percentile bootstrap interval of the difference, over the examples.
+  high: float
 
 
 def compare(rows: pa.Table, first: str, second: str) -> Comparison:
@@ -32,24 +37,64 @@ def compare(rows: pa.Table, first: str, second: str) -> Comparison:
   Raises:
     InputError: a cell has no rows, or they share no example.
   """
-  right = [_correct_by_example(rows, cell) for cell in (first, second)]
-  shared = sorted(right[0].keys() & right[1].keys())
-  if not shared:
-    raise errors.InputError(f"{first} and {second} share no example")
-  return mcnemar(*(np.array([cell[example] for example in shared]) for cell in right))
+  one, two = (rows.filter(records.is_value(rows["cell"], cell)) for cell in (first, second))
+  for cell, own in ((first, one), (second, two)):
+    if not len(own):
+      raise errors.InputError(f"no rows of cell {cell!r}")
+  return compare_cells(one, two)
+
+
+def compare_cells(first: pa.Table, second: pa.Table) -> Comparison:
+  """Compares the rows of one cell with those of another, which may be of another run.
+
+  Raises:
+    InputError: they share no example.
+  """
+  one, two = shared(first, second)
+  return mcnemar(is_correct(one).to_numpy(), is_correct(two).to_numpy())
+
+
+def shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
+  """The examples that both cells have, in one order.
+
+  Raises:
+    InputError: there are none.
+  """
+  one, two = (rows.filter(is_example(rows)) for rows in (first, second))
+  if not one["example"].equals(two["example"]):
+    where = pc.index_in(one["example"], value_set=two["example"].combine_chunks())
+    one, two = one.filter(pc.is_valid(where)), two.take(where.drop_null())
+  if not len(one):
+    names = [rows["cell"][0].as_py() if len(rows) else "no cell" for rows in (first, second)]
+    raise errors.InputError(f"{names[0]} and {names[1]} share no example")
+  return one, two
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
   """Compares bool [N] with bool [N]: which examples each gets right; N is not 0."""
+  total = len(first)
   only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
   discordant = only_first + only_second
   p_value = stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
-  difference = (only_first - only_second) / len(first)
-  return Comparison(len(first), only_first, only_second, difference, float(p_value))
+  # A resample of examples is one of their three kinds.
+  shares = np.array([only_first, only_second, total - discordant]) / total
+  times = np.random.default_rng(0).multinomial(total, shares, size=_RESAMPLES)
+  low, high = np.quantile((times[:, 0] - times[:, 1]) / total, (0.025, 0.975))
+  difference = (only_first - only_second) / total
+  return Comparison(
+    total, only_first, only_second, difference, float(p_value), float(low), float(high)
+  )
 
 
-def _correct_by_example(rows: pa.Table, cell: str) -> dict[str, bool]:
-  rows = rows.filter(pc.and_(pc.equal(rows["cell"].cast(pa.string()), cell), is_example(rows)))
-  if not len(rows):
-    raise errors.InputError(f"no rows of cell {cell!r}")
-  return dict(zip(rows["example"].to_pylist(), is_correct(rows).to_pylist(), strict=True))
+def holm(p_values: Sequence[float]) -> np.ndarray:
+  """p-values [N] that hold for all N tests together (Holm, 1979).
+
+  Below 0.05 are those that are not chance, and the chance that any of them is stays below 0.05,
+  however the tests depend on one another.
+  """
+  found = np.asarray(p_values, np.float64)
+  order = np.argsort(found, kind="stable")
+  adjusted = np.empty_like(found)
+  left = np.arange(len(found), 0, -1)
+  adjusted[order] = np.minimum(1, np.maximum.accumulate(left * found[order]))
+  return adjusted

@@ -8,8 +8,8 @@ class Shift(NamedTuple):
 
   data: str  # Data set.
   within: str  # Data set without the shift, of the same classes; the same for videos' pm-10.
-  standard: str  # Column.
-  shifted: str  # Column.
+  standard: str = ""  # Column; "" where no published model has been evaluated.
+  shifted: str = ""  # Column.
   broken: bool = False  # The line breaks at the model that selected the images.
 
 
@@ -46,5 +46,6 @@ SHIFTS = {
       "ytbb-robust_pm0",
     ),
     Shift("ytbb-robust", "ytbb-robust", "ytbb-robust_pm0", "ytbb-robust_pm10"),
+    Shift("digits-printed", "digits"),
   )
 }

@@ -1,11 +1,14 @@
 """Smallest epsilons: their distribution, and the accuracy at every epsilon that follows from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import stats
+
+from jaxbench import records
 
 
 def smallest_epsilons(rows: pa.Table, cell: str) -> np.ndarray:
@@ -17,7 +20,7 @@ def smallest_epsilons(rows: pa.Table, cell: str) -> np.ndarray:
     rows: of `records.read`.
     cell: its id.
   """
-  found = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell))["distance"]
+  found = rows.filter(records.is_value(rows["cell"], cell))["distance"]
   return np.sort(found.to_numpy().astype(np.float32))
 
 
@@ -40,17 +43,36 @@ def summarize_smallest(rows: pa.Table) -> pa.Table:
     that so few examples do not have; `withstand`, the share that nothing up to the largest epsilon
     fooled.
   """
-  searched = rows.filter(pc.is_valid(rows["tolerance"]))
-  cells = pc.unique(searched["cell"].cast(pa.string())).to_pylist()
-  return pa.Table.from_pylist([_one(cell, smallest_epsilons(searched, cell)) for cell in cells])
+  columns = rows.select(["cell", "distance"])
+  searched = records.by_cell(columns.filter(pc.is_valid(rows["tolerance"])))
+  return pa.Table.from_pylist(
+    [
+      {"cell": cell} | describe_smallest(smallest_epsilons(own, cell))
+      for cell, own in searched.items()
+    ]
+  )
 
 
-def _one(cell: str, found: np.ndarray) -> dict:
+def smallest_of_all(cells: Sequence[pa.Table]) -> np.ndarray:
+  """Smallest epsilons [N] float32 over several attacks, example by example, ascending.
+
+  Args:
+    cells: rows of cells that bisect, of one classifier; examples that all of them have count.
+  """
+  names = np.concatenate([own["example"].to_numpy() for own in cells])
+  distances = np.concatenate([own["distance"].to_numpy() for own in cells])
+  _, where, counts = np.unique(names.astype(str), return_inverse=True, return_counts=True)
+  smallest = np.full(len(counts), np.inf, np.float32)
+  np.minimum.at(smallest, where, distances)
+  return np.sort(smallest[counts == len(cells)])
+
+
+def describe_smallest(found: np.ndarray) -> dict[str, Any]:
+  """The figures that `summarize_smallest` has of one cell, of smallest epsilons [N], N > 0."""
   quartile, median, third = np.quantile(found, (0.25, 0.5, 0.75), method="inverted_cdf")
   ends = stats.quantile_test(found, p=0.5).confidence_interval(0.95)
   low, high = (None if np.isnan(end) else float(end) for end in ends)
   return {
-    "cell": cell,
     "examples": len(found),
     "quartile": float(quartile),
     "median": float(median),

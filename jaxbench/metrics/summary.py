@@ -1,11 +1,12 @@
 """From rows per example to one row per cell, and to the table a person reads first."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jaxbench import records
 from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.calibration import expected_calibration_error
 from jaxbench.metrics.smallest import summarize_smallest
@@ -13,6 +14,7 @@ from jaxbench.metrics.video import pm_k
 
 _COUNTS = ["correct", "clean_correct", "fooled", "followed", "attacked", "top_5"]
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
+_CORRECT = ("label", "labels", "prediction", "success")  # What `is_correct` looks at.
 _MEANS = ("flips", "top5_distance")
 
 
@@ -117,26 +119,23 @@ def _per_class(counted: pa.Table) -> Callable[[str], dict]:
 
 def _calibration(rows: pa.Table) -> Callable[[str], dict]:
   claimed = pc.and_(is_example(rows), pc.is_valid(rows["confidence"]))
+  columns = ["cell", "confidence", *_CORRECT]
   found = {
     cell: expected_calibration_error(own["confidence"], is_correct(own))
-    for cell, own in _by_cell(rows.filter(claimed))
+    for cell, own in records.by_cell(rows.select(columns).filter(claimed)).items()
   }
   return lambda cell: {"calibration_error": found.get(cell)}
 
 
 def _videos(rows: pa.Table) -> Callable[[str], dict]:
   found = {}
-  for cell, frames in _by_cell(rows.filter(pc.is_valid(rows["anchor"]))):
+  columns = rows.select(["cell", "anchor", "offset", *_CORRECT])
+  for cell, frames in records.by_cell(columns.filter(pc.is_valid(rows["anchor"]))).items():
     # A run that is not finished, or an unreadable image, may leave a frame without its anchor.
     anchors = frames.filter(pc.equal(frames["offset"], 0))["anchor"].combine_chunks()
     own = frames.filter(pc.is_in(frames["anchor"], anchors))
     found[cell] = pm_k(own["anchor"], own["offset"], is_correct(own)).pm_k if len(own) else None
   return lambda cell: _named("pm_accuracy", found.get(cell))
-
-
-def _by_cell(rows: pa.Table) -> Iterator[tuple[str, pa.Table]]:
-  cells = rows["cell"].cast(pa.string())
-  return ((cell, rows.filter(pc.equal(cells, cell))) for cell in pc.unique(cells).to_pylist())
 
 
 def _with_intervals(row: dict) -> dict:

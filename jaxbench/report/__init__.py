@@ -1,5 +1,7 @@
-"""One self-contained HTML page for one or several runs."""
+"""One self-contained HTML page for one or several runs, and exports for other programs."""
 
+import base64
+import hashlib
 import math
 import pathlib
 from collections.abc import Sequence
@@ -7,9 +9,12 @@ from collections.abc import Sequence
 import jinja2
 from etils import epath
 
-from jaxbench.report import content
+from jaxbench.report import comparison, content
 from jaxbench.report import overlap as overlapping
+from jaxbench.report.export import export
 from jaxbench.report.leaderboard import robustbench
+
+_HERE = pathlib.Path(__file__).parent
 
 
 def write(
@@ -20,6 +25,9 @@ def write(
   overlap_threshold: float | None = None,
 ) -> None:
   """Writes a page that opens from disk without a network, in light and dark, on any screen.
+
+  All of it can be read without JavaScript, which sorts and filters its tables. Of several runs,
+  each is also compared with the first, example by example.
 
   Args:
     workdirs: folders of runs, finished or not.
@@ -34,9 +42,8 @@ def write(
     >>> report.write(["runs/quickstart"], "report.html")
   """
   known = None if overlap is None else overlapping.load(overlap, overlap_threshold)
-  runs = [content.load(workdir, known) for workdir in workdirs]
   environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
+    loader=jinja2.FileSystemLoader(_HERE),
     autoescape=True,
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
@@ -48,7 +55,15 @@ def write(
     "p_value": _p_value,
     "epsilon": _epsilon,
   }
-  epath.Path(out).write_text(environment.get_template("page.html").render(runs=runs))
+  script = (_HERE / "tables.js").read_text()
+  page = environment.get_template("page.html").render(
+    runs=[content.load(workdir, known) for workdir in workdirs],
+    changes=[comparison.compare(workdirs[0], other) for other in workdirs[1:]],
+    style=(_HERE / "style.css").read_text(),
+    script=script,
+    script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+  )
+  epath.Path(out).write_text(page)
 
 
 def _percent(share: float) -> str:
@@ -70,4 +85,4 @@ def _p_value(value: float) -> str:
   return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
-__all__ = ["robustbench", "write"]
+__all__ = ["export", "robustbench", "write"]

@@ -1,7 +1,7 @@
-"""Writes a report of one or several runs.
+"""Writes a report of one or several runs; several are compared with the first.
 
-python -m jaxbench.report runs/quickstart --out=report.html [--robustbench=model_info]
-  [--overlap=FOLDER]
+python -m jaxbench.report runs/quickstart --out=report.html [--export=tables] \
+  [--robustbench=model_info] [--overlap=FOLDER]
 """
 
 import sys
@@ -11,6 +11,9 @@ from absl import app, flags
 
 from jaxbench import errors, report
 
+_EXPORT = flags.DEFINE_string(
+  "export", None, "Also write CSV, LaTeX and model cards to this folder; of several, one for each."
+)
 _ROBUSTBENCH = flags.DEFINE_string(
   "robustbench", None, "Also write results of AutoAttack to this folder, as RobustBench has them."
 )
@@ -26,11 +29,13 @@ def main(arguments: Sequence[str]) -> int:
   try:
     if len(arguments) < 2:
       raise errors.InputError("name at least one run: python -m jaxbench.report runs/quickstart")
-    report.write(
-      arguments[1:], _OUT.value, overlap=_OVERLAP.value, overlap_threshold=_THRESHOLD.value
-    )
-    if _ROBUSTBENCH.value:
-      for run in arguments[1:]:
+    _, *runs = arguments
+    report.write(runs, _OUT.value, overlap=_OVERLAP.value, overlap_threshold=_THRESHOLD.value)
+    for number, run in enumerate(runs, 1):
+      if _EXPORT.value:
+        folder = _EXPORT.value if len(runs) == 1 else f"{_EXPORT.value}/{number}"
+        print("export:", *report.export(run, folder))
+      if _ROBUSTBENCH.value:
         print("robustbench:", *report.robustbench(run, _ROBUSTBENCH.value))
   except (errors.InputError, OSError) as error:
     print(f"jaxbench.report: {error}", file=sys.stderr)

@@ -6,30 +6,23 @@ import json
 from typing import Any, NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench import metrics, perturbations, records
-from jaxbench.report import gallery, on_disk, overlap, plots, sections, stability
+from jaxbench.report import (
+  albums,
+  natural,
+  on_disk,
+  overlap,
+  pairs,
+  plots,
+  searches,
+  sections,
+  stability,
+  trust,
+)
+from jaxbench.report.doubts import doubts
 from jaxbench.report.sections import Classifier, Row
-
-
-class Pair(NamedTuple):
-  """Two classifiers under one perturbation."""
-
-  first: Classifier
-  second: Classifier
-  perturbation: str
-  cells: tuple[str, str]
-  comparison: metrics.Comparison
-
-
-class Album(NamedTuple):
-  """Pictures of one cell."""
-
-  classifier: Classifier
-  perturbation: str
-  pictures: list[gallery.Picture]
 
 
 class DataSet(NamedTuple):
@@ -41,13 +34,15 @@ class DataSet(NamedTuple):
   tables: list[sections.Table]
   corrupted: sections.Corrupted | None
   sequences: stability.Sequences | None
-  searches: list[sections.Search]
-  budgets: list[str]  # SVGs of attacks without gradients: accuracy over queries.
+  searches: list[searches.Search]
+  budgets: list[str]  # SVGs of attacks: accuracy over queries, or over steps.
   transfers: list[sections.Transfer]
   published: list[sections.Published]
   texts: list[sections.Text]
-  pairs: list[Pair]
-  albums: list[Album]
+  calibration: trust.Calibration | None
+  weakest: list[trust.Weak]
+  pairs: pairs.Pairs
+  albums: list[albums.Album]
 
 
 class Run(NamedTuple):
@@ -58,6 +53,7 @@ class Run(NamedTuple):
   config: str
   classifiers: list[Classifier]
   data: list[DataSet]
+  natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   overlap: overlap.Overlap | None  # With training data, where it was looked for.
   missing: list[Row]  # What could not be run, with the reason.
@@ -72,64 +68,42 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
   Raises:
     InputError: the folder holds no run or no records, or they are of other examples.
   """
-  run, rows = records.load_run(workdir), records.read_finished(workdir)
-  lost = records.unreadable(workdir).to_pylist()
-  missing = collections.Counter(row["data"] for row in lost)
+  run, unreadable = records.load_run(workdir), records.unreadable(workdir)
+  rows = records.read_finished(workdir)
+  by_cell = records.by_cell(rows)
   summarized = metrics.summarize(rows)
   summary = {row["cell"]: row for row in summarized.to_pylist()}
-  written = {row["values"]: row["counts"] for row in pc.value_counts(rows["cell"]).to_pylist()}
   classifiers = _classifiers(run)
   told = on_disk.gathered(run)
-  sets = [
-    _data_set(name, told, on_disk.rows_of(name, rows), summary, classifiers)
-    for name in told["data"]
-  ]
-  unfinished = [
-    {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
-    for cell in run["cells"]
-    if written.get(cell["id"], 0) < cell["examples"] - missing[cell["data"]]
-  ]
-  reasons = {absent["what"] for absent in run["absent"]}
+  shifts = metrics.summarize_shifts(summarized).to_pylist()
+  names = [name for name in run["data"] if name in told["data"]]
   return Run(
     workdir=str(workdir),
     run=run,
     config=json.dumps(run["identity"]["config"], indent=2),
     classifiers=classifiers,
-    data=sets,
-    shifts=metrics.summarize_shifts(summarized).to_pylist(),
+    data=[_data_set(name, told, rows, by_cell, summary, classifiers) for name in told["data"]],
+    natural=natural.natural(list(summary.values()), shifts, classifiers, names),
+    shifts=shifts,
     overlap=None if known is None else overlap.section(known, rows, classifiers),
-    missing=run["absent"] + [cell for cell in unfinished if cell["what"] not in reasons],
-    warnings=[*_unreadable(lost), *_warnings(run, rows)],
+    missing=_missing(run, by_cell, unreadable),
+    warnings=doubts(run, rows, unreadable),
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )
 
 
-def _unreadable(lost: list[Row]) -> list[Row]:
-  """One warning for each data set with images that cannot be read."""
-  return [
-    {
-      "what": name,
-      "detail": f"{len(found)} images cannot be read and are not counted: "
-      + "; ".join(row["error"] for row in found[:5])
-      + ("; ..." if len(found) > 5 else ""),
-    }
-    for name, rows in itertools.groupby(lost, key=lambda row: row["data"])
-    if (found := list(rows))
+def _missing(run: Row, by_cell: sections.ByCell, unreadable: pa.Table) -> list[Row]:
+  """What is absent for good, and what has not been computed yet."""
+  lost = collections.Counter(unreadable["data"].to_pylist())
+  reasons = {absent["what"] for absent in run["absent"]}
+  unfinished = [
+    {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
+    for cell in run["cells"]
+    if len(by_cell.get(cell["id"], ())) < cell["examples"] - lost[cell["data"]]
+    and cell["id"] not in reasons
   ]
-
-
-def _warnings(run: dict[str, Any], rows: pa.Table) -> list[Row]:
-  """Those of the attacks' own checks, and signs of masked gradients in the rows."""
-  masked = [
-    {
-      "what": cell["cell"],
-      "detail": f"Square fooled {cell['alone']} of {cell['examples']} examples that every gradient "
-      "attack before it had left: gradients are likely masked; adapt the attack to the model",
-    }
-    for cell in metrics.gradient_masking(rows)
-  ]
-  return [*run.get("warnings", []), *masked]
+  return run["absent"] + unfinished
 
 
 def _classifiers(run: dict[str, Any]) -> list[Classifier]:
@@ -153,93 +127,72 @@ def _data_set(
   name: str,
   run: dict[str, Any],
   rows: pa.Table,
+  by_cell: sections.ByCell,
   summary: dict[str, Row],
   classifiers: list[Classifier],
 ) -> DataSet:
   everything = [cell for cell in run["cells"] if cell["data"] == name]
-  matrix = {cell["id"] for cell in everything if cell.get("surrogate") and not cell["tolerance"]}
-  transferred = [cell for cell in everything if cell["id"] in matrix]
+  if name == on_disk.NAME:
+    rows = metrics.corrupted_on_disk(rows)
+    by_cell = records.by_cell(rows)
+  transferred = [cell for cell in everything if cell.get("surrogate") and not cell["tolerance"]]
   moving = [cell for cell in everything if cell.get("sequence")]
-  apart = matrix | {cell["id"] for cell in moving}
+  searched = [cell for cell in everything if cell["tolerance"] is not None]
+  apart = {cell["id"] for cell in (*transferred, *moving, *searched)}
   cells = [cell for cell in everything if cell["id"] not in apart]
-  tables: list[sections.Table] = []
-  searches: list[sections.Search] = []
-  smallest = {row["cell"]: row for row in metrics.summarize_smallest(rows).to_pylist()}
-  texts: list[sections.Text] = []
-  for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
-    same = list(group)
-    if same[0]["tolerance"] is not None:
-      searches.append(sections.search(same, rows, smallest, classifiers, run["identity"]))
-    elif same[0]["setting"] or perturbation in (perturbations.CLEAN, perturbations.STYLIZED):
-      clean = tables[0] if tables and tables[0].perturbation == perturbations.CLEAN else None
-      tables.append(sections.table(perturbation, same, summary, classifiers, clean))
-    else:
-      texts.append(sections.text(same, rows, classifiers))
+  tables, texts = _tables(cells, by_cell, summary, classifiers)
+  found = [
+    searches.search(list(group), by_cell, classifiers, run["identity"])
+    for _, group in itertools.groupby(searched, key=lambda cell: cell["perturbation"])
+  ]
   class_names = run["data"][name]["class_names"]
+  shown = albums.choose(tables, texts, searched, moving, classifiers)
+  plain = next((table for table in tables if table.perturbation == perturbations.CLEAN), None)
   return DataSet(
     name=name,
-    examples=cells[0]["examples"] if cells else 0,
+    examples=everything[0]["examples"] if everything else 0,
     class_names=class_names,
     tables=tables,
-    corrupted=sections.corrupted(name, cells, rows, classifiers, run["identity"]["config"]),
-    sequences=stability.sequences(name, rows, classifiers, run),
-    searches=searches,
-    budgets=[plot for one in tables if (plot := sections.queries(one, rows))],
+    corrupted=sections.corrupted(name, cells, by_cell, classifiers, run),
+    sequences=stability.sequences(name, moving, by_cell, classifiers, run),
+    searches=[
+      *searches.together(searched, by_cell, classifiers, run["identity"]),
+      *found,
+    ],
+    budgets=[
+      plot
+      for one in tables
+      for draw in (sections.queries, sections.steps)
+      if (plot := draw(one, by_cell))
+    ],
     transfers=sections.transfers(transferred, summary, classifiers),
     published=[
-      found
-      for table in run.get("published", ())
-      if (found := sections.published(table, name, tables))
+      table
+      for each in run.get("published", ())
+      if (table := sections.published(each, name, tables))
     ],
     texts=texts,
-    pairs=_pairs(tables, rows, classifiers),
-    albums=_albums(tables, texts, moving, rows, class_names),
+    calibration=trust.calibration(cells, by_cell, summary, classifiers),
+    weakest=trust.weakest(cells, by_cell, classifiers),
+    pairs=pairs.pairs(tables, by_cell, classifiers),
+    albums=albums.albums(shown, plain, by_cell, class_names, run["identity"]["config"]),
   )
 
 
-def _pairs(
-  tables: list[sections.Table], rows: pa.Table, classifiers: list[Classifier]
-) -> list[Pair]:
-  """Every zero-shot classifier against every supervised one, at the middle settings."""
-  pairs = []
-  for table in tables:
-    cells = {classifier: found[table.middle] for classifier, found in table.lines}
-    setting = table.settings[table.middle]
-    for first, second in itertools.product(classifiers, classifiers):
-      one, two = cells[first], cells[second]
-      if first.supervised or not second.supervised or not (one and two):
-        continue
-      ids = (one["cell"], two["cell"])
-      comparison = metrics.compare(rows, *ids)
-      pairs.append(Pair(first, second, f"{table.perturbation} {setting}".strip(), ids, comparison))
-  return pairs
-
-
-def _albums(
-  tables: list[sections.Table],
-  texts: list[sections.Text],
-  moving: list[Row],
-  rows: pa.Table,
-  class_names: list[str],
-) -> list[Album]:
-  """For each model, with its first prompt set: each perturbation at its middle setting."""
-  shown: list[tuple[str, list[tuple[Classifier, str]]]] = []
-  plain = tables[0].lines if tables and tables[0].perturbation == perturbations.CLEAN else []
-  for table in tables[1:]:
-    setting = table.settings[table.middle]
-    name = f"{table.perturbation}, {table.axis} {setting}" if setting else table.perturbation
-    cells = [(one, found[table.middle]) for one, found in table.lines]
-    shown.append((name, [(one, cell["cell"]) for one, cell in cells if cell]))
-  shown += [(text.overlay, [(one, cell) for one, cell, _ in text.lines]) for text in texts]
-  clean = {one: cell["cell"] for one, (cell, *_) in plain if cell}
-  for perturbation, group in itertools.groupby(moving, key=lambda cell: cell["perturbation"]):
-    own = {(cell["model"], cell["prompts"]): cell["id"] for cell in group}
-    lines = [(one, own[key]) for one in clean if (key := (one.model, one.prompts)) in own]
-    shown.append((f"{perturbation}, last frame", lines))
-  albums = []
-  for name, lines in shown:
-    first = {one.model: (one, cell) for one, cell in reversed(lines) if one in clean}
-    for one, cell in reversed(first.values()):
-      found = gallery.pictures(rows, cell, clean[one], class_names)
-      albums.append(Album(one, name, found))
-  return [album for album in albums if album.pictures]
+def _tables(
+  cells: list[Row],
+  by_cell: sections.ByCell,
+  summary: dict[str, Row],
+  classifiers: list[Classifier],
+) -> tuple[list[sections.Table], list[sections.Text]]:
+  """Of a data set's cells without sequences, bisections and transfer."""
+  tables: list[sections.Table] = []
+  texts: list[sections.Text] = []
+  for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
+    same = list(group)
+    if same[0]["setting"] or perturbation in (perturbations.CLEAN, perturbations.STYLIZED):
+      clean = tables[0] if tables and tables[0].perturbation == perturbations.CLEAN else None
+      tables.append(sections.table(perturbation, same, summary, classifiers, clean))
+    else:
+      texts.append(sections.text(same, by_cell, classifiers))
+  return tables, texts

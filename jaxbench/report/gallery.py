@@ -10,39 +10,61 @@ import pyarrow.compute as pc
 from PIL import Image
 
 
+class Verdict(NamedTuple):
+  """What one classifier says of an example."""
+
+  classifier: str
+  clean: str
+  perturbed: str
+
+
 class Picture(NamedTuple):
   """One example under one perturbation. Images are data URLs of PNGs, 8 bits per channel."""
 
   example: str
   label: str
-  clean_prediction: str
-  prediction: str
+  verdicts: list[Verdict]
   clean: str
   perturbed: str
   difference: str
   factor: int  # By which the difference is multiplied; grey is none.
 
+  @property
+  def size(self) -> int:
+    """Characters on the page."""
+    return len(self.clean) + len(self.perturbed) + len(self.difference)
 
-def pictures(rows: pa.Table, cell: str, clean_cell: str, class_names: list[str]) -> list[Picture]:
-  """The examples of `cell` whose pictures were kept; empty if none were."""
-  clean = {row["example"]: row["picture"] for row in _pictured(rows, clean_cell)}
+
+def pictures(
+  perturbed: pa.Table, clean: pa.Table, class_names: list[str], classifier: str
+) -> list[Picture]:
+  """The examples of a cell whose pictures were kept, beside its clean ones; empty if none were."""
+  plain = {row["example"]: row["picture"] for row in _pictured(clean)}
   result = []
-  for row in _pictured(rows, cell):
-    before, after = _pixels(clean[row["example"]]), _pixels(row["picture"])
+  for row in _pictured(perturbed):
+    if row["example"] not in plain:
+      continue
+    before, after = _pixels(plain[row["example"]]), _pixels(row["picture"])
     difference, factor = magnify(before, after)
     result.append(
       Picture(
         example=row["example"],
         label=class_names[row["label"]],
-        clean_prediction=class_names[row["clean_prediction"]],
-        prediction=class_names[row["prediction"]],
-        clean=_data_url(clean[row["example"]]),
+        verdicts=[
+          Verdict(classifier, class_names[row["clean_prediction"]], class_names[row["prediction"]])
+        ],
+        clean=_data_url(plain[row["example"]]),
         perturbed=_data_url(row["picture"]),
         difference=_data_url(difference),
         factor=factor,
       )
     )
   return result
+
+
+def merge(one: Picture, other: Picture) -> Picture:
+  """The same image, with what both have to say of it."""
+  return one._replace(verdicts=[*one.verdicts, *other.verdicts])
 
 
 def magnify(before: np.ndarray, after: np.ndarray) -> tuple[bytes, int]:
@@ -55,9 +77,8 @@ def magnify(before: np.ndarray, after: np.ndarray) -> tuple[bytes, int]:
   return buffer.getvalue(), factor
 
 
-def _pictured(rows: pa.Table, cell: str) -> list[dict]:
-  chosen = pc.and_(pc.equal(rows["cell"].cast(pa.string()), cell), pc.is_valid(rows["picture"]))
-  return rows.filter(chosen).to_pylist()
+def _pictured(rows: pa.Table) -> list[dict]:
+  return rows.filter(pc.is_valid(rows["picture"])).to_pylist()
 
 
 def _pixels(png: bytes) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 import contextlib
 import functools
+import html
 import io
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -10,14 +12,17 @@ from typing import Any, NamedTuple
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
+from scipy import special
 
 _TEXT = "#010203"  # Replaced by currentColor; used by nothing else.
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")
+_FINEST = 400  # Steps of a curve from end to end; finer ones are not seen.
 _LONGEST = 26  # Letters of a name beside a heat map.
 DASHES = ("-", "--", ":", "-.")
 _STYLE: Any = {
   "svg.fonttype": "none",
+  "text.parse_math": False,  # Names may hold dollars.
   "svg.hashsalt": "jaxbench",
   "font.size": 10,
   "axes.spines.top": False,
@@ -73,7 +78,9 @@ def robustness_curves(title: str, axis: str, largest: float, curves: Sequence[St
   with _axes(title, axis) as (axes, svg):
     for curve in curves:
       inside = curve.smallest[curve.smallest <= largest]
-      share = 100 * (1 - np.arange(1, len(inside) + 1) / len(curve.smallest))
+      inside = np.ceil(inside / largest * _FINEST) / _FINEST * largest  # A page holds many.
+      inside, counts = np.unique(inside, return_counts=True)
+      share = 100 * (1 - counts.cumsum() / len(curve.smallest))
       epsilons = np.concatenate([[0.0], inside, [largest]])
       values = np.concatenate([[100.0], share, share[-1:] if len(share) else [100.0]])
       axes.step(epsilons, values, curve.dash, where="post", color=curve.color)
@@ -110,7 +117,98 @@ def _axes(title: str, axis: str) -> Iterator[tuple[Any, Callable[[], str]]]:
     axes = figure.add_subplot()
     axes.set(title=textwrap.fill(title, 36), xlabel=axis, ylabel="accuracy, %", ylim=(-3, 103))
     axes.grid(axis="y", alpha=0.25)
-    yield axes, functools.partial(_svg, figure)
+    yield axes, functools.partial(_svg, figure, title)
+
+
+class Point(NamedTuple):
+  """A classifier without and under a shift: accuracies in [0, 1], each with its interval."""
+
+  name: str
+  color: str
+  supervised: bool
+  standard: tuple[float, float, float]  # Value, low, high.
+  shifted: tuple[float, float, float]
+
+
+class Trend(NamedTuple):
+  """Published models and the line through them: accuracies in [0, 1]."""
+
+  standard: np.ndarray  # [N], of the models.
+  shifted: np.ndarray  # [N].
+  grid: np.ndarray  # [G], ascending; where the line is drawn.
+  line: np.ndarray  # [G].
+  low: np.ndarray  # [G], ends of its band.
+  high: np.ndarray  # [G].
+
+
+_PERCENTS = (1, 2, 5, 10, 20, 50, 80, 90, 95, 98, 99, 99.5)
+_BETWEEN = (30, 40, 60, 70)  # Where there is room.
+
+
+def scatter(
+  title: str, labels: tuple[str, str], points: Sequence[Point], trend: Trend | None
+) -> str:
+  """An SVG element: accuracy under a shift over accuracy without it, both axes logits.
+
+  Args:
+    title: of the plot.
+    labels: of the axes.
+    points: whose accuracies are above 0 and below 1.
+    trend: drawn behind the points.
+  """
+  with matplotlib.rc_context(_STYLE):
+    figure = Figure(figsize=(4.2, 3.8), layout="constrained")
+    axes = figure.add_subplot()
+    everything = np.array([*(p.standard for p in points), *(p.shifted for p in points)])
+    if trend is not None:
+      axes.fill_between(_logit(trend.grid), _logit(trend.low), _logit(trend.high), **_BAND)
+      axes.plot(_logit(trend.grid), _logit(trend.line), color="#8c8c8c", lw=1)
+      axes.scatter(_logit(trend.standard), _logit(trend.shifted), s=6, color="#8c8c8c", lw=0)
+      everything = np.append(everything, [trend.standard, trend.shifted])
+    least, most = _logit(np.clip([everything.min(), everything.max()], 0.01, 0.995))
+    ends = [least - 0.2, most + 0.2]
+    axes.plot(ends, ends, ":", color="#8c8c8c", lw=1)
+    for point in points:
+      x, y = _logit(np.array(point.standard)), _logit(np.array(point.shifted))
+      errors = {"xerr": np.abs(x[1:] - x[0])[:, None], "yerr": np.abs(y[1:] - y[0])[:, None]}
+      shape = "s" if point.supervised else "o"
+      axes.errorbar(x[0], y[0], **errors, fmt=shape, color=point.color, ms=5, elinewidth=0.8)
+    wanted = _PERCENTS if ends[1] - ends[0] > 4 else sorted((*_PERCENTS, *_BETWEEN))
+    ticks = [tick for tick in wanted if ends[0] <= _logit(tick / 100) <= ends[1]]
+    for axis in (axes.xaxis, axes.yaxis):
+      axis.set_ticks([_logit(tick / 100) for tick in ticks], [f"{tick:g}" for tick in ticks])
+    axes.set(title=title, xlabel=labels[0], ylabel=labels[1], xlim=ends, ylim=ends)
+    axes.grid(alpha=0.2)
+    return _svg(figure, title)
+
+
+_BAND: Any = {"color": "#8c8c8c", "alpha": 0.25, "lw": 0}
+
+
+def _logit(share: Any) -> Any:
+  """Ends of intervals at 0 and 1 go to the rim."""
+  return special.logit(np.clip(share, 1e-4, 1 - 1e-4))
+
+
+class Reliability(NamedTuple):
+  """Bins of one classifier that are not empty, in percent."""
+
+  color: str
+  dash: str
+  confidence: np.ndarray  # [B], means.
+  accuracy: np.ndarray  # [B].
+  examples: np.ndarray  # [B].
+
+
+def reliability_diagram(title: str, curves: Sequence[Reliability]) -> str:
+  """An SVG element: accuracy over confidence, the more examples the larger the dot."""
+  with _axes(title, "confidence, %") as (axes, svg):
+    axes.plot([0, 100], [0, 100], ":", color="#8c8c8c", lw=1)
+    for curve in curves:
+      sizes = 4 + 50 * curve.examples / curve.examples.sum()
+      axes.plot(curve.confidence, curve.accuracy, curve.dash, color=curve.color, lw=0.8)
+      axes.scatter(curve.confidence, curve.accuracy, s=sizes, color=curve.color, lw=0)
+    return svg()
 
 
 def heat_map(
@@ -148,7 +246,7 @@ def heat_map(
       if np.isnan(value):
         text, color = "–", _TEXT
       axes.text(column + 0.5, line + 0.5, text, color=color, ha="center", va="center")
-    return _svg(figure)
+    return _svg(figure, title)
 
 
 def _brief(name: str) -> str:
@@ -156,8 +254,20 @@ def _brief(name: str) -> str:
   return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
 
 
-def _svg(figure: Figure) -> str:
+def _svg(figure: Figure, title: str) -> str:
+  """Named for those who cannot see it; without what repeats in every plot of a page."""
   buffer = io.StringIO()
-  figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+  metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+  figure.savefig(buffer, format="svg", transparent=True, metadata=metadata)
   text = buffer.getvalue()
-  return text[text.index("<svg") :].replace(_TEXT, "currentColor")
+  text = text[text.index("<svg") :].replace(_TEXT, "currentColor")
+  text = re.sub(r"<style.*?</style>|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+  text = re.sub(r'<g id="[^"]*"', "<g", text)  # Nothing refers to groups.
+  text = re.sub(r"<[^>]*>", _rounded, text)
+  label = html.escape(f"plot: {title}", quote=True)
+  return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def _rounded(tag: re.Match) -> str:
+  """With hundredths of a point, beyond which nothing is seen."""
+  return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])

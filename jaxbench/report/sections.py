@@ -1,16 +1,18 @@
 """The sections of a data set in a report: one for each kind of perturbation."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from jaxbench import metrics
 from jaxbench import published as published_tables
 from jaxbench.report import on_disk, plots
 
 Row = dict[str, Any]
+_FEWEST_STEPS = 4  # Fewer are no curve.
+ByCell = Mapping[str, pa.Table]  # Rows by the cell's id.
 
 
 class Classifier(NamedTuple):
@@ -45,17 +47,6 @@ class Table(NamedTuple):
     return len(self.settings) // 2
 
 
-class Search(NamedTuple):
-  """Smallest epsilons of one attack."""
-
-  attack: str
-  norm: str
-  epsilons: list[tuple[str, float]]  # Where the table quotes the accuracy.
-  lines: list[tuple[Classifier, Row | None, list[float]]]  # Distribution, accuracies.
-  plot: str  # SVG.
-  knowledge: str | None  # What the attacker knows.
-
-
 class Text(NamedTuple):
   """Words on images, written in one way."""
 
@@ -78,9 +69,10 @@ class Corrupted(NamedTuple):
   """All common corruptions together."""
 
   columns: list[str]  # Names of figures; see `metrics.corruption_errors`.
+  each: list[str]  # Corruptions whose error has been divided by a reference's.
   lines: list[tuple[Classifier, metrics.CorruptionErrors]]
   missing: tuple[str, ...]  # Of the fifteen official ones.
-  normalised: bool  # By AlexNet's errors.
+  reference: str | None  # What errors are divided by.
 
 
 class Published(NamedTuple):
@@ -108,7 +100,7 @@ def table(
     for each in classifiers
   ]
   axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
-  table = Table(perturbation, axis, settings, lines, "", cells[0]["norm"], _knowledge(cells))
+  table = Table(perturbation, axis, settings, lines, "", cells[0]["norm"], knowledge(cells))
   return table._replace(plot=_plot(table, clean)) if clean else table
 
 
@@ -127,14 +119,14 @@ def _plot(table: Table, clean: Table) -> str:
   return plots.accuracy_curves(table.perturbation, axis, settings, curves)
 
 
-def queries(table: Table, rows: pa.Table) -> str:
+def queries(table: Table, by_cell: ByCell) -> str:
   """SVG: accuracy over the query budget, at the middle epsilon; "" for an attack with gradients."""
   curves, largest = [], 0
   for classifier, cells in table.lines:
     cell = cells[table.middle]
     if cell is None or cell["epsilon"] is None or cell["backwards"]:
       continue
-    own = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell["cell"]))
+    own = by_cell[cell["cell"]]
     spent = own["forwards"].to_numpy()
     needed = np.where(own["success"].to_numpy(zero_copy_only=False), spent, np.inf)
     curves.append(plots.Steps(classifier.name, classifier.color, classifier.dash, np.sort(needed)))
@@ -145,82 +137,96 @@ def queries(table: Table, rows: pa.Table) -> str:
   return plots.robustness_curves(table.perturbation, axis, largest, curves)
 
 
-def corrupted(
-  name: str, cells: list[Row], rows: pa.Table, classifiers: list[Classifier], asked: Row
-) -> Corrupted | None:
-  """Of a data set, if it was corrupted; `asked` is the config.
+def steps(table: Table, by_cell: ByCell) -> str:
+  """SVG: accuracy over the steps of an attack with gradients, at the middle epsilon; or ""."""
+  curves, largest = [], 0
+  for classifier, cells in table.lines:
+    cell = cells[table.middle]
+    if cell is None or cell["epsilon"] is None or not cell["backwards"]:
+      continue
+    own = by_cell[cell["cell"]]
+    needed = metrics.steps_needed(own)
+    curves.append(plots.Steps(classifier.name, classifier.color, classifier.dash, needed))
+    largest = max(largest, int(own["steps"].to_numpy().max()))
+  if largest < _FEWEST_STEPS:
+    return ""
+  axis = f"steps, epsilon {table.settings[table.middle]}"
+  return plots.robustness_curves(f"convergence of {table.perturbation}", axis, largest, curves)
 
-  AlexNet's errors are known for ImageNet at 224 pixels, by ImageNet-C's definition.
+
+def rows_of(cells: list[Row], by_cell: ByCell) -> pa.Table | None:
+  """The rows of some cells, no copies; None if there are none."""
+  own = [by_cell[cell["id"]] for cell in cells if cell["id"] in by_cell]
+  return pa.concat_tables(own) if own else None
+
+
+def of(one: Classifier, cells: list[Row]) -> list[Row]:
+  """The cells of one classifier."""
+  return [cell for cell in cells if (cell["model"], cell["prompts"]) == (one.model, one.prompts)]
+
+
+def corrupted(
+  name: str, cells: list[Row], by_cell: ByCell, classifiers: list[Classifier], run: Row
+) -> Corrupted | None:
+  """Of a data set, if it was corrupted; `run` is run.json.
+
+  AlexNet's errors are known for ImageNet at 224 pixels, by ImageNet-C's definition. A model that
+  the run names as reference takes their place.
   """
   sizes = {cell["preprocess"]["size"] for cell in cells if cell["severity"] is not None}
   if not sizes:
     return None
-  defined = asked["corruptions"]["variant"] == "imagenet" and sizes == {224}
-  normalised = name == on_disk.NAME or (name == "imagenet" and defined)
-  lines = []
-  for one in classifiers:
-    correct = metrics.correct_by_cell(rows, one.model, one.prompts, name)
-    if correct:
-      reference = metrics.alexnet() if normalised else None
-      lines.append((one, metrics.corruption_errors(correct, reference=reference)))
-  if not lines:
+  defined = run["identity"]["config"]["corruptions"]["variant"] == "imagenet" and sizes == {224}
+  cells = [
+    cell for cell in cells if cell["severity"] is not None or cell["perturbation"] == "clean"
+  ]
+  found = {one: rows_of(of(one, cells), by_cell) for one in classifiers}
+  correct = {
+    one: metrics.correct_by_cell(rows, one.model, one.prompts, name)
+    for one, rows in found.items()
+    if rows is not None
+  }
+  if not correct:
     return None
+  named, reference = run.get("error_reference"), None
+  errors: Mapping[tuple[str, int], float] | None = None
+  if own := next((own for one, own in correct.items() if one.model == named), None):
+    reference, errors = f"{named}'s errors in this run", _errors(own)
+  elif name == on_disk.NAME or (name == "imagenet" and defined):
+    reference = "AlexNet's errors on all of ImageNet-C's published images"
+    errors = metrics.alexnet()
+  lines = [(one, metrics.corruption_errors(own, reference=errors)) for one, own in correct.items()]
   known = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
-  columns = [figure for figure in known if any(figure in found.figures for _, found in lines)]
-  return Corrupted(columns, lines, lines[0][1].missing, normalised)
+  figures = dict.fromkeys(figure for _, line in lines for figure in line.figures)
+  columns = [figure for figure in known if figure in figures]
+  each = [name for names in metrics.GROUPS.values() for name in names if name in figures]
+  each += sorted(figures.keys() - {*known, *each})
+  return Corrupted(columns, each, lines, lines[0][1].missing, reference)
 
 
-def search(
-  cells: list[Row],
-  rows: pa.Table,
-  smallest: dict[str, Row],
-  classifiers: list[Classifier],
-  identity: Row,
-) -> Search:
-  """Of cells that bisect; `identity` is what was asked, of what models.
-
-  `smallest` has their rows of `metrics.summarize_smallest`.
-  """
-  attack = cells[0]["perturbation"].removeprefix("smallest(").removesuffix(")")
-  norm, largest = cells[0]["norm"], cells[0]["epsilon"]
-  unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
-  quoted = sorted(identity["config"]["attacks"]["epsilons"])
-  ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in cells}
-  lines: list[tuple[Classifier, Row | None, list[float]]] = []
-  curves = []
-  for one in classifiers:
-    cell = ids.get((one.model, one.prompts))
-    if cell is None or cell not in smallest:
-      lines.append((one, None, []))
-      continue
-    epsilons = metrics.smallest_epsilons(rows, cell)
-    deviation = np.mean(identity["models"][one.model]["config"]["std"])
-    row = smallest[cell] | {"normalised": smallest[cell]["median"] / deviation}
-    lines.append((one, row, metrics.robust_accuracy(epsilons, quoted).tolist()))
-    curves.append(plots.Steps(one.name, one.color, one.dash, scale * epsilons))
-  axis = f"epsilon, {norm}{unit and ', '}{unit}"
-  plot = plots.robustness_curves(attack, axis, scale * largest, curves)
-  names = [(f"{scale * epsilon:g}{unit}", epsilon) for epsilon in quoted]
-  return Search(attack, norm, names, lines, plot, _knowledge(cells))
+def _errors(correct: Mapping[tuple[str, int], np.ndarray]) -> dict[tuple[str, int], float]:
+  return {key: float(1 - hits.mean()) for key, hits in correct.items()}
 
 
-def text(cells: list[Row], rows: pa.Table, classifiers: list[Classifier]) -> Text:
+def text(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) -> Text:
   """Of cells with words on their images."""
   ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in cells}
   lines: list[tuple[Classifier, str, metrics.Typographic | None]] = []
   for one in classifiers:
     cell = ids.get((one.model, one.prompts), "")
-    own = rows.filter(pc.equal(rows["cell"].cast(pa.string()), cell))
-    columns = (own[name] for name in ("label", "target", "prediction", "clean_prediction"))
-    lines.append((one, cell, metrics.typographic(*columns) if len(own) else None))
-  return Text(cells[0]["perturbation"], lines, _knowledge(cells))
+    found = None
+    if own := by_cell.get(cell):
+      columns = (own[name] for name in ("label", "target", "prediction", "clean_prediction"))
+      found = metrics.typographic(*columns)
+    lines.append((one, cell, found))
+  return Text(cells[0]["perturbation"], lines, knowledge(cells))
 
 
 def transfers(
   cells: list[Row], summary: dict[str, Row], classifiers: list[Classifier]
 ) -> list[Transfer]:
   """A matrix for each attack and epsilon of the cells with a surrogate."""
-  surrogates = {cell["surrogate"]: _knowledge([cell]) for cell in cells}
+  surrogates = {cell["surrogate"]: knowledge([cell]) for cell in cells}
   keys = ("attack", "setting", "surrogate", "model", "prompts")
   found = {tuple(cell[key] for key in keys): summary.get(cell["id"]) for cell in cells}
   result = []
@@ -271,6 +277,6 @@ def _success(cell: Row | None) -> float | None:
   return None if share is None else 100 * share
 
 
-def _knowledge(cells: list[Row]) -> str | None:
+def knowledge(cells: list[Row]) -> str | None:
   """What the attacker of some cells knows; runs of older versions do not tell."""
   return cells[0].get("knowledge")

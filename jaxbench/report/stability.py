@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from jaxbench import metrics
-from jaxbench.report.sections import Classifier
+from jaxbench.report.sections import ByCell, Classifier, Row, of, rows_of
 
 _MEANS = ("mean", "mfr", "mt5d")
 Changes = dict[str, np.ndarray]  # See `metrics.changes_by_sequence`.
@@ -25,11 +24,18 @@ class Sequences(NamedTuple):
 
 
 def sequences(
-  data: str, rows: pa.Table, classifiers: list[Classifier], run: Mapping[str, Any]
+  data: str,
+  cells: list[Row],
+  by_cell: ByCell,
+  classifiers: list[Classifier],
+  run: Mapping[str, Any],
 ) -> Sequences | None:
-  """Of a data set; `run` is run.json."""
+  """Of a data set's cells of sequences; `run` is run.json."""
+  found = {one: rows_of(of(one, cells), by_cell) for one in classifiers}
   every = {
-    one: metrics.changes_by_sequence(rows, one.model, one.prompts, data) for one in classifiers
+    one: metrics.changes_by_sequence(rows, one.model, one.prompts, data)
+    for one, rows in found.items()
+    if rows is not None
   }
   changes = {one: own for one, own in every.items() if any(map(len, own.values()))}
   if not changes:

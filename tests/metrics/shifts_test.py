@@ -92,7 +92,7 @@ def test_lines_are_those_of_the_published_models(shift, standard):
   assert line.models == models
   np.testing.assert_allclose((line.slope, line.intercept), (slope, intercept), atol=3e-4)
   assert line.r_squared == pytest.approx(r_squared, abs=6e-4)
-  assert {name for name, _ in PUBLISHED} == set(metrics.SHIFTS)
+  assert {name for name, _ in PUBLISHED} == set(metrics.SHIFTS) - {"digits-printed"}
 
 
 # Points beyond the line, of CLIP ViT-B/32 and CLIP RN50, computed with other code.

@@ -63,7 +63,7 @@ def test_a_run_without_clean_images_has_a_report(run, tmp_path):
 def test_75_data_sets_are_told_as_one_with_mce(run):
   report.write([run], run.parent / "report.html")
   page = (run.parent / "report.html").read_text()
-  assert re.findall(r"<h3>(imagenet\S*):", page) == ["imagenet", "imagenet-c"]
+  assert re.findall(r"<h3[^>]*>(imagenet\S*):", page) == ["imagenet", "imagenet-c"]
   assert "Accuracy under fog, by severity" in page
   rows = metrics.corrupted_on_disk(records.read(run))
   correct = metrics.correct_by_cell(rows, "digits-resnet", None, "imagenet-c")

@@ -79,7 +79,7 @@ def test_published_numbers_stand_beside_our_own(tmp_path, monkeypatch):
   run = _run(tmp_path / "run", ("pgd(steps=3)",), published=("fare",))
   report.write([run], tmp_path / "report.html")
   page = (tmp_path / "report.html").read_text()
-  assert "<tr><td>FARE &lt;4&gt;</td><td>61.1</td><td>32.4</td></tr>" in page
+  assert '<tr><th scope="row">FARE &lt;4&gt;</th><td>61.1</td><td>32.4</td></tr>' in page
   ours = page[page.index('<tbody class="ours">') :]
   assert '" data-field="accuracy">70.0<small>' in ours
   assert "@4/255#" in ours

@@ -1,0 +1,115 @@
+"""The section of a report that compares runs: the same cells on the same examples."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from etils import epath
+
+from jaxbench import metrics, records
+from jaxbench.report.sections import Row
+
+_COLUMNS = (
+  *("cell", "example", "label", "labels", "clean_prediction", "prediction"),
+  *("success", "distance", "offset"),
+)
+_LEVEL = 0.05
+
+
+class Difference(NamedTuple):
+  """One cell of two runs."""
+
+  classifier: str
+  data: str
+  perturbation: str
+  before: float  # Accuracy in the first run, on the examples of both.
+  after: float
+  comparison: metrics.Comparison  # Of the second run with the first: positive is better.
+  adjusted: float  # p-value by Holm, over all cells that are compared.
+
+  @property
+  def verdict(self) -> str:
+    """In a word."""
+    if self.adjusted >= _LEVEL:
+      return "no difference found"
+    return "regression" if self.comparison.difference < 0 else "improvement"
+
+
+class Changes(NamedTuple):
+  """Of one run beside another."""
+
+  first: str
+  second: str
+  differences: list[Difference]  # Regressions first, the largest first.
+  only_first: int  # Cells that only this run has.
+  only_second: int
+
+
+Key = tuple[str, str | None, str, str, str]
+
+
+def compare(first: epath.PathLike, second: epath.PathLike) -> Changes:
+  """Two runs, cell by cell: those of the same classifier, data set, perturbation and setting.
+
+  If each run has a single model, the two are compared whatever they are called.
+
+  Raises:
+    InputError: a folder holds no run or no records.
+  """
+  runs = [records.load_run(workdir) for workdir in (first, second)]
+  models = [{cell["model"] for cell in run["cells"]} for run in runs]
+  renamed = all(len(names) == 1 for names in models)
+  cells = [dict(_cells(run, renamed)) for run in runs]
+  rows = [records.by_cell(records.read_finished(workdir, _COLUMNS)) for workdir in (first, second)]
+  there = [
+    {key for key, cell in own.items() if cell["id"] in found}
+    for own, found in zip(cells, rows, strict=True)
+  ]
+  both = [key for key in cells[1] if key in there[0] and key in there[1]]
+  epsilons = [set(run["identity"]["config"]["attacks"]["epsilons"]) for run in runs]
+  found = []
+  for key in both:
+    one, two = (own[key] for own in cells)
+    pair = rows[0][one["id"]], rows[1][two["id"]]
+    found += list(_compared(one, two, pair, sorted(epsilons[0] & epsilons[1])))
+  adjusted = metrics.holm([each.comparison.p_value for each in found])
+  found = [each._replace(adjusted=float(p)) for each, p in zip(found, adjusted, strict=True)]
+  order = ("regression", "improvement", "no difference found")
+  found.sort(key=lambda each: (order.index(each.verdict), each.comparison.difference))
+  lone = [len(own - set(both)) for own in there]
+  return Changes(str(first), str(second), found, *lone)
+
+
+def _cells(run: Mapping[str, Any], renamed: bool) -> Iterator[tuple[Key, Row]]:
+  for cell in run["cells"]:
+    if not cell.get("sequence"):
+      model = "" if renamed else cell["model"]
+      yield (model, cell["prompts"], cell["data"], cell["perturbation"], cell["setting"]), cell
+
+
+def _compared(
+  one: Row, two: Row, rows: tuple[pa.Table, pa.Table], epsilons: Sequence[float]
+) -> Iterator[Difference]:
+  """One difference; of a bisection, one for each epsilon that both runs quote."""
+  first, second = metrics.shared(*rows)
+  name = two["model"] if one["model"] == two["model"] else f"{one['model']} → {two['model']}"
+  classifier = f"{name}, {two['prompts']}" if two["prompts"] else name
+  if two["tolerance"] is None:
+    right = [metrics.is_correct(own).to_numpy() for own in (first, second)]
+    label = f"{two['perturbation']} {two['setting']}".strip()
+    yield _difference(classifier, two["data"], label, *right)
+    return
+  distances = [own["distance"].to_numpy() for own in (first, second)]
+  for epsilon in epsilons:
+    right = [own > np.float32(epsilon) for own in distances]
+    at = f"{255 * epsilon:g}/255" if two["norm"] == "linf" else f"{epsilon:g}"
+    yield _difference(classifier, two["data"], f"{two['perturbation']} at {at}", *right)
+
+
+def _difference(
+  classifier: str, data: str, perturbation: str, before: np.ndarray, after: np.ndarray
+) -> Difference:
+  found = metrics.mcnemar(after, before)
+  means = float(before.mean()), float(after.mean())
+  return Difference(classifier, data, perturbation, *means, found, 1.0)

@@ -1,0 +1,149 @@
+"""Results for other programs: a CSV of all cells, a LaTeX table, a fragment of a model card."""
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+from etils import epath
+
+from jaxbench import metrics, plan, records
+
+Row = dict[str, Any]
+_LATEX = {
+  "\\": r"\textbackslash{}",
+  "~": r"\textasciitilde{}",
+  "^": r"\textasciicircum{}",
+} | {character: f"\\{character}" for character in "&%$#_{}"}
+
+
+class _Column(NamedTuple):
+  """A figure of several cells."""
+
+  title: str
+  of: Callable[[Row], bool]  # Which cells.
+
+
+def export(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.Path]:
+  """Writes what other programs read of a run into a folder.
+
+  `cells.csv` has a line per cell, with all of `metrics.summarize`, accuracies in [0, 1].
+  `table.tex` has a booktabs table per data set, accuracies in percent: clean images, the mean over
+  corruptions and severities, attacks at each epsilon. `model-card-MODEL.md` begins with the
+  `model-index` that Hugging Face reads.
+
+  Returns:
+    the files.
+
+  Raises:
+    InputError: the folder holds no run or no records.
+  """
+  run = records.load_run(workdir)
+  summary = metrics.summarize(records.read_finished(workdir))
+  rows = summary.to_pylist()
+  out = epath.Path(folder)
+  out.mkdir(parents=True, exist_ok=True)
+  written = [out / "cells.csv", out / "table.tex"]
+  buffer = pa.BufferOutputStream()
+  pa_csv.write_csv(summary, buffer)
+  written[0].write_bytes(buffer.getvalue().to_pybytes())
+  written[1].write_text("\n".join(_latex(rows)))
+  for model in dict.fromkeys(row["model"] for row in rows):
+    name = re.sub(r"[^\w.-]+", "_", model).strip("_")
+    file = out / f"model-card-{name}.md"
+    file.write_text("\n".join(_card(run, model, [row for row in rows if row["model"] == model])))
+    written.append(file)
+  return written
+
+
+def _columns(rows: list[Row]) -> Iterator[_Column]:
+  yield _Column("clean", lambda row: row["perturbation"] == "clean")
+  if any(row["severity"] is not None for row in rows):
+    yield _Column("corruptions", lambda row: row["severity"] is not None)
+  attacks = {
+    (row["perturbation"], row["epsilon"])
+    for row in rows
+    if row["epsilon"] is not None and row["median_epsilon"] is None
+  }
+  for name, epsilon in sorted(attacks):
+    yield _Column(
+      f"{name} {plan.format_epsilon(epsilon)}",
+      functools.partial(_is_attack, name, epsilon),
+    )
+
+
+def _is_attack(name: str, epsilon: float, row: Row) -> bool:
+  return (row["perturbation"], row["epsilon"]) == (name, epsilon)
+
+
+def _latex(rows: list[Row]) -> Iterator[str]:
+  yield r"% Needs \usepackage{booktabs}. Top-1 accuracy in percent."
+  for data in dict.fromkeys(row["data"] for row in rows):
+    own = [row for row in rows if row["data"] == data]
+    columns = list(_columns(own))
+    yield rf"\begin{{tabular}}{{l{'r' * len(columns)}}} % {_comment(data)}"
+    yield r"\toprule"
+    yield " & ".join(["model, prompts", *(_escaped(column.title) for column in columns)]) + r" \\"
+    yield r"\midrule"
+    for model, prompts in dict.fromkeys((row["model"], row["prompts"]) for row in own):
+      line = [row for row in own if (row["model"], row["prompts"]) == (model, prompts)]
+      values = [_mean([row for row in line if column.of(row)]) for column in columns]
+      name = f"{model}, {prompts}" if prompts else model
+      yield " & ".join([_escaped(name), *values]) + r" \\"
+    yield from (r"\bottomrule", r"\end{tabular}", "")
+
+
+def _mean(rows: list[Row]) -> str:
+  if not rows:
+    return "--"
+  return f"{100 * sum(row['accuracy'] for row in rows) / len(rows):.1f}"
+
+
+def _escaped(text: str) -> str:
+  return "".join(_LATEX.get(character, character) for character in text)
+
+
+def _comment(text: str) -> str:
+  return " ".join(text.split())
+
+
+def _card(run: Row, model: str, rows: list[Row]) -> Iterator[str]:
+  """Front matter that Hugging Face reads, then words for people."""
+  yield from ("---", "model-index:", f"- name: {_quoted(model)}", "  results:")
+  for row in rows:
+    task = "zero-shot-image-classification" if row["prompts"] else "image-classification"
+    setting = " ".join(filter(None, [row["perturbation"], _setting(row)]))
+    name = _quoted(f"{row['data']}, {setting}")
+    yield from (
+      f"  - task: {{type: {task}}}",
+      f"    dataset: {{type: {_quoted(row['data'])}, name: {name}}}",
+      "    metrics:",
+      f"    - {{type: accuracy, value: {row['accuracy']:.4f}, name: {_quoted(_words(row))}}}",
+    )
+  sample = run["identity"]["config"]["limit"]
+  yield from ("---", "", f"Robustness, measured with jaxbench {run['identity']['jaxbench']}", "")
+  yield f"- Weights: sha256 `{run['identity']['models'][model]['sha256']}`."
+  if sample:
+    yield f"- Only a random sample of {sample} examples of each data set was evaluated."
+  yield "- An attack's accuracy is an upper bound: a stronger attack may find more."
+  yield ""
+
+
+def _words(row: Row) -> str:
+  prompts = f"prompts {row['prompts']}; " if row["prompts"] else ""
+  low, high = row["accuracy_low"], row["accuracy_high"]
+  return f"top-1; {prompts}95 % interval {low:.4f} to {high:.4f}; {row['examples']} examples"
+
+
+def _setting(row: Row) -> str:
+  if row["epsilon"] is not None:
+    return plan.format_epsilon(row["epsilon"])
+  return "" if row["severity"] is None else str(row["severity"])
+
+
+def _quoted(text: str) -> str:
+  """As a scalar of YAML, of which JSON's strings are a part."""
+  return json.dumps(text)

@@ -1,0 +1,117 @@
+"""The section of a report on natural shifts: all data sets in one table, and the scatter plots."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special
+
+from jaxbench import metrics, published
+from jaxbench.report import plots
+from jaxbench.report.sections import Classifier, Row
+
+
+class Entry(NamedTuple):
+  """A classifier on one data set."""
+
+  row: Row  # Of `metrics.summarize`.
+  reference: published.Reference | None
+
+  @property
+  def differs(self) -> bool:
+    """Whether what others measured is outside our interval."""
+    if self.reference is None:
+      return False
+    low, high = self.row["accuracy_low"], self.row["accuracy_high"]
+    return not low <= self.reference.accuracy <= high
+
+
+class Natural(NamedTuple):
+  """All data sets of a run as they are."""
+
+  columns: list[str]  # Data sets.
+  shifts: list[str]  # Those of them that the mean is over.
+  lines: list[tuple[Classifier, list[Entry | None], float | None]]  # With the mean.
+  plots: list[str]  # SVGs: effective robustness, a shift each.
+  sources: list[str]  # Of the published numbers.
+
+
+def natural(
+  summary: list[Row], shifts: list[Row], classifiers: list[Classifier], names: list[str]
+) -> Natural | None:
+  """Of the rows of a summary, and of `metrics.summarize_shifts`; None for a single data set."""
+  clean = {
+    (row["data"], row["model"], row["prompts"]): row
+    for row in summary
+    if row["perturbation"] == "clean"
+  }
+  columns = [name for name in names if any(name == data for data, *_ in clean)]
+  if len(columns) < 2:
+    return None
+  shifted = {shift.data for shift in metrics.SHIFTS.values()}
+  averaged = [name for name in columns if name in shifted]
+  lines = []
+  for one in classifiers:
+    entries = [_entry(clean.get((name, one.model, one.prompts)), one, name) for name in columns]
+    own = [entry for name, entry in zip(columns, entries, strict=True) if name in averaged]
+    whole = [entry.row["accuracy"] for entry in own if entry]
+    mean = float(np.mean(whole)) if whole and len(whole) == len(own) else None
+    lines.append((one, entries, mean))
+  sources = dict.fromkeys(
+    entry.reference.source for _, own, _ in lines for entry in own if entry and entry.reference
+  )
+  return Natural(columns, averaged, lines, _scatters(shifts, clean, classifiers), list(sources))
+
+
+def _entry(row: Row | None, one: Classifier, data: str) -> Entry | None:
+  if row is None:
+    return None
+  return Entry(row, published.clean(one.model, one.prompts, data))
+
+
+def _scatters(
+  shifts: list[Row], clean: Mapping[tuple, Row], classifiers: list[Classifier]
+) -> list[str]:
+  """One for each shift."""
+  found = []
+  for name in dict.fromkeys(row["shift"] for row in shifts):
+    points = []
+    for row in (row for row in shifts if row["shift"] == name):
+      one = next(
+        one for one in classifiers if (one.model, one.prompts) == (row["model"], row["prompts"])
+      )
+      shift = metrics.SHIFTS[name]
+      standard = clean[shift.within, one.model, one.prompts]
+      own = clean[shift.data, one.model, one.prompts]
+      ends = "pm_accuracy" if shift.within == shift.data else "accuracy"
+      axes = _drawn(standard, "accuracy"), _drawn(own, ends)
+      points.append(plots.Point(one.name, one.color, one.supervised, *axes))
+    labels = (f"accuracy on {metrics.SHIFTS[name].within}, %", f"accuracy on {name}, %")
+    found.append(plots.scatter(name, labels, points, _published(name)))
+  return found
+
+
+def _drawn(row: Row, name: str) -> tuple[float, float, float]:
+  """A share and its interval; what is always or never right stands half an example inside."""
+  rim = 0.5 / row["examples"]
+  value, low, high = (row[name + end] for end in ("", "_low", "_high"))
+  return min(max(value, rim), 1 - rim), low, high
+
+
+def _published(name: str) -> plots.Trend | None:
+  """The published models of a shift, with their line and its band; None where there are none."""
+  if not metrics.SHIFTS[name].standard:
+    return None
+  x, y = metrics.standard_models(name)
+  broken = metrics.breaking_point(name)
+  ends = [0.4, 0.995] if broken is None else [0.4, broken - 1e-6, broken + 1e-6, 0.995]
+  grid, lines, lows, highs = [], [], [], []
+  for start, end in zip(ends[::2], ends[1::2], strict=True):
+    some = special.expit(np.linspace(special.logit(start), special.logit(end), 40))
+    low, high = metrics.baseline_band(name, some)
+    grid.append(some)
+    lines.append(metrics.baseline(name, float(some[0])).expected(some))
+    lows.append(low)
+    highs.append(high)
+  curves = [np.concatenate(each) for each in (grid, lines, lows, highs)]
+  return plots.Trend(x, y, *curves)
