@@ -31,6 +31,7 @@ setuptools.setup(
     "dm-pix>=0.4.5",
     "etils[epath]>=1.9",
     "flax>=0.11.2",
+    "fsspec>=2024.10",  # etils needs it too.
     "ftfy>=6.1",
     "grain>=0.2.18",
     "huggingface_hub>=0.30",  # tokenizers needs it too.
@@ -45,13 +46,14 @@ setuptools.setup(
     "pyarrow>=17",
     "safetensors>=0.4.3",
     "scipy>=1.11",
+    "tenacity>=8.2",
     "tensorflow-datasets>=4.9.9",
     "tokenizers>=0.20",
     "tqdm>=4.66",
   ],
   extras_require={
     "gpu": ["jax[cuda12]>=0.7.2"],
-    "tpu": ["jax[tpu]>=0.7.2", "gcsfs"],
+    "tpu": ["jax[tpu]>=0.7.2", "gcsfs>=2024.10"],
     "video": ["av>=12"],
     "test": [
       "av>=12",

@@ -19,6 +19,7 @@ from jaxbench import (
   devices,
   errors,
   estimate,
+  hosts,
   interrupt,
   metrics,
   records,
@@ -40,6 +41,12 @@ _WORKERS = flags.DEFINE_integer(
   "Processes that decode images; 0 is threads of the main one. Default: one per 16 cores.",
   lower_bound=0,
 )
+_HOST = flags.DEFINE_string(
+  "host", None, "INDEX/COUNT of this process; by default SLURM, a job array or a TPU slice tells."
+)
+_JOIN = flags.DEFINE_string(
+  "join", None, "Join jax.distributed: HOST:PORT of host 0, or auto on a TPU slice. Not needed."
+)
 _IMAGES = flags.DEFINE_string(
   "cache", None, "Folder for decoded images, shared by runs; its size is told before it is filled."
 )
@@ -53,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
     print(f"jaxbench: {error}", file=sys.stderr)
     return 2
   except interrupt.Interrupted as signal:
-    print(f"jaxbench: stopped by {signal}; the same command continues the run", file=sys.stderr)
+    print(signal.message, file=sys.stderr)
     return signal.exit_status
   except KeyboardInterrupt:  # A second Ctrl-C, or one before anything ran.
     print("jaxbench: stopped at once; the same command continues the run", file=sys.stderr)
@@ -70,18 +77,23 @@ def _run(arguments: Sequence[str]) -> None:
   settings = _settings()
   if _WORKDIR.value is None and not _PLAN.value:
     raise errors.InputError("--workdir is missing: name a folder for the results")
+  host = hosts.find(_HOST.value)
   devices.use_all_cores()
+  if _JOIN.value is None:
+    hosts.separate(host, hosts.chips())
+  else:
+    hosts.join(_JOIN.value, host)
   if _CACHE.value:
     devices.use_compilation_cache()
   if isinstance(settings, config.Config):
-    _evaluate(config.checked(settings))
+    _evaluate(config.checked(settings), host)
   elif _PLAN.value:
     raise errors.InputError("--plan is for evaluations; this config trains")
   else:
     training.run(settings, epath.Path(_WORKDIR.value))
 
 
-def _evaluate(settings: config.Config) -> None:
+def _evaluate(settings: config.Config, host: hosts.Host) -> None:
   plan = planning.make(settings)
   if _PLAN.value:
     print(*estimate.lines(plan), sep="\n")
@@ -90,7 +102,10 @@ def _evaluate(settings: config.Config) -> None:
     reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
     raise errors.InputError(f"nothing can be run. {reasons}")
   workers = devices.cores() // 16 if _WORKERS.value is None else _WORKERS.value
-  runner.run(settings, plan, _WORKDIR.value, workers, _IMAGES.value or None)
+  runner.run(settings, plan, _WORKDIR.value, workers, _IMAGES.value or None, host)
+  if host.index:
+    print(f"host {host.index} of {host.count} is done; host 0 writes the report")
+    return
   page = epath.Path(_WORKDIR.value) / "report.html"
   report.write([_WORKDIR.value], page)
   summary = metrics.summarize(records.read_finished(_WORKDIR.value))

@@ -1,7 +1,9 @@
 """Runs the cells of a plan: one pass over the data feeds every cell that shares it."""
 
+import dataclasses
 import functools
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -17,11 +19,14 @@ from jaxbench import (
   devices,
   errors,
   frames,
+  hosts,
   interrupt,
   judge,
+  leases,
   models,
   perturbations,
   records,
+  share,
   transfer,
   unreadable,
 )
@@ -31,6 +36,7 @@ from jaxbench.progress import Progress
 from jaxbench.provenance import describe_run, describe_session
 
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
+_POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
 
 
 def run(
@@ -39,8 +45,9 @@ def run(
   workdir: epath.PathLike,
   workers: int = 0,
   cache: epath.PathLike | None = None,
+  host: hosts.Host = hosts.Host(),  # noqa: B008 -- A tuple of numbers.
 ) -> None:
-  """Computes the rows of `plan` that `workdir` lacks.
+  """Computes the rows of `plan` that `workdir` lacks, beside any other hosts; returns when all do.
 
   Args:
     settings: as `plan.checked` returns them.
@@ -48,6 +55,7 @@ def run(
     workdir: a new folder, or one that holds a part of this run.
     workers: processes that decode images; 0 is threads of this one.
     cache: folder of decoded images that runs share; None decodes all.
+    host: where this process begins; others may work on the same folder.
 
   Raises:
     InputError: the folder belongs to another configuration or cannot be written, the cache cannot,
@@ -56,22 +64,21 @@ def run(
   """
   described = describe_run(settings, plan)
   store = records.Store(workdir, described)
-  work = _Work(settings, plan, store, workers, cache)
-  if work.finished == work.total:
-    return
-  store.run |= {name: described[name] for name in ("published", "flip_reference")}
-  session, started = describe_session(), time.monotonic()
-  earlier = store.run["sessions"]
-  store.save({**store.run, "sessions": [*earlier, session]})
-  try:
-    with interrupt.listen() as request:
-      for name in settings.data:
-        work.run_data(name, request)
-  finally:
-    work.progress.close()
-    session = {**session, "seconds": round(time.monotonic() - started, 1)}
-    found = {"absent": work.absent, "warnings": work.warnings}
-    store.save({**store.run, **found, "sessions": [*earlier, session]})
+  shown = {name: described[name] for name in ("published", "flip_reference")}
+  if shown != {name: store.run.get(name) for name in shown}:
+    store.save(store.run | shown)
+  with leases.Leases(store.workdir) as held:
+    work = _Work(settings, plan, store, workers, cache, held, host)
+    if work.finished == work.total:
+      return
+    store.retry(lambda session: not held.lives(session))
+    work.save_session(over=False)
+    with interrupt.listen(work.abandon) as request:
+      try:
+        work.run(request)
+      finally:
+        work.progress.close()
+        work.save_session(over=True)
 
 
 class _Work:
@@ -84,31 +91,65 @@ class _Work:
     store: records.Store,
     workers: int,
     cache: epath.PathLike | None,
+    held: leases.Leases,
+    host: hosts.Host,
   ):
-    self.absent = [absent._asdict() for absent in plan.absent]
-    self.warnings: list[dict[str, str]] = list(store.run.get("warnings", []))
+    self.absent: list[dict[str, str]] = []
+    self.warnings: list[dict[str, str]] = []
     self._settings, self._plan, self._store = settings, plan, store
-    self._workers, self._cache = workers, cache
-    self._done = store.done()
+    self._workers, self._cache, self._leases = workers, cache, held
+    self._session = {**describe_session(), "host": dataclasses.asdict(host)}
+    self._started = self._written = time.monotonic()
     self._model = functools.cache(lambda name: devices.replicate(models.load(name)))
     self._waiting: list[pa.Table] = []
-    self._written = time.monotonic()
+    self._block: tuple[str, int] | None = None  # Of which rows are waiting.
+    self._writing = threading.Lock()
+    self._share = share.Share(plan, settings.block, store, held, host, self._skip)
     self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
-    self.finished = sum(_cost(cells[cell]) * len(ids) for (cell, _, _), ids in self._done.items())
+    done = self._share.done
+    self.finished = sum(_cost(cells[cell]) * len(ids) for (cell, _, _), ids in done.items())
 
   @functools.cached_property
   def progress(self) -> Progress:
     """In planned passes, which tell the time left better than cells do."""
     return Progress(self.total, self.finished, "pass")
 
-  def run_data(self, name: str, request: interrupt.Request) -> None:
-    """Runs all cells of one data set, block by block.
+  def run(self, request: interrupt.Request) -> None:
+    """Works on what is left until nothing is, waiting for other hosts in the end.
 
     Raises:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
+    while names := self._share.unfinished():
+      worked = [self._run_data(name, request) for name in names]
+      if not any(worked):
+        self.progress.show("waiting for other hosts")
+        request.obey()
+        time.sleep(_POLL_SECONDS)
+
+  def save_session(self, *, over: bool) -> None:
+    """Writes what this process says of itself; its seconds when it is over."""
+    seconds = round(time.monotonic() - self._started, 1) if over else None
+    found = {"absent": self.absent, "warnings": self.warnings, "seconds": seconds}
+    self._store.save_session(self._leases.holder, self._session | found)
+
+  def abandon(self) -> None:
+    """Writes the rows of finished cells, in a moment when the main thread is busy elsewhere."""
+    self._flush()
+    self.save_session(over=True)
+    self._leases.release()
+
+  def _skip(self, cells: list[tuple[Cell, int]]) -> None:
+    """Counts what other hosts have done: so many examples of each cell."""
+    self.progress.update(sum(_cost(cell) * examples for cell, examples in cells))
+
+  def _run_data(self, name: str, request: interrupt.Request) -> bool:
+    """Runs all cells of the blocks of one data set that can be leased; whether there were any."""
+    taken = self._share.take(name)
+    if not taken:
+      return False
     source = data.load(name, self._settings.data_root)
     if short := data.shortfall(name, source):
       warning = {"what": name, "name": "incomplete", "detail": short}
@@ -117,29 +158,51 @@ class _Work:
     order = data.sample(source, self._settings.limit, self._settings.subset)
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]
-    pending = {number: self._pending(name, number, len(part)) for number, part in enumerate(parts)}
-    streams = self._streams(source, parts, pending)
     lost = unreadable.Lost(self._settings, name, len(order), self._store.unreadable(name))
-    for number, cells in pending.items():
-      for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
-        same = [cell for cell in cells if cell.preprocess == preprocess]
-        block, missing = next(streams[preprocess])
-        lost.add(missing)
-        self._write_off(same, missing, number)
-        for table in self._run_block(judging, same, block, number):
-          self._waiting.append(table)
-          if request.number is not None:
-            break
-          if time.monotonic() - self._written > _FLUSH_SECONDS:
-            self._flush(name, number)
-        self._flush(name, number)
-        self.warnings += [found for found in judging.warnings if found not in self.warnings]
-        request.obey()
+    while taken:
+      streams = self._streams(source, parts, taken)
+      for number, cells in taken.items():
+        ours = True
+        for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
+          same = [cell for cell in cells if cell.preprocess == preprocess]
+          block, missing = next(streams[preprocess])  # Of a lost block too: streams keep in step.
+          lost.add(missing)
+          ours = ours and self._run_cells(judging, same, block, missing, number, request)
+        if ours:
+          self._share.finish(name, number)
+      taken = self._share.take(name)
+    return True
 
-  def _pending(self, name: str, number: int, examples: int) -> list[Cell]:
-    """The cells of a data set that lack rows of one block."""
-    cells = [cell for cell in self._plan.cells if cell.data == name]
-    return [cell for cell in cells if len(self._done[cell.id, name, number]) < examples]
+  def _run_cells(
+    self,
+    judging: judge.Judge,
+    cells: list[Cell],
+    block: blocks.Block,
+    missing: blocks.Unreadable,
+    number: int,
+    request: interrupt.Request,
+  ) -> bool:
+    """Writes the rows of cells on one block; False if another host has taken it over.
+
+    Raises:
+      Interrupted: a signal has come.
+    """
+    self._block = cells[0].data, number
+    self._write_off(cells, missing, number)
+    try:
+      for table in self._run_block(judging, cells, block, number):
+        with self._writing:
+          self._waiting.append(table)
+        if request.number is not None:
+          break
+        if time.monotonic() - self._written > _FLUSH_SECONDS:
+          self._flush()
+      self._flush()
+    except leases.Lost:
+      return False
+    self.warnings += [found for found in judging.warnings if found not in self.warnings]
+    request.obey()
+    return True
 
   def _streams(
     self, source: data.Source, parts: list[list[int]], pending: dict[int, list[Cell]]
@@ -165,15 +228,26 @@ class _Work:
   def _write_off(self, cells: list[Cell], missing: blocks.Unreadable, number: int) -> None:
     """Rows that say why there is no verdict, where they are not written yet."""
     for cell in cells:
-      rows = unreadable.rows(cell, missing, self._done[cell.id, cell.data, number])
+      rows = unreadable.rows(cell, missing, self._done(cell, number))
       if len(rows):
         self._waiting.append(rows)
         self.progress.update(_cost(cell) * len(rows))
 
-  def _flush(self, name: str, number: int) -> None:
-    if self._waiting:
-      self._store.write(name, number, self._waiting)
-    self._waiting, self._written = [], time.monotonic()
+  def _done(self, cell: Cell, number: int) -> set[str]:
+    """Examples of a block that had rows when it was leased."""
+    return self._share.done.get((cell.id, cell.data, number), set())
+
+  def _flush(self) -> None:
+    """Writes what is waiting.
+
+    Raises:
+      Lost: its block is another host's by now.
+    """
+    with self._writing:
+      waiting, self._waiting, self._written = self._waiting, [], time.monotonic()
+      if waiting and self._block:
+        self._share.keep(*self._block)
+        self._store.write(*self._block, waiting)
 
   def _run_block(
     self, judging: judge.Judge, cells: list[Cell], block: blocks.Block, number: int
@@ -216,7 +290,7 @@ class _Work:
     else:
       for cell in cells:
         self.progress.show(f"{cell.perturbation} {cell.setting} on {cell.model}")
-        done = self._done[cell.id, cell.data, number]
+        done = self._done(cell, number)
         left = np.array([row for row in everything if block.ids[row] not in done], int)
         known = clean[cell.model, cell.prompts]["prediction"][left]
         for rows, columns in self._attacked(judging, cell, block.at(left), known):
@@ -246,7 +320,7 @@ class _Work:
     number: int,
   ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
     """Rows that are not written yet; no image is made again that no cell needs."""
-    written = {cell: self._done[cell.id, cell.data, number] for cell in cells}
+    written = {cell: self._done(cell, number) for cell in cells}
     lacking = {cell: np.array([name not in written[cell] for name in block.ids]) for cell in cells}
     left = np.flatnonzero(np.any(list(lacking.values()), axis=0))
     known = {cell: clean[cell.model, cell.prompts]["prediction"][left] for cell in cells}

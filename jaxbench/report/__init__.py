@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import jinja2
 from etils import epath
 
+from jaxbench import whole
 from jaxbench.report import content
 from jaxbench.report.leaderboard import robustbench
 
@@ -33,7 +34,8 @@ def write(workdirs: Sequence[epath.PathLike], out: epath.PathLike) -> None:
     lstrip_blocks=True,
   )
   environment.filters |= {"percent": _percent, "p_value": _p_value, "epsilon": _epsilon}
-  epath.Path(out).write_text(environment.get_template("page.html").render(runs=runs))
+  page = environment.get_template("page.html").render(runs=runs)
+  whole.write(epath.Path(out), page.encode())
 
 
 def _percent(share: float) -> str:
