@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import sys
+import threading
 import urllib.request
 from collections.abc import Mapping, MutableMapping
 
@@ -82,34 +83,40 @@ def join(address: str, host: Host, seconds: int = _JOIN_SECONDS) -> None:
     host: this one.
     seconds: to wait for the others.
 
+  If they do not come, the process ends with status 2: JAX would abort it, without a word on how to
+  go on.
+
   Raises:
-    InputError: they did not come.
+    InputError: the address is none, or JAX does not find the others.
   """
   if address != "auto" and not re.fullmatch(r".+:\d+", address):
     raise errors.InputError(f"--join={address} must be HOST:PORT of the first host, or auto")
-  print(
-    f"jaxbench: host {host.index} joins at {address} and waits for all {host.count} hosts, "
-    f"{seconds} s at most",
-    file=sys.stderr,
-    flush=True,
-  )
+  _tell(f"host {host.index} joins at {address} and waits for all {host.count} hosts, {seconds} s")
+  ended = threading.Timer(seconds, _give_up, [address, host, seconds])
+  ended.daemon = True
+  ended.start()
+  known = (address, host.count, host.index) if address != "auto" else ()
+  detect = None if address == "auto" else "deactivate"
   try:
-    if address == "auto":
-      jax.distributed.initialize(initialization_timeout=seconds)
-    else:
-      jax.distributed.initialize(
-        address,
-        host.count,
-        host.index,
-        cluster_detection_method="deactivate",
-        initialization_timeout=seconds,
-      )
+    jax.distributed.initialize(
+      *known, cluster_detection_method=detect, initialization_timeout=seconds + 60
+    )
   except (RuntimeError, ValueError) as error:
-    reason = str(error).strip().splitlines()[0]
-    raise errors.InputError(
-      f"--join={address}: not all {host.count} hosts have come within {seconds} s ({reason}). "
-      "Start the same command on each of them, or leave out --join: then none waits for another"
-    ) from error
+    raise errors.InputError(f"--join={address}: {str(error).splitlines()[0]}") from error
+  finally:
+    ended.cancel()
+
+
+def _give_up(address: str, host: Host, seconds: int) -> None:
+  _tell(
+    f"--join={address}: not all {host.count} hosts have come within {seconds} s. Start the same "
+    "command on each of them, or leave out --join: then none waits for another"
+  )
+  os._exit(2)
+
+
+def _tell(message: str) -> None:
+  print(f"jaxbench: {message}", file=sys.stderr, flush=True)
 
 
 def _times(outer: Host, inner: Host) -> Host:

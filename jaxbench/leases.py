@@ -29,6 +29,9 @@ _BEAT = 15.0  # Seconds between two signs of life.
 _EXPIRY = 120.0
 
 
+_HERE: set[str] = set()  # Holders that live in this process.
+
+
 class Lost(Exception):
   """A lease was taken over, because its holder seemed dead; its work is another's now."""
 
@@ -51,6 +54,7 @@ class Leases:
   def __enter__(self) -> "Leases":
     self._folder.mkdir(parents=True, exist_ok=True)
     self._touch()
+    _HERE.add(self.holder)
     there = whole.listing(self._folder)
     now = max(there.values(), default=0.0)
     for name, written in there.items():
@@ -112,7 +116,9 @@ class Leases:
     """Whether a process seems to be at work; `there` lists the folder, if it is known."""
     there = whole.listing(self._folder) if there is None else there
     _, machine, process, _ = holder.rsplit("-", 3)
-    if machine == _machine() and holder != self.holder and not _runs(int(process)):
+    if int(process) == os.getpid() and machine == _machine():
+      return holder in _HERE  # Not that of an earlier process with the same number.
+    if machine == _machine() and not _runs(int(process)):
       return False
     # The newest file tells the time there, since this process touches one of them.
     now = max(there.values(), default=0.0)
@@ -123,6 +129,7 @@ class Leases:
     if self._ended.is_set():
       return
     self._ended.set()
+    _HERE.discard(self.holder)
     for name in list(self._held):
       self._give_back(name)
     whole.remove(self._folder / f"{self.holder}.alive")
@@ -159,9 +166,7 @@ def _newest(there: Iterable[str]) -> dict[str, int]:
 
 
 def _runs(process: int) -> bool:
-  """Whether this machine has a process of this number, other than this one."""
-  if process == os.getpid():
-    return False
+  """Whether this machine has a process of this number."""
   try:
     os.kill(process, 0)
   except ProcessLookupError:
