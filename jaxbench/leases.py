@@ -152,7 +152,7 @@ class Leases:
         self._touch()
 
   def _touch(self) -> None:
-    (self._folder / f"{self.holder}.alive").write_bytes(b"1")
+    whole.touch(self._folder / f"{self.holder}.alive")
 
 
 def _newest(there: Iterable[str]) -> dict[str, int]:

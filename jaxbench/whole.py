@@ -1,7 +1,8 @@
 """Files that a reader sees whole or not at all, whatever happens to the writer.
 
 Folders may be local, on a network file system, or in an object store (gs://, s3://). Errors that
-pass by themselves are waited out, for a minute; the others come as OSError.
+pass by themselves are waited out, for a minute (clients of object stores do so themselves); the
+others come as OSError.
 """
 
 import errno
@@ -14,18 +15,21 @@ import fsspec
 import tenacity
 from etils import epath
 
-_PASSING = (errno.EAGAIN, errno.EBUSY, errno.EIO, errno.ESTALE, errno.ETIMEDOUT)
+_PASSING = (
+  errno.EAGAIN,
+  errno.EBUSY,
+  errno.ECONNRESET,
+  errno.EIO,
+  errno.ESTALE,
+  errno.ETIMEDOUT,
+)
 _PATIENCE = 60.0  # Seconds.
 
 File: TypeAlias = epath.Path | pathlib.Path
 
 
 def _passes(error: BaseException) -> bool:
-  if isinstance(error, OSError) and error.errno is not None:
-    return error.errno in _PASSING
-  # What clients of object stores raise has no number; but for these, it may pass.
-  final = (FileExistsError, FileNotFoundError, PermissionError)
-  return isinstance(error, Exception) and not isinstance(error, final)
+  return isinstance(error, OSError) and error.errno in _PASSING
 
 
 _patiently = tenacity.retry(
@@ -78,6 +82,18 @@ def create(file: File, content: bytes) -> bool:
     # An answer may have been lost after the first of several tries.
     return read(file) == content
   return True
+
+
+def touch(file: File) -> None:
+  """Makes now the time when `file` was last written; what it holds is of no interest.
+
+  Raises:
+    OSError: it cannot be written.
+  """
+  if _is_remote(file):
+    _remotely("pipe_file", file, b"1")
+  else:
+    file.write_bytes(b"1")
 
 
 def read(file: File) -> bytes | None:
