@@ -90,6 +90,7 @@ def test_of_four_hosts_some_are_killed_and_the_others_end_the_run(killed, refere
   _check(tmp_path / "run", reference)
 
 
+@pytest.mark.slow
 def test_two_joined_hosts_give_the_same_rows(reference, tmp_path):
   with socket.socket() as free:
     free.bind(("localhost", 0))
