@@ -35,6 +35,9 @@ _PLAN = flags.DEFINE_bool("plan", False, "Print what would be run and its cost; 
 _CACHE = flags.DEFINE_bool(
   "compilation_cache", True, "Keep compiled programs in ~/.cache/jaxbench."
 )
+_CACHE_DIR = flags.DEFINE_string(
+  "compilation_cache_dir", None, "Keep them there, to share; only folders that you trust."
+)
 _WORKERS = flags.DEFINE_integer(
   "workers",
   None,
@@ -84,7 +87,7 @@ def _run(arguments: Sequence[str]) -> None:
   else:
     hosts.join(_JOIN.value, host)
   if _CACHE.value:
-    devices.use_compilation_cache()
+    devices.use_compilation_cache(_CACHE_DIR.value)
   if isinstance(settings, config.Config):
     _evaluate(config.checked(settings), host)
   elif _PLAN.value:

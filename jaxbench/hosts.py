@@ -12,6 +12,7 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Mapping, MutableMapping
+from typing import Any
 
 import jax
 
@@ -95,12 +96,12 @@ def join(address: str, host: Host, seconds: int = _JOIN_SECONDS) -> None:
   ended = threading.Timer(seconds, _give_up, [address, host, seconds])
   ended.daemon = True
   ended.start()
-  known = (address, host.count, host.index) if address != "auto" else ()
-  detect = None if address == "auto" else "deactivate"
+  known: dict[str, Any] = {}
+  if address != "auto":
+    known = {"coordinator_address": address, "num_processes": host.count}
+    known |= {"process_id": host.index, "cluster_detection_method": "deactivate"}
   try:
-    jax.distributed.initialize(
-      *known, cluster_detection_method=detect, initialization_timeout=seconds + 60
-    )
+    jax.distributed.initialize(**known, initialization_timeout=seconds + 60)
   except (RuntimeError, ValueError) as error:
     raise errors.InputError(f"--join={address}: {str(error).splitlines()[0]}") from error
   finally:

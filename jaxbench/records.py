@@ -298,10 +298,11 @@ def load_run(workdir: epath.PathLike) -> dict[str, Any]:
   if content is None:
     raise errors.InputError(f"{workdir}: not the --workdir of a run (no run.json)")
   run = json.loads(content)
-  sessions = list(_sessions(epath.Path(workdir)).values())
+  found = _sessions(epath.Path(workdir))
+  sessions: list[dict[str, Any]] = [one | {"name": name} for name, one in found.items()]
   for name in ("absent", "warnings"):
-    found = [*run.get(name, []), *itertools.chain(*(one.pop(name, []) for one in sessions))]
-    run[name] = [one for place, one in enumerate(found) if one not in found[:place]]
+    told = [*run.get(name, []), *itertools.chain(*(one.pop(name, []) for one in sessions))]
+    run[name] = [one for place, one in enumerate(told) if one not in told[:place]]
   return run | {"sessions": [*run["sessions"], *sessions]}
 
 

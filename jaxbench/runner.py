@@ -21,6 +21,7 @@ from jaxbench import (
   frames,
   hosts,
   interrupt,
+  journal,
   judge,
   leases,
   models,
@@ -104,6 +105,7 @@ class _Work:
     self._waiting: list[pa.Table] = []
     self._block: tuple[str, int] | None = None  # Of which rows are waiting.
     self._writing = threading.Lock()
+    self._journal = journal.Journal(store.workdir, held.holder)
     self._share = share.Share(plan, settings.block, store, held, host, self._skip)
     self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
@@ -127,7 +129,8 @@ class _Work:
       if not any(worked):
         self.progress.show("waiting for other hosts")
         request.obey()
-        time.sleep(_POLL_SECONDS)
+        with self._journal.spend("waiting"):
+          time.sleep(_POLL_SECONDS)
 
   def save_session(self, *, over: bool) -> None:
     """Writes what this process says of itself; its seconds when it is over."""
@@ -165,11 +168,14 @@ class _Work:
         ours = True
         for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
           same = [cell for cell in cells if cell.preprocess == preprocess]
-          block, missing = next(streams[preprocess])  # Of a lost block too: streams keep in step.
+          with self._journal.spend("decoding"):  # Of a lost block too: streams keep in step.
+            block, missing = next(streams[preprocess])
           lost.add(missing)
           ours = ours and self._run_cells(judging, same, block, missing, number, request)
         if ours:
           self._share.finish(name, number)
+          passes = sum(_cost(cell) * len(parts[number]) for cell in cells)
+          self._journal.add(name, number, passes, judging.tally.occupancy)
       taken = self._share.take(name)
     return True
 
@@ -247,7 +253,8 @@ class _Work:
       waiting, self._waiting, self._written = self._waiting, [], time.monotonic()
       if waiting and self._block:
         self._share.keep(*self._block)
-        self._store.write(*self._block, waiting)
+        with self._journal.spend("writing"):
+          self._store.write(*self._block, waiting)
 
   def _run_block(
     self, judging: judge.Judge, cells: list[Cell], block: blocks.Block, number: int

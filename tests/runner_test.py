@@ -17,6 +17,7 @@ from jaxbench import (
   config,
   data,
   errors,
+  journal,
   judge,
   metrics,
   models,
@@ -325,3 +326,17 @@ def test_a_cache_of_decoded_images_changes_no_row(tmp_path, monkeypatch):
 
   monkeypatch.setattr(data.Digits, "__getitem__", decode)
   assert _run(tmp_path / "three", cache, **clean).equals(expected)
+
+
+def test_the_report_says_how_the_time_was_spent(tmp_path):
+  _run(tmp_path / "run", limit=20)
+  lines = journal.read(tmp_path / "run")
+  assert [line["block"] for line in lines] == [0, 1]
+  assert sum(line["passes"] for line in lines) == sum(
+    cell["examples"] * (cell["forwards"] + 2 * cell["backwards"])
+    for cell in records.load_run(tmp_path / "run")["cells"]
+  )
+  assert 0 < lines[-1]["occupancy"] <= 1
+  assert all(line["computing"] > 0 for line in lines)
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  assert "% occupied" in (tmp_path / "report.html").read_text()

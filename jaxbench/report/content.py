@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from etils import epath
 
-from jaxbench import metrics, perturbations, records
+from jaxbench import journal, metrics, perturbations, records
 from jaxbench.report import gallery, on_disk, plots, sections, stability
 from jaxbench.report.sections import Classifier, Row
 
@@ -60,6 +60,7 @@ class Run(NamedTuple):
   data: list[DataSet]
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   missing: list[Row]  # What could not be run, with the reason.
+  spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
   backwards: int
@@ -97,10 +98,28 @@ def load(workdir: epath.PathLike) -> Run:
     data=sets,
     shifts=metrics.summarize_shifts(summarized).to_pylist(),
     missing=run["absent"] + [cell for cell in unfinished if cell["what"] not in reasons],
+    spent=_spent(workdir),
     warnings=[*_unreadable(lost), *_warnings(run, rows)],
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )
+
+
+def _spent(workdir: epath.PathLike) -> dict[str, str]:
+  """Shares of the time of each session, as people read them."""
+  spent = {}
+  lines = sorted(journal.read(workdir), key=lambda line: line["session"])
+  for session, group in itertools.groupby(lines, key=lambda line: line["session"]):
+    own = list(group)
+    total = sum(line["seconds"] for line in own)
+    shares = [
+      f"{part} {sum(line[part] for line in own) / total:.0%}"
+      for part in (*journal.PARTS, "computing")
+    ]
+    memory = max((line["memory"] or 0 for line in own), default=0)
+    told = f", at most {memory / 2**30:.1f} GiB on a device" if memory else ""
+    spent[session] = f"{', '.join(shares)}; slots {own[-1]['occupancy']:.0%} occupied{told}"
+  return spent
 
 
 def _unreadable(lost: list[Row]) -> list[Row]:

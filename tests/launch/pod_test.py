@@ -142,7 +142,7 @@ def test_a_worker_runs_on_when_the_connection_is_closed(tmp_path):
   assert stubs.run(*host, "result").stdout.startswith("exit 3 of ")
 
 
-SRUN = 'exec {python} -c "{code}"'
+SRUN = 'echo $$ > "{folder}/pid"; exec {python} -c "{code}"'
 STOPS = """
 import signal, sys, time
 signal.signal(15, lambda *_: sys.exit(143))
@@ -152,13 +152,16 @@ time.sleep(50)
 
 
 def _batch(stubs, folder, code):
-  stubs.add("srun", SRUN.format(python=sys.executable, code=code))
+  stubs.add("srun", SRUN.format(python=sys.executable, code=code, folder=folder))
   stubs.add("scontrol")
+  stubs.add("scancel", f'kill -TERM "$(cat "{folder}/pid")"')
   checkout = _checkout(folder / "checkout", stubs.bin / "python")
   environment = {
     "PATH": f"{stubs.bin}:/usr/bin:/bin",
     "SLURM_SUBMIT_DIR": str(checkout),
     "SLURM_JOB_ID": "7",
+    "SLURM_ARRAY_JOB_ID": "5",
+    "SLURM_ARRAY_TASK_ID": "2",
   }
   script = checkout / "launch/slurm.sbatch"
   return subprocess.Popen(
@@ -191,7 +194,8 @@ def test_a_signal_reaches_the_tasks_and_the_job_asks_to_be_queued_again(tmp_path
   time.sleep(0.1)
   process.send_signal(signal.SIGTERM)
   process.communicate(timeout=20)
-  assert stubs.calls("scontrol") == ["scontrol requeue 7"]
+  assert stubs.calls("scancel") == ["scancel --signal=TERM 5_2.0"]
+  assert stubs.calls("scontrol") == ["scontrol requeue 5_2"]
 
 
 def test_a_batch_job_without_an_installation_says_how_to_get_one(tmp_path):
