@@ -127,7 +127,7 @@ class _Work:
     while names := self._share.unfinished():
       worked = [self._run_data(name, request) for name in names]
       if not any(worked):
-        self.progress.show("waiting for other hosts")
+        self.progress.show("waiting for other hosts; lost ones are replaced after 2 minutes")
         request.obey()
         with self._journal.spend("waiting"):
           time.sleep(_POLL_SECONDS)
