@@ -22,15 +22,16 @@ class Journal:
 
   A line has: `time` (seconds since 1970), `data` and `block`, `seconds` in all; of them `waiting`
   (for blocks that other hosts held), `decoding` (the devices waited for images), `writing`, and
-  `computing`; `passes` (planned ones; attacks may need fewer), `occupancy` (share of slot steps
-  that worked on an example, so far), `memory` (peak bytes on a device; null where it is not told).
+  `computing`; `processor` (seconds of cores that the process used), `passes` (planned ones; attacks
+  may need fewer), `occupancy` (share of slot steps that worked on an example, so far), `memory`
+  (peak bytes on a device; null where it is not told).
   """
 
   def __init__(self, workdir: epath.Path, name: str):
     self._file = workdir / "logs" / f"{name}.jsonl"
     self._lines: list[str] = []
     self._spent: dict[str, float] = collections.defaultdict(float)
-    self._began = time.monotonic()
+    self._began, self._used = time.monotonic(), time.process_time()
 
   @contextlib.contextmanager
   def spend(self, part: str) -> Iterator[None]:
@@ -47,10 +48,12 @@ class Journal:
     Raises:
       OSError: it cannot be written.
     """
-    now = time.monotonic()
-    seconds, self._began = now - self._began, now
+    now, used = time.monotonic(), time.process_time()
+    seconds, processor = now - self._began, used - self._used
+    self._began, self._used = now, used
     spent = {part: self._spent[part] for part in PARTS}
     spent = {"seconds": seconds, **spent, "computing": seconds - sum(spent.values())}
+    spent["processor"] = processor
     self._spent.clear()
     line = {"time": round(time.time(), 3), "data": data, "block": block}
     line |= {name: round(value, 3) for name, value in spent.items()}
