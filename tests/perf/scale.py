@@ -1,6 +1,6 @@
 """Scaling: strong and weak over processes here, and a model of what thousands of devices would do.
 
-python tests/perf/scale.py [--steps=50] [--step_seconds=T] prints ratios and the model's table. Run
+python tests/perf/scale.py [--steps=200] [--step_seconds=T] prints ratios and the model's table. Run
 by hand on an idle machine of two cores or more; each process is given one core. The model takes the
 step time, decoding rate and storage times measured here; --step_seconds replaces the first by that
 of another device (seconds that one device takes for one gradient of one image).
@@ -23,9 +23,9 @@ from references.command import start
 
 from jaxbench import journal, leases, models, whole
 
-_STEPS = flags.DEFINE_integer("steps", 50, "Of the attack.")
+_STEPS = flags.DEFINE_integer("steps", 200, "Of the attack.")
 _STEP_SECONDS = flags.DEFINE_float("step_seconds", None, "Of one device, for the model.")
-_EXAMPLES, _BLOCK = 120, 10
+_EXAMPLES, _BLOCK = 160, 8
 _HOST_DEVICES = 8
 _HOST_CORES = 96  # That decode on a host of accelerators.
 _IMAGES, _GRADIENTS, _FLUSH_SECONDS = (
@@ -35,8 +35,8 @@ _IMAGES, _GRADIENTS, _FLUSH_SECONDS = (
 )  # robust_clip's bound on its validation set.
 
 
-def _seconds(workdir, hosts, examples):
-  """From the first block begun to the last one ended, of a run on so many cores."""
+def _run(workdir, hosts, examples):
+  """The log of a run on so many cores."""
   arguments = (
     "--config=configs/quickstart.py",
     "--config.models=digits-clip-robust",
@@ -61,19 +61,29 @@ def _seconds(workdir, hosts, examples):
     _, err = process.communicate()
     if process.returncode:
       sys.exit(err)
-  lines = journal.read(workdir)
-  first = min(line["time"] - line["seconds"] for line in lines)
-  return max(line["time"] for line in lines) - first, lines
+  return journal.read(workdir)
+
+
+def _rate(lines):
+  """Examples a second, from when all processes have ended a block (and so compiled) to the end."""
+  first = {line["session"]: line["time"] for line in reversed(lines)}
+  ready = max(first.values())
+  return _BLOCK * sum(line["time"] > ready for line in lines) / (lines[-1]["time"] - ready)
 
 
 def _measured_scaling(folder):
-  _seconds(folder / "warm", 1, 2 * _BLOCK)  # Compiles.
-  one, lines = _seconds(folder / "one", 1, _EXAMPLES)
-  strong, both = _seconds(folder / "strong", 2, _EXAMPLES)
-  weak, more = _seconds(folder / "weak", 2, 2 * _EXAMPLES)
-  print(f"1 process, {_EXAMPLES} examples: {one:.1f} s")
-  print(f"2 processes, {_EXAMPLES} examples: {strong:.1f} s, speedup {one / strong:.2f} of 2")
-  print(f"2 processes, {2 * _EXAMPLES} examples: {weak:.1f} s, efficiency {one / weak:.2f} of 1")
+  _run(folder / "warm", 1, 2 * _BLOCK)  # Compiles.
+  lines = _run(folder / "one", 1, _EXAMPLES)
+  both = _run(folder / "strong", 2, _EXAMPLES)
+  more = _run(folder / "weak", 2, 2 * _EXAMPLES)
+  one, strong, weak = (_rate(some) for some in (lines, both, more))
+  print(f"1 process, {_EXAMPLES} examples: {one:.1f} a second")
+  print(
+    f"2 processes, {_EXAMPLES} examples: {strong:.1f} a second, {strong / one:.2f} times as many"
+  )
+  print(
+    f"2 processes, {2 * _EXAMPLES} examples: {weak:.1f} a second, {weak / one:.2f} times as many"
+  )
   # On a machine that others use too, the processors' own seconds are the better measure.
   alone, shared, twice = (_processor_seconds(some) for some in (lines, both, more))
   print(
