@@ -19,9 +19,9 @@ from jaxbench import config
 
 _WHITE_BOX = (
   "fgsm",
-  "bim(steps=21, relative_step=3.15)",  # The last step only looks at what twenty have made.
-  "mim(steps=21, relative_step=3.15)",
-  "dim(steps=21, relative_step=3.15)",
+  "bim(steps=20, relative_step=3.0)",
+  "mim(steps=20, relative_step=3.0)",
+  "dim(steps=20, relative_step=3.0)",
   "deepfool(candidates=1000)",
 )
 _TRANSFER = (

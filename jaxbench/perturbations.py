@@ -112,7 +112,8 @@ def _attack(
 ) -> Perturbation:
   """At one epsilon or, with a tolerance, searching for the smallest one up to it."""
   forwards, backwards = 1, 0
-  for one in cascade.attacks:
+  for written in cascade.attacks:
+    one = attacks.as_run(written, bisected=tolerance is not None)
     probes = 1 if tolerance is None else attacks.most_probes(one, epsilon, tolerance)
     steps = one.steps * one.runs * probes
     forwards += 1 + one.forwards * steps

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from jaxbench.attacks.apgd import apgd
 from jaxbench.attacks.autoattack import autoattack
-from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, cascade
+from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, as_run, cascade
 from jaxbench.attacks.bim import bim
 from jaxbench.attacks.boundary import boundary
 from jaxbench.attacks.checks import Warning
@@ -79,6 +79,7 @@ __all__ = [
   "Warning",
   "apgd",
   "as_float",
+  "as_run",
   "autoattack",
   "bim",
   "boundary",

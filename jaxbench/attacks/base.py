@@ -1,5 +1,7 @@
 """What an attack is: a named pair of pure functions for one example, in the spirit of optax."""
 
+import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
@@ -85,6 +87,25 @@ class Attack(NamedTuple):
   classes: int = 2  # With fewer, its loss has a substitute.
   decisions: bool = False  # It sees which class is predicted, no logits.
   monotone: bool = True  # At a larger epsilon it fools about as many, or more.
+  unseen: bool = False  # It ends with a move, and has not looked at where that led.
+
+
+@functools.cache  # Equal attacks are one object, so that they share one compiled program.
+def as_run(attack: Attack, *, bisected: bool) -> Attack:
+  """The attack as the engine runs it: with one step more, which only looks, where that is needed.
+
+  Whoever tries again after a failure, at another epsilon or from another start, has to know
+  whether it failed before the verdict comes.
+  """
+  if not attack.unseen or not (bisected or attack.runs > 1):
+    return attack
+
+  def step(classifier: Classifier, state: Any) -> Any:
+    seen: Any = attack.step(classifier, state)
+    image = jnp.where(state.count == attack.steps, state.image, seen.image)
+    return dataclasses.replace(seen, image=image, done=seen.fooled | (seen.count > attack.steps))
+
+  return attack._replace(step=step, steps=attack.steps + 1, unseen=False)
 
 
 class Cascade(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxbench import devices
 from jaxbench.attacks import slots, verdict
-from jaxbench.attacks.base import Cascade
+from jaxbench.attacks.base import Cascade, as_run
 from jaxbench.attacks.slots import NOBODY, Orders, Report, Search, Slots, Waiting
 
 _LIMIT = 128  # Steps before the host has a look, whatever happens.
@@ -84,7 +84,8 @@ def attack(
   rows: Sequence[int] = range(len(examples.labels))
   costs = {name: np.zeros(len(rows), np.int32) for name in ("steps", "forwards", "backwards")}
   costs["forwards"] += 1
-  for stage, one in enumerate(cascade.attacks):
+  for stage, written in enumerate(cascade.attacks):
+    one = as_run(written, bisected=settings.tolerance is not None)
     search = Search(one, settings.quantize, settings.tolerance)
     last = stage == len(cascade.attacks) - 1
     survivors: list[int] = []

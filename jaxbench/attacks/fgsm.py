@@ -1,14 +1,10 @@
 """The fast gradient sign method (Goodfellow et al., 2015, arXiv:1412.6572)."""
 
-import dataclasses
 import functools
-from typing import Any
-
-import jax.numpy as jnp
 
 from jaxbench.attacks import losses
-from jaxbench.attacks.base import Attack, Classifier
-from jaxbench.attacks.pgd import PGDState, pgd
+from jaxbench.attacks.base import Attack
+from jaxbench.attacks.pgd import pgd
 
 
 @functools.cache
@@ -24,26 +20,15 @@ def fgsm(
     norm: "linf" (the paper's) or "l2".
     loss: "cross_entropy", "margin" or a function (logits [K], label []) -> [].
     keep_going: take the step even where the image itself fools, for transfer to another model,
-      and return the image of the larger loss.
-
-  Both images are looked at, which makes it two steps.
+      and return the image of the larger loss, which needs a second look.
   """
+  steps = 2 if keep_going else 1
   attack = pgd(
-    steps=2,
+    steps=steps,
     norm=norm,
     loss=loss,
     random_start=False,
-    relative_step=2.0,  # Of both steps together: each moves by epsilon.
+    relative_step=float(steps),  # Of all steps together: each moves by epsilon.
     keep_going=keep_going,
   )
-
-  if keep_going:
-    return attack._replace(monotone=False)
-
-  def step(classifier: Classifier, state: PGDState) -> PGDState:
-    """The second one only looks, so that a bisection knows whether the result fools."""
-    seen: Any = attack.step(classifier, state)
-    image = jnp.where(state.count == 1, state.image, seen.image)
-    return dataclasses.replace(seen, image=image)
-
-  return attack._replace(step=step, monotone=False)
+  return attack._replace(monotone=False)

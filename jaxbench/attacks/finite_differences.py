@@ -7,7 +7,9 @@ References: Ilyas et al., 2018 (arXiv:1804.08598), whose directions are Gaussian
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -72,7 +74,14 @@ def spsa(
   chunk: int | None = None,
 ) -> Attack:
   """The same from directions of random signs; arguments and errors are those of `nes`."""
-  return _attack("spsa", jax.random.rademacher, queries, norm, pairs, sigma, step_size, chunk)
+  return _attack("spsa", signs, queries, norm, pairs, sigma, step_size, chunk)
+
+
+def signs(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+  """Random signs, one for each bit drawn, where `jax.random.rademacher` draws 32 for each."""
+  size = math.prod(shape)
+  bits = jnp.unpackbits(jax.random.bits(key, (math.ceil(size / 8),), jnp.uint8), count=size)
+  return 2 * bits.reshape(shape).astype(dtype) - 1
 
 
 def _attack(

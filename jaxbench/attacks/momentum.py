@@ -137,6 +137,7 @@ def attack(
     forwards=forwards,
     backwards=backwards,
     classes=2 + (loss == "dlr"),
+    unseen=not keep_going,
   )
 
 

@@ -116,6 +116,7 @@ def pgd(
     backwards=1,
     runs=restarts,
     classes=2 + (loss == "dlr"),
+    unseen=not keep_going,
   )
 
 

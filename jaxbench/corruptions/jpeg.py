@@ -101,10 +101,17 @@ def _quantized(plane: jax.Array, table: jax.Array) -> jax.Array:
   coefficients = _forward(blocks, 0, _EXTRA_BITS, _BITS - _EXTRA_BITS)
   coefficients = _forward(coefficients.mT, _EXTRA_BITS, 0, last).mT
   step = 8 * table[None, None]  # The transform leaves a factor of 8.
-  levels = jnp.sign(coefficients) * ((jnp.abs(coefficients) + step // 2) // step)
+  levels = jnp.sign(coefficients) * _quotient(jnp.abs(coefficients) + step // 2, step)
   restored = _inverse((levels * table[None, None]).mT, _BITS - _EXTRA_BITS)
   restored = _inverse(restored.mT, last + 3)
   return jnp.clip(restored + 128, 0, 255).swapaxes(1, 2).reshape(height, width)
+
+
+def _quotient(x: jax.Array, by: jax.Array) -> jax.Array:
+  """x // by, of positive integers below 2^24; a CPU's vector units divide no integers."""
+  near = (jnp.float32(x) * (1 / jnp.float32(by))).astype(jnp.int32)
+  left = x - near * by
+  return near + jnp.int32(left >= by) - jnp.int32(left < 0)
 
 
 def _forward(x: jax.Array, down: int, up: int, shift: int) -> jax.Array:

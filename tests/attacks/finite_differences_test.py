@@ -8,11 +8,13 @@ import torch
 from references import blackbox as reference
 from references import towers
 from references.attacks import margin
+from scipy import stats
 
 from jaxbench import attacks, data, errors, models
+from jaxbench.attacks import finite_differences
 
 KEY = jax.random.key(0)
-DRAWS = {"nes": jax.random.normal, "spsa": jax.random.rademacher}
+DRAWS = {"nes": jax.random.normal, "spsa": finite_differences.signs}
 
 
 def _directions(name, key, pairs, shape):
@@ -22,6 +24,16 @@ def _directions(name, key, pairs, shape):
 def _in_torch(classifier):
   forward = jax.jit(lambda c, x: c(x))
   return lambda images: torch.tensor(np.asarray(forward(classifier, images.numpy())))
+
+
+def test_signs_are_fair_and_independent():
+  drawn = jax.vmap(lambda key: finite_differences.signs(key, (5, 9, 3)))(jax.random.split(KEY, 400))
+  drawn = np.asarray(drawn).reshape(400, -1)  # 135 each: the last word is used in part.
+  np.testing.assert_array_equal(np.abs(drawn), 1)
+  # Correlations of 400 signs are normal, with a deviation of 1 / 20.
+  correlations = (drawn.T @ drawn / 400)[np.triu_indices(135, 1)] * 20
+  assert stats.kstest(correlations, "norm").statistic < 0.03
+  assert stats.kstest(drawn.mean(axis=0) * 20, "norm").pvalue > 1e-3
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

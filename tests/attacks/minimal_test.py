@@ -105,13 +105,39 @@ def test_an_attack_that_overshoots_is_tried_at_smaller_epsilons():
   assert found.steps.max() <= 2 * attacks.most_probes(attacks.fgsm(), 0.19, 1 / 255)
 
 
-def test_a_single_step_is_looked_at(classifier, scans):
-  """What FGSM fools at an epsilon has a smallest one, no larger."""
-  images, labels = (array[:40] for array in scans)
-  options = {"key": jax.random.key(0), "slots": 5}
-  result = attacks.run(attacks.fgsm(), classifier, images, labels, 4 / 255, **options)
-  assert 0.2 < result.success.mean() < 1
-  found = attacks.minimal_epsilon(
-    attacks.fgsm(), classifier, images, labels, 4 / 255, tolerance=1 / 255, **options
-  )
+@pytest.mark.parametrize(
+  "attack", [attacks.fgsm(), attacks.bim(steps=2), attacks.mim(steps=2)], ids=["fgsm", "bim", "mim"]
+)
+def test_where_the_last_step_leads_is_looked_at(attack, tiny, examples):
+  """What is fooled at an epsilon has a smallest one, no larger."""
+  images, labels = examples
+  result = attacks.run(attack, tiny, images, labels, 4 / 255, KEY, slots=1)
+  assert 0.2 < result.success.mean() < 0.8
+  found = attacks.minimal_epsilon(attack, tiny, images, labels, 4 / 255, 1 / 255, key=KEY, slots=1)
   np.testing.assert_array_equal(np.isfinite(found.epsilon), result.success)
+
+
+def test_a_restart_does_not_undo_what_the_last_step_has_fooled():
+  """It climbs to the side on which it started, and only the bright side fools."""
+
+  def forward(images):
+    brighter = images.mean(axis=(1, 2, 3)) - 0.5
+    margin = jnp.where(brighter > 0, brighter - 0.05, -brighter - 0.2)
+    return jnp.stack([jnp.zeros_like(margin), margin], axis=1)
+
+  images, labels = np.full((16, 2, 2, 3), 0.5, np.float32), np.zeros(16, np.int32)
+  once, more = (
+    attacks.run(
+      attacks.pgd(steps=1, restarts=restarts),
+      jax.tree_util.Partial(forward),
+      images,
+      labels,
+      0.1,
+      KEY,
+      slots=1,
+    )
+    for restarts in (1, 4)
+  )
+  assert 2 < once.success.sum() < 14
+  assert more.success.sum() > 12
+  assert more.success[once.success].all()

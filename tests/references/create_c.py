@@ -1,16 +1,19 @@
-"""Noise and blur as the code of ImageNet-C does them, on numpy, scipy, scikit-image and OpenCV.
+"""Noise, blur, contrast and JPEG as the code of ImageNet-C does them, on numpy, scipy,
+scikit-image, OpenCV and Pillow.
 
 Each takes pixels uint8 [H, W, 3], the constants of one severity and, if it is random, the draws,
 and returns what the reference returns: uint8 [H, W, 3]. Where the reference asks ImageMagick for a
 motion blur, its arithmetic stands here in float64.
 """
 
+import io
 import math
 
 import cv2
 import numpy as np
 import scipy.ndimage
 import skimage.filters
+from PIL import Image
 
 
 def cut(unit: np.ndarray) -> np.ndarray:
@@ -94,6 +97,18 @@ def clipped_zoom(image, factor):
   return large[tops[0] : tops[0] + sides[0], tops[1] : tops[1] + sides[1]]
 
 
+def contrast(pixels, factor):
+  unit = pixels / 255.0
+  mean = unit.mean(axis=(0, 1), keepdims=True)
+  return cut((unit - mean) * factor + mean)
+
+
+def jpeg_compression(pixels, quality):
+  file = io.BytesIO()
+  Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+  return np.asarray(Image.open(file))
+
+
 def zoom_blur(pixels, stop, step):
   unit = (pixels / 255.0).astype(np.float32)
   factors = np.arange(1, stop, step)
@@ -114,6 +129,8 @@ CONSTANTS = {  # By variant and operation, severities 1 to 5; "imagenet" where a
     "glass_blur": ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),
     "motion_blur": ((10, 3), (15, 5), (15, 8), (15, 12), (20, 15)),
     "zoom_blur": ((1.11, 0.01), (1.16, 0.01), (1.21, 0.02), (1.26, 0.02), (1.31, 0.03)),
+    "contrast": (0.4, 0.3, 0.2, 0.1, 0.05),
+    "jpeg_compression": (25, 18, 15, 10, 7),
   },
   "tiny": {
     "gaussian_noise": (0.04, 0.08, 0.12, 0.15, 0.18),
@@ -152,6 +169,16 @@ CONSTANTS = {  # By variant and operation, severities 1 to 5; "imagenet" where a
 _random = np.random.RandomState(0)  # The reference draws from the legacy generator too.
 
 
+class _AsItGoes:
+  """Offsets for `glass_blur` that are drawn one by one, as the loop of the reference does."""
+
+  def __init__(self, reach):
+    self.reach = reach
+
+  def __getitem__(self, place):
+    return _random.randint(-self.reach, self.reach, size=2)
+
+
 def glass_offsets(shape, reach, passes):
   sides = shape[0] - 2 * reach, shape[1] - 2 * reach
   return _random.randint(-reach, reach, size=(passes, *sides, 2))
@@ -166,9 +193,11 @@ OPERATIONS = {  # With draws of their own: pixels and a severity's constants -> 
   "speckle_noise": lambda x, c: speckle_noise(x, c, _random.normal(size=x.shape, scale=c)),
   "defocus_blur": lambda x, c: defocus_blur(x, *c),
   "gaussian_blur": gaussian_blur,
-  "glass_blur": lambda x, c: glass_blur(x, *c, glass_offsets(x.shape, *c[1:])),
+  "glass_blur": lambda x, c: glass_blur(x, *c, _AsItGoes(c[1])),
   "motion_blur": lambda x, c: motion_blur(x, *c, _random.uniform(-45, 45)),
   "zoom_blur": lambda x, c: zoom_blur(x, *c),
+  "contrast": contrast,
+  "jpeg_compression": jpeg_compression,
 }
 
 
