@@ -10,6 +10,7 @@ The same command again continues a run that was interrupted.
 import sys
 from collections.abc import Sequence
 
+import jax
 from absl import app, flags, logging
 from etils import epath
 from ml_collections import config_flags
@@ -70,6 +71,15 @@ def main(arguments: Sequence[str]) -> int:
     return 130
   except OSError as error:  # A full disk, most often; parts are whole or absent.
     print(f"jaxbench: {error}; mend it, then the same command continues the run", file=sys.stderr)
+    return 1
+  except jax.errors.JaxRuntimeError as error:
+    if "RESOURCE_EXHAUSTED" not in str(error):
+      raise
+    print(
+      "jaxbench: a device's memory is full; what was written stays good. Halve --config.slots, in "
+      "another --workdir, for rows of one run share one number",
+      file=sys.stderr,
+    )
     return 1
   return 0
 

@@ -2,13 +2,10 @@
 
 import dataclasses
 import functools
-import itertools
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
 import pyarrow as pa
 from etils import epath
 
@@ -17,24 +14,21 @@ from jaxbench import (
   config,
   data,
   devices,
-  errors,
-  frames,
   hosts,
   interrupt,
   journal,
   judge,
   leases,
   models,
-  perturbations,
   records,
   share,
-  transfer,
   unreadable,
 )
 from jaxbench import plan as planning
 from jaxbench.plan import Cell
 from jaxbench.progress import Progress
 from jaxbench.provenance import describe_run, describe_session
+from jaxbench.rows import Rows
 
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
@@ -110,7 +104,7 @@ class _Work:
     self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
     done = self._share.done
-    self.finished = sum(_cost(cells[cell]) * len(ids) for (cell, _, _), ids in done.items())
+    self.finished = sum(cells[cell].cost * len(ids) for (cell, _, _), ids in done.items())
 
   @functools.cached_property
   def progress(self) -> Progress:
@@ -146,7 +140,7 @@ class _Work:
 
   def _skip(self, cells: list[tuple[Cell, int]]) -> None:
     """Counts what other hosts have done: so many examples of each cell."""
-    self.progress.update(sum(_cost(cell) * examples for cell, examples in cells))
+    self.progress.update(sum(cell.cost * examples for cell, examples in cells))
 
   def _run_data(self, name: str, request: interrupt.Request) -> bool:
     """Runs all cells of the blocks of one data set that can be leased; whether there were any."""
@@ -174,7 +168,7 @@ class _Work:
           ours = ours and self._run_cells(judging, same, block, missing, number, request)
         if ours:
           self._share.finish(name, number)
-          passes = sum(_cost(cell) * len(parts[number]) for cell in cells)
+          passes = sum(cell.cost * len(parts[number]) for cell in cells)
           self._journal.add(name, number, passes, judging.tally.occupancy)
       taken = self._share.take(name)
     return True
@@ -195,8 +189,10 @@ class _Work:
     """
     self._block = cells[0].data, number
     self._write_off(cells, missing, number)
+    done = functools.partial(self._done, number=number)
+    rows = Rows(judging, block, done, self.progress)
     try:
-      for table in self._run_block(judging, cells, block, number):
+      for table in rows.of(cells):
         with self._writing:
           self._waiting.append(table)
         if request.number is not None:
@@ -206,6 +202,8 @@ class _Work:
       self._flush()
     except leases.Lost:
       return False
+    finally:
+      self.absent += [one for one in rows.absent if one not in self.absent]
     self.warnings += [found for found in judging.warnings if found not in self.warnings]
     request.obey()
     return True
@@ -237,7 +235,7 @@ class _Work:
       rows = unreadable.rows(cell, missing, self._done(cell, number))
       if len(rows):
         self._waiting.append(rows)
-        self.progress.update(_cost(cell) * len(rows))
+        self.progress.update(cell.cost * len(rows))
 
   def _done(self, cell: Cell, number: int) -> set[str]:
     """Examples of a block that had rows when it was leased."""
@@ -255,134 +253,3 @@ class _Work:
         self._share.keep(*self._block)
         with self._journal.spend("writing"):
           self._store.write(*self._block, waiting)
-
-  def _run_block(
-    self, judging: judge.Judge, cells: list[Cell], block: blocks.Block, number: int
-  ) -> Iterator[pa.Table]:
-    """Rows of each cell, as soon as they are known."""
-    if not block.ids:
-      return
-    one_each = {(cell.model, cell.prompts): cell for cell in reversed(cells)}
-    self.progress.show("clean images")
-    clean: dict[Any, judge.Columns] = {}
-    for size, alike in _by(lambda cell: cell.size, one_each.values()):
-      judged = judging.clean(alike, block.centre(size))
-      clean |= {(cell.model, cell.prompts): columns for cell, columns in judged.items()}
-    usable = [cell for cell in cells if self._vetted(cell, clean[cell.model, cell.prompts])]
-    for _, group in _by(lambda cell: (cell.perturbation, cell.setting, cell.size), usable):
-      for cell, rows, columns in self._judged(judging, group, block, clean, number):
-        prediction = clean[cell.model, cell.prompts]["prediction"][rows]
-        yield _rows(cell, block.at(rows), columns | {"clean_prediction": prediction})
-        self.progress.update(_cost(cell) * len(rows))
-
-  def _judged(
-    self,
-    judging: judge.Judge,
-    cells: list[Cell],
-    block: blocks.Block,
-    clean: dict[Any, judge.Columns],
-    number: int,
-  ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
-    """Rows of the block and their columns, for cells that share one perturbation."""
-    first, everything = cells[0], np.arange(len(block.ids))
-    if first.perturbation == perturbations.CLEAN:
-      yield from ((cell, everything, clean[cell.model, cell.prompts]) for cell in cells)
-    elif first.surrogate is not None and first.tolerance is None:
-      self.progress.show(f"{first.perturbation} {first.setting}")
-      yield from self._transferred(judging, cells, block, clean, number)
-    elif first.attack is None:
-      self.progress.show(f"{first.perturbation} {first.setting}".strip())
-      for cell, columns in self._shown(judging, cells, block).items():
-        yield cell, everything, columns
-    else:
-      for cell in cells:
-        self.progress.show(f"{cell.perturbation} {cell.setting} on {cell.model}")
-        done = self._done(cell, number)
-        left = np.array([row for row in everything if block.ids[row] not in done], int)
-        known = clean[cell.model, cell.prompts]["prediction"][left]
-        for rows, columns in self._attacked(judging, cell, block.at(left), known):
-          yield cell, left[rows], columns
-
-  def _attacked(
-    self, judging: judge.Judge, cell: Cell, block: blocks.Block, clean: np.ndarray
-  ) -> Iterator[tuple[np.ndarray, judge.Columns]]:
-    """Rows of the block and their columns, for a cell that shares its images with no other."""
-    if cell.surrogate is None:
-      yield from judging.attacked(cell, block, clean)
-      return
-    try:
-      yield transfer.bisected(judging, cell, block, clean)
-    except errors.InputError as error:
-      self._give_up([cell], error)
-    else:
-      wrong = np.flatnonzero(clean != block.labels)
-      yield wrong, judge.untouched(block, clean, wrong)
-
-  def _transferred(
-    self,
-    judging: judge.Judge,
-    cells: list[Cell],
-    block: blocks.Block,
-    clean: dict[Any, judge.Columns],
-    number: int,
-  ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
-    """Rows that are not written yet; no image is made again that no cell needs."""
-    written = {cell: self._done(cell, number) for cell in cells}
-    lacking = {cell: np.array([name not in written[cell] for name in block.ids]) for cell in cells}
-    left = np.flatnonzero(np.any(list(lacking.values()), axis=0))
-    known = {cell: clean[cell.model, cell.prompts]["prediction"][left] for cell in cells}
-    try:
-      for cell, some, columns in transfer.attacked(judging, cells, block.at(left), known):
-        rows = left[some]
-        keep = np.flatnonzero(lacking[cell][rows])
-        if len(keep):
-          fresh = {name: [column[i] for i in keep] for name, column in columns.items()}
-          yield cell, rows[keep], fresh
-    except errors.InputError as error:
-      self._give_up(cells, error)
-
-  def _shown(
-    self, judging: judge.Judge, cells: list[Cell], block: blocks.Block
-  ) -> dict[Cell, judge.Columns]:
-    """Predictions on images that are made for all models; cells become absent where they cannot."""
-    if cells[0].severity is not None:
-      return judging.corrupted(cells, block)
-    if cells[0].sequence is not None:
-      return frames.judged(judging, cells, block)
-    try:
-      if cells[0].perturbation == perturbations.STYLIZED:
-        return judging.stylized(cells, block)
-      return judging.written(cells, block)
-    except errors.InputError as error:
-      self._give_up(cells, error)
-      return {}
-
-  def _give_up(self, cells: list[Cell], error: errors.InputError) -> None:
-    found = [{"what": cell.id, "reason": str(error)} for cell in cells]
-    self.absent += [one for one in found if one not in self.absent]
-
-  def _vetted(self, cell: Cell, clean: judge.Columns) -> bool:
-    """Whether the classifier's clean logits are numbers; if not, its cells are absent."""
-    broken = (clean["prediction"] == judge.NOT_FINITE).sum()
-    if broken:
-      reason = f"its logits are not finite on {broken} of {len(clean['prediction'])} clean images"
-      self.absent.append({"what": cell.id, "reason": reason})
-    return not broken
-
-
-def _by(key: Callable[[Cell], Any], cells: Iterable[Cell]) -> Iterator[tuple[Any, list[Cell]]]:
-  """Cells by what they share, those that stand together."""
-  for shared, group in itertools.groupby(cells, key):
-    yield shared, list(group)
-
-
-def _cost(cell: Cell) -> int:
-  """Passes for one example."""
-  return cell.passes // cell.examples
-
-
-def _rows(cell: Cell, block: blocks.Block, columns: judge.Columns) -> pa.Table:
-  """The rows of one cell on one block."""
-  known = data.columns(block.source, block.indices)
-  known |= {"example": block.ids, "label": block.labels}
-  return records.table(cell.columns, known | columns)

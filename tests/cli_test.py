@@ -50,7 +50,7 @@ def test_output_that_is_no_terminal_gets_no_control_characters(reference):
 
 def test_every_cell_has_every_example_once(reference):
   rows = records.read(reference[0])
-  cells = {cell["id"] for cell in records.loadrun(reference[0])["cells"]}
+  cells = {cell["id"] for cell in records.load_run(reference[0])["cells"]}
   assert len(cells) == 3 * (1 + 3 * 2 + 2 * 2)
   assert rows.num_rows == 40 * len(cells)
   pairs = set(zip(rows["cell"].to_pylist(), rows["example"].to_pylist(), strict=True))
@@ -205,3 +205,19 @@ def test_several_runs_make_one_report(reference, tmp_path):
   assert failed.returncode == 2
   assert failed.stderr.startswith("jaxbench.report: ")
   assert failed.stderr.count("\n") == 1
+
+
+FULL = """
+import jax, jaxbench.__main__ as command
+def run(arguments):
+  raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+command._run = run
+print(command.main([]))
+"""
+
+
+def test_a_device_without_memory_is_one_line_with_the_way_out():
+  process = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True)
+  assert process.stdout == "1\n"
+  (line,) = process.stderr.splitlines()
+  assert "Halve --config.slots" in line

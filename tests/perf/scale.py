@@ -73,7 +73,9 @@ def _rate(lines):
 
 def _measured_scaling(folder):
   _run(folder / "warm", 1, 2 * _BLOCK)  # Compiles.
+  began = time.monotonic()
   lines = _run(folder / "one", 1, _EXAMPLES)
+  startup = time.monotonic() - began - sum(line["seconds"] for line in lines[1:])
   both = _run(folder / "strong", 2, _EXAMPLES)
   more = _run(folder / "weak", 2, 2 * _EXAMPLES)
   one, strong, weak = (_rate(some) for some in (lines, both, more))
@@ -89,7 +91,8 @@ def _measured_scaling(folder):
   print(
     f"a block costs {alone:.2f} s of a core, {shared:.2f} and {twice:.2f} beside another process"
   )
-  return alone / (_BLOCK * _STEPS.value)
+  print(f"{startup:.0f} s from a command to its first block, programs compiled before, and its end")
+  return alone / (_BLOCK * _STEPS.value), startup
 
 
 def _processor_seconds(lines):
@@ -131,7 +134,7 @@ def _time(action):
   return time.perf_counter() - started
 
 
-def _model(step, decoding, write, lease):
+def _model(step, decoding, write, lease, startup):
   """Efficiency of N devices, by what limits it: see launch/README.md."""
   print(f"{'devices':>8} {'hosts':>6} {'block':>6} {'hours':>8} {'efficiency':>10}  limit")
   for devices in (8, 64, 256, 512, 1024, 2048, 4096):
@@ -145,11 +148,12 @@ def _model(step, decoding, write, lease):
     flushes = math.ceil(compute / _FLUSH_SECONDS)
     seconds = max(compute, decode) + lease + min(flushes, block) * write
     ideal = _IMAGES * _GRADIENTS * step / devices
-    total = math.ceil(blocks / hosts) * seconds
+    total = math.ceil(blocks / hosts) * seconds + startup
     parts = {
       "whole blocks": math.ceil(blocks / hosts) * hosts / blocks,
       "decoding": decode / compute,
     }
+    parts["startup"] = total / (total - startup)
     parts["storage"] = 1 + (lease + min(flushes, block) * write) / compute
     limit = max(parts, key=lambda name: parts[name])
     print(f"{devices:8,} {hosts:6,} {block:6,} {total / 3600:8.2f} {ideal / total:10.2f}  {limit}")
@@ -159,7 +163,7 @@ def main(_):
   """Measures, then extrapolates."""
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)
-    step = _measured_scaling(folder)
+    step, startup = _measured_scaling(folder)
     write, lease, listing = _storage_seconds(folder / "storage")
   decoding = _decoding_rate()
   print(f"{1000 * step:.2f} ms a gradient of the digits' CLIP, one core")
@@ -167,7 +171,7 @@ def main(_):
   print(f"{1000 * write:.1f} ms a part, {1000 * lease:.1f} ms a lease from taking to finishing, ")
   print(f"{1000 * listing:.1f} ms to list 1,000 files")
   print(f"{_IMAGES:,} images, {_GRADIENTS:,} gradients each, {_HOST_DEVICES} devices a host:")
-  _model(_STEP_SECONDS.value or step, decoding, write, lease)
+  _model(_STEP_SECONDS.value or step, decoding, write, lease, startup)
 
 
 if __name__ == "__main__":
