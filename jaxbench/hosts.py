@@ -140,10 +140,12 @@ def _tpu(environment: Mapping[str, str]) -> Host:
   if not chips():
     return Host()
   worker = environment.get("TPU_WORKER_ID") or _metadata("agent-worker-number", environment)
-  workers = environment.get("TPU_WORKER_HOSTNAMES") or _metadata(
-    "worker-network-endpoints", environment
+  workers = (
+    environment.get("TPU_PROCESS_ADDRESSES")
+    or environment.get("TPU_WORKER_HOSTNAMES")
+    or _metadata("worker-network-endpoints", environment)
   )
-  if not worker or not workers:
+  if not (worker and worker.isdigit() and workers):
     return Host()
   slices = Host(
     int(environment.get("MEGASCALE_SLICE_ID", 0)), int(environment.get("MEGASCALE_NUM_SLICES", 1))

@@ -290,6 +290,15 @@ def test_a_broken_image_is_a_row_with_its_error_and_a_packed_set_has_the_same_ro
   assert "1 images cannot be read and are not counted" in page.read_text()
   assert "not computed yet" not in page.read_text()
 
+  lines = journal.read(tmp_path / "one")
+  assert [line["block"] for line in lines] == [0, 1, 2, 3]
+  cells = records.load_run(tmp_path / "one")["cells"]
+  passes = (cell["examples"] * (cell["forwards"] + 2 * cell["backwards"]) for cell in cells)
+  assert sum(line["passes"] for line in lines) == sum(passes)
+  assert 0 < lines[-1]["occupancy"] <= 1
+  assert all(line["computing"] > 0 for line in lines)
+  assert "% occupied" in page.read_text()
+
   for part in (tmp_path / "one" / "records").glob("digits-000002-*"):
     part.unlink()
   assert _run(tmp_path / "one", **changes).equals(rows)  # Only what was lost is made again.
@@ -326,17 +335,3 @@ def test_a_cache_of_decoded_images_changes_no_row(tmp_path, monkeypatch):
 
   monkeypatch.setattr(data.Digits, "__getitem__", decode)
   assert _run(tmp_path / "three", cache, **clean).equals(expected)
-
-
-def test_the_report_says_how_the_time_was_spent(tmp_path):
-  _run(tmp_path / "run", limit=20)
-  lines = journal.read(tmp_path / "run")
-  assert [line["block"] for line in lines] == [0, 1]
-  assert sum(line["passes"] for line in lines) == sum(
-    cell["examples"] * (cell["forwards"] + 2 * cell["backwards"])
-    for cell in records.load_run(tmp_path / "run")["cells"]
-  )
-  assert 0 < lines[-1]["occupancy"] <= 1
-  assert all(line["computing"] > 0 for line in lines)
-  report.write([tmp_path / "run"], tmp_path / "report.html")
-  assert "% occupied" in (tmp_path / "report.html").read_text()
