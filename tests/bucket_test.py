@@ -39,7 +39,7 @@ assert other.done("d", 3) == {("c", "d", 3): {"x"}}
 other.write("d", 3, [records.table(cell, {"example": ["x"]} | columns)])
 assert records.read(folder)["example"].to_pylist() == ["x"]
 store.save_session("me", {"started": "now", "absent": [], "warnings": []})
-assert records.load_run(folder)["sessions"] == [{"started": "now"}]
+assert records.load_run(folder)["sessions"] == [{"started": "now", "name": "me"}]
 print("written", len(records._parts(folder)))
 """
 
