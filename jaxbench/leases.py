@@ -28,7 +28,6 @@ _BEAT = 15.0  # Seconds between two signs of life.
 # Seconds without one after which a holder is dead. NFS may show the last one 60 late.
 _EXPIRY = 120.0
 
-
 _HERE: set[str] = set()  # Holders that live in this process.
 
 
@@ -129,6 +128,8 @@ class Leases:
     if self._ended.is_set():
       return
     self._ended.set()
+    if self._thread.is_alive():
+      self._thread.join(1.0)  # So that no last sign of life comes after the end.
     _HERE.discard(self.holder)
     for name in list(self._held):
       self._give_back(name)
