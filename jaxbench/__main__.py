@@ -10,6 +10,7 @@ The same command again continues a run that was interrupted.
 import sys
 from collections.abc import Sequence
 
+import jax
 from absl import app, flags, logging
 from etils import epath
 from ml_collections import config_flags
@@ -19,6 +20,7 @@ from jaxbench import (
   devices,
   errors,
   estimate,
+  hosts,
   interrupt,
   metrics,
   prompt_search,
@@ -35,11 +37,20 @@ _PLAN = flags.DEFINE_bool("plan", False, "Print what would be run and its cost; 
 _CACHE = flags.DEFINE_bool(
   "compilation_cache", True, "Keep compiled programs in ~/.cache/jaxbench."
 )
+_CACHE_DIR = flags.DEFINE_string(
+  "compilation_cache_dir", None, "Keep them there, to share; only folders that you trust."
+)
 _WORKERS = flags.DEFINE_integer(
   "workers",
   None,
   "Processes that decode images; 0 is threads of the main one. Default: one per 16 cores.",
   lower_bound=0,
+)
+_HOST = flags.DEFINE_string(
+  "host", None, "INDEX/COUNT of this process; by default SLURM, a job array or a TPU slice tells."
+)
+_JOIN = flags.DEFINE_string(
+  "join", None, "Join jax.distributed: HOST:PORT of host 0, or auto on a TPU slice. Not needed."
 )
 _IMAGES = flags.DEFINE_string(
   "cache", None, "Folder for decoded images, shared by runs; its size is told before it is filled."
@@ -54,13 +65,22 @@ def main(arguments: Sequence[str]) -> int:
     print(f"jaxbench: {error}", file=sys.stderr)
     return 2
   except interrupt.Interrupted as signal:
-    print(f"jaxbench: stopped by {signal}; the same command continues the run", file=sys.stderr)
+    print(signal.message, file=sys.stderr)
     return signal.exit_status
   except KeyboardInterrupt:  # A second Ctrl-C, or one before anything ran.
     print("jaxbench: stopped at once; the same command continues the run", file=sys.stderr)
     return 130
   except OSError as error:  # A full disk, most often; parts are whole or absent.
     print(f"jaxbench: {error}; mend it, then the same command continues the run", file=sys.stderr)
+    return 1
+  except jax.errors.JaxRuntimeError as error:
+    if "RESOURCE_EXHAUSTED" not in str(error):
+      raise
+    print(
+      "jaxbench: a device's memory is full; what was written stays good. Halve --config.slots, in "
+      "another --workdir, for rows of one run share one number",
+      file=sys.stderr,
+    )
     return 1
   return 0
 
@@ -71,27 +91,34 @@ def _run(arguments: Sequence[str]) -> None:
   settings = _settings()
   if _WORKDIR.value is None and not _PLAN.value:
     raise errors.InputError("--workdir is missing: name a folder for the results")
+  host = hosts.find(_HOST.value)
   devices.use_all_cores()
+  if _JOIN.value is None:
+    hosts.separate(host, hosts.chips())
+  else:
+    hosts.join(_JOIN.value, host)
   if _CACHE.value:
-    devices.use_compilation_cache()
+    devices.use_compilation_cache(_CACHE_DIR.value)
   if isinstance(settings, config.Config):
-    _evaluate(config.checked(settings), _WORKDIR.value)
+    _evaluate(config.checked(settings), _WORKDIR.value, host)
   elif _PLAN.value:
     raise errors.InputError("--plan is for evaluations; this config trains or searches")
+  elif host.count > 1:
+    raise errors.InputError("several hosts share evaluations; run this config on one: --host=0/1")
   elif isinstance(settings, config.Training):
     training.run(settings, epath.Path(_WORKDIR.value))
   else:
-    _search(config.checked_search(settings), epath.Path(_WORKDIR.value))
+    _search(config.checked_search(settings), epath.Path(_WORKDIR.value), host)
 
 
-def _search(settings: config.PromptSearch, workdir: epath.Path) -> None:
+def _search(settings: config.PromptSearch, workdir: epath.Path, host: hosts.Host) -> None:
   prompt_search.run(settings, workdir)
   if settings.held_out:
     evaluation = prompt_search.evaluation(settings, workdir)
-    _evaluate(config.checked(evaluation), workdir / "held_out")
+    _evaluate(config.checked(evaluation), workdir / "held_out", host)
 
 
-def _evaluate(settings: config.Config, workdir: epath.PathLike) -> None:
+def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host) -> None:
   plan = planning.make(settings)
   if _PLAN.value:
     print(*estimate.lines(plan), sep="\n")
@@ -100,7 +127,10 @@ def _evaluate(settings: config.Config, workdir: epath.PathLike) -> None:
     reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
     raise errors.InputError(f"nothing can be run. {reasons}")
   workers = devices.cores() // 16 if _WORKERS.value is None else _WORKERS.value
-  runner.run(settings, plan, workdir, workers, _IMAGES.value or None)
+  runner.run(settings, plan, workdir, workers, _IMAGES.value or None, host)
+  if host.index:
+    print(f"host {host.index} of {host.count} is done; host 0 writes the report")
+    return
   page = epath.Path(workdir) / "report.html"
   report.write([workdir], page)
   summary = metrics.summarize(records.read_finished(workdir))

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from absl import logging
+from etils import epath
 from flax import struct
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
@@ -153,11 +154,18 @@ def use_all_cores() -> None:
     jax.config.update("jax_num_cpu_devices", cores())
 
 
-def use_compilation_cache() -> pathlib.Path:
-  """Keeps compiled programs in the user's cache folder from one run to the next."""
-  root = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+def use_compilation_cache(root: epath.PathLike | None = None) -> epath.Path:
+  """Keeps compiled programs from one run to the next.
+
+  Args:
+    root: a folder, also in an object store; by default in the user's own cache folder. Whoever can
+      write there can have this process run code.
+  """
+  if root is None:
+    home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+    root = home / "jaxbench"
   # CPU programs hold for one kind of machine only.
-  folder = root / "jaxbench" / f"{jax.default_backend()}-{platform.machine()}-jax{jax.__version__}"
+  folder = epath.Path(root) / f"{jax.default_backend()}-{platform.machine()}-jax{jax.__version__}"
   jax.config.update("jax_compilation_cache_dir", str(folder))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
   jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)

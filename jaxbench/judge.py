@@ -56,6 +56,7 @@ class Judge:
     self._searcher = functools.cache(self._load_searcher)
     self.surrogate = functools.cache(self._load_surrogate)
     self._stylizer = functools.cache(self._load_stylizer)
+    self.tally = engine.Tally()  # Of all white-box attacks.
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
     self._checked: set[Any] = set()
 
@@ -128,7 +129,7 @@ class Judge:
     exact = asked.search_dtype == "float32"
     settings = engine.Settings(self.settings.slots, asked.quantize, cell.tolerance, exact)
     found: engine.Harvest
-    for found in engine.attack(cascade, classifier, searcher, examples, settings, engine.Tally()):
+    for found in engine.attack(cascade, classifier, searcher, examples, settings, self.tally):
       rows, name = right[found.rows], cascade.names[found.stage]
       columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
       if cell.tolerance is not None:

@@ -60,7 +60,12 @@ class Cell:
   @property
   def passes(self) -> int:
     """The most work of the cell, a backward pass counted as two forward ones."""
-    return self.examples * (self.forwards + 2 * self.backwards)
+    return self.examples * self.cost
+
+  @property
+  def cost(self) -> int:
+    """That of one example."""
+    return self.forwards + 2 * self.backwards
 
 
 class DataSet(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a run's `run.json` tells: what was asked, of what, and where it was computed."""
+"""What a run's files tell of it: what was asked, of what, and where it was computed."""
 
 import dataclasses
 import datetime

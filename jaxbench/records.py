@@ -1,15 +1,17 @@
 """Per-example results: one row per example and cell, in Parquet parts that appear whole or not.
 
-A run's folder holds `run.json` (what was asked, where it ran) and `records/*.parquet`. A part
-holds rows of one block of examples; a killed run goes on with whatever parts there are.
+A run's folder holds `run.json` (what was asked), `sessions/*.json` (where it ran, a file for each
+process) and `records/*.parquet`. A part holds rows of one block of examples; a killed run goes on
+with whatever parts there are.
 """
 
 import collections
 import io
+import itertools
 import json
 import urllib.parse
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -81,6 +83,8 @@ def table(cell: Mapping[str, Any], columns: Mapping[str, Any]) -> pa.Table:
 def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
   """All rows of a run but those of `unreadable` images, sorted by cell and example.
 
+  A row that two hosts have written, since one seemed dead, is there once.
+
   Args:
     workdir: the run's folder.
     columns: names of `SCHEMA` to read; all by default. "picture" is the only large one.
@@ -97,12 +101,19 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
   readable = [pc.is_null(part.read(["error"], use_threads=False)["error"]) for part in parts]
   # Column by column, the pictures first, so that little is there twice: rows may fill the memory.
   keys = [_ranks(_column(parts, key, readable)) for key in ("example", "cell")]
-  order = pa.array(np.lexsort(keys))
+  order = pa.array(_distinct(np.lexsort(keys), keys))
   arrays = {}
   for name in sorted(names, key=lambda name: name != "picture"):
     column = _column(parts, name, readable).take(order)
     arrays[name] = _in_order_of_appearance(column, SCHEMA.field(name).type)
   return pa.Table.from_arrays([arrays[name] for name in names], schema=_fields(names))
+
+
+def _distinct(order: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
+  """Of the rows that agree in `keys`, by which `order` sorts them, the first: hosts may repeat."""
+  first = np.ones(len(order), bool)
+  first[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+  return order[first]
 
 
 def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
@@ -177,8 +188,8 @@ def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
   """In one piece, with one dictionary."""
   if not pa.types.is_dictionary(column.type):
     column = column.dictionary_encode()
-  whole = column.unify_dictionaries().combine_chunks()
-  return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+  joined = column.unify_dictionaries().combine_chunks()
+  return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
 
 
 def _ranks(encoded: pa.DictionaryArray) -> np.ndarray:
@@ -199,9 +210,14 @@ def _in_order_of_appearance(column: pa.Array, kind: pa.DataType) -> pa.Array:
   return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(seen))
 
 
-def _parts(workdir: epath.Path) -> list[epath.Path]:
+def _parts(workdir: epath.Path, start: str = "") -> list[epath.Path]:
   folder = workdir / "records"
-  return sorted(folder.glob("*.parquet")) if folder.exists() else []
+  names = whole.listing(folder)
+  return [folder / name for name in sorted(names) if _is_part(name) and name.startswith(start)]
+
+
+def _is_part(name: str) -> bool:
+  return name.endswith(".parquet") and not name.startswith(".")
 
 
 def _fields(names: Iterable[str]) -> pa.Schema:
@@ -216,7 +232,7 @@ def _open(part: epath.Path) -> pq.ParquetFile:
   """Of ids there are few, so that they have a dictionary too."""
   # Not `read_table`: its threads may outlive the call, and abort a process that ends meanwhile
   # (https://github.com/apache/arrow/issues/34314).
-  return pq.ParquetFile(pa.BufferReader(part.read_bytes()), read_dictionary=["example"])
+  return pq.ParquetFile(pa.BufferReader(whole.read(part)), read_dictionary=["example"])
 
 
 def _column(parts: list[pq.ParquetFile], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
@@ -227,10 +243,10 @@ def _column(parts: list[pq.ParquetFile], name: str, kept: list[pa.ChunkedArray])
     column if pc.all(mask).as_py() else column.filter(mask)
     for column, mask in zip(columns, kept, strict=True)
   ]
-  whole = pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
+  joined = pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
   if pa.types.is_dictionary(kind):
-    return _encoded(whole)
-  combined = whole.combine_chunks()
+    return _encoded(joined)
+  combined = joined.combine_chunks()
   return combined.chunk(0) if isinstance(combined, pa.ChunkedArray) else combined
 
 
@@ -256,34 +272,60 @@ class Store:
 
   def _open(self, run: Mapping[str, Any]) -> dict[str, Any]:
     file = self.workdir / "run.json"
-    if not file.exists():
-      if self.workdir.exists() and any(self.workdir.iterdir()):
-        raise errors.InputError(f"--workdir={self.workdir} holds something else; name a new folder")
-      (self.workdir / "records").mkdir(parents=True, exist_ok=True)
-      self.save({**run, "sessions": []})
-    found = json.loads(file.read_text())
+    if whole.read(file) is None:
+      self._begin(run)
+    found = json.loads(whole.read(file) or b"{}")
     asked = json.loads(json.dumps(run["identity"]))  # As JSON would give it back.
     if differences := list(_differences(_as_far(found["identity"], asked), asked)):
       raise errors.InputError(
         f"--workdir={self.workdir} belongs to another configuration: {'; '.join(differences[:3])}. "
         "Name another --workdir, or ask for the same again to continue it"
       )
+    for name in ("records", "sessions"):
+      (self.workdir / name).mkdir(parents=True, exist_ok=True)
     return found
+
+  def _begin(self, run: Mapping[str, Any]) -> None:
+    """Makes a folder a run's; other hosts may be doing the same."""
+    if self.workdir.exists() and any(map(_is_foreign, self.workdir.iterdir())):
+      raise errors.InputError(f"--workdir={self.workdir} holds something else; name a new folder")
+    self.workdir.mkdir(parents=True, exist_ok=True)
+    self.save({**run, "sessions": []})
 
   def save(self, run: Mapping[str, Any]) -> None:
     """Replaces run.json."""
     self.run = dict(run)
-    whole.write(self.workdir / "run.json", json.dumps(self.run, indent=1).encode())
+    whole.write(self.workdir / "run.json", _json(self.run))
 
-  def done(self) -> dict[tuple[str, str, int], set[str]]:
-    """Ids of the examples that have been written, by cell, data set and block."""
+  def tell(self, described: Mapping[str, Any]) -> None:
+    """Brings parts of run.json up to date, where they are not."""
+    known = json.loads(_json(dict(described)))
+    if any(self.run.get(name) != value for name, value in known.items()):
+      self.save(self.run | known)
+
+  def save_session(self, name: str, session: Mapping[str, Any]) -> None:
+    """Replaces what one process says of itself, of what it gave up, and of its warnings."""
+    whole.write(self.workdir / "sessions" / f"{name}.json", _json(session))
+
+  def retry(self, over: Callable[[str], bool]) -> None:
+    """Forgets what sessions gave up that are over; it is tried again."""
+    for name, session in _sessions(self.workdir).items():
+      if session.get("absent") and over(name):
+        self.save_session(name, {**session, "absent": []})
+
+  def done(self, data: str = "", block: int | None = None) -> dict[tuple[str, str, int], set[str]]:
+    """Examples that have a row already, by cell, data set and block; of one block, if it is named.
+
+    Looks into the folder each time: other hosts may have written there.
+    """
+    start = "" if block is None else _start(data, block)
     result: dict[tuple[str, str, int], set[str]] = collections.defaultdict(set)
-    for part in _parts(self.workdir):
-      quoted, block = part.stem.rsplit("-", 2)[:2]
-      data = urllib.parse.unquote(quoted)
+    for part in _parts(self.workdir, start):
+      quoted, number = part.stem.rsplit("-", 2)[:2]
+      name = urllib.parse.unquote(quoted)
       rows = _read_part(part, ["cell", "example"])
       for cell, example in zip(rows["cell"].to_pylist(), rows["example"].to_pylist(), strict=True):
-        result[cell, data, int(block)].add(example)
+        result[cell, name, int(number)].add(example)
     return result
 
   def unreadable(self, data: str) -> list[str]:
@@ -297,20 +339,52 @@ class Store:
     """Writes rows of one block as one part."""
     buffer = io.BytesIO()
     pq.write_table(pa.concat_tables(tables).unify_dictionaries(), buffer, compression="zstd")
-    name = f"{urllib.parse.quote(data, safe='')}-{block:06d}-{uuid.uuid4().hex[:12]}.parquet"
+    name = f"{_start(data, block)}{uuid.uuid4().hex[:12]}.parquet"
     whole.write(self.workdir / "records" / name, buffer.getvalue())
 
 
+def _start(data: str, block: int) -> str:
+  """How the names of all parts of a block begin."""
+  return f"{urllib.parse.quote(data, safe='')}-{block:06d}-"
+
+
+def _is_foreign(file: epath.Path) -> bool:
+  """Whether it is anything but a run.json that another host is writing."""
+  return not file.name.startswith(".run.json.")
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+  return json.dumps(content, indent=1).encode()
+
+
+def _sessions(workdir: epath.Path) -> dict[str, dict[str, Any]]:
+  """By name, in the order in which they began."""
+  folder = workdir / "sessions"
+  names = [name for name in whole.listing(folder) if name.endswith(".json")]
+  found = {
+    name.removesuffix(".json"): json.loads(content)
+    for name in sorted(names)
+    if not name.startswith(".") and (content := whole.read(folder / name))
+  }
+  return dict(sorted(found.items(), key=lambda item: item[1]["started"]))
+
+
 def load_run(workdir: epath.PathLike) -> dict[str, Any]:
-  """What `run.json` says of a run.
+  """What `run.json` and all sessions say of a run.
 
   Raises:
     InputError: there is none.
   """
-  file = epath.Path(workdir) / "run.json"
-  if not file.exists():
+  content = whole.read(epath.Path(workdir) / "run.json")
+  if content is None:
     raise errors.InputError(f"{workdir}: not the --workdir of a run (no run.json)")
-  return json.loads(file.read_text())
+  run = json.loads(content)
+  found = _sessions(epath.Path(workdir))
+  sessions: list[dict[str, Any]] = [one | {"name": name} for name, one in found.items()]
+  for name in ("absent", "warnings"):
+    told = [*run.get(name, []), *itertools.chain(*(one.pop(name, []) for one in sessions))]
+    run[name] = [one for place, one in enumerate(told) if one not in told[:place]]
+  return run | {"sessions": [*run["sessions"], *sessions]}
 
 
 def _as_far(there: dict[str, Any], here: dict[str, Any]) -> dict[str, Any]:

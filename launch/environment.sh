@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # The Python environment that the scripts here share; source it, then call `install EXTRA MEGABYTES`.
 # JAXBENCH_VENV=path wins over an active virtual environment, which wins over .venv in the checkout.
 

@@ -1,7 +1,5 @@
 """The real command line on real files: killing, resuming, devices, batches, bad input."""
 
-import os
-import pathlib
 import random
 import resource
 import signal
@@ -11,10 +9,10 @@ import time
 
 import numpy as np
 import pytest
+from references.command import ROOT, parts, run, start
 
 from jaxbench import records
 
-ROOT = pathlib.Path(__file__).parents[1]
 SMALL = (
   "--config=configs/quickstart.py",
   "--config.models=digits-clip,digits-resnet",
@@ -28,39 +26,12 @@ SMALL = (
 )
 
 
-def _start(*arguments, devices=1, **options):
-  strict = ("JAX_NUMPY_DTYPE_PROMOTION", "JAX_NUMPY_RANK_PROMOTION")
-  environment = {name: value for name, value in os.environ.items() if name not in strict}
-  environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
-  return subprocess.Popen(
-    [sys.executable, "-m", "jaxbench", *map(str, arguments)],
-    cwd=ROOT,
-    env=environment,
-    stdout=subprocess.PIPE,
-    stderr=subprocess.PIPE,
-    text=True,
-    **options,
-  )
-
-
-def _run(*arguments, devices=1, status=0):
-  process = _start(*arguments, devices=devices)
-  out, err = process.communicate(timeout=300)
-  assert process.returncode == status, err
-  return out, err
-
-
 @pytest.fixture(scope="module")
 def reference(tmp_path_factory):
   """A run that nothing disturbed, on one device."""
   workdir = tmp_path_factory.mktemp("reference") / "run"
-  out, err = _run(*SMALL, f"--workdir={workdir}")
+  out, err = run(*SMALL, f"--workdir={workdir}")
   return workdir, out, err
-
-
-def _parts(workdir):
-  folder = workdir / "records"
-  return len(list(folder.glob("*.parquet"))) if folder.exists() else 0
 
 
 def test_a_run_prints_its_table_and_where_the_report_is(reference):
@@ -90,7 +61,7 @@ def test_every_cell_has_every_example_once(reference):
 def test_a_finished_run_is_not_computed_again(reference):
   workdir, out, _ = reference
   before = {part.name for part in (workdir / "records").iterdir()}
-  again, _ = _run(*SMALL, f"--workdir={workdir}")
+  again, _ = run(*SMALL, f"--workdir={workdir}")
   assert again == out
   assert {part.name for part in (workdir / "records").iterdir()} == before
 
@@ -98,16 +69,16 @@ def test_a_finished_run_is_not_computed_again(reference):
 def test_killed_five_times_it_ends_with_the_same_rows(reference, tmp_path):
   draw, workdir = random.Random(time.time_ns()), tmp_path / "run"
   for _ in range(5):
-    parts = _parts(workdir)
-    process = _start(*SMALL, f"--workdir={workdir}")
+    before = parts(workdir)
+    process = start(*SMALL, f"--workdir={workdir}")
     while process.poll() is None and not (workdir / "run.json").exists():
       time.sleep(0.02)
     deadline = time.monotonic() + draw.uniform(0, 5)
-    while process.poll() is None and time.monotonic() < deadline and _parts(workdir) <= parts + 1:
+    while process.poll() is None and time.monotonic() < deadline and parts(workdir) <= before + 1:
       time.sleep(draw.uniform(0, 0.2))
     process.kill()
     process.communicate()
-  _run(*SMALL, f"--workdir={workdir}")
+  run(*SMALL, f"--workdir={workdir}")
   assert records.read(workdir).equals(records.read(reference[0]))
 
 
@@ -116,8 +87,8 @@ def test_killed_five_times_it_ends_with_the_same_rows(reference, tmp_path):
 )
 def test_asked_to_stop_it_writes_what_it_has_and_says_how_to_go_on(number, reference, tmp_path):
   workdir = tmp_path / "run"
-  process = _start(*SMALL, f"--workdir={workdir}")
-  while process.poll() is None and not _parts(workdir):
+  process = start(*SMALL, f"--workdir={workdir}")
+  while process.poll() is None and not parts(workdir):
     time.sleep(0.02)
   process.send_signal(number)
   _, err = process.communicate(timeout=60)
@@ -127,18 +98,18 @@ def test_asked_to_stop_it_writes_what_it_has_and_says_how_to_go_on(number, refer
   )
   before = records.read(workdir).num_rows
   assert before < records.read(reference[0]).num_rows
-  _run(*SMALL, f"--workdir={workdir}")
+  run(*SMALL, f"--workdir={workdir}")
   assert records.read(workdir).equals(records.read(reference[0]))
 
 
 def test_eight_devices_and_two_workers_give_the_same_rows_as_one_process(reference, tmp_path):
-  _, err = _run(*SMALL, f"--workdir={tmp_path / 'run'}", "--workers=2", devices=8)
+  _, err = run(*SMALL, f"--workdir={tmp_path / 'run'}", "--workers=2", devices=8)
   assert "leaked" not in err  # Of the memory that workers share with the main process.
   assert records.read(tmp_path / "run").equals(records.read(reference[0]))
 
 
 def test_another_batch_size_gives_the_same_verdicts(reference, tmp_path):
-  _run(*SMALL, f"--workdir={tmp_path / 'run'}", "--config.slots=5", "--config.block=40")
+  run(*SMALL, f"--workdir={tmp_path / 'run'}", "--config.slots=5", "--config.block=40")
   columns = ["cell", "example", "clean_prediction", "prediction", "success", "steps"]
   found, expected = (records.read(path, columns) for path in (tmp_path / "run", reference[0]))
   assert found.equals(expected)
@@ -148,15 +119,15 @@ def test_another_batch_size_gives_the_same_verdicts(reference, tmp_path):
   np.testing.assert_allclose(*(size.drop_null().to_numpy() for size in sizes), atol=1e-6)
 
 
-def test_the_plan_is_printed_and_nothing_is_run(tmp_path):
-  out, _ = _run(*SMALL, f"--workdir={tmp_path / 'run'}", "--plan")
+def test_the_plan_is_printed_and_nothing_isrun(tmp_path):
+  out, _ = run(*SMALL, f"--workdir={tmp_path / 'run'}", "--plan")
   assert "33 cells, at most" in out
   assert out.count("#") == 33
   assert not (tmp_path / "run").exists()
 
 
 def test_help_shows_the_handful_of_flags():
-  out, _ = _run("--help", status=1)  # absl's own status for help.
+  out, _ = run("--help", status=1)  # absl's own status for help.
   for flag in ("--config:", "--workdir:", "--[no]plan:", "--[no]compilation_cache:"):
     assert flag in out
   assert len(out.splitlines()) < 40
@@ -182,7 +153,7 @@ BAD = {
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
 def test_bad_input_is_one_line_and_status_2(arguments, message, tmp_path):
   workdir = () if message == "--workdir is missing" else (f"--workdir={tmp_path / 'run'}",)
-  out, err = _run(*arguments, *workdir, status=2)
+  out, err = run(*arguments, *workdir, status=2)
   assert not out
   (line,) = err.strip().splitlines()
   assert line.startswith("jaxbench: ")
@@ -192,20 +163,20 @@ def test_bad_input_is_one_line_and_status_2(arguments, message, tmp_path):
 
 def test_a_workdir_of_another_configuration_is_refused(reference):
   arguments = (*SMALL, f"--workdir={reference[0]}", "--config.seed=7")
-  _, err = _run(*arguments, status=2)
+  _, err = run(*arguments, status=2)
   assert "config.seed is 0 there and 7 here" in err
 
 
 def test_an_unwritable_workdir_is_refused(tmp_path):
   (tmp_path / "file").write_text("")
-  _, err = _run(*SMALL, f"--workdir={tmp_path / 'file' / 'run'}", status=2)
+  _, err = run(*SMALL, f"--workdir={tmp_path / 'file' / 'run'}", status=2)
   assert "cannot be used: Not a directory" in err
 
 
 def test_a_disk_that_fills_up_loses_nothing(reference, tmp_path):
   """A limit on the size of files stands in for the full disk; parts that fit stay good."""
   workdir = tmp_path / "run"
-  process = _start(
+  process = start(
     *SMALL,
     f"--workdir={workdir}",
     "--config.gallery=16",
@@ -218,7 +189,7 @@ def test_a_disk_that_fills_up_loses_nothing(reference, tmp_path):
   assert "File too large" in line
   assert line.endswith("mend it, then the same command continues the run")
   assert not [file for file in (workdir / "records").iterdir() if file.suffix != ".parquet"]
-  _run(*SMALL, f"--workdir={workdir}", "--config.gallery=16")
+  run(*SMALL, f"--workdir={workdir}", "--config.gallery=16")
   assert (
     records.read(workdir).drop(["picture"]).equals(records.read(reference[0]).drop(["picture"]))
   )
@@ -234,3 +205,19 @@ def test_several_runs_make_one_report(reference, tmp_path):
   assert failed.returncode == 2
   assert failed.stderr.startswith("jaxbench.report: ")
   assert failed.stderr.count("\n") == 1
+
+
+FULL = """
+import jax, jaxbench.__main__ as command
+def run(arguments):
+  raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+command._run = run
+print(command.main([]))
+"""
+
+
+def test_a_device_without_memory_is_one_line_with_the_way_out():
+  process = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True)
+  assert process.stdout == "1\n"
+  (line,) = process.stderr.splitlines()
+  assert "Halve --config.slots" in line

@@ -4,7 +4,8 @@ import re
 import jax
 import pytest
 
-README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
 
 
 def test_the_examples_run_as_they_stand(capsys):
@@ -18,6 +19,10 @@ def test_the_examples_run_as_they_stand(capsys):
   assert "accuracy under attack: " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
-def test_links_lead_somewhere(link):
-  assert link.startswith("https://") or (pathlib.Path(__file__).parents[1] / link).exists()
+def _links(page):
+  return [(page, link) for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())]
+
+
+@pytest.mark.parametrize(("page", "link"), _links("README.md") + _links("launch/README.md"))
+def test_links_lead_somewhere(page, link):
+  assert link.startswith("https://") or (ROOT / page).parent.joinpath(link).exists()

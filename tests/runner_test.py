@@ -17,6 +17,7 @@ from jaxbench import (
   config,
   data,
   errors,
+  journal,
   judge,
   metrics,
   models,
@@ -288,6 +289,15 @@ def test_a_broken_image_is_a_row_with_its_error_and_a_packed_set_has_the_same_ro
   report.write([tmp_path / "one"], page)
   assert "1 images cannot be read and are not counted" in page.read_text()
   assert "not computed yet" not in page.read_text()
+
+  lines = journal.read(tmp_path / "one")
+  assert [line["block"] for line in lines] == [0, 1, 2, 3]
+  cells = records.load_run(tmp_path / "one")["cells"]
+  passes = (cell["examples"] * (cell["forwards"] + 2 * cell["backwards"]) for cell in cells)
+  assert sum(line["passes"] for line in lines) == sum(passes)
+  assert 0 < lines[-1]["occupancy"] <= 1
+  assert all(line["computing"] > 0 for line in lines)
+  assert "% occupied" in page.read_text()
 
   for part in (tmp_path / "one" / "records").glob("digits-000002-*"):
     part.unlink()

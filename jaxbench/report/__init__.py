@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import jinja2
 from etils import epath
 
+from jaxbench import whole
 from jaxbench.report import comparison, content
 from jaxbench.report import overlap as overlapping
 from jaxbench.report.export import export
@@ -63,7 +64,7 @@ def write(
     script=script,
     script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
   )
-  epath.Path(out).write_text(page)
+  whole.write(epath.Path(out), page.encode())
 
 
 def _percent(share: float) -> str:

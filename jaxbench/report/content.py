@@ -18,6 +18,7 @@ from jaxbench.report import (
   plots,
   searches,
   sections,
+  spent,
   stability,
   trust,
 )
@@ -57,6 +58,7 @@ class Run(NamedTuple):
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   overlap: overlap.Overlap | None  # With training data, where it was looked for.
   missing: list[Row]  # What could not be run, with the reason.
+  spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
   backwards: int
@@ -87,6 +89,7 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
     shifts=shifts,
     overlap=None if known is None else overlap.section(known, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
+    spent=spent.spent(workdir),
     warnings=doubts(run, rows, unreadable),
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),

@@ -89,10 +89,11 @@ def load(folder: epath.Path) -> Model:
   model = abstract(description.config)
   place = folder / _TENSORS if "://" in str(folder) else folder.absolute() / _TENSORS
   try:
-    with ocp.StandardCheckpointer() as checkpointer:
+    with ocp.StandardCheckpointer(multiprocessing_options=_alone()) as checkpointer:
       stored = checkpointer.metadata(place).item_metadata
+      here = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
       wanted = {
-        name: jax.ShapeDtypeStruct(spec.shape, stored[name].dtype)
+        name: jax.ShapeDtypeStruct(spec.shape, stored[name].dtype, sharding=here)
         for name, spec in tensors(model).items()
       }
       found = checkpointer.restore(place, wanted)
@@ -105,6 +106,14 @@ def load(folder: epath.Path) -> Model:
     path = folder / _TOKENIZER
     model.tokenizer = TokenizerFile(model.config.tokenizer_sha256, str(path))
   return model
+
+
+def _alone() -> ocp.options.MultiprocessingOptions:
+  """Each host reads for itself, whether it has joined others or not."""
+  host = jax.process_index()
+  return ocp.options.MultiprocessingOptions(
+    primary_host=host, active_processes={host}, barrier_sync_key_prefix=f"host{host}"
+  )
 
 
 def _build(kind: Any, value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The launch scripts, driven with stand-ins for Python, pip and df."""
+"""quickstart.sh, driven with stand-ins for Python, pip and df."""
 
 import os
 import pathlib
@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parents[1]
+ROOT = pathlib.Path(__file__).parents[2]
 
 # A Python that notes what it is asked, makes environments by copying itself, installs nothing.
 PYTHON = """#!/bin/bash

@@ -1,0 +1,82 @@
+"""What a process did with its time, a JSON line for each block of examples it has finished."""
+
+import collections
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from etils import epath
+
+from jaxbench import whole
+
+# In the order in which a block is worked on; what is left of its seconds is the devices' and the
+# host's work on its cells.
+PARTS = ("waiting", "decoding", "writing")
+
+
+class Journal:
+  """The log of one process, `logs/NAME.jsonl` in the run's folder.
+
+  A line has: `time` (seconds since 1970), `data` and `block`, `seconds` in all; of them `waiting`
+  (for blocks that other hosts held), `decoding` (the devices waited for images), `writing`, and
+  `computing`; `processor` (seconds of cores that the process used), `passes` (planned ones; attacks
+  may need fewer), `occupancy` (share of slot steps that worked on an example, so far), `memory`
+  (peak bytes on a device; null where it is not told).
+  """
+
+  def __init__(self, workdir: epath.Path, name: str):
+    self._file = workdir / "logs" / f"{name}.jsonl"
+    self._lines: list[str] = []
+    self._spent: dict[str, float] = collections.defaultdict(float)
+    self._began, self._used = time.monotonic(), time.process_time()
+
+  @contextlib.contextmanager
+  def spend(self, part: str) -> Iterator[None]:
+    """Counts the time of the block it wraps as one of PARTS."""
+    started = time.monotonic()
+    try:
+      yield
+    finally:
+      self._spent[part] += time.monotonic() - started
+
+  def add(self, data: str, block: int, passes: int, occupancy: float) -> None:
+    """Writes a line on a block that has ended.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    now, used = time.monotonic(), time.process_time()
+    seconds, processor = now - self._began, used - self._used
+    self._began, self._used = now, used
+    spent = {part: self._spent[part] for part in PARTS}
+    spent = {"seconds": seconds, **spent, "computing": seconds - sum(spent.values())}
+    spent["processor"] = processor
+    self._spent.clear()
+    line = {"time": round(time.time(), 3), "data": data, "block": block}
+    line |= {name: round(value, 3) for name, value in spent.items()}
+    line |= {"passes": passes, "occupancy": round(occupancy, 4), "memory": _memory()}
+    self._lines.append(json.dumps(line))
+    self._file.parent.mkdir(parents=True, exist_ok=True)
+    # All of it each time: object stores cannot append.
+    whole.write(self._file, "".join(f"{one}\n" for one in self._lines).encode(), durable=False)
+
+
+def read(workdir: epath.PathLike) -> list[dict[str, Any]]:
+  """The lines of all processes of a run, each with its `session`; by time."""
+  folder = epath.Path(workdir) / "logs"
+  found = [
+    json.loads(line) | {"session": name.removesuffix(".jsonl")}
+    for name in whole.listing(folder)
+    if name.endswith(".jsonl") and not name.startswith(".")
+    for line in (whole.read(folder / name) or b"").decode().splitlines()
+  ]
+  return sorted(found, key=lambda line: line["time"])
+
+
+def _memory() -> int | None:
+  stats = [device.memory_stats() for device in jax.local_devices()]
+  peaks = [one["peak_bytes_in_use"] for one in stats if one and "peak_bytes_in_use" in one]
+  return max(peaks, default=None)

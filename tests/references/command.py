@@ -1,0 +1,38 @@
+"""The real command line, in processes of its own."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def start(*arguments, devices=1, **options):
+  """`python -m jaxbench ARGUMENTS`, with as many CPU devices, and not strict."""
+  strict = ("JAX_NUMPY_DTYPE_PROMOTION", "JAX_NUMPY_RANK_PROMOTION")
+  environment = {name: value for name, value in os.environ.items() if name not in strict}
+  environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
+  return subprocess.Popen(
+    [sys.executable, "-m", "jaxbench", *map(str, arguments)],
+    cwd=ROOT,
+    env=environment,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+    **options,
+  )
+
+
+def run(*arguments, devices=1, status=0):
+  """Its output and errors, after it has ended as expected."""
+  process = start(*arguments, devices=devices)
+  out, err = process.communicate(timeout=300)
+  assert process.returncode == status, err
+  return out, err
+
+
+def parts(workdir):
+  """How many parts of records there are."""
+  folder = workdir / "records"
+  return len(list(folder.glob("*.parquet"))) if folder.exists() else 0
