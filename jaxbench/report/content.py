@@ -149,7 +149,9 @@ def _data_set(
     for _, group in itertools.groupby(searched, key=lambda cell: cell["perturbation"])
   ]
   class_names = run["data"][name]["class_names"]
-  shown = albums.choose(tables, texts, searched, moving, classifiers)
+  # Images from a surrogate have its size, which may not be that of a target's clean ones.
+  own = [cell for cell in searched if not cell.get("surrogate")]
+  shown = albums.choose(tables, texts, own, moving, classifiers)
   plain = next((table for table in tables if table.perturbation == perturbations.CLEAN), None)
   return DataSet(
     name=name,
