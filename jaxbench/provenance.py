@@ -44,7 +44,6 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
       dataclasses.asdict(cell) | {"id": cell.id, "setting": cell.setting} for cell in plan.cells
     ],
     "absent": [absent._asdict() for absent in plan.absent],
-    "sessions": [],
   }
 
 

@@ -30,8 +30,6 @@ from jaxbench.progress import Progress
 from jaxbench.provenance import describe_run, describe_session
 from jaxbench.rows import Rows
 
-# Of `describe_run`: what may grow, or only says what is shown.
-_TOLD_ANEW = ("identity", "data", "cells", "published", "flip_reference", "error_reference")
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
 
@@ -59,9 +57,7 @@ def run(
       or more images cannot be read than the settings allow.
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
-  described = describe_run(settings, plan)
-  store = records.Store(workdir, described)
-  store.tell({name: described[name] for name in _TOLD_ANEW})
+  store = records.Store(workdir, describe_run(settings, plan))
   with leases.Leases(store.workdir) as held:
     work = _Work(settings, plan, store, workers, cache, held, host)
     if work.finished == work.total:

@@ -14,6 +14,7 @@ import concurrent.futures, sys, time
 import numpy as np
 from etils import epath
 from jaxbench import leases, records, whole
+from jaxbench.records import parts
 
 folder = epath.Path("gs://bucket/run")
 assert whole.listing(folder / "leases") == {}
@@ -40,7 +41,7 @@ other.write("d", 3, [records.table(cell, {"example": ["x"]} | columns)])
 assert records.read(folder)["example"].to_pylist() == ["x"]
 store.save_session("me", {"started": "now", "absent": [], "warnings": []})
 assert records.load_run(folder)["sessions"] == [{"started": "now", "name": "me"}]
-print("written", len(records._parts(folder)))
+print("written", len(parts.files(folder)))
 """
 
 

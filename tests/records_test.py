@@ -78,6 +78,17 @@ def test_a_part_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
   assert not store.done()
 
 
+def test_what_was_absent_and_is_there_by_now_is_told_anew(tmp_path):
+  lacking = {"identity": {"models": {"a": 1}}, "absent": [{"what": "b", "reason": "not here"}]}
+  grown = {"identity": {"models": {"a": 1, "b": 2}}, "absent": []}
+  records.Store(tmp_path / "run", lacking)
+  assert [one["what"] for one in records.load_run(tmp_path / "run")["absent"]] == ["b"]
+  records.Store(tmp_path / "run", grown)
+  assert records.load_run(tmp_path / "run")["absent"] == []
+  with pytest.raises(errors.InputError, match=r"models.b is 2 there and null here"):
+    records.Store(tmp_path / "run", lacking)
+
+
 def test_the_same_configuration_continues(tmp_path):
   records.Store(tmp_path / "run", RUN)
   assert records.Store(tmp_path / "run", RUN).run["identity"] == RUN["identity"]

@@ -1,0 +1,44 @@
+"""The files of rows: what they are called, and how one is opened."""
+
+import urllib.parse
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from jaxbench import whole
+from jaxbench.records import schema
+
+
+def files(workdir: epath.Path, start: str = "") -> list[epath.Path]:
+  """Those of a run whose names begin so; all by default."""
+  folder = workdir / "records"
+  names = whole.listing(folder)
+  return [folder / name for name in sorted(names) if _is_part(name) and name.startswith(start)]
+
+
+def _is_part(name: str) -> bool:
+  return name.endswith(".parquet") and not name.startswith(".")
+
+
+def prefix(data: str, block: int) -> str:
+  """How the names of all parts of a block begin."""
+  return f"{urllib.parse.quote(data, safe='')}-{block:06d}-"
+
+
+def place(part: epath.Path) -> tuple[str, int]:
+  """The data set and the block of a part."""
+  data, block = part.stem.rsplit("-", 2)[:2]
+  return urllib.parse.unquote(data), int(block)
+
+
+def read(part: epath.Path, columns: list[str]) -> pa.Table:
+  """Some columns."""
+  return opened(part).read(columns, use_threads=False).cast(schema.fields(columns))
+
+
+def opened(part: epath.Path) -> pq.ParquetFile:
+  """Of ids there are few, so that they have a dictionary too."""
+  # Not `read_table`: its threads may outlive the call, and abort a process that ends meanwhile
+  # (https://github.com/apache/arrow/issues/34314).
+  return pq.ParquetFile(pa.BufferReader(whole.read(part)), read_dictionary=["example"])

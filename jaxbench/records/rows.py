@@ -1,0 +1,161 @@
+"""Rows of all parts, as one table."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from etils import epath
+
+from jaxbench import errors
+from jaxbench.records import parts, schema
+from jaxbench.records.description import load_run
+
+
+def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
+  """All rows of a run but those of `unreadable` images, sorted by cell and example.
+
+  A row that two hosts have written, since one seemed dead, is there once.
+
+  Args:
+    workdir: the run's folder.
+    columns: names of `SCHEMA` to read; all by default. "picture" is the only large one.
+
+  Raises:
+    InputError: the folder holds no records.
+
+  Example:
+    >>> rows = records.read("runs/quickstart")
+    >>> rows.group_by(["model", "perturbation"]).aggregate([("prediction", "count")])
+  """
+  names = schema.SCHEMA.names if columns is None else list(columns)
+  opened = [parts.opened(part) for part in _some(workdir)]
+  readable = [pc.is_null(part.read(["error"], use_threads=False)["error"]) for part in opened]
+  # Column by column, the pictures first, so that little is there twice: rows may fill the memory.
+  keys = [_ranks(_column(opened, key, readable)) for key in ("example", "cell")]
+  order = pa.array(_distinct(np.lexsort(keys), keys))
+  arrays = {}
+  for name in sorted(names, key=lambda name: name != "picture"):
+    column = _column(opened, name, readable).take(order)
+    arrays[name] = _in_order_of_appearance(column, schema.SCHEMA.field(name).type)
+  return pa.Table.from_arrays([arrays[name] for name in names], schema=schema.fields(names))
+
+
+def _distinct(order: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
+  """Of the rows that agree in `keys`, by which `order` sorts them, the first: hosts may repeat."""
+  first = np.ones(len(order), bool)
+  first[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
+  return order[first]
+
+
+def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
+  """All rows but those of cells that had to be given up half way; see `read`.
+
+  "cell" is among the columns.
+
+  Raises:
+    InputError: the folder holds no run or no records.
+  """
+  rows = read(workdir, columns)
+  for absent in load_run(workdir)["absent"]:
+    lost = is_value(rows["cell"], absent["what"])
+    if pc.any(lost).as_py():
+      rows = rows.filter(pc.invert(lost))
+  return rows
+
+
+def by_cell(rows: pa.Table) -> dict[str, pa.Table]:
+  """The rows of each cell, by its id; where they stand together, as `read` has them, no copies."""
+  if not len(rows):
+    return {}
+  encoded = _encoded(rows["cell"])
+  codes = encoded.indices.to_numpy()
+  starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
+  if len(starts) > len(np.unique(codes[starts])):
+    rows = rows.take(np.argsort(codes, kind="stable"))
+    return by_cell(rows)
+  names = encoded.dictionary.take(pa.array(codes[starts])).to_pylist()
+  ends = np.append(starts[1:], len(rows))
+  return {
+    name: rows.slice(start, end - start)
+    for name, start, end in zip(names, starts.tolist(), ends.tolist(), strict=True)
+  }
+
+
+def is_value(column: pa.ChunkedArray, value: str | None) -> pa.Array:
+  """Which rows have a value in a column of names, by its dictionary; None: which have none."""
+  encoded = _encoded(column)
+  if value is None:
+    return pc.is_null(encoded)
+  code = pc.index(encoded.dictionary, value).as_py()  # -1, which no row has, if it is not there.
+  return pc.fill_null(pc.equal(encoded.indices, code), False)
+
+
+def unreadable(workdir: epath.PathLike) -> pa.Table:
+  """The examples whose images could not be read: `data`, `example`, `label` and `error`, sorted.
+
+  They are in every cell of their data set, and count in none.
+
+  Raises:
+    InputError: the folder holds no records.
+  """
+  names = ["data", "example", "label", "error"]
+  tables = [parts.read(part, names) for part in _some(workdir)]
+  rows = pa.concat_tables([rows.filter(pc.is_valid(rows["error"])) for rows in tables])
+  rows = rows.cast(
+    pa.schema([field.with_type(schema.plain(field.type)) for field in schema.fields(names)])
+  )
+  # Models of several preprocessings may fail on an image with different words.
+  keys = [("data", "ascending"), ("example", "ascending"), ("error", "ascending")]
+  rows = rows.sort_by(keys).group_by(["data", "example"], use_threads=False)
+  return rows.aggregate([("label", "first"), ("error", "first")]).rename_columns(names)
+
+
+def _some(workdir: epath.PathLike) -> list[epath.Path]:
+  found = parts.files(epath.Path(workdir))
+  if not found:
+    raise errors.InputError(f"{workdir}: no records there; is it the --workdir of a run?")
+  return found
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+  """In one piece, with one dictionary."""
+  if not pa.types.is_dictionary(column.type):
+    column = column.dictionary_encode()
+  return _in_one_piece(column.unify_dictionaries())
+
+
+def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
+  joined = column.combine_chunks()
+  return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
+
+
+def _ranks(encoded: pa.DictionaryArray) -> np.ndarray:
+  """Numbers [N] that sort as the names do."""
+  ranks = np.empty(len(encoded.dictionary), np.int32)
+  ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks), dtype=np.int32)
+  return ranks[encoded.indices.to_numpy()]
+
+
+def _in_order_of_appearance(column: pa.Array, kind: pa.DataType) -> pa.Array:
+  """With a dictionary that only the rows decide, not how they came together."""
+  if not pa.types.is_dictionary(kind):
+    return column.cast(kind)
+  seen = column.indices.unique().drop_null()
+  places = np.zeros(len(column.dictionary), np.int32)
+  places[seen.to_numpy()] = np.arange(len(seen), dtype=np.int32)
+  indices = pa.array(places).take(column.indices)
+  return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(seen))
+
+
+def _column(opened: list[pq.ParquetFile], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
+  """One column of all parts, in one piece: the rows that are `kept` of each."""
+  kind = schema.NAME if name == "example" else schema.SCHEMA.field(name).type
+  columns = [part.read([name], use_threads=False)[name].cast(kind) for part in opened]
+  pieces = [
+    column if pc.all(mask).as_py() else column.filter(mask)
+    for column, mask in zip(columns, kept, strict=True)
+  ]
+  joined = pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
+  return _encoded(joined) if pa.types.is_dictionary(kind) else _in_one_piece(joined)

@@ -1,0 +1,73 @@
+"""The columns of a run's rows."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+NAME = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+  [
+    pa.field("cell", NAME, nullable=False),  # Id: names and a hash of all that matters.
+    pa.field("model", NAME, nullable=False),
+    pa.field("data", NAME, nullable=False),
+    pa.field("prompts", NAME),  # Null for supervised models.
+    pa.field("perturbation", NAME, nullable=False),  # "clean", a corruption, or an attack's spec.
+    pa.field("severity", pa.int32()),  # Of a corruption.
+    pa.field("epsilon", pa.float64()),  # Of an attack; the largest one of a bisection.
+    pa.field("tolerance", pa.float64()),  # Of a bisection for the smallest epsilon.
+    pa.field("example", pa.string(), nullable=False),  # Id within the data set.
+    pa.field("label", pa.int32(), nullable=False),
+    pa.field("clean_prediction", pa.int32(), nullable=False),
+    # Of the perturbed image; of a sequence of frames, its last one.
+    pa.field("prediction", pa.int32(), nullable=False),
+    # Sequences of frames: share of pairs whose predictions differ, and their top-5 distance.
+    pa.field("flips", pa.float32()),
+    pa.field("top5_distance", pa.float32()),
+    # The class whose name is on the image or, of cue-conflict, whose texture.
+    pa.field("target", pa.int32()),
+    pa.field("labels", pa.list_(pa.int32())),  # All that are right, where there are several.
+    pa.field("anchor", pa.string()),  # Videos: id of the frame of which this is a neighbour.
+    pa.field("offset", pa.int32()),  # Videos: frames from the anchor, 0 for itself.
+    # Classes that the model puts before the label; null under attack, and of sequences.
+    pa.field("rank", pa.int32()),
+    pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
+    pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
+    # Attacks: which of a cascade succeeded; null if none had to, and for transfer.
+    pa.field("found_by", NAME),
+    # Attacks: size of the perturbation in the attack's norm. A bisection looked for the smallest,
+    # which is infinite where nothing fooled.
+    pa.field("distance", pa.float32()),
+    pa.field("steps", pa.int32()),  # Attacks.
+    # Passes on this example, of the model and, for transfer, of its surrogate.
+    pa.field("forwards", pa.int32(), nullable=False),
+    pa.field("backwards", pa.int32(), nullable=False),
+    # Why the image cannot be read. Such a row has no verdict, and `read` leaves it out.
+    pa.field("error", pa.string()),
+    pa.field("picture", pa.binary()),  # PNG of what `prediction` is of, 8 bits, for the first.
+  ]
+)
+
+
+def table(cell: Mapping[str, Any], columns: Mapping[str, Any]) -> pa.Table:
+  """Rows of one cell: `cell` holds what they share, `columns` arrays; the rest is null."""
+  rows = len(columns["example"])
+  arrays = []
+  for field in SCHEMA:
+    if field.name in columns:
+      arrays.append(pa.array(columns[field.name], field.type))
+    else:
+      repeated = pa.repeat(pa.scalar(cell.get(field.name), plain(field.type)), rows)
+      arrays.append(repeated.cast(field.type))
+  return pa.Table.from_arrays(arrays, schema=SCHEMA)
+
+
+def fields(names: Iterable[str]) -> pa.Schema:
+  """Those of `SCHEMA` that are named."""
+  return pa.schema([SCHEMA.field(name) for name in names])
+
+
+def plain(kind: pa.DataType) -> pa.DataType:
+  """Without a dictionary."""
+  return kind.value_type if pa.types.is_dictionary(kind) else kind
