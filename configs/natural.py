@@ -7,28 +7,7 @@ Expected, as imagenet-testbed reports it for CLIP ViT-B/32: imagenet 63.3, V2 55
 R 69.3, A 31.4, objectnet 44.0, vid 82.2 (pm-10 66.0), ytbb 67.0 (pm-10 54.4), stylized 21.2.
 """
 
-from jaxbench import config
-
-SHIFTS = (
-  "imagenetv2-matched-frequency",
-  "imagenet-r",
-  "imagenet-a",
-  "imagenet-sketch",
-  "objectnet",
-  "imagenet-vid-robust",
-  "ytbb-robust",
-  "stylized-imagenet",
-  "cue-conflict",
-)
-# What effective robustness is measured against: ImageNet's images of the same classes.
-STANDARDS = (
-  "imagenet",
-  "imagenet-on-imagenet-r",
-  "imagenet-on-imagenet-a",
-  "imagenet-on-objectnet",
-  "imagenet-on-imagenet-vid-robust",
-  "imagenet-on-ytbb-robust",
-)
+from jaxbench import config, roz
 
 
 def get_config() -> config.Config:
@@ -36,5 +15,5 @@ def get_config() -> config.Config:
   return config.Config(
     models=("openai/clip-vit-base-patch32", "timm/resnet50.tv_in1k"),
     prompts=("openai_80",),
-    data=STANDARDS + SHIFTS,
+    data=(*roz.STANDARDS, *roz.SHIFTS, "cue-conflict"),
   )

@@ -15,22 +15,7 @@ beside them. What the code gets wrong is not repeated: MIM and DIM make 19 and 9
 resizes the channel axis, images leave [0, 1], and a clean error counts as 0.001 for some attacks.
 """
 
-from jaxbench import config
-
-_WHITE_BOX = (
-  "fgsm",
-  "bim(steps=20, relative_step=3.0)",
-  "mim(steps=20, relative_step=3.0)",
-  "dim(steps=20, relative_step=3.0)",
-  "deepfool(candidates=1000)",
-)
-_TRANSFER = (
-  "fgsm",
-  "bim(steps=10, relative_step=1.5)",
-  "mim(steps=10, relative_step=1.5)",
-  "dim(steps=10, relative_step=1.5)",
-)
-_SCORES = ("nes", "spsa")
+from jaxbench import config, roz
 
 
 def get_config() -> config.Config:
@@ -41,8 +26,8 @@ def get_config() -> config.Config:
     prompts=("openai_80",),
     typography=("text",),
     attacks=config.Attacks(
-      smallest=(*_WHITE_BOX, *_SCORES),
-      smallest_transfer=_TRANSFER,
+      smallest=(*roz.GRADIENTS, "deepfool(candidates=1000)", *roz.SCORES),
+      smallest_transfer=roz.TRANSFER,
       surrogates=("digits-resnet",),
       epsilons=(1 / 255, 2 / 255, 4 / 255, 8 / 255, 16 / 255, 64 / 255),
       tolerance=1 / 255,
