@@ -36,13 +36,16 @@ class Share:
     host: Host,
     skipped: Callable[[list[tuple[Cell, int]]], None],
   ):
-    self._plan, self._size, self._store = plan, size, store
+    self._size, self._store = size, store
     self._leases, self._host, self._skipped = leases, host, skipped
     self._before = leases.finished()  # Of earlier sessions; if rows lack, they are tried again.
     self.done: Done = store.done()
+    self._cells: dict[str, list[Cell]] = {}
+    for cell in plan.cells:
+      self._cells.setdefault(cell.data, []).append(cell)
     self._left = {
       name: [number for number in range(self._blocks(name)) if self._lacking(name, number)]
-      for name in dict.fromkeys(cell.data for cell in plan.cells)
+      for name in self._cells
     }
 
   def unfinished(self) -> list[str]:
@@ -66,7 +69,7 @@ class Share:
       number = names[name]
       # Whoever held it before may have written since.
       fresh = self._store.done(data, number)
-      keys = [(cell.id, data, number) for cell in self._plan.cells if cell.data == data]
+      keys = [(cell.id, data, number) for cell in self._cells[data]]
       self.done |= {key: fresh.get(key, set()) for key in keys}
       if cells := self._lacking(data, number):
         taken[number] = cells
@@ -100,7 +103,7 @@ class Share:
     return -(-self._total(data) // self._size)
 
   def _total(self, data: str) -> int:
-    return next(cell.examples for cell in self._plan.cells if cell.data == data)
+    return self._cells[data][0].examples
 
   def _examples(self, data: str, number: int) -> int:
     return min(self._size, self._total(data) - number * self._size)
@@ -110,8 +113,7 @@ class Share:
 
   def _lacking(self, data: str, number: int) -> list[Cell]:
     examples = self._examples(data, number)
-    cells = [cell for cell in self._plan.cells if cell.data == data]
-    return [cell for cell in cells if self._rows(cell, number) < examples]
+    return [cell for cell in self._cells[data] if self._rows(cell, number) < examples]
 
   def _name(self, data: str, number: int) -> str:
     return f"{urllib.parse.quote(data, safe='')}-{number:06d}"
