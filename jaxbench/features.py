@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import attacks, config, corrupted, data, devices, errors, models, spec
+from jaxbench import attacks, config, corrupted, data, devices, errors, judge, models, spec
 from jaxbench import block as blocks
 from jaxbench.attacks import engine, verdict
 from jaxbench.models.layers import normalize
@@ -46,8 +45,8 @@ def embed(
   Raises:
     InputError: an image cannot be read, or a corruption or attack is unknown.
   """
-  judge, encoder = devices.replicate(classifier), devices.replicate(classifier.visual)
-  perturbations = [lambda block: block.images, *_corruptions(asked), *_attacks(asked, judge)]
+  attacked, encoder = devices.replicate(classifier), devices.replicate(classifier.visual)
+  perturbations = [lambda block: block.images, *_corruptions(asked), *_attacks(asked, attacked)]
   parts = [indices[start : start + _BLOCK] for start in range(0, len(indices), _BLOCK)]
   found = []
   for block, lost in blocks.stream(source, parts, preprocess, [0] * len(parts), workers=0):
@@ -103,14 +102,8 @@ def _attack(
   images = block.images.astype(np.float32) / np.float32(255)
   logits = verdict.logits(classifier, block.images, asked.slots)
   right = np.flatnonzero(logits.argmax(axis=1) == block.labels)
-  stream, hashes = jnp.asarray(data.hash_id(name)), jnp.asarray(block.hashes)
-  words = jax.random.key_data(devices.example_keys(asked.seed, stream, hashes))
-  examples = engine.Examples(
-    np.asarray(words)[right],
-    block.images[right],
-    block.labels[right],
-    np.full(len(right), epsilon, np.float32),
-  )
+  everything = judge.attackable(name, epsilon, block, asked.seed)
+  examples = engine.Examples(*(array[right] for array in everything))
   settings = engine.Settings(asked.slots)
   for found in engine.attack(cascade, classifier, classifier, examples, settings, engine.Tally()):
     images[right[found.rows]] = found.fetch("image")

@@ -124,7 +124,7 @@ class Judge:
     wrong = clean != block.labels
     yield np.flatnonzero(wrong), untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
-    everything = attackable(cell, block, self.settings.seed)
+    everything = attackable(cell.stream, cell.epsilon, block, self.settings.seed)
     examples = engine.Examples(*(array[right] for array in everything))
     exact = asked.search_dtype == "float32"
     settings = engine.Settings(self.settings.slots, asked.quantize, cell.tolerance, exact)
@@ -244,10 +244,10 @@ def _rank(logits: jax.Array, label: jax.Array) -> jax.Array:
   return ((logits > logits[label]) | earlier).sum().astype(jnp.int32)
 
 
-def attackable(cell: Cell, block: Block, seed: int) -> engine.Examples:
-  """The examples of a block as the engine takes them, each with its own randomness."""
-  words = _words(seed, data.hash_id(cell.stream), block.hashes)
-  epsilons = np.full(len(block.ids), cell.epsilon, np.float32)
+def attackable(stream: str, epsilon: float | None, block: Block, seed: int) -> engine.Examples:
+  """The examples of a block as the engine takes them, each with its own randomness of `stream`."""
+  words = _words(seed, data.hash_id(stream), block.hashes)
+  epsilons = np.full(len(block.ids), epsilon, np.float32)
   return engine.Examples(np.asarray(words), block.images, block.labels, epsilons)
 
 

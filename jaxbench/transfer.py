@@ -48,7 +48,7 @@ def attacked(
   first, settings = cells[0], judging.settings
   cascade, surrogate = _attack(judging, first, block)
   members, program = len(first.members), _judge(cascade.attacks[0].norm)
-  everything = judge.attackable(first, block, settings.seed)
+  everything = judge.attackable(first.stream, first.epsilon, block, settings.seed)
   size = settings.slots * devices.mesh().size
   for start in range(0, len(block.ids), size):
     rows = np.arange(start, min(start + size, len(block.ids)))
@@ -98,7 +98,7 @@ def bisected(
   target = judging.classifier(cell.model, cell.prompts)
   rows = np.flatnonzero(clean == block.labels)
   everything = engine.Examples(
-    *(array[rows] for array in judge.attackable(cell, block, settings.seed))
+    *(array[rows] for array in judge.attackable(cell.stream, cell.epsilon, block, settings.seed))
   )
   best, prediction = everything.images / np.float32(255), clean[rows].copy()
   low, high = np.zeros(len(rows), np.float32), np.full(len(rows), np.inf, np.float32)
