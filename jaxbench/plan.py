@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jaxbench
@@ -113,6 +114,7 @@ def make(settings: config.Config) -> Plan:
     )
   if settings.available:
     settings = _without_models(settings, absent)
+  searched_on = {name: models.searched_on(name) for name in config.prompt_sets(settings)}
   for name in settings.data:
     if settings.available and (reason := data.absence(name, settings.data_root)):
       absent.append(Absent(name, reason))
@@ -122,7 +124,7 @@ def make(settings: config.Config) -> Plan:
     opened[name] = DataSet(
       len(source), tuple(source.class_names), source.sha256, data.hash_sample(source, sample)
     )
-    _check_unseen(config.prompt_sets(settings), name, {source.ids[index] for index in sample})
+    _check_unseen(searched_on, name, [source.ids[index] for index in sample])
     targets = list(classifiers.targets(settings, source, name, absent))
     attacked = name in (settings.perturbed or settings.data)
     surrogates = list(classifiers.surrogates(settings, source, name, absent)) if attacked else []
@@ -164,10 +166,10 @@ def make(settings: config.Config) -> Plan:
   return Plan(tuple(cells), tuple(absent), opened)
 
 
-def _check_unseen(prompt_sets: tuple[str, ...], name: str, ids: set[str]) -> None:
+def _check_unseen(searched_on: Mapping[str, frozenset[str]], name: str, ids: list[str]) -> None:
   """Raises InputError if prompts were searched on some of the examples that they will answer."""
-  for prompts in prompt_sets:
-    if seen := sorted(ids & models.searched_on(prompts)):
+  for prompts, known in searched_on.items():
+    if seen := sorted(known.intersection(ids)):
       raise errors.InputError(
         f"prompts {prompts} were searched on {len(seen)} of the {len(ids)} examples of {name} that "
         f"are to be evaluated; the first is {seen[0]!r}. Evaluate on others"
