@@ -38,6 +38,11 @@ class Progress:
     self._done += amount
     self._bar.update(amount)
 
+  def advance(self, what: str) -> None:
+    """One unit is done; `what` says how it went."""
+    self.update(1)
+    self.show(what)
+
   def close(self) -> None:
     """Leaves the last state standing."""
     self._bar.close()

@@ -4,6 +4,7 @@
 both started from. Images are perturbed and embedded once; then only the text tower works.
 """
 
+import contextlib
 import dataclasses
 import json
 from typing import Any
@@ -124,39 +125,26 @@ def _start(
 def _search(
   task: models.Task, start: tuple[int, ...], settings: config.PromptSearch
 ) -> models.Search:
-  progress = Progress(settings.iterations, 0, "iteration")
-
-  def report(step: models.Step) -> None:
-    progress.update(1)
-    progress.show(f"{step.best.text!r}, loss {step.best.loss:.4f}")
-
-  found = models.search_prompts(
-    task,
-    start,
-    candidates=settings.candidates,
-    iterations=settings.iterations,
-    keep=settings.ensemble,
-    report=report,
-  )
-  progress.close()
-  return found
+  with contextlib.closing(Progress(settings.iterations, 0, "iteration")) as progress:
+    return models.search_prompts(
+      task,
+      start,
+      candidates=settings.candidates,
+      iterations=settings.iterations,
+      keep=settings.ensemble,
+      report=lambda step: progress.advance(f"{step.best.text!r}, loss {step.best.loss:.4f}"),
+    )
 
 
 def _learn(task: models.Task, start: jax.Array, settings: config.PromptSearch) -> np.ndarray:
-  progress = Progress(settings.soft_steps, 0, "step")
-
-  def report(loss: float) -> None:
-    progress.update(1)
-    progress.show(f"soft prompt, loss {loss:.4f}")
-
-  vectors = models.learn_prompt(
-    task,
-    start,
-    steps=settings.soft_steps,
-    learning_rate=settings.soft_learning_rate,
-    report=report,
-  )
-  progress.close()
+  with contextlib.closing(Progress(settings.soft_steps, 0, "step")) as progress:
+    vectors = models.learn_prompt(
+      task,
+      start,
+      steps=settings.soft_steps,
+      learning_rate=settings.soft_learning_rate,
+      report=lambda loss: progress.advance(f"soft prompt, loss {loss:.4f}"),
+    )
   return np.asarray(vectors)
 
 
