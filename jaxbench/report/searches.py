@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxbench import metrics
 from jaxbench.report import plots
-from jaxbench.report.sections import ByCell, Classifier, Row, knowledge
+from jaxbench.report.sections import ByCell, Classifier, Row, knowledge, of
 
 
 class Search(NamedTuple):
@@ -48,11 +48,7 @@ def together(
       continue
     found: dict[Classifier, np.ndarray] = {}
     for one in classifiers:
-      own = [
-        by_cell[cell["id"]]
-        for cell in same
-        if (cell["model"], cell["prompts"]) == (one.model, one.prompts) and cell["id"] in by_cell
-      ]
+      own = [by_cell[cell["id"]] for cell in of(one, same) if cell["id"] in by_cell]
       if len(own) == len(attacks) and len(epsilons := metrics.smallest_of_all(own)):
         found[one] = epsilons
     name = f"the strongest of {len(attacks)} attacks"

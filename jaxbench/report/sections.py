@@ -1,6 +1,6 @@
 """The sections of a data set in a report: one for each kind of perturbation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -121,16 +121,7 @@ def _plot(table: Table, clean: Table) -> str:
 
 def queries(table: Table, by_cell: ByCell) -> str:
   """SVG: accuracy over the query budget, at the middle epsilon; "" for an attack with gradients."""
-  curves, largest = [], 0
-  for classifier, cells in table.lines:
-    cell = cells[table.middle]
-    if cell is None or cell["epsilon"] is None or cell["backwards"]:
-      continue
-    own = by_cell[cell["cell"]]
-    spent = own["forwards"].to_numpy()
-    needed = np.where(own["success"].to_numpy(zero_copy_only=False), spent, np.inf)
-    curves.append(plots.Steps(classifier.name, classifier.color, classifier.dash, np.sort(needed)))
-    largest = max(largest, int(spent.max()))
+  curves, largest = _needed(table, by_cell, _queries_needed, "forwards", gradients=False)
   if not curves:
     return ""
   axis = f"queries, epsilon {table.settings[table.middle]}"
@@ -139,19 +130,37 @@ def queries(table: Table, by_cell: ByCell) -> str:
 
 def steps(table: Table, by_cell: ByCell) -> str:
   """SVG: accuracy over the steps of an attack with gradients, at the middle epsilon; or ""."""
-  curves, largest = [], 0
-  for classifier, cells in table.lines:
-    cell = cells[table.middle]
-    if cell is None or cell["epsilon"] is None or not cell["backwards"]:
-      continue
-    own = by_cell[cell["cell"]]
-    needed = metrics.steps_needed(own)
-    curves.append(plots.Steps(classifier.name, classifier.color, classifier.dash, needed))
-    largest = max(largest, int(own["steps"].to_numpy().max()))
+  curves, largest = _needed(table, by_cell, metrics.steps_needed, "steps", gradients=True)
   if largest < _FEWEST_STEPS:
     return ""
   axis = f"steps, epsilon {table.settings[table.middle]}"
   return plots.robustness_curves(f"convergence of {table.perturbation}", axis, largest, curves)
+
+
+def _needed(
+  table: Table,
+  by_cell: ByCell,
+  needed: Callable[[pa.Table], np.ndarray],
+  column: str,
+  *,
+  gradients: bool,
+) -> tuple[list[plots.Steps], int]:
+  """What the examples needed until they were fooled, a curve a cell, and the most of `column`."""
+  curves, largest = [], 0
+  for classifier, cells in table.lines:
+    cell = cells[table.middle]
+    if cell is None or cell["epsilon"] is None or bool(cell["backwards"]) != gradients:
+      continue
+    own = by_cell[cell["cell"]]
+    curves.append(plots.Steps(classifier.name, classifier.color, classifier.dash, needed(own)))
+    largest = max(largest, int(own[column].to_numpy().max()))
+  return curves, largest
+
+
+def _queries_needed(rows: pa.Table) -> np.ndarray:
+  """Ascending; infinite for what withstands."""
+  fooled = rows["success"].to_numpy(zero_copy_only=False)
+  return np.sort(np.where(fooled, rows["forwards"].to_numpy(), np.inf))
 
 
 def rows_of(cells: list[Row], by_cell: ByCell) -> pa.Table | None:
