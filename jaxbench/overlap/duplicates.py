@@ -5,17 +5,15 @@ are set for each data set on copies that are planted in a part of it; that of th
 a search of reference images too.
 """
 
-import io
 import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from etils import epath
 
-from jaxbench import data, errors, whole
+from jaxbench import data, errors, parquet
 from jaxbench.overlap import calibrate, embeddings, fingerprints, neighbours
 from jaxbench.overlap import encoder as encoders
 from jaxbench.overlap.calibrate import Subject
@@ -97,9 +95,7 @@ def find(
   ]
   found = found._replace(pairs=pa.concat_tables(tables))
   for file, table in (("pairs.parquet", found.pairs), ("calibration.parquet", calibration)):
-    buffer = io.BytesIO()
-    pq.write_table(table, buffer, compression="zstd")
-    whole.write(root / file, buffer.getvalue())
+    parquet.write(root / file, table)
   return found
 
 
@@ -109,9 +105,7 @@ def read(folder: epath.PathLike) -> Found | None:
   files = [root / name for name in ("pairs.parquet", "calibration.parquet", "duplicates.json")]
   if not all(file.exists() for file in files):
     return None
-  pairs, calibration = (
-    pq.ParquetFile(pa.BufferReader(file.read_bytes())).read(use_threads=False) for file in files[:2]
-  )
+  pairs, calibration = map(parquet.read, files[:2])
   return Found(pairs, calibration, json.loads(files[2].read_text()))
 
 

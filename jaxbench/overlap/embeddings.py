@@ -11,10 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from etils import epath
 
-from jaxbench import data, errors, whole
+from jaxbench import data, errors, parquet, whole
 from jaxbench.overlap import encoder as encoders
 from jaxbench.overlap import shards
 from jaxbench.progress import Progress
@@ -96,7 +95,7 @@ def read(folder: epath.PathLike) -> Embeddings:
     file = shards.metadata(shard.file)
     if not file.exists():
       raise errors.InputError(f"{file} is missing: it says what {shard.file.name} holds")
-    known.append(pq.ParquetFile(pa.BufferReader(file.read_bytes())).read(use_threads=False))
+    known.append(parquet.read(file))
     if len(known[-1]) != shard.rows:
       raise errors.InputError(f"{file} has {len(known[-1])} rows, {shard.file} {shard.rows}")
   rows = pa.concat_tables(known)
@@ -147,9 +146,7 @@ def _write_shard(
     "data": [name] * len(rows),
     "label": pa.array([source.labels[row] for row in rows], pa.int32()),
   }
-  buffer = io.BytesIO()
-  pq.write_table(pa.table(table), buffer)
-  whole.write(shards.metadata(file), buffer.getvalue())
+  parquet.write(shards.metadata(file), pa.table(table), compression="snappy")  # As LAION's are.
   buffer = io.BytesIO()
   np.save(buffer, np.concatenate(vectors))
   whole.write(file, buffer.getvalue())

@@ -13,10 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from etils import epath
 
-from jaxbench import errors, whole
+from jaxbench import errors, parquet, whole
 from jaxbench.overlap import embeddings, neighbours, shards
 from jaxbench.overlap.embeddings import Embeddings
 from jaxbench.overlap.kernel import EXACT, Nearest, Settings
@@ -129,9 +128,7 @@ def read(folder: epath.PathLike) -> tuple[pa.Table, dict[str, Any]]:
     raise errors.InputError(f"{folder} holds no search; make one: jaxbench.overlap search")
   if not (root / "matches.parquet").exists():
     raise errors.InputError(f"the search in {folder} is not finished; its command goes on with it")
-  content = pa.BufferReader((root / "matches.parquet").read_bytes())
-  table = pq.ParquetFile(content).read(use_threads=False)
-  return table, json.loads((root / "search.json").read_text())
+  return parquet.read(root / "matches.parquet"), json.loads((root / "search.json").read_text())
 
 
 def _check(
@@ -195,6 +192,4 @@ def _publish(
     "row": row,
     "reference": names.tolist(),
   }
-  buffer = io.BytesIO()
-  pq.write_table(pa.table(columns, schema=MATCHES), buffer, compression="zstd")
-  whole.write(file, buffer.getvalue())
+  parquet.write(file, pa.table(columns, schema=MATCHES))

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from etils import epath
 
-from jaxbench import whole
+from jaxbench import parquet, whole
 from jaxbench.records import schema
 
 
@@ -39,6 +39,4 @@ def read(part: epath.Path, columns: list[str]) -> pa.Table:
 
 def opened(part: epath.Path) -> pq.ParquetFile:
   """Of ids there are few, so that they have a dictionary too."""
-  # Not `read_table`: its threads may outlive the call, and abort a process that ends meanwhile
-  # (https://github.com/apache/arrow/issues/34314).
-  return pq.ParquetFile(pa.BufferReader(whole.read(part)), read_dictionary=["example"])
+  return parquet.opened(part, dictionaries=["example"])

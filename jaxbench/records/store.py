@@ -1,7 +1,6 @@
 """The folder of a run, as its processes write it."""
 
 import collections
-import io
 import json
 import uuid
 from collections.abc import Callable, Mapping
@@ -9,10 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from etils import epath
 
-from jaxbench import errors, whole
+from jaxbench import errors, parquet, whole
 from jaxbench.records import description, parts, rows
 
 
@@ -88,10 +86,8 @@ class Store:
 
   def write(self, data: str, block: int, tables: list[pa.Table]) -> None:
     """Writes rows of one block as one part."""
-    buffer = io.BytesIO()
-    pq.write_table(pa.concat_tables(tables).unify_dictionaries(), buffer, compression="zstd")
     name = f"{parts.prefix(data, block)}{uuid.uuid4().hex[:12]}.parquet"
-    whole.write(self.workdir / "records" / name, buffer.getvalue())
+    parquet.write(self.workdir / "records" / name, pa.concat_tables(tables).unify_dictionaries())
 
 
 def _is_foreign(file: epath.Path) -> bool:

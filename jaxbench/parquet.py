@@ -1,0 +1,35 @@
+"""Tables as whole Parquet files, local or in an object store."""
+
+import io
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from jaxbench import whole
+
+
+def write(file: epath.Path, table: pa.Table, compression: str = "zstd") -> None:
+  """Replaces `file` in one go.
+
+  Raises:
+    OSError: it cannot be written.
+  """
+  buffer = io.BytesIO()
+  pq.write_table(table, buffer, compression=compression)
+  whole.write(file, buffer.getvalue())
+
+
+def read(file: epath.Path) -> pa.Table:
+  """All of a file."""
+  return opened(file).read(use_threads=False)
+
+
+def opened(file: epath.Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
+  """A file in memory, to be read with `use_threads=False`; some columns with dictionaries.
+
+  Not `pq.read_table`: its threads may outlive the call, and abort a process that ends meanwhile
+  (https://github.com/apache/arrow/issues/34314).
+  """
+  return pq.ParquetFile(pa.BufferReader(whole.read(file)), read_dictionary=list(dictionaries))
