@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 
 from jaxbench import data, devices, errors, models
+from jaxbench.models.layers import normalize
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,8 +91,7 @@ def encode(
 @functools.cache
 def _program() -> Callable[..., Any]:
   def unit(encode: Any, images: jax.Array) -> jax.Array:
-    vectors = encode(images.astype(jnp.float32) / 255).astype(jnp.float32)
-    return vectors / jnp.linalg.norm(vectors, axis=-1, keepdims=True)
+    return normalize(encode(images.astype(jnp.float32) / 255).astype(jnp.float32))
 
   return devices.shard(unit)
 

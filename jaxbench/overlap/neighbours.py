@@ -44,14 +44,14 @@ def nearest(
   tiles = devices.replicate(_tiles(queries))
   rows = devices.mesh().size * tiles.leaves[0].shape[0] * tiles.leaves[0].shape[1]
   best: Any = devices.scatter(_nothing(rows, settings.neighbours))
-  pending: collections.deque[tuple[int, Any]] = collections.deque()
-  for first, batch in ahead(_batches(pieces, total)):
+  pending: collections.deque[Any] = collections.deque()
+  for batch in ahead(_batches(pieces, total)):
     best, bad = kernel.program(settings)(tiles, *devices.scatter(batch), *best)
-    pending.append((first, bad))
+    pending.append(bad)
     if len(pending) > 1:  # Two are under way at most.
-      _check_lengths(*pending.popleft())
-  for first, bad in pending:
-    _check_lengths(first, bad)
+      _check_lengths(pending.popleft())
+  for bad in pending:
+    _check_lengths(bad)
   found = Nearest(*(np.asarray(x).reshape(devices.mesh().size, -1, x.shape[-1]) for x in best))
   side_by_side = (np.concatenate(list(x), axis=-1)[: len(queries)] for x in found)
   similarity, row = side_by_side
@@ -103,8 +103,8 @@ def _nothing(rows: int, neighbours: int) -> Nearest:
   return Nearest(np.full(shape, -np.inf, np.float32), np.full(shape, kernel.NO_ROW, np.int32))
 
 
-def _batches(pieces: Iterable[np.ndarray], total: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
-  """The first row of each piece; the first row and the number of rows of each device; the rows."""
+def _batches(pieces: Iterable[np.ndarray], total: int) -> Iterator[tuple[Any, ...]]:
+  """Of each piece the first row and the number of rows of each device; the rows."""
   size, shares = piece_size(total), devices.mesh().size
   starts = np.arange(shares, dtype=np.int32) * (size // shares)
   first = 0
@@ -112,11 +112,11 @@ def _batches(pieces: Iterable[np.ndarray], total: int) -> Iterator[tuple[int, tu
     counts = np.clip(len(piece) - starts, 0, size // shares).astype(np.int32)
     short = size - len(piece)
     whole = np.pad(piece, ((0, short), (0, 0))) if short else piece
-    yield first, (np.int32(first) + starts, counts, whole)
+    yield np.int32(first) + starts, counts, whole
     first += len(piece)
 
 
-def _check_lengths(first: int, bad: Any) -> None:
+def _check_lengths(bad: Any) -> None:
   rows, norms = np.asarray(bad[0]), np.asarray(bad[1])
   if (rows >= 0).any():
     device = int(np.argmax(rows >= 0))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from etils import epath
 from PIL import Image
 
-from jaxbench import data
+from jaxbench import data, whole
 from jaxbench.overlap import duplicates, scan
 
 _SHOWN = 12  # Pairs on either side of a threshold.
@@ -64,19 +64,19 @@ def write(
   page = environment.get_template("pairs.html").render(
     groups=groups, picture=_Pictures(sources), folder=str(folder)
   )
-  (root / "pairs.html").write_text(page)
+  whole.write(root / "pairs.html", page.encode())
   return root / "pairs.html"
 
 
 def _duplicates(found: duplicates.Found, threshold: float | None) -> list[Group]:
-  groups = []
+  groups, rows = [], found.pairs.to_pylist()
   for detector in ("perceptual", "embedding"):
     limits = found.thresholds(detector)
     for name in limits:
       limit = limits[name] if threshold is None or detector == "perceptual" else threshold
       pairs = [
         Pair(row["similarity"], (row["data"], row["example"]), other, other[1])
-        for row in found.pairs.to_pylist()
+        for row in rows
         if row["detector"] == detector and row["data"] == name
         for other in [(row["other_data"], row["other"])]
       ]
