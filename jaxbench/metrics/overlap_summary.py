@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jaxbench import errors
+from jaxbench import errors, records
 from jaxbench.metrics.effective import summarize_shifts
 from jaxbench.metrics.overlap import Curve, overlap, overlap_curve
 from jaxbench.metrics.summary import is_correct, is_example, summarize
@@ -105,11 +105,8 @@ def _cells(
 ) -> list[tuple[tuple[str, str, str | None], pa.Table]]:
   """The examples of each cell without perturbation, by data set, model and prompts."""
   kept = pc.and_(pc.and_(_among(rows, names), _is_plain(rows)), is_example(rows))
-  plain = rows.filter(kept)
-  cells = plain["cell"].cast(pa.string())
   found = []
-  for cell in pc.unique(cells).to_pylist():
-    own = plain.filter(pc.equal(cells, cell))
+  for own in records.by_cell(rows.filter(kept)).values():
     data, model, prompts = (own[name][0].as_py() for name in ("data", "model", "prompts"))
     found.append(((data, model, prompts), own))
   return found
@@ -119,8 +116,8 @@ def _among(rows: pa.Table, names: Mapping[str, Any]) -> pa.ChunkedArray:
   return pc.is_in(rows["data"].cast(pa.string()), pa.array(list(names), pa.string()))
 
 
-def _is_plain(rows: pa.Table) -> pa.ChunkedArray:
-  return pc.equal(rows["perturbation"].cast(pa.string()), "clean")
+def _is_plain(rows: pa.Table) -> pa.Array:
+  return records.is_value(rows["perturbation"], "clean")
 
 
 def _similarity(

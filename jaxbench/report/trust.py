@@ -72,9 +72,9 @@ def calibration(
 
 def weakest(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) -> list[Weak]:
   """Three classes of each classifier and kind of perturbation; all severities count together."""
-  found = []
+  groups, found = kinds(cells, attacks=True), []
   for one in classifiers:
-    for name, group in kinds(cells, attacks=True).items():
+    for name, group in groups.items():
       own = [by_cell[cell["id"]] for cell in of(one, group) if cell["id"] in by_cell]
       if own:
         columns = ["label", "labels", "prediction", "success"]
