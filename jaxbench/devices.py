@@ -19,6 +19,9 @@ from jax.sharding import PartitionSpec as P
 _AXIS = "data"
 # JAX 0.7 cannot differentiate batched convolutions under shard_map; there, one device works alone.
 _CAN_MAP = jax.__version_info__ >= (0, 8)
+# XLA's own matrix products take long to tune and are no faster here than cuBLAS: without them a
+# ViT-B/32 gradient compiles in 10 s instead of 62 on an H100, and runs at the same speed.
+_GPU_OPTIONS = {"xla_gpu_enable_triton_gemm": False}
 
 
 @struct.dataclass
@@ -89,7 +92,11 @@ def shard(function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callabl
     )
     return mapped(replicated, *arrays)
 
-  return jax.jit(on_mesh if _CAN_MAP else on_device, donate_argnums=donate)
+  return jax.jit(
+    on_mesh if _CAN_MAP else on_device,
+    donate_argnums=donate,
+    compiler_options=_GPU_OPTIONS if jax.default_backend() == "gpu" else None,
+  )
 
 
 def stream(

@@ -28,6 +28,7 @@ from jaxbench.models.weights.layouts import huggingface, openai, torchvision
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "32"], "Batch sizes.")
 _NETWORKS = flags.DEFINE_list("networks", ["ViT-B-32", "RN50", "resnet50"], "What is measured.")
 _COMPILED = flags.DEFINE_bool("compiled", True, "Measure torch.compile too.")
+_HALF = flags.DEFINE_bool("half", False, "Compute in bfloat16; torch under autocast.")
 _REPEATS = flags.DEFINE_integer("repeats", 4, "Calls in a turn, of which the best counts.")
 _TURNS = 3
 
@@ -73,6 +74,8 @@ def _filled(config: Any, reference: torch.nn.Module, renamings: mapping.Renaming
 
 def _ours(network: Any, images: np.ndarray) -> dict[str, Callable[[], Any]]:
   """As the suites run it: over all devices, if there are enough images."""
+  if _HALF.value:
+    network = models.compute_in(network, "bfloat16")
   programs = {
     "forward": lambda model, x: model(x),
     "backward": lambda model, x: jax.grad(lambda y: model(y)[:, 0].sum())(x),
@@ -98,18 +101,22 @@ def _theirs(network: torch.nn.Module, images: np.ndarray, config: Any) -> dict[s
   def standardized(x: torch.Tensor) -> torch.Tensor:
     return ((x - mean) / std).permute(0, 3, 1, 2)
 
+  def logits(x: torch.Tensor) -> torch.Tensor:
+    with torch.autocast(device, torch.bfloat16, enabled=_HALF.value):
+      return network(standardized(x))
+
   def wait() -> None:
     if device == "cuda":
       torch.cuda.synchronize()
 
   def forward() -> None:
     with torch.no_grad():
-      network(standardized(pixels))
+      logits(pixels)
     wait()
 
   def backward() -> None:
     x = pixels.clone().requires_grad_(True)
-    network(standardized(x))[:, 0].sum().backward()
+    logits(x)[:, 0].float().sum().backward()
     wait()
 
   return {"forward": forward, "backward": backward}
