@@ -16,6 +16,7 @@ from jaxbench.report import (
   overlap,
   pairs,
   plots,
+  published,
   searches,
   sections,
   spent,
@@ -38,7 +39,7 @@ class DataSet(NamedTuple):
   searches: list[searches.Search]
   budgets: list[str]  # SVGs of attacks: accuracy over queries, or over steps.
   transfers: list[sections.Transfer]
-  published: list[sections.Published]
+  published: list[published.Published]
   texts: list[sections.Text]
   calibration: trust.Calibration | None
   weakest: list[trust.Weak]
@@ -172,9 +173,7 @@ def _data_set(
     ],
     transfers=sections.transfers(transferred, summary, classifiers),
     published=[
-      table
-      for each in run.get("published", ())
-      if (table := sections.published(each, name, tables))
+      table for each in run.get("published", ()) if (table := published.beside(each, name, tables))
     ],
     texts=texts,
     calibration=trust.calibration(cells, by_cell, summary, classifiers),

@@ -17,14 +17,6 @@ class Entry(NamedTuple):
   row: Row  # Of `metrics.summarize`.
   reference: published.Reference | None
 
-  @property
-  def differs(self) -> bool:
-    """Whether what others measured is outside our interval."""
-    if self.reference is None:
-      return False
-    low, high = self.row["accuracy_low"], self.row["accuracy_high"]
-    return not low <= self.reference.accuracy <= high
-
 
 class Natural(NamedTuple):
   """All data sets of a run as they are."""
