@@ -53,6 +53,7 @@ class Run(NamedTuple):
   workdir: str
   run: dict[str, Any]  # run.json.
   config: str
+  summary: pa.Table  # Of `metrics.summarize`.
   classifiers: list[Classifier]
   data: list[DataSet]
   natural: natural.Natural | None
@@ -84,6 +85,7 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
     workdir=str(workdir),
     run=run,
     config=json.dumps(run["identity"]["config"], indent=2),
+    summary=summarized,
     classifiers=classifiers,
     data=[_data_set(name, told, rows, by_cell, summary, classifiers) for name in told["data"]],
     natural=natural.natural(list(summary.values()), shifts, classifiers, names),
@@ -150,10 +152,7 @@ def _data_set(
     for _, group in itertools.groupby(searched, key=lambda cell: cell["perturbation"])
   ]
   class_names = run["data"][name]["class_names"]
-  # Images from a surrogate have its size, which may not be that of a target's clean ones.
-  own = [cell for cell in searched if not cell.get("surrogate")]
-  shown = albums.choose(tables, texts, own, moving, classifiers)
-  plain = next((table for table in tables if table.perturbation == perturbations.CLEAN), None)
+  shown = albums.choose(tables, texts, transferred, searched, moving, classifiers)
   return DataSet(
     name=name,
     examples=everything[0]["examples"] if everything else 0,
@@ -179,7 +178,7 @@ def _data_set(
     calibration=trust.calibration(cells, by_cell, summary, classifiers),
     weakest=trust.weakest(cells, by_cell, classifiers),
     pairs=pairs.pairs(tables, by_cell, classifiers),
-    albums=albums.albums(shown, plain, by_cell, class_names, run["identity"]["config"]),
+    albums=albums.albums(shown, everything, by_cell, class_names, run["identity"]["config"]),
   )
 
 
