@@ -26,6 +26,8 @@ from jaxbench.report import (
 from jaxbench.report.doubts import doubts
 from jaxbench.report.sections import Classifier, Row
 
+_UNFINISHED = "not computed yet; the same command continues the run"
+
 
 class DataSet(NamedTuple):
   """Everything about one data set."""
@@ -59,7 +61,7 @@ class Run(NamedTuple):
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   overlap: overlap.Overlap | None  # With training data, where it was looked for.
-  missing: list[Row]  # What could not be run, with the reason.
+  missing: dict[str, list[str]]  # What could not be run, by the reason.
   spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
@@ -99,17 +101,20 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
   )
 
 
-def _missing(run: Row, by_cell: sections.ByCell, unreadable: pa.Table) -> list[Row]:
+def _missing(run: Row, by_cell: sections.ByCell, unreadable: pa.Table) -> dict[str, list[str]]:
   """What is absent for good, and what has not been computed yet."""
   lost = collections.Counter(unreadable["data"].to_pylist())
-  reasons = {absent["what"] for absent in run["absent"]}
+  found: dict[str, list[str]] = {}
+  for absent in run["absent"]:
+    found.setdefault(absent["reason"], []).append(absent["what"])
+  told = {absent["what"] for absent in run["absent"]}
   unfinished = [
-    {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
+    cell["id"]
     for cell in run["cells"]
     if len(by_cell.get(cell["id"], ())) < cell["examples"] - lost[cell["data"]]
-    and cell["id"] not in reasons
+    and cell["id"] not in told
   ]
-  return run["absent"] + unfinished
+  return found | ({_UNFINISHED: unfinished} if unfinished else {})
 
 
 def _classifiers(run: dict[str, Any]) -> list[Classifier]:
@@ -161,8 +166,9 @@ def _data_set(
     corrupted=sections.corrupted(name, cells, by_cell, classifiers, run),
     sequences=stability.sequences(name, moving, by_cell, classifiers, run),
     searches=[
-      *searches.together(searched, by_cell, classifiers, run["identity"]),
-      *found,
+      each
+      for each in (*searches.together(searched, by_cell, classifiers, run["identity"]), *found)
+      if any(row for _, row, _ in each.lines)
     ],
     budgets=[
       plot

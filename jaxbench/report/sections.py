@@ -250,6 +250,8 @@ def transfers(
       )
       for name, knowledge in surrogates.items()
     ]
+    if not any(cell for *_, line in lines for cell in line):
+      continue
     shares = [[_success(cell) for cell in line] for *_, line in lines]
     names = [each.name for each in classifiers]
     plot = plots.heat_map(f"transfer of {attack}, {setting}", list(surrogates), names, shares)
