@@ -132,8 +132,7 @@ def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host
     print(f"host {host.index} of {host.count} is done; host 0 writes the report")
     return
   page = epath.Path(workdir) / "report.html"
-  report.write([workdir], page)
-  summary = metrics.summarize(records.read_finished(workdir))
+  (summary,) = report.write([workdir], page)
   print(metrics.overview(summary))
   if shifts := metrics.overview_shifts(metrics.summarize_shifts(summary)):
     print(f"\n{shifts}\n")

@@ -13,6 +13,7 @@ class Table(NamedTuple):
   title: str
   protocol: str
   source: str
+  prompts: str | None  # Of its models; None if they are supervised.
 
 
 TABLES: dict[str, Table] = {
@@ -21,11 +22,13 @@ TABLES: dict[str, Table] = {
     "APGD with cross-entropy (5 restarts) and targeted DLR (9 targets), 100 steps, linf, 1,000 "
     "examples; CIFAR and STL-10 attacked at their own size",
     "Schlarmann et al., 2024, arXiv:2402.12336, table 4",
+    "openai_80",
   ),
   "robustbench": Table(
     "Supervised ImageNet models",
     "standard AutoAttack, linf, RobustBench's 5,000 images",
     "RobustBench, model_info/imagenet/Linf",
+    None,
   ),
 }
 
@@ -64,10 +67,47 @@ def accuracies(name: str, data: str) -> list[Accuracy]:
 
 
 class Reference(NamedTuple):
-  """What others measured of the same classifier on the same images."""
+  """What others measured of the same weights."""
 
-  accuracy: float  # Share.
+  value: float  # Share.
   source: str
+
+  def differs(self, low: float, high: float) -> bool:
+    """Whether it is outside our own interval."""
+    return not low <= self.value <= high
+
+
+# The last part of the name, or of the path, by which `models.load` takes the weights of a line;
+# other lines are called as their weights are.
+_WEIGHTS = {
+  "CLIP": "clip-vit-large-patch14",
+  "TeCoA 2/255": "tecoa2-clip",
+  "FARE 2/255": "fare2-clip",
+  "TeCoA 4/255": "tecoa4-clip",
+  "FARE 4/255": "fare4-clip",
+  "Standard_R50": "resnet50.tv_in1k",
+}
+
+
+def under_attack(
+  name: str, data: str, model: str, prompts: str | None
+) -> tuple[str, dict[str, Reference]] | None:
+  """A model's own line of a published table: what it is called there, and its numbers by epsilon.
+
+  Args:
+    name: of the table.
+    data: the data set.
+    model: as a config names it, or a path that ends in that name; a revision does not count.
+    prompts: the prompt set; None for a supervised model.
+  """
+  if prompts != TABLES[name].prompts:
+    return None
+  own = model.partition("@")[0].rstrip("/").rpartition("/")[2]
+  found = [one for one in accuracies(name, data) if own == _WEIGHTS.get(one.model, one.model)]
+  if not found:
+    return None
+  source = TABLES[name].source
+  return found[0].model, {one.epsilon: Reference(one.accuracy, source) for one in found}
 
 
 _CLEAN_SOURCES = {
@@ -94,5 +134,30 @@ def _clean() -> dict[tuple[str, str, str], Reference]:
       (row["model"], row["prompts"], row["data"]): Reference(
         float(row["accuracy"]) / 100, _CLEAN_SOURCES[row["table"]]
       )
+      for row in csv.DictReader(file)
+    }
+
+
+_CORRUPTION_SOURCES = {
+  "hendrycks": "Hendrycks & Dietterich, 2019, README of hendrycks/robustness",
+  "imagenet-testbed": "errors of imagenet-testbed over AlexNet's; it enlarges and crops the files, "
+  "by which ResNet-50 has 78.2 there",
+}
+
+
+def corruption_error(model: str) -> Reference | None:
+  """The published mCE of a supervised model on ImageNet-C's files, 1 for AlexNet; None without.
+
+  Args:
+    model: as a config names it; a revision does not count.
+  """
+  return _corruption_errors().get(model.partition("@")[0])
+
+
+@functools.cache
+def _corruption_errors() -> dict[str, Reference]:
+  with tables.path("published_corruption_errors.csv").open(newline="") as file:
+    return {
+      row["model"]: Reference(float(row["mce"]) / 100, _CORRUPTION_SOURCES[row["table"]])
       for row in csv.DictReader(file)
     }

@@ -54,12 +54,43 @@ def fit(standard: ArrayLike, shifted: ArrayLike) -> Line:
   Raises:
     InputError: fewer than two models are left.
   """
-  both = np.stack([np.asarray(standard, np.float64), np.asarray(shifted, np.float64)])
-  x, y = special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
+  x, y = _logits(standard, shifted)
   if len(np.unique(x)) < 2:
     raise errors.InputError("a line needs at least two models of different accuracy")
   found = stats.linregress(x, y)
   return Line(float(found.slope), float(found.intercept), len(x), float(found.rvalue**2))
+
+
+def fit_band(
+  standard: ArrayLike, shifted: ArrayLike, at: ArrayLike
+) -> tuple[np.ndarray, np.ndarray]:
+  """Where the line of `fit` may lie: its 95 % band by Student's t, which serves few models too.
+
+  Args:
+    standard: of `fit`.
+    shifted: of `fit`.
+    at: [G] accuracies in (0, 1) without the shift.
+
+  Returns:
+    the lower and the upper end [G], accuracies under the shift.
+
+  Raises:
+    InputError: fewer than three models are left, whose line would pass through all of them.
+  """
+  x, y = _logits(standard, shifted)
+  if len(np.unique(x)) < 3:
+    raise errors.InputError("a band needs at least three models of different accuracy")
+  found = stats.linregress(x, y)
+  away = special.logit(np.asarray(at, np.float64)) - x.mean()
+  line = found.slope * away + y.mean()
+  half = stats.t.ppf(0.975, len(x) - 2) * found.stderr * np.sqrt(x.var() + away**2)
+  return special.expit(line - half), special.expit(line + half)
+
+
+def _logits(standard: ArrayLike, shifted: ArrayLike) -> np.ndarray:
+  """[2, N]: of the models that have both."""
+  both = np.stack([np.asarray(standard, np.float64), np.asarray(shifted, np.float64)])
+  return special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
 
 
 def baseline(shift: str, standard: float) -> Line:
@@ -97,8 +128,7 @@ def baseline_band(
     InputError: the table has no such shift.
   """
   at = np.asarray(standard, np.float64)
-  both = np.stack(_fitted(shift, float(at.flat[0])))
-  x, y = special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
+  x, y = _logits(*_fitted(shift, float(at.flat[0])))
   chosen = np.random.default_rng(seed).integers(0, len(x), (resamples, len(x)))
   x, y = x[chosen], y[chosen]
   x_mean, y_mean = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 
 import jinja2
+import pyarrow as pa
 from etils import epath
 
 from jaxbench import whole
@@ -24,7 +25,7 @@ def write(
   *,
   overlap: epath.PathLike | None = None,
   overlap_threshold: float | None = None,
-) -> None:
+) -> list[pa.Table]:
   """Writes a page that opens from disk without a network, in light and dark, on any screen.
 
   All of it can be read without JavaScript, which sorts and filters its tables. Of several runs,
@@ -36,11 +37,14 @@ def write(
     overlap: folder of a search for the examples in training data, of duplicates, or of both.
     overlap_threshold: similarity from which an example overlaps; by default as calibrated.
 
+  Returns:
+    of each run, `metrics.summarize`.
+
   Raises:
     InputError: a folder holds no run or no records, or the overlap is of other examples.
 
   Example:
-    >>> report.write(["runs/quickstart"], "report.html")
+    >>> (summary,) = report.write(["runs/quickstart"], "report.html")
   """
   known = None if overlap is None else overlapping.load(overlap, overlap_threshold)
   environment = jinja2.Environment(
@@ -56,15 +60,17 @@ def write(
     "p_value": _p_value,
     "epsilon": _epsilon,
   }
+  runs = [content.load(workdir, known) for workdir in workdirs]
   script = (_HERE / "tables.js").read_text()
   page = environment.get_template("page.html").render(
-    runs=[content.load(workdir, known) for workdir in workdirs],
+    runs=runs,
     changes=[comparison.compare(workdirs[0], other) for other in workdirs[1:]],
     style=(_HERE / "style.css").read_text(),
     script=script,
     script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
   )
   whole.write(epath.Path(out), page.encode())
+  return [run.summary for run in runs]
 
 
 def _percent(share: float) -> str:

@@ -4,6 +4,8 @@ import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from jaxbench import perturbations
 from jaxbench.report import gallery
 from jaxbench.report.sections import ByCell, Classifier, Row, Table, Text
@@ -32,6 +34,7 @@ class Album(NamedTuple):
 def choose(
   tables: list[Table],
   texts: list[Text],
+  transferred: list[Row],
   searched: list[Row],
   moving: list[Row],
   classifiers: list[Classifier],
@@ -49,7 +52,14 @@ def choose(
   shown += [
     Shown(text.overlay, [(one, cell) for one, cell, _ in text.lines], "text") for text in texts
   ]
-  for cells, kind, note in ((searched, "attack", ""), (moving, "", ", last frame")):
+  settings = list(dict.fromkeys(cell["setting"] for cell in transferred))
+  setting = settings[len(settings) // 2] if settings else ""
+  middle_ones = [cell for cell in transferred if cell["setting"] == setting]
+  for cells, kind, note in (
+    (middle_ones, "attack", f", epsilon {setting}"),
+    (searched, "attack", ""),
+    (moving, "", ", last frame"),
+  ):
     for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
       ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in group}
       lines = [(one, ids[key]) for one in classifiers if (key := (one.model, one.prompts)) in ids]
@@ -64,13 +74,25 @@ def _first_prompts(lines: list[tuple[Classifier, str]]) -> list[tuple[Classifier
 
 def albums(
   shown: list[Shown],
-  plain: Table | None,
+  cells: list[Row],
   by_cell: ByCell,
   class_names: list[str],
   asked: dict[str, Any],
 ) -> list[Album]:
-  """What fits; images that several classifiers were given are there once. `asked` is the config."""
-  clean = {one: cell["cell"] for one, (cell, *_) in (plain.lines if plain else ()) if cell}
+  """What fits; images that several classifiers were given are there once.
+
+  Args:
+    shown: of `choose`.
+    cells: of the data set.
+    by_cell: their rows.
+    class_names: of the data set.
+    asked: the config.
+  """
+  known = {cell["id"]: cell for cell in cells if cell["id"] in by_cell}
+  clean: dict[Any, pa.Table] = {}
+  for name, cell in known.items():
+    if cell["perturbation"] == perturbations.CLEAN:
+      clean[cell["model"], cell["prompts"]] = clean[_preprocessing(cell)] = by_cell[name]
   exact = {
     "corruption": asked["corruptions"].get("storage") == "jpeg85",
     "attack": asked["attacks"]["quantize"],
@@ -78,10 +100,13 @@ def albums(
   }
   found: dict[Any, Album] = {}
   for each in shown:
-    for one, cell in each.lines:
-      if one not in clean or cell not in by_cell:
+    for one, name in each.lines:
+      if name not in known:
         continue
-      pictures = gallery.pictures(by_cell[cell], by_cell[clean[one]], class_names, one.name)
+      # Transferred images are as the surrogate has them; a target's own may look otherwise.
+      surrogate = known[name].get("surrogate")
+      plain = clean.get(_preprocessing(known[name]) if surrogate else (one.model, one.prompts))
+      pictures = plain and gallery.pictures(by_cell[name], plain, class_names, one.name)
       if not pictures:
         continue
       key = (each.perturbation, *(picture.perturbed for picture in pictures))
@@ -91,6 +116,10 @@ def albums(
         album = album._replace(pictures=list(merged))
       found[key] = album._replace(classifiers=[*album.classifiers, one])
   return list(_fitting(found.values(), _ROOM))
+
+
+def _preprocessing(cell: Row) -> tuple:
+  return tuple(cell["preprocess"].items())
 
 
 def _fitting(everything: Iterable[Album], room: int) -> Iterable[Album]:

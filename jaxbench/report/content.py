@@ -16,6 +16,7 @@ from jaxbench.report import (
   overlap,
   pairs,
   plots,
+  published,
   searches,
   sections,
   spent,
@@ -24,6 +25,8 @@ from jaxbench.report import (
 )
 from jaxbench.report.doubts import doubts
 from jaxbench.report.sections import Classifier, Row
+
+_UNFINISHED = "not computed yet; the same command continues the run"
 
 
 class DataSet(NamedTuple):
@@ -38,7 +41,7 @@ class DataSet(NamedTuple):
   searches: list[searches.Search]
   budgets: list[str]  # SVGs of attacks: accuracy over queries, or over steps.
   transfers: list[sections.Transfer]
-  published: list[sections.Published]
+  published: list[published.Published]
   texts: list[sections.Text]
   calibration: trust.Calibration | None
   weakest: list[trust.Weak]
@@ -52,12 +55,13 @@ class Run(NamedTuple):
   workdir: str
   run: dict[str, Any]  # run.json.
   config: str
+  summary: pa.Table  # Of `metrics.summarize`.
   classifiers: list[Classifier]
   data: list[DataSet]
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   overlap: overlap.Overlap | None  # With training data, where it was looked for.
-  missing: list[Row]  # What could not be run, with the reason.
+  missing: dict[str, list[str]]  # What could not be run, by the reason.
   spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
@@ -83,6 +87,7 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
     workdir=str(workdir),
     run=run,
     config=json.dumps(run["identity"]["config"], indent=2),
+    summary=summarized,
     classifiers=classifiers,
     data=[_data_set(name, told, rows, by_cell, summary, classifiers) for name in told["data"]],
     natural=natural.natural(list(summary.values()), shifts, classifiers, names),
@@ -96,17 +101,20 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
   )
 
 
-def _missing(run: Row, by_cell: sections.ByCell, unreadable: pa.Table) -> list[Row]:
+def _missing(run: Row, by_cell: sections.ByCell, unreadable: pa.Table) -> dict[str, list[str]]:
   """What is absent for good, and what has not been computed yet."""
   lost = collections.Counter(unreadable["data"].to_pylist())
-  reasons = {absent["what"] for absent in run["absent"]}
+  found: dict[str, list[str]] = {}
+  for absent in run["absent"]:
+    found.setdefault(absent["reason"], []).append(absent["what"])
+  told = {absent["what"] for absent in run["absent"]}
   unfinished = [
-    {"what": cell["id"], "reason": "not computed yet; the same command continues the run"}
+    cell["id"]
     for cell in run["cells"]
     if len(by_cell.get(cell["id"], ())) < cell["examples"] - lost[cell["data"]]
-    and cell["id"] not in reasons
+    and cell["id"] not in told
   ]
-  return run["absent"] + unfinished
+  return found | ({_UNFINISHED: unfinished} if unfinished else {})
 
 
 def _classifiers(run: dict[str, Any]) -> list[Classifier]:
@@ -149,10 +157,7 @@ def _data_set(
     for _, group in itertools.groupby(searched, key=lambda cell: cell["perturbation"])
   ]
   class_names = run["data"][name]["class_names"]
-  # Images from a surrogate have its size, which may not be that of a target's clean ones.
-  own = [cell for cell in searched if not cell.get("surrogate")]
-  shown = albums.choose(tables, texts, own, moving, classifiers)
-  plain = next((table for table in tables if table.perturbation == perturbations.CLEAN), None)
+  shown = albums.choose(tables, texts, transferred, searched, moving, classifiers)
   return DataSet(
     name=name,
     examples=everything[0]["examples"] if everything else 0,
@@ -161,8 +166,9 @@ def _data_set(
     corrupted=sections.corrupted(name, cells, by_cell, classifiers, run),
     sequences=stability.sequences(name, moving, by_cell, classifiers, run),
     searches=[
-      *searches.together(searched, by_cell, classifiers, run["identity"]),
-      *found,
+      each
+      for each in (*searches.together(searched, by_cell, classifiers, run["identity"]), *found)
+      if any(row for _, row, _ in each.lines)
     ],
     budgets=[
       plot
@@ -172,15 +178,13 @@ def _data_set(
     ],
     transfers=sections.transfers(transferred, summary, classifiers),
     published=[
-      table
-      for each in run.get("published", ())
-      if (table := sections.published(each, name, tables))
+      table for each in run.get("published", ()) if (table := published.beside(each, name, tables))
     ],
     texts=texts,
     calibration=trust.calibration(cells, by_cell, summary, classifiers),
     weakest=trust.weakest(cells, by_cell, classifiers),
     pairs=pairs.pairs(tables, by_cell, classifiers),
-    albums=albums.albums(shown, plain, by_cell, class_names, run["identity"]["config"]),
+    albums=albums.albums(shown, everything, by_cell, class_names, run["identity"]["config"]),
   )
 
 

@@ -10,20 +10,14 @@ from jaxbench import metrics, published
 from jaxbench.report import plots
 from jaxbench.report.sections import Classifier, Row
 
+_FEWEST = 3  # Models: a line through two passes through both, whatever they are.
+
 
 class Entry(NamedTuple):
   """A classifier on one data set."""
 
   row: Row  # Of `metrics.summarize`.
   reference: published.Reference | None
-
-  @property
-  def differs(self) -> bool:
-    """Whether what others measured is outside our interval."""
-    if self.reference is None:
-      return False
-    low, high = self.row["accuracy_low"], self.row["accuracy_high"]
-    return not low <= self.reference.accuracy <= high
 
 
 class Natural(NamedTuple):
@@ -33,6 +27,7 @@ class Natural(NamedTuple):
   shifts: list[str]  # Those of them that the mean is over.
   lines: list[tuple[Classifier, list[Entry | None], float | None]]  # With the mean.
   plots: list[str]  # SVGs: effective robustness, a shift each.
+  notes: list[str]  # Of shifts without published models: what their line is, or why there is none.
   sources: list[str]  # Of the published numbers.
 
 
@@ -60,7 +55,8 @@ def natural(
   sources = dict.fromkeys(
     entry.reference.source for _, own, _ in lines for entry in own if entry and entry.reference
   )
-  return Natural(columns, averaged, lines, _scatters(shifts, clean, classifiers), list(sources))
+  drawn, notes = _scatters(shifts, clean, classifiers)
+  return Natural(columns, averaged, lines, drawn, notes, list(sources))
 
 
 def _entry(row: Row | None, one: Classifier, data: str) -> Entry | None:
@@ -71,11 +67,11 @@ def _entry(row: Row | None, one: Classifier, data: str) -> Entry | None:
 
 def _scatters(
   shifts: list[Row], clean: Mapping[tuple, Row], classifiers: list[Classifier]
-) -> list[str]:
-  """One for each shift."""
-  found = []
+) -> tuple[list[str], list[str]]:
+  """One for each shift, and what is to say of their lines."""
+  found, notes = [], []
   for name in dict.fromkeys(row["shift"] for row in shifts):
-    points = []
+    points, own_line = [], []
     for row in (row for row in shifts if row["shift"] == name):
       one = next(
         one for one in classifiers if (one.model, one.prompts) == (row["model"], row["prompts"])
@@ -86,9 +82,37 @@ def _scatters(
       ends = "pm_accuracy" if shift.within == shift.data else "accuracy"
       axes = _drawn(standard, "accuracy"), _drawn(own, ends)
       points.append(plots.Point(one.name, one.color, one.supervised, *axes))
+      if one.supervised:
+        own_line.append((row["standard"], row["accuracy"]))
+    trend = _published(name)
+    if trend is None:
+      trend, note = _through(name, own_line)
+      notes.append(note)
     labels = (f"accuracy on {metrics.SHIFTS[name].within}, %", f"accuracy on {name}, %")
-    found.append(plots.scatter(name, labels, points, _published(name)))
-  return found
+    found.append(plots.scatter(name, labels, points, trend))
+  return found, notes
+
+
+def _through(name: str, models: list[tuple[float, float]]) -> tuple[plots.Trend | None, str]:
+  """The line through a run's own supervised models, and what is to say of it."""
+  x, y = np.array(models).reshape(-1, 2).T
+  kept = (x > 0) & (x < 1) & (y > 0) & (y < 1)
+  x, y = x[kept], y[kept]
+  if len(np.unique(x)) < _FEWEST:
+    return None, (
+      f"{name} has no line: nobody has published models under it, and one through this run's "
+      f"own takes {_FEWEST} supervised models of different accuracy, neither 0 nor 100 %, "
+      f"of which it has {len(np.unique(x))}"
+    )
+  line = metrics.fit(x, y)
+  start, end = special.logit([x.min(), x.max()])
+  grid = special.expit(np.linspace(start, end, 40))
+  band = metrics.fit_band(x, y, grid)
+  note = (
+    f"{name}: nobody has published models under it; the line goes through this run's "
+    f"{line.models} supervised ones (R² {line.r_squared:.2f}), with its 95 % band by Student's t"
+  )
+  return plots.Trend(x, y, grid, line.expected(grid), *band), note
 
 
 def _drawn(row: Row, name: str) -> tuple[float, float, float]:

@@ -18,6 +18,7 @@ _TEXT = "#010203"  # Replaced by currentColor; used by nothing else.
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c8c8c")
 _FINEST = 400  # Steps of a curve from end to end; finer ones are not seen.
+_BRIGHT = 47  # Percent, from which black stands out of cividis more than white does.
 _LONGEST = 26  # Letters of a name beside a heat map.
 DASHES = ("-", "--", ":", "-.")
 _STYLE: Any = {
@@ -242,7 +243,7 @@ def heat_map(
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     for (line, column), value in np.ndenumerate(values):
-      text, color = f"{value:.1f}", "white" if value < 50 else "black"
+      text, color = f"{value:.1f}", "white" if value < _BRIGHT else "black"
       if np.isnan(value):
         text, color = "–", _TEXT
       axes.text(column + 0.5, line + 0.5, text, color=color, ha="center", va="center")

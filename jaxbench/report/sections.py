@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from jaxbench import metrics
-from jaxbench import published as published_tables
+from jaxbench import metrics, published
 from jaxbench.report import on_disk, plots
 
 Row = dict[str, Any]
@@ -70,19 +69,15 @@ class Corrupted(NamedTuple):
 
   columns: list[str]  # Names of figures; see `metrics.corruption_errors`.
   each: list[str]  # Corruptions whose error has been divided by a reference's.
-  lines: list[tuple[Classifier, metrics.CorruptionErrors]]
+  # With the published mCE.
+  lines: list[tuple[Classifier, metrics.CorruptionErrors, published.Reference | None]]
   missing: tuple[str, ...]  # Of the fifteen official ones.
   reference: str | None  # What errors are divided by.
 
-
-class Published(NamedTuple):
-  """Others' numbers beside our own, on one data set."""
-
-  table: published_tables.Table
-  settings: list[str]  # "clean" and epsilons.
-  attack: str | None  # Of our own numbers.
-  theirs: list[tuple[str, list[float | None]]]  # Shares.
-  ours: list[tuple[Classifier, list[Row | None]]]
+  @property
+  def sources(self) -> list[str]:
+    """Of the published numbers."""
+    return list(dict.fromkeys(known.source for *_, known in self.lines if known))
 
 
 def table(
@@ -204,9 +199,16 @@ def corrupted(
   elif name == on_disk.NAME or (name == "imagenet" and defined):
     reference = "AlexNet's errors on all of ImageNet-C's published images"
     errors = metrics.alexnet()
-  lines = [(one, metrics.corruption_errors(own, reference=errors)) for one, own in correct.items()]
+  lines = [
+    (
+      one,
+      metrics.corruption_errors(own, reference=errors),
+      published.corruption_error(one.model) if errors is metrics.alexnet() else None,
+    )
+    for one, own in correct.items()
+  ]
   known = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
-  figures = dict.fromkeys(figure for _, line in lines for figure in line.figures)
+  figures = dict.fromkeys(figure for _, line, _ in lines for figure in line.figures)
   columns = [figure for figure in known if figure in figures]
   each = [name for names in metrics.GROUPS.values() for name in names if name in figures]
   each += sorted(figures.keys() - {*known, *each})
@@ -248,36 +250,13 @@ def transfers(
       )
       for name, knowledge in surrogates.items()
     ]
+    if not any(cell for *_, line in lines for cell in line):
+      continue
     shares = [[_success(cell) for cell in line] for *_, line in lines]
     names = [each.name for each in classifiers]
     plot = plots.heat_map(f"transfer of {attack}, {setting}", list(surrogates), names, shares)
     result.append(Transfer(attack, setting, lines, plot))
   return result
-
-
-def published(name: str, data: str, tables: list[Table]) -> Published | None:
-  """A published table of the data set, with the first attack of `tables` beside it."""
-  theirs: dict[str, dict[str, float]] = {}
-  for found in published_tables.accuracies(name, data):
-    theirs.setdefault(found.model, {})[found.epsilon] = found.accuracy
-  if not theirs:
-    return None
-  settings = list(dict.fromkeys(setting for row in theirs.values() for setting in row))
-  # Published tables are of the linf ball.
-  attack = next((table for table in tables if table.norm == "linf"), None)
-  ours = []
-  for classifier, (clean, *_) in tables[0].lines if tables else ():
-    cells: dict[str, Row | None] = {"clean": clean}
-    if attack is not None:
-      cells |= dict(zip(attack.settings, dict(attack.lines)[classifier], strict=True))
-    ours.append((classifier, [cells.get(setting) for setting in settings]))
-  return Published(
-    published_tables.TABLES[name],
-    settings,
-    attack and attack.perturbation,
-    [(model, [row.get(setting) for setting in settings]) for model, row in theirs.items()],
-    ours,
-  )
 
 
 def _success(cell: Row | None) -> float | None:

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import special
 from sklearn import metrics as sklearn_metrics
 
 from jaxbench import errors, metrics, tables
@@ -132,6 +133,25 @@ def test_a_line_through_ones_own_models_passes_through_points_on_it():
   np.testing.assert_allclose(line, (1.5, -0.7, 3, 1), atol=1e-9)
   np.testing.assert_allclose(line.expected(0.5), 1 / (1 + np.exp(0.7)))
   assert metrics.relative_robustness(0.5, 0.25) == 0.25
+
+
+def test_the_band_of_a_line_covers_it_as_often_as_it_says():
+  """Over 2,000 draws of five models: 95 % within three standard errors, at each place."""
+  rng = np.random.default_rng(0)
+  x = special.logit([0.4, 0.5, 0.6, 0.8, 0.9])
+  at = np.array([0.3, 0.6, 0.95])
+  true = special.expit(1.2 * special.logit(at) - 0.5)
+  noise = rng.normal(0, 0.3, (2000, 5))
+  inside = []
+  for each in noise:
+    low, high = metrics.fit_band(special.expit(x), special.expit(1.2 * x - 0.5 + each), at)
+    inside.append((low < true) & (true < high))
+  np.testing.assert_allclose(np.mean(inside, axis=0), 0.95, atol=3 * (0.95 * 0.05 / 2000) ** 0.5)
+
+
+def test_the_band_needs_three_models():
+  with pytest.raises(errors.InputError, match="at least three models"):
+    metrics.fit_band([0.5, 0.6, 0.6, 1], [0.3, 0.2, 0.1, 0.4], [0.5])
 
 
 def test_no_line_through_one_model_and_no_unknown_shift():

@@ -78,6 +78,7 @@ def test_sections_are_filled_and_named_for_those_who_cannot_see(tmp_path):
     "Common corruptions together",
     "Transfer of fgsm",
     "plot: digits-printed",
+    "of which it has 1",
     "Exactly the pixels" if "text(" in page else "Rounded to 8 bits",
   ):
     assert text in page

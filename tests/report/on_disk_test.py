@@ -1,5 +1,6 @@
 """A report on the published files of ImageNet-C, from rows that are written here."""
 
+import csv
 import re
 
 import numpy as np
@@ -7,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from jaxbench import config, metrics, plan, provenance, records, report
+from jaxbench import config, metrics, plan, provenance, published, records, report, tables
 from jaxbench.metrics import mce
 
 
@@ -79,3 +80,28 @@ def test_75_data_sets_are_told_as_one_with_mce(run):
   assert found.value == pytest.approx(expected, abs=1e-6)
   assert f"<td>{100 * found.value:.1f}<small>" in page
   assert "generated on the device" not in page
+
+
+@pytest.mark.parametrize(("theirs", "mark"), [(0.3, "≠ "), (0.9, "")])
+def test_published_mce_stands_below_ours(run, tmp_path, monkeypatch, theirs, mark):
+  known = published.Reference(theirs, "a <source>")
+  monkeypatch.setattr(published, "corruption_error", {"digits-resnet": known}.get)
+  report.write([run], tmp_path / "report.html")
+  page = (tmp_path / "report.html").read_text()
+  table = page[page.index("<caption>Common corruptions together") :]
+  heads = re.findall(r'<th scope="col">(.*?)</th>', table[: table.index("</thead>")])
+  cells = re.findall(r"<td>.*?</td>", table[: table.index("</table>")], re.S)
+  (beside,) = [head for head, cell in zip(heads[1:], cells, strict=True) if "published" in cell]
+  assert beside == "mCE"
+  assert f">{mark}published {100 * theirs:.1f}</small>" in table
+  assert "(a &lt;source&gt;)" in table
+
+
+def test_published_mce_is_that_of_its_sources():
+  assert published.corruption_error("timm/resnet50.tv_in1k@main").value == pytest.approx(0.767)
+  assert published.corruption_error("timm/resnet50_clip.openai") is None
+  with tables.path("testbed_model_accuracies.csv").open() as file:
+    testbed = {row["model"]: row["mCE_pub"] for row in csv.DictReader(file)}
+  for name in ("resnet18", "resnet152", "vgg11", "vgg19_bn"):
+    found = published.corruption_error(f"timm/{name}.tv_in1k")
+    assert 100 * found.value == pytest.approx(float(testbed[name]), abs=0.051)

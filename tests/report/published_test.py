@@ -1,6 +1,7 @@
 """RobustBench's form and published tables, from rows that are written here."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -72,18 +73,51 @@ def test_published_numbers_stand_beside_our_own(tmp_path, monkeypatch):
     published,
     "accuracies",
     lambda name, data: [
-      published.Accuracy("FARE <4>", "clean", 0.611),
-      published.Accuracy("FARE <4>", "4/255", 0.324),
+      published.Accuracy("Swin <L>", "4/255", 0.324),
+      published.Accuracy("digits-resnet", "clean", 0.611),
+      published.Accuracy("digits-resnet", "4/255", 0.66),
     ],
   )
-  run = _run(tmp_path / "run", ("pgd(steps=3)",), published=("fare",))
+  run = _run(tmp_path / "run", ("pgd(steps=3)",), published=("robustbench",))
   report.write([run], tmp_path / "report.html")
   page = (tmp_path / "report.html").read_text()
-  assert '<tr><th scope="row">FARE &lt;4&gt;</th><td>61.1</td><td>32.4</td></tr>' in page
-  ours = page[page.index('<tbody class="ours">') :]
-  assert '" data-field="accuracy">70.0<small>' in ours
-  assert "@4/255#" in ours
-  assert '" data-field="accuracy">30.0<small>' in ours
+  assert '<tr><th scope="row">Swin &lt;L&gt;</th><td>32.4</td><td>–</td></tr>' in page
+  clip, resnet = re.findall(r"<tr>.*?</tr>", page[page.index('<tbody class="ours">') :], re.S)[:2]
+  assert re.findall(r'data-field="accuracy">(\d+\.\d)<small>', clip) == ["30.0", "70.0"]
+  assert re.findall(r'data-field="accuracy">(\d+\.\d)<small>', resnet) == ["30.0", "70.0"]
+  assert "@4/255#" in resnet
+  assert "published" not in clip
+  assert "<small>published as digits-resnet</small>" in resnet
+  # Of ten examples, 3 are 6.7 to 65.2 % and 7 are 34.8 to 93.3 %.
+  attacked, clean = re.findall(r"<td.*?</td>", resnet, re.S)
+  assert '<small class="differs">≠ published 66.0</small>' in attacked
+  assert "<small>published 61.1</small>" in clean
+
+
+@pytest.mark.parametrize(
+  ("name", "model", "prompts", "line"),
+  [
+    ("fare", "models/fare4-clip", "openai_80", "FARE 4/255"),
+    ("fare", "chs20/tecoa2-clip@main", "openai_80", "TeCoA 2/255"),
+    ("fare", "openai/clip-vit-large-patch14", "openai_80", "CLIP"),
+    ("fare", "openai/clip-vit-large-patch14-336", "openai_80", None),
+    ("fare", "models/CLIP", "openai_80", None),
+    ("fare", "models/fare4-clip", "simple", None),  # Other prompts are another classifier.
+    ("robustbench", "timm/resnet50.tv_in1k", None, "Standard_R50"),
+    ("robustbench", "models/Salman2020Do_R50/", None, "Salman2020Do_R50"),
+    ("robustbench", "timm/resnet101.tv_in1k", None, None),
+  ],
+)
+def test_only_the_same_weights_are_compared(name, model, prompts, line):
+  found = published.under_attack(name, "imagenet", model, prompts)
+  assert (found and found[0]) == line
+  if found:
+    own = {
+      one.epsilon: one.accuracy
+      for one in published.accuracies(name, "imagenet")
+      if one.model == line
+    }
+    assert {epsilon: known.value for epsilon, known in found[1].items()} == own
 
 
 def test_a_data_set_that_was_not_published_shows_nothing(tmp_path):

@@ -8,13 +8,14 @@ import json
 import math
 import re
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
 from scipy import stats
 
 from jaxbench import config, metrics, plan, records, report, runner
-from jaxbench.report import gallery, sections
+from jaxbench.report import gallery, plots, sections
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +189,19 @@ def test_only_attacks_without_gradients_have_a_query_budget(backwards):
   assert ("queries, epsilon 0.1" in plot) == (backwards == 0)
 
 
+def test_numbers_of_a_heat_map_stand_out_from_their_colour():
+  """At least 4.5 to 1, as WCAG 2.1 asks for (relative luminance by its definition)."""
+  values = [float(value) for value in range(101)]
+  svg = plots.heat_map("a", ["from"], [f"to {value}" for value in values], [values])
+  texts = re.findall(r'<text style="([^"]*)"[^>]*>(\d+\.0)</text>', svg)
+  assert [float(text) for _, text in texts] == values
+  colors = matplotlib.colormaps["cividis"](np.array(values) / 100)[:, :3]
+  linear = np.where(colors <= 0.04045, colors / 12.92, ((colors + 0.055) / 1.055) ** 2.4)
+  behind = 0.05 + linear @ [0.2126, 0.7152, 0.0722]
+  letters = np.array([1.05 if "fill: #ffffff" in style else 0.05 for style, _ in texts])
+  assert (np.maximum(behind, letters) / np.minimum(behind, letters)).min() > 4.5
+
+
 def test_a_difference_is_magnified_by_the_largest_whole_factor():
   before = np.full((2, 2, 3), 100)
   png, factor = gallery.magnify(before, before + np.array([5, -10, 0]))
@@ -236,5 +250,9 @@ def test_an_unfinished_run_is_reported_with_what_is_missing(run, tmp_path):
   store.write("digits", 0, [rows.filter(keep)])
   report.write([tmp_path / "run"], tmp_path / "report.html")
   text = (tmp_path / "report.html").read_text()
-  assert text.count("not computed yet") == len(described["cells"]) - len(clean)
+  assert text.count("not computed yet") == 1
+  told = text[text.index("Not in this report") : text.index('class="legend"')]
+  assert all((cell["id"] in told) == (cell["id"] not in clean) for cell in described["cells"])
+  assert f"and {len(described['cells']) - len(clean) - 1} more: not computed yet" in told
+  assert "Smallest epsilon" not in text  # Nothing was searched.
   assert "<td>absent</td>" in text
