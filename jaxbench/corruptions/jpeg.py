@@ -96,15 +96,17 @@ def _doubled(plane: jax.Array) -> jax.Array:
 def _quantized(plane: jax.Array, table: jax.Array) -> jax.Array:
   """What is left of a plane [H, W] after its 8x8 blocks were rounded to multiples of `table`."""
   height, width = plane.shape
-  blocks = plane.reshape(height // 8, 8, width // 8, 8).swapaxes(1, 2) - 128
+  # [8, H / 8, 8, W / 8], columns and rows of blocks: no pass then strides through memory.
+  blocks = plane.reshape(height // 8, 8, width // 8, 8).transpose(3, 0, 1, 2) - 128
   last = _BITS + _EXTRA_BITS
-  coefficients = _forward(blocks, 0, _EXTRA_BITS, _BITS - _EXTRA_BITS)
-  coefficients = _forward(coefficients.mT, _EXTRA_BITS, 0, last).mT
-  step = 8 * table[None, None]  # The transform leaves a factor of 8.
+  coefficients = _forward(blocks, 0, 0, _EXTRA_BITS, _BITS - _EXTRA_BITS)
+  coefficients = _forward(coefficients, 2, _EXTRA_BITS, 0, last)
+  table = table.T[:, None, :, None]
+  step = 8 * table  # The transform leaves a factor of 8.
   levels = jnp.sign(coefficients) * _quotient(jnp.abs(coefficients) + step // 2, step)
-  restored = _inverse((levels * table[None, None]).mT, _BITS - _EXTRA_BITS)
-  restored = _inverse(restored.mT, last + 3)
-  return jnp.clip(restored + 128, 0, 255).swapaxes(1, 2).reshape(height, width)
+  restored = _inverse(levels * table, 2, _BITS - _EXTRA_BITS)
+  restored = _inverse(restored, 0, last + 3)
+  return jnp.clip(restored + 128, 0, 255).transpose(1, 2, 3, 0).reshape(height, width)
 
 
 def _quotient(x: jax.Array, by: jax.Array) -> jax.Array:
@@ -114,9 +116,9 @@ def _quotient(x: jax.Array, by: jax.Array) -> jax.Array:
   return near + jnp.int32(left >= by) - jnp.int32(left < 0)
 
 
-def _forward(x: jax.Array, down: int, up: int, shift: int) -> jax.Array:
-  """One pass of the forward transform over the last axis of [..., 8]."""
-  d0, d1, d2, d3, d4, d5, d6, d7 = _columns(x)
+def _forward(x: jax.Array, axis: int, down: int, up: int, shift: int) -> jax.Array:
+  """One pass of the forward transform over an axis of 8."""
+  d0, d1, d2, d3, d4, d5, d6, d7 = _along(x, axis)
   t0, t1, t2, t3 = d0 + d7, d1 + d6, d2 + d5, d3 + d4
   t10, t13, t11, t12 = t0 + t3, t0 - t3, t1 + t2, t1 - t2
   z = (t12 + t13) * 4433
@@ -124,12 +126,12 @@ def _forward(x: jax.Array, down: int, up: int, shift: int) -> jax.Array:
   even = (_descale((t10 + t11) << up, down), _descale((t10 - t11) << up, down))
   e2, e6 = _descale(z + t13 * 6270, shift), _descale(z - t12 * 15137, shift)
   o1, o3, o5, o7 = (_descale(o, shift) for o in (o1, o3, o5, o7))
-  return jnp.stack([even[0], o1, e2, o3, even[1], o5, e6, o7], axis=-1)
+  return jnp.stack([even[0], o1, e2, o3, even[1], o5, e6, o7], axis=axis)
 
 
-def _inverse(x: jax.Array, shift: int) -> jax.Array:
-  """One pass of the inverse transform over the last axis of [..., 8]."""
-  d0, d1, d2, d3, d4, d5, d6, d7 = _columns(x)
+def _inverse(x: jax.Array, axis: int, shift: int) -> jax.Array:
+  """One pass of the inverse transform over an axis of 8."""
+  d0, d1, d2, d3, d4, d5, d6, d7 = _along(x, axis)
   z = (d2 + d6) * 4433
   t2, t3 = z - d6 * 15137, z + d2 * 6270
   t0, t1 = (d0 + d4) << _BITS, (d0 - d4) << _BITS
@@ -137,7 +139,7 @@ def _inverse(x: jax.Array, shift: int) -> jax.Array:
   o0, o1, o2, o3 = _odd(d7, d5, d3, d1)
   sums = (t10 + o3, t11 + o2, t12 + o1, t13 + o0)
   differences = (t13 - o0, t12 - o1, t11 - o2, t10 - o3)
-  return _descale(jnp.stack([*sums, *differences], axis=-1), shift)
+  return _descale(jnp.stack([*sums, *differences], axis=axis), shift)
 
 
 def _odd(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[jax.Array, ...]:
@@ -148,8 +150,8 @@ def _odd(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[jax.Ar
   return a * 2446 + z1 + z3, b * 16819 + z2 + z4, c * 25172 + z2 + z3, d * 12299 + z1 + z4
 
 
-def _columns(x: jax.Array) -> list[Any]:
-  return [x[..., i] for i in range(8)]
+def _along(x: jax.Array, axis: int) -> list[Any]:
+  return [jax.lax.index_in_dim(x, i, axis, keepdims=False) for i in range(8)]
 
 
 def _descale(x: jax.Array, bits: int) -> jax.Array:
