@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special, stats
 
 from jaxbench import errors, tables
 from jaxbench.metrics.shifts import SHIFTS
@@ -40,7 +40,7 @@ class Line(NamedTuple):
 
   def expected(self, standard: ArrayLike) -> np.ndarray:
     """Accuracy under the shift, in [0, 1], of models as accurate as `standard` [...] without it."""
-    return special.expit(self.slope * special.logit(standard) + self.intercept)
+    return scipy.special.expit(self.slope * scipy.special.logit(standard) + self.intercept)
 
 
 def fit(standard: ArrayLike, shifted: ArrayLike) -> Line:
@@ -55,10 +55,10 @@ def fit(standard: ArrayLike, shifted: ArrayLike) -> Line:
     InputError: fewer than two models are left.
   """
   both = np.stack([np.asarray(standard, np.float64), np.asarray(shifted, np.float64)])
-  x, y = special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
+  x, y = scipy.special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
   if len(np.unique(x)) < 2:
     raise errors.InputError("a line needs at least two models of different accuracy")
-  found = stats.linregress(x, y)
+  found = scipy.stats.linregress(x, y)
   return Line(float(found.slope), float(found.intercept), len(x), float(found.rvalue**2))
 
 
@@ -98,15 +98,15 @@ def baseline_band(
   """
   at = np.asarray(standard, np.float64)
   both = np.stack(_fitted(shift, float(at.flat[0])))
-  x, y = special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
+  x, y = scipy.special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
   chosen = np.random.default_rng(seed).integers(0, len(x), (resamples, len(x)))
   x, y = x[chosen], y[chosen]
   x_mean, y_mean = x.mean(axis=1, keepdims=True), y.mean(axis=1, keepdims=True)
   slope = ((x - x_mean) * (y - y_mean)).sum(1, keepdims=True) / ((x - x_mean) ** 2).sum(
     1, keepdims=True
   )
-  lines = y_mean + slope * (special.logit(at) - x_mean)
-  low, high = np.quantile(special.expit(lines), (0.025, 0.975), axis=0)
+  lines = y_mean + slope * (scipy.special.logit(at) - x_mean)
+  low, high = np.quantile(scipy.special.expit(lines), (0.025, 0.975), axis=0)
   return low, high
 
 
