@@ -185,13 +185,15 @@ def test_an_unwritable_workdir_is_refused(tmp_path):
 
 
 def test_a_disk_that_fills_up_loses_nothing(reference, tmp_path):
-  """A limit on the size of files stands in for the full disk; parts that fit stay good."""
+  """A limit on the size of files stands in for the full disk; parts that fit stay good.
+
+  Programs are in the cache since `reference`, so nothing but the run writes.
+  """
   workdir = tmp_path / "run"
   process = start(
     *SMALL,
     f"--workdir={workdir}",
     "--config.gallery=16",
-    "--nocompilation_cache",
     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
   )
   _, err = process.communicate(timeout=300)
