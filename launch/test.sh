@@ -9,5 +9,5 @@ cd "$ROOT"
 "$PYTHON" -m ruff format --check
 "$PYTHON" -m mypy
 "$VENV/bin/lint-imports"
-# By file: tests of one file share what they compile and run.
-exec "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
+# By file: tests of one file share what they compile and run. tests/conftest.py orders the files.
+exec "$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

@@ -126,6 +126,17 @@ def test_the_plan_is_printed_and_nothing_isrun(tmp_path):
   assert not (tmp_path / "run").exists()
 
 
+LOADED = "import jaxbench.__main__, sys; print(*sys.modules)"
+SLOW = {"grain", "matplotlib", "orbax.checkpoint", "scipy.stats", "tensorflow_datasets"}
+
+
+def test_a_command_starts_without_what_it_may_never_need():
+  """Together they take as long to import as all the rest."""
+  process = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, cwd=ROOT)
+  assert "jaxbench.runner" in process.stdout.split()
+  assert not SLOW & set(process.stdout.split())
+
+
 def test_help_shows_the_handful_of_flags():
   out, _ = run("--help", status=1)  # absl's own status for help.
   for flag in ("--config:", "--workdir:", "--[no]plan:", "--[no]compilation_cache:"):
@@ -174,13 +185,15 @@ def test_an_unwritable_workdir_is_refused(tmp_path):
 
 
 def test_a_disk_that_fills_up_loses_nothing(reference, tmp_path):
-  """A limit on the size of files stands in for the full disk; parts that fit stay good."""
+  """A limit on the size of files stands in for the full disk; parts that fit stay good.
+
+  Programs are in the cache since `reference`, so nothing but the run writes.
+  """
   workdir = tmp_path / "run"
   process = start(
     *SMALL,
     f"--workdir={workdir}",
     "--config.gallery=16",
-    "--nocompilation_cache",
     preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
   )
   _, err = process.communicate(timeout=300)

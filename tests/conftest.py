@@ -20,8 +20,29 @@ from jaxbench import data, models
 
 ROOT = pathlib.Path(__file__).parents[1]
 
+# Those that take long, the longest first.
+LONG = (
+  "attacks/contract_test.py",
+  "cli_test.py",
+  "transfer_test.py",
+  "runner_test.py",
+  "report/report_test.py",
+  "natural_test.py",
+  "several_hosts_test.py",
+  "prompt_search_test.py",
+  "models/weights/huggingface_test.py",
+  "corruptions/contract_test.py",
+  "training_test.py",
+)
+
 hypothesis.settings.register_profile("fast", deadline=None, max_examples=20, derandomize=True)
 hypothesis.settings.load_profile("fast")
+
+
+def pytest_collection_modifyitems(items):
+  """Long files go first: one that starts last would leave the other workers idle."""
+  rank = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
+  items.sort(key=lambda item: rank.get(item.path, len(LONG)))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,9 +2,9 @@
 
 import json
 import pathlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
-import grain
 import numpy as np
 
 from jaxbench import data, models
@@ -15,7 +15,7 @@ class Record(NamedTuple):
   """Where the pixels of one image are."""
 
   file: pathlib.Path
-  pixels: grain.sources.ArrayRecordDataSource  # Of the file.
+  pixels: Sequence[bytes]  # Of the file.
   row: int
   crc32: int  # Of the id and the pixels.
 
@@ -51,6 +51,8 @@ class Kept:
 
 def find(place: pathlib.Path) -> dict[str, Record]:
   """The records of all sound parts, by id."""
+  import grain  # Slow to import.
+
   found: dict[str, Record] = {}
   for index in place.glob("*.json"):
     try:

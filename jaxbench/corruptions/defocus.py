@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import fft, ndimage
+import scipy
 
 from jaxbench.corruptions.base import Corruption, Level, nothing, of_variant
 
@@ -24,15 +24,15 @@ def _kernel(radius: float, softness: float) -> np.ndarray:
   reach = 8 if radius <= 8 else int(radius)
   line = np.arange(-reach, reach + 1)
   disc = np.float64(line[:, None] ** 2 + line**2 <= radius**2)
-  return ndimage.gaussian_filter(
+  return scipy.ndimage.gaussian_filter(
     disc / disc.sum(), softness, radius=1 if radius <= 8 else 2, mode="mirror"
   )
 
 
 def _canvas(height: int, width: int) -> tuple[int, int]:
   """The size of the transforms: the image, its margins, and up to what is fast."""
-  rows = fft.next_fast_len(height + 2 * _MARGIN, real=True)
-  return rows, fft.next_fast_len(width + 2 * _MARGIN, real=True)
+  rows = scipy.fft.next_fast_len(height + 2 * _MARGIN, real=True)
+  return rows, scipy.fft.next_fast_len(width + 2 * _MARGIN, real=True)
 
 
 def _levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -43,7 +43,7 @@ def _levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarr
     canvas, kernel = np.zeros(_canvas(height, width)), _kernel(radius, softness)
     canvas[: len(kernel), : len(kernel)] = kernel
     centred = np.roll(canvas, (-(len(kernel) // 2),) * 2, axis=(0, 1))
-    spectra.append(fft.rfft2(centred))
+    spectra.append(scipy.fft.rfft2(centred))
   return np.asarray(spectra, np.complex64), np.array(
     [1e-5 * lean for _, _, lean in discs], np.float32
   )

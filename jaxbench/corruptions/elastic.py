@@ -9,7 +9,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from jaxbench.corruptions.base import Corruption, Leaf, of_variant
 from jaxbench.corruptions.separable import separable
@@ -62,7 +62,9 @@ def _smoothing(size: int, deviation: float) -> np.ndarray:
   """float64 [size, size]: a Gaussian cut at three deviations, the line mirrored at its ends."""
   if deviation == 0:
     return np.eye(size)
-  return ndimage.gaussian_filter1d(np.eye(size), deviation, axis=0, mode="reflect", truncate=3)
+  return scipy.ndimage.gaussian_filter1d(
+    np.eye(size), deviation, axis=0, mode="reflect", truncate=3
+  )
 
 
 def _draw(key: jax.Array, shape: tuple[int, ...], level: Level) -> Draws:

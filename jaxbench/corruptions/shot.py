@@ -9,7 +9,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
+import scipy
 
 from jaxbench.corruptions.base import Corruption, Level, of_variant
 
@@ -35,7 +35,8 @@ def probabilities(photons: int) -> tuple[np.ndarray, np.ndarray]:
   outcomes = np.uint8(counts / float(photons) * 255)  # The reference's float64, not whole numbers.
   rates = np.arange(256)[:, None] / 255 * photons
   mass = np.concatenate(
-    [stats.poisson.pmf(counts[:-1], rates), stats.poisson.sf(photons - 1, rates)], axis=1
+    [scipy.stats.poisson.pmf(counts[:-1], rates), scipy.stats.poisson.sf(photons - 1, rates)],
+    axis=1,
   )
   results, first = np.unique(outcomes, return_index=True)
   return results, np.add.reduceat(mass, first, axis=1)

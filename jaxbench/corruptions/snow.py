@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import ndimage
+import scipy
 
 from jaxbench.corruptions import motion
 from jaxbench.corruptions.base import Corruption, Leaf, constants
@@ -74,7 +74,7 @@ def zooms(size: int, factors: list[float], trimmed: bool) -> np.ndarray:
     crop = math.ceil(size / factor)
     top = (size - crop) // 2
     zoom = np.zeros((round(crop * factor), size))
-    zoom[:, top : top + crop] = ndimage.zoom(np.eye(crop), (factor, 1), order=1)
+    zoom[:, top : top + crop] = scipy.ndimage.zoom(np.eye(crop), (factor, 1), order=1)
     first = (len(zoom) - size) // 2
     lines.append(zoom[first : first + size] if trimmed else zoom)
   longest = max(map(len, lines))

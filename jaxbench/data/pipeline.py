@@ -4,7 +4,6 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import grain
 import numpy as np
 from absl import flags
 
@@ -44,6 +43,8 @@ def stream(
     workers: processes that read; 0 is threads of this one, which do as well on few cores, since
       Pillow decodes and resizes outside of Python's lock.
   """
+  import grain  # Slow to import.
+
   orders = [np.argsort(indices, kind="stable") for indices in batches]
   places = [
     int(indices[row]) for indices, order in zip(batches, orders, strict=True) for row in order

@@ -7,9 +7,6 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tensorflow_datasets
-from tensorflow_datasets import decode
-
 from jaxbench import errors
 from jaxbench.data import files as filing
 from jaxbench.data.labelled import Labelled
@@ -95,6 +92,8 @@ class Prepared:
 
   @functools.cached_property
   def _builder(self) -> Any:
+    import tensorflow_datasets  # Slow to import.
+
     try:
       return tensorflow_datasets.builder_from_directory(self._path)
     except Exception as error:  # Of JSON, of protocol buffers, of the file system.
@@ -107,6 +106,8 @@ class Prepared:
   def _records(self) -> Any:
     if self._builder.info.file_format.value == "tfrecord":
       return TFRecords(self._files())
+    from tensorflow_datasets import decode
+
     raw = decode.DeserializeMethod.RAW_BYTES
     return self._builder.as_data_source(self._split, deserialize_method=raw)
 
@@ -114,6 +115,8 @@ class Prepared:
     return [pathlib.Path(path) for path in self._builder.info.splits[self._split].filepaths]
 
   def _example(self, index: int) -> dict[str, Any]:
+    from tensorflow_datasets import decode
+
     skip = {self._image: decode.SkipDecoding()}
     features = self._builder.info.features
     return features.deserialize_example_np(self._records[index], decoders=skip)

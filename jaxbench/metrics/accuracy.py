@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from scipy import stats
+import scipy
 
 
 class Proportion(NamedTuple):
@@ -21,5 +21,5 @@ def proportion(count: int, total: int, confidence: float = 0.95) -> Proportion:
   """
   if total < 1:
     raise ValueError("there are no examples")
-  interval = stats.binomtest(count, total).proportion_ci(confidence, method="exact")
+  interval = scipy.stats.binomtest(count, total).proportion_ci(confidence, method="exact")
   return Proportion(count / total, float(interval.low), float(interval.high))

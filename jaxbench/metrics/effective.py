@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import scipy
 from numpy.typing import ArrayLike
-from scipy import special, stats
 
 from jaxbench import errors, tables
 from jaxbench.metrics.shifts import SHIFTS
@@ -40,7 +40,7 @@ class Line(NamedTuple):
 
   def expected(self, standard: ArrayLike) -> np.ndarray:
     """Accuracy under the shift, in [0, 1], of models as accurate as `standard` [...] without it."""
-    return special.expit(self.slope * special.logit(standard) + self.intercept)
+    return scipy.special.expit(self.slope * scipy.special.logit(standard) + self.intercept)
 
 
 def fit(standard: ArrayLike, shifted: ArrayLike) -> Line:
@@ -57,7 +57,7 @@ def fit(standard: ArrayLike, shifted: ArrayLike) -> Line:
   x, y = _logits(standard, shifted)
   if len(np.unique(x)) < 2:
     raise errors.InputError("a line needs at least two models of different accuracy")
-  found = stats.linregress(x, y)
+  found = scipy.stats.linregress(x, y)
   return Line(float(found.slope), float(found.intercept), len(x), float(found.rvalue**2))
 
 
@@ -80,17 +80,17 @@ def fit_band(
   x, y = _logits(standard, shifted)
   if len(np.unique(x)) < 3:
     raise errors.InputError("a band needs at least three models of different accuracy")
-  found = stats.linregress(x, y)
-  away = special.logit(np.asarray(at, np.float64)) - x.mean()
+  found = scipy.stats.linregress(x, y)
+  away = scipy.special.logit(np.asarray(at, np.float64)) - x.mean()
   line = found.slope * away + y.mean()
-  half = stats.t.ppf(0.975, len(x) - 2) * found.stderr * np.sqrt(x.var() + away**2)
-  return special.expit(line - half), special.expit(line + half)
+  half = scipy.stats.t.ppf(0.975, len(x) - 2) * found.stderr * np.sqrt(x.var() + away**2)
+  return scipy.special.expit(line - half), scipy.special.expit(line + half)
 
 
 def _logits(standard: ArrayLike, shifted: ArrayLike) -> np.ndarray:
   """[2, N]: of the models that have both."""
   both = np.stack([np.asarray(standard, np.float64), np.asarray(shifted, np.float64)])
-  return special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
+  return scipy.special.logit(both[:, ((both > 0) & (both < 1)).all(axis=0)])
 
 
 def baseline(shift: str, standard: float) -> Line:
@@ -135,8 +135,8 @@ def baseline_band(
   slope = ((x - x_mean) * (y - y_mean)).sum(1, keepdims=True) / ((x - x_mean) ** 2).sum(
     1, keepdims=True
   )
-  lines = y_mean + slope * (special.logit(at) - x_mean)
-  low, high = np.quantile(special.expit(lines), (0.025, 0.975), axis=0)
+  lines = y_mean + slope * (scipy.special.logit(at) - x_mean)
+  low, high = np.quantile(scipy.special.expit(lines), (0.025, 0.975), axis=0)
   return low, high
 
 

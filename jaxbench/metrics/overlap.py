@@ -6,8 +6,8 @@ Reference: CLIP's paper (Radford et al., 2021, arXiv:2103.00020), section 5.
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from jaxbench import errors
 from jaxbench.metrics.accuracy import Proportion, proportion
@@ -72,7 +72,7 @@ def overlap(
     return Overlap(share, accuracy, clean, own, nothing, None, None, None, None)
   own = proportion(hits, count, _CONFIDENCE)
   difference = Estimate(accuracy - clean, *(share.value * (end - clean) for end in own[1:]))
-  p_value = float(stats.binom.sf(hits - 1, count, clean))
+  p_value = float(scipy.stats.binom.sf(hits - 1, count, clean))
   matched, covered = _matched(dirty, right, labels)
   gap = _gap(hits, count, int(right[~dirty].sum()), len(dirty) - count, resamples)
   return Overlap(share, accuracy, clean, own, difference, p_value, gap, matched, covered)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
+import scipy
 
 from jaxbench import errors, records
 from jaxbench.metrics.summary import is_correct, is_example
@@ -75,7 +75,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
   total = len(first)
   only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
   discordant = only_first + only_second
-  p_value = stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
+  p_value = scipy.stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
   # A resample of examples is one of their three kinds.
   shares = np.array([only_first, only_second, total - discordant]) / total
   times = np.random.default_rng(0).multinomial(total, shares, size=_RESAMPLES)

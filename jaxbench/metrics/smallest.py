@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
+import scipy
 
 from jaxbench import records
 
@@ -70,7 +70,7 @@ def smallest_of_all(cells: Sequence[pa.Table]) -> np.ndarray:
 def describe_smallest(found: np.ndarray) -> dict[str, Any]:
   """The figures that `summarize_smallest` has of one cell, of smallest epsilons [N], N > 0."""
   quartile, median, third = np.quantile(found, (0.25, 0.5, 0.75), method="inverted_cdf")
-  ends = stats.quantile_test(found, p=0.5).confidence_interval(0.95)
+  ends = scipy.stats.quantile_test(found, p=0.5).confidence_interval(0.95)
   low, high = (None if np.isnan(end) else float(end) for end in ends)
   return {
     "examples": len(found),

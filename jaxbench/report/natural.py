@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special
+import scipy
 
 from jaxbench import metrics, published
 from jaxbench.report import plots
@@ -105,8 +105,8 @@ def _through(name: str, models: list[tuple[float, float]]) -> tuple[plots.Trend 
       f"of which it has {len(np.unique(x))}"
     )
   line = metrics.fit(x, y)
-  start, end = special.logit([x.min(), x.max()])
-  grid = special.expit(np.linspace(start, end, 40))
+  start, end = scipy.special.logit([x.min(), x.max()])
+  grid = scipy.special.expit(np.linspace(start, end, 40))
   band = metrics.fit_band(x, y, grid)
   note = (
     f"{name}: nobody has published models under it; the line goes through this run's "
@@ -131,7 +131,9 @@ def _published(name: str) -> plots.Trend | None:
   ends = [0.4, 0.995] if broken is None else [0.4, broken - 1e-6, broken + 1e-6, 0.995]
   grid, lines, lows, highs = [], [], [], []
   for start, end in zip(ends[::2], ends[1::2], strict=True):
-    some = special.expit(np.linspace(special.logit(start), special.logit(end), 40))
+    some = scipy.special.expit(
+      np.linspace(scipy.special.logit(start), scipy.special.logit(end), 40)
+    )
     low, high = metrics.baseline_band(name, some)
     grid.append(some)
     lines.append(metrics.baseline(name, float(some[0])).expected(some))

@@ -9,10 +9,8 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
-from matplotlib.figure import Figure
-from scipy import special
+import scipy
 
 _TEXT = "#010203"  # Replaced by currentColor; used by nothing else.
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -111,10 +109,18 @@ def threshold_curves(title: str, threshold: float, lines: Sequence[Line]) -> str
 
 
 @contextlib.contextmanager
+def _figure(width: float, height: float) -> Iterator[Any]:
+  """Empty and in the style of the page; inches."""
+  import matplotlib.figure  # Slow to import.
+
+  with matplotlib.rc_context(_STYLE):
+    yield matplotlib.figure.Figure(figsize=(width, height), layout="constrained")
+
+
+@contextlib.contextmanager
 def _axes(title: str, axis: str) -> Iterator[tuple[Any, Callable[[], str]]]:
   """Axes for accuracies, and a function that gives the finished SVG element."""
-  with matplotlib.rc_context(_STYLE):
-    figure = Figure(figsize=(4.2, 3.0), layout="constrained")
+  with _figure(4.2, 3.0) as figure:
     axes = figure.add_subplot()
     axes.set(title=textwrap.fill(title, 36), xlabel=axis, ylabel="accuracy, %", ylim=(-3, 103))
     axes.grid(axis="y", alpha=0.25)
@@ -157,8 +163,7 @@ def scatter(
     points: whose accuracies are above 0 and below 1.
     trend: drawn behind the points.
   """
-  with matplotlib.rc_context(_STYLE):
-    figure = Figure(figsize=(4.2, 3.8), layout="constrained")
+  with _figure(4.2, 3.8) as figure:
     axes = figure.add_subplot()
     everything = np.array([*(p.standard for p in points), *(p.shifted for p in points)])
     if trend is not None:
@@ -188,7 +193,7 @@ _BAND: Any = {"color": "#8c8c8c", "alpha": 0.25, "lw": 0}
 
 def _logit(share: Any) -> Any:
   """Ends of intervals at 0 and 1 go to the rim."""
-  return special.logit(np.clip(share, 1e-4, 1 - 1e-4))
+  return scipy.special.logit(np.clip(share, 1e-4, 1 - 1e-4))
 
 
 class Reliability(NamedTuple):
@@ -227,9 +232,8 @@ def heat_map(
     shares: of each row, one value in [0, 100] for each column.
   """
   values = np.array([[np.nan if x is None else x for x in line] for line in shares])
-  with matplotlib.rc_context(_STYLE):
-    size = (max(4.2, 2.4 + 0.9 * len(columns)), max(3.0, 1.4 + 0.5 * len(lines)))
-    figure = Figure(figsize=size, layout="constrained")
+  width, height = max(4.2, 2.4 + 0.9 * len(columns)), max(3.0, 1.4 + 0.5 * len(lines))
+  with _figure(width, height) as figure:
     figure.suptitle(title, size=12)
     axes = figure.add_subplot()
     # Cividis looks alike to all eyes, and its luminance rises from end to end.
@@ -255,7 +259,7 @@ def _brief(name: str) -> str:
   return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
 
 
-def _svg(figure: Figure, title: str) -> str:
+def _svg(figure: Any, title: str) -> str:
   """Named for those who cannot see it; without what repeats in every plot of a page."""
   buffer = io.StringIO()
   metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))

@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from etils import epath
 
 from jaxbench import errors
@@ -44,6 +43,8 @@ def is_checkpoint(folder: epath.Path) -> bool:
 
 def save(model: Model, folder: epath.PathLike, source: str) -> None:
   """Writes `model` to the new `folder`; `source` says where its weights came from."""
+  import orbax.checkpoint as ocp  # Slow to import.
+
   folder = epath.Path(folder)
   folder = folder if "://" in str(folder) else folder.absolute()
   named = tensors(model)
@@ -85,6 +86,8 @@ def load(folder: epath.Path) -> Model:
   Raises:
     InputError: a tensor is missing, surplus or of another shape, or the bytes have changed.
   """
+  import orbax.checkpoint as ocp
+
   description = describe(folder)
   model = abstract(description.config)
   place = folder / _TENSORS if "://" in str(folder) else folder.absolute() / _TENSORS
@@ -108,8 +111,10 @@ def load(folder: epath.Path) -> Model:
   return model
 
 
-def _alone() -> ocp.options.MultiprocessingOptions:
+def _alone() -> Any:
   """Each host reads for itself, whether it has joined others or not."""
+  import orbax.checkpoint as ocp
+
   host = jax.process_index()
   return ocp.options.MultiprocessingOptions(
     primary_host=host, active_processes={host}, barrier_sync_key_prefix=f"host{host}"
