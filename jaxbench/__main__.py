@@ -31,6 +31,16 @@ from jaxbench import (
 )
 from jaxbench import plan as planning
 
+
+class _Slots(flags.IntegerParser):
+  """A number, or auto."""
+
+  def parse(self, argument: str | int) -> int:
+    """A number, or AUTO."""
+    return config.AUTO if argument == "auto" else super().parse(argument)
+
+
+config_flags.register_flag_parser_for_type(config.Slots, _Slots())
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: a Python file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the results: new, or one to continue.")
 _PLAN = flags.DEFINE_bool("plan", False, "Print what would be run and its cost; run nothing.")

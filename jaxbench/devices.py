@@ -65,11 +65,24 @@ def replicate(tree: Any) -> Replicated:
 
 def scatter(tree: Any) -> Any:
   """Sends each device its share of the rows of numpy arrays."""
-  shared = NamedSharding(mesh(), P(_AXIS)) if _CAN_MAP else mesh().devices[0]
-  return jax.device_put(tree, shared)
+  return jax.device_put(tree, _shares())
 
 
-def shard(function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
+def scattered(tree: Any) -> Any:
+  """What `scatter` would send, as shapes, to lower programs for."""
+  where = _shares() if _CAN_MAP else None
+
+  def place(like: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=where)
+
+  return jax.tree.map(place, tree)
+
+
+def _shares() -> Any:
+  return NamedSharding(mesh(), P(_AXIS)) if _CAN_MAP else mesh().devices[0]
+
+
+def shard(function: Callable[..., Any], donate: tuple[int, ...] = ()) -> jax.stages.Wrapped:
   """Jits `function(tree, *arrays)` and maps it over the devices.
 
   Each device sees the whole first argument, a `Replicated`, and its share of the rows of the

@@ -20,6 +20,7 @@ from jaxbench import (
   data,
   devices,
   models,
+  perturbations,
   spec,
   stylize,
   typography,
@@ -53,7 +54,7 @@ class Judge:
     self._replicated_model = model  # By name; the same for all data sets of a run.
     self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
-    self._searcher = functools.cache(self._load_searcher)
+    self.searcher = functools.cache(self._load_searcher)
     self.surrogate = functools.cache(self._load_surrogate)
     self._stylizer = functools.cache(self._load_stylizer)
     self.tally = engine.Tally()  # Of all white-box attacks.
@@ -115,12 +116,10 @@ class Judge:
       block: of examples.
       clean: int32 [N], predictions on them as they are.
     """
-    resolved = spec.resolve(str(cell.attack), attacks.ATTACKS, "attack")
-    cascade = attacks.cascade(spec.build(resolved))
-    asked = self.settings.attacks
+    stages, asked = cascade(cell), self.settings.attacks
     classifier = self.classifier(cell.model, cell.prompts)
-    searcher = self._searcher(cell.model, cell.prompts)
-    self.check(cell, cascade, classifier, block)
+    searcher = self.searcher(cell.model, cell.prompts)
+    self.check(cell, stages, classifier, block)
     wrong = clean != block.labels
     yield np.flatnonzero(wrong), untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
@@ -129,8 +128,8 @@ class Judge:
     exact = asked.search_dtype == "float32"
     settings = engine.Settings(self.settings.slots, asked.quantize, cell.tolerance, exact)
     found: engine.Harvest
-    for found in engine.attack(cascade, classifier, searcher, examples, settings, self.tally):
-      rows, name = right[found.rows], cascade.names[found.stage]
+    for found in engine.attack(stages, classifier, searcher, examples, settings, self.tally):
+      rows, name = right[found.rows], stages.names[found.stage]
       columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
       if cell.tolerance is not None:
         columns["distance"] = np.where(found.success, columns["distance"], np.float32(np.inf))
@@ -167,7 +166,7 @@ class Judge:
       padded = batch.examples.start + np.arange(len(batch.result))
       labels = block.labels[np.minimum(padded, len(block.ids) - 1)]
       results = {
-        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result, labels)
+        cell: prediction()(self.classifier(cell.model, cell.prompts), batch.result, labels)
         for cell in cells
       }
       for cell, result in results.items():
@@ -209,7 +208,7 @@ class Judge:
 
   def _load_surrogate(self, members: tuple[config.Member, ...]) -> devices.Replicated:
     """What images for transfer are made on: a classifier, several as one, or an image encoder."""
-    loaded = [self._searcher(*member) for member in members]
+    loaded = [self.searcher(*member) for member in members]
     if len(loaded) == 1:
       return loaded[0]
     return devices.replicate(attacks.ensemble([one.tree() for one in loaded]))
@@ -224,7 +223,9 @@ def _unperturbed() -> Callable[..., Any]:
 
 
 @functools.cache
-def _prediction() -> Callable[..., _Prediction]:
+def prediction() -> jax.stages.Wrapped:
+  """A program (classifier, images, labels) -> what is predicted."""
+
   def predict(classifier: attacks.Classifier, images: jax.Array, labels: jax.Array) -> _Prediction:
     logits = classifier(images)
     finite = jnp.isfinite(logits).all(axis=-1)
@@ -242,6 +243,16 @@ def _rank(logits: jax.Array, label: jax.Array) -> jax.Array:
   """How many classes come before the label []; of equal logits [K] the first does."""
   earlier = (logits == logits[label]) & (jnp.arange(logits.size) < label)
   return ((logits > logits[label]) | earlier).sum().astype(jnp.int32)
+
+
+def cascade(cell: Cell) -> attacks.Cascade:
+  """The attack of a cell, as it is made on its classifier or its surrogate."""
+  if cell.members:
+    encodes = cell.members[0].prompts == config.EMBEDDING
+    resolved = perturbations.for_transfer(str(cell.attack), encodes=encodes)
+  else:
+    resolved = spec.resolve(str(cell.attack), attacks.ATTACKS, "attack")
+  return attacks.cascade(spec.build(resolved))
 
 
 def attackable(stream: str, epsilon: float | None, block: Block, seed: int) -> engine.Examples:

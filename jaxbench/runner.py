@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -13,11 +14,11 @@ from jaxbench import block as blocks
 from jaxbench import (
   config,
   data,
-  devices,
   hosts,
   interrupt,
   journal,
   judge,
+  judges,
   leases,
   models,
   records,
@@ -91,7 +92,7 @@ class _Work:
     self._workers, self._cache, self._leases = workers, cache, held
     self._session = {**describe_session(), "host": dataclasses.asdict(host)}
     self._started = self._written = time.monotonic()
-    self._model = functools.cache(lambda name: devices.replicate(models.load(name)))
+    self._judges = judges.Judges(settings)
     self._waiting: list[pa.Table] = []
     self._block: tuple[str, int] | None = None  # Of which rows are waiting.
     self._writing = threading.Lock()
@@ -114,6 +115,7 @@ class _Work:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
+    self._settle()
     while names := self._share.unfinished():
       worked = [self._run_data(name, request) for name in names]
       if not any(worked):
@@ -121,6 +123,15 @@ class _Work:
         request.obey()
         with self._journal.spend("waiting"):
           time.sleep(_POLL_SECONDS)
+
+  def _settle(self) -> None:
+    """Takes the slots that the run has settled on, or settles on as many as fit."""
+    slots = self._store.slots() or self._settings.slots
+    if slots == config.AUTO:
+      slots = self._store.settle(self._judges.fitting(self._plan))
+      print(f"jaxbench: {slots} slots on each device", file=sys.stderr, flush=True)
+    self._session["slots"] = slots
+    self._judges.use(slots)
 
   def save_session(self, *, over: bool) -> None:
     """Writes what this process says of itself; its seconds when it is over."""
@@ -143,11 +154,10 @@ class _Work:
     taken = self._share.take(name)
     if not taken:
       return False
-    source = data.load(name, self._settings.data_root)
+    source, judging = self._judges.source(name), self._judges.of(name)
     if short := data.shortfall(name, source):
       warning = {"what": name, "name": "incomplete", "detail": short}
       self.warnings += [warning] * (warning not in self.warnings)
-    judging = judge.Judge(self._settings, data.label_space(source), self._model)
     order = data.sample(source, self._settings.limit, self._settings.subset)
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]

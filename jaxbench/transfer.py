@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench import attacks, config, devices, errors, judge, perturbations, spec
+from jaxbench import attacks, config, devices, errors, judge
 from jaxbench.attacks import engine, losses, norms, slots, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
@@ -130,11 +130,8 @@ def _attack(
   judging: judge.Judge, cell: Cell, block: Block
 ) -> tuple[attacks.Cascade, devices.Replicated]:
   """The attack of a cell and its surrogate, which has been looked at."""
-  encodes = cell.members[0].prompts == config.EMBEDDING
-  resolved = perturbations.for_transfer(str(cell.attack), encodes=encodes)
-  cascade = attacks.cascade(spec.build(resolved))
-  surrogate = judging.surrogate(cell.members)
-  if not encodes:  # The checks are for classifiers.
+  cascade, surrogate = judge.cascade(cell), judging.surrogate(cell.members)
+  if cell.members[0].prompts != config.EMBEDDING:  # The checks are for classifiers.
     judging.check(cell, cascade, surrogate, block)
   return cascade, surrogate
 

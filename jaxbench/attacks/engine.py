@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxbench import devices
 from jaxbench.attacks import slots, verdict
-from jaxbench.attacks.base import Cascade, as_run
+from jaxbench.attacks.base import Attack, Cascade, as_run
 from jaxbench.attacks.slots import NOBODY, Orders, Report, Search, Slots, Waiting
 
 _LIMIT = 128  # Steps before the host has a look, whatever happens.
@@ -109,8 +109,31 @@ def attack(
     rows = sorted(survivors)
 
 
+def lower(
+  attack: Attack, searcher: devices.Replicated, settings: Settings, side: int
+) -> jax.stages.Lowered:
+  """The program that an attack spends its time in, for uint8 images [side, side, 3]."""
+  one = as_run(attack, bisected=settings.tolerance is not None)
+  search, count = Search(one, settings.quantize, settings.tolerance), devices.mesh().size
+
+  def like(dtype: Any, *shape: int) -> Any:
+    return jax.ShapeDtypeStruct((settings.slots * count, *shape), dtype)
+
+  waiting = Waiting(
+    row=like(np.int32),
+    words=like(np.uint32, 2),
+    image=like(np.uint8, side, side, 3),
+    label=like(np.int32),
+    epsilon=like(np.float32),
+  )
+  number: Any = jax.ShapeDtypeStruct((count,), np.int32)
+  orders = Orders(number, number, number, number)
+  arguments = slots.shapes(search, waiting), waiting, orders
+  return _advance(search).lower(searcher, *devices.scattered(arguments))
+
+
 @functools.cache
-def _advance(search: Search) -> Callable[..., Any]:
+def _advance(search: Search) -> jax.stages.Wrapped:
   return devices.shard(slots.advance(search), donate=(1,))
 
 
