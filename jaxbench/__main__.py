@@ -22,6 +22,7 @@ from jaxbench import (
   estimate,
   hosts,
   interrupt,
+  memory,
   metrics,
   prompt_search,
   records,
@@ -65,6 +66,9 @@ _JOIN = flags.DEFINE_string(
 _IMAGES = flags.DEFINE_string(
   "cache", None, "Folder for decoded images, shared by runs; its size is told before it is filled."
 )
+_PROFILE = flags.DEFINE_string(
+  "profile", None, "Folder for the profiler's trace of one block: the second of a data set."
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -84,11 +88,11 @@ def main(arguments: Sequence[str]) -> int:
     print(f"jaxbench: {error}; mend it, then the same command continues the run", file=sys.stderr)
     return 1
   except jax.errors.JaxRuntimeError as error:
-    if "RESOURCE_EXHAUSTED" not in str(error):
+    if not memory.is_exhausted(error):
       raise
     print(
-      "jaxbench: a device's memory is full; what was written stays good. Halve --config.slots, in "
-      "another --workdir, for rows of one run share one number",
+      "jaxbench: a device's memory is full; what was written stays good. Lower --config.slots, or "
+      "name smaller models",
       file=sys.stderr,
     )
     return 1
@@ -137,7 +141,7 @@ def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host
     reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
     raise errors.InputError(f"nothing can be run. {reasons}")
   workers = devices.cores() // 16 if _WORKERS.value is None else _WORKERS.value
-  runner.run(settings, plan, workdir, workers, _IMAGES.value or None, host)
+  runner.run(settings, plan, workdir, workers, _IMAGES.value or None, host, _PROFILE.value or None)
   if host.index:
     print(f"host {host.index} of {host.count} is done; host 0 writes the report")
     return

@@ -23,8 +23,8 @@ class Journal:
   A line has: `time` (seconds since 1970), `data` and `block`, `seconds` in all; of them `waiting`
   (for blocks that other hosts held), `decoding` (the devices waited for images), `writing`, and
   `computing`; `processor` (seconds of cores that the process used), `passes` (planned ones; attacks
-  may need fewer), `occupancy` (share of slot steps that worked on an example, so far), `memory`
-  (peak bytes on a device; null where it is not told).
+  may need fewer), `slots` (on each device), `occupancy` (share of slot steps that worked on an
+  example, so far), `memory` (peak bytes on a device; null where it is not told).
   """
 
   def __init__(self, workdir: epath.Path, name: str):
@@ -42,7 +42,7 @@ class Journal:
     finally:
       self._spent[part] += time.monotonic() - started
 
-  def add(self, data: str, block: int, passes: int, occupancy: float) -> None:
+  def add(self, data: str, block: int, passes: int, slots: int, occupancy: float) -> None:
     """Writes a line on a block that has ended.
 
     Raises:
@@ -57,7 +57,12 @@ class Journal:
     self._spent.clear()
     line = {"time": round(time.time(), 3), "data": data, "block": block}
     line |= {name: round(value, 3) for name, value in spent.items()}
-    line |= {"passes": passes, "occupancy": round(occupancy, 4), "memory": _memory()}
+    line |= {
+      "passes": passes,
+      "slots": slots,
+      "occupancy": round(occupancy, 4),
+      "memory": _memory(),
+    }
     self._lines.append(json.dumps(line))
     self._file.parent.mkdir(parents=True, exist_ok=True)
     # All of it each time: object stores cannot append.

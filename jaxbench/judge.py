@@ -2,15 +2,14 @@
 
 import dataclasses
 import functools
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 from flax import struct
-from PIL import Image
 
 from jaxbench import (
   attacks,
@@ -19,8 +18,10 @@ from jaxbench import (
   corrupted,
   data,
   devices,
+  errors,
   models,
   perturbations,
+  pictures,
   spec,
   stylize,
   typography,
@@ -133,7 +134,7 @@ class Judge:
       columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
       if cell.tolerance is not None:
         columns["distance"] = np.where(found.success, columns["distance"], np.float32(np.inf))
-      columns |= {"success": found.success, "picture": keep_pictures(rows, block, found.fetch)}
+      columns |= {"success": found.success, "picture": pictures.keep(rows, block, found.fetch)}
       columns |= found.costs
       columns["found_by"] = [name if success else None for success in found.success]
       keep = np.flatnonzero(found.final)
@@ -146,20 +147,41 @@ class Judge:
     key = (cell.surrogate or (cell.model, cell.prompts), cell.perturbation)
     if key in self._checked:
       return
-    self._checked.add(key)
     slots = self.settings.slots
     first = slice(slots * devices.mesh().size)
     images, labels = block.images[first], block.labels[first]
     logits = verdict.logits(classifier, images, slots)
     found = checks.before(cascade, classifier, images, labels, logits, slots)
     self.warnings += [{"what": cell.id, **warning._asdict()} for warning in found]
+    self._checked.add(key)
+
+  def halve(self) -> None:
+    """Goes on with half the slots, after a device's memory was full.
+
+    Raises:
+      InputError: there is only one.
+    """
+    full = self.settings.slots
+    if full == 1:
+      raise errors.InputError(
+        "a device's memory is full although each device works on one example at a time; what was "
+        "written stays good. The same command continues the run on devices with more memory; or "
+        "leave out the largest of --config.models"
+      )
+    self.settings = dataclasses.replace(self.settings, slots=full // 2)
+    detail = (
+      f"a device's memory was full with {full} slots; rows from there on were made in {full // 2}, "
+      "which may round floats otherwise"
+    )
+    logging.warning("%s", detail)
+    self.warnings.append({"what": "memory", "name": "out_of_memory", "detail": detail})
 
   def _predict(
     self, program: Callable[..., Any], inputs: Any, cells: list[Cell], block: Block
   ) -> dict[Cell, Columns]:
     """Each classifier's predictions on the images that `program` makes."""
     parts: dict[Cell, list[_Prediction]] = {cell: [] for cell in cells}
-    pictures: list[bytes | None] = []
+    kept: list[bytes | None] = []
     arrays = (block.hashes, block.images)
     for batch in devices.stream(program, devices.replicate(inputs), arrays, self.settings.slots):
       # The last batch repeats its last row.
@@ -172,9 +194,9 @@ class Judge:
       for cell, result in results.items():
         parts[cell].append(devices.Batch(batch.examples, result).fetch())
       rows = np.arange(batch.examples.start, batch.examples.stop)
-      pictures += keep_pictures(rows, block, functools.partial(fetch_batch, batch))
+      kept += pictures.keep(rows, block, functools.partial(pictures.fetch_batch, batch))
     none = np.zeros(len(block.ids), np.int32)
-    shared = {"forwards": none + 1, "backwards": none, "picture": pictures}
+    shared = {"forwards": none + 1, "backwards": none, "picture": kept}
     return {
       cell: shared | dataclasses.asdict(jax.tree.map(lambda *some: np.concatenate(some), *part))
       for cell, part in parts.items()
@@ -271,29 +293,6 @@ def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified."""
   none = np.zeros(len(rows), np.int32)
   costs = {"steps": none, "forwards": none + 1, "backwards": none}
-  pictures = keep_pictures(rows, block, lambda _: block.images[rows] / np.float32(255))
+  kept = pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
   verdicts = {"prediction": clean[rows], "success": none == 0, "distance": none.astype(np.float32)}
-  return costs | verdicts | {"picture": pictures}
-
-
-def fetch_batch(batch: devices.Batch, _: str) -> np.ndarray:
-  """The images of a batch, for `keep_pictures`."""
-  return batch.fetch()
-
-
-def keep_pictures(
-  rows: np.ndarray, block: Block, fetch: Callable[[str], np.ndarray]
-) -> list[bytes | None]:
-  """PNGs of those of the images "image" that are wanted; `rows` of the block are fetched."""
-  wanted = block.pictured[rows]
-  if not wanted.any():
-    return [None] * len(rows)
-  images = fetch("image")
-  return [_png(image) if keep else None for image, keep in zip(images, wanted, strict=True)]
-
-
-def _png(image: np.ndarray) -> bytes:
-  """float32 [H, W, 3] in [0, 1], rounded to 8 bits."""
-  buffer = io.BytesIO()
-  Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(buffer, "PNG")
-  return buffer.getvalue()
+  return costs | verdicts | {"picture": kept}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pyarrow as pa
+from absl import logging
 from etils import epath
 
 from jaxbench import block as blocks
@@ -23,6 +24,7 @@ from jaxbench import (
   models,
   records,
   share,
+  trace,
   unreadable,
 )
 from jaxbench import plan as planning
@@ -32,6 +34,7 @@ from jaxbench.provenance import describe_run, describe_session
 from jaxbench.rows import Rows
 
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
+_Stream = Iterator[tuple[blocks.Block, blocks.Unreadable]]
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
 
 
@@ -42,6 +45,7 @@ def run(
   workers: int = 0,
   cache: epath.PathLike | None = None,
   host: hosts.Host = hosts.Host(),  # noqa: B008 -- A tuple of numbers.
+  profile: epath.PathLike | None = None,
 ) -> None:
   """Computes the rows of `plan` that `workdir` lacks, beside any other hosts; returns when all do.
 
@@ -52,6 +56,7 @@ def run(
     workers: processes that decode images; 0 is threads of this one.
     cache: folder of decoded images that runs share; None decodes all.
     host: where this process begins; others may work on the same folder.
+    profile: folder for a trace of one block; None takes none.
 
   Raises:
     InputError: the folder belongs to another configuration or cannot be written, the cache cannot,
@@ -60,7 +65,8 @@ def run(
   """
   store = records.Store(workdir, describe_run(settings, plan))
   with leases.Leases(store.workdir) as held:
-    work = _Work(settings, plan, store, workers, cache, held, host)
+    traced = trace.Trace(profile)
+    work = _Work(settings, plan, store, workers, cache, held, host, traced)
     if work.finished == work.total:
       return
     store.retry(lambda session: not held.lives(session))
@@ -71,6 +77,8 @@ def run(
       finally:
         work.progress.close()
         work.save_session(over=True)
+  if traced.lacking:
+    logging.warning("no trace: no block followed another of its data set; lower --config.block")
 
 
 class _Work:
@@ -85,11 +93,12 @@ class _Work:
     cache: epath.PathLike | None,
     held: leases.Leases,
     host: hosts.Host,
+    traced: trace.Trace,
   ):
     self.absent: list[dict[str, str]] = []
     self.warnings: list[dict[str, str]] = []
     self._settings, self._plan, self._store = settings, plan, store
-    self._workers, self._cache, self._leases = workers, cache, held
+    self._workers, self._cache, self._leases, self._trace = workers, cache, held, traced
     self._session = {**describe_session(), "host": dataclasses.asdict(host)}
     self._started = self._written = time.monotonic()
     self._judges = judges.Judges(settings)
@@ -130,6 +139,9 @@ class _Work:
     if slots == config.AUTO:
       slots = self._store.settle(self._judges.fitting(self._plan))
       print(f"jaxbench: {slots} slots on each device", file=sys.stderr, flush=True)
+    self._use(slots)
+
+  def _use(self, slots: int) -> None:
     self._session["slots"] = slots
     self._judges.use(slots)
 
@@ -162,22 +174,38 @@ class _Work:
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]
     lost = unreadable.Lost(self._settings, name, len(order), self._store.unreadable(name))
+    first = True
     while taken:
       streams = self._streams(source, parts, taken)
       for number, cells in taken.items():
-        ours = True
-        for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
-          same = [cell for cell in cells if cell.preprocess == preprocess]
-          with self._journal.spend("decoding"):  # Of a lost block too: streams keep in step.
-            block, missing = next(streams[preprocess])
-          lost.add(missing)
-          ours = ours and self._run_cells(judging, same, block, missing, number, request)
+        with self._trace.block(first=first):
+          ours = self._run_block(judging, cells, streams, number, lost, request)
+        first = False
         if ours:
           self._share.finish(name, number)
           passes = sum(cell.cost * len(parts[number]) for cell in cells)
-          self._journal.add(name, number, passes, judging.tally.occupancy)
+          self._journal.add(name, number, passes, judging.settings.slots, judging.tally.occupancy)
       taken = self._share.take(name)
     return True
+
+  def _run_block(
+    self,
+    judging: judge.Judge,
+    cells: list[Cell],
+    streams: dict[models.Preprocess, _Stream],
+    number: int,
+    lost: unreadable.Lost,
+    request: interrupt.Request,
+  ) -> bool:
+    """Writes the rows of all cells on one block; False if another host has taken it over."""
+    ours = True
+    for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
+      same = [cell for cell in cells if cell.preprocess == preprocess]
+      with self._journal.spend("decoding"):  # Of a lost block too: streams keep in step.
+        block, missing = next(streams[preprocess])
+      lost.add(missing)
+      ours = ours and self._run_cells(judging, same, block, missing, number, request)
+    return ours
 
   def _run_cells(
     self,
@@ -210,13 +238,16 @@ class _Work:
       return False
     finally:
       self.absent += [one for one in rows.absent if one not in self.absent]
+      if (slots := judging.settings.slots) < self._session["slots"]:
+        self._store.lower(slots)
+        self._use(slots)
     self.warnings += [found for found in judging.warnings if found not in self.warnings]
     request.obey()
     return True
 
   def _streams(
     self, source: data.Source, parts: list[list[int]], pending: dict[int, list[Cell]]
-  ) -> dict[models.Preprocess, Iterator[tuple[blocks.Block, blocks.Unreadable]]]:
+  ) -> dict[models.Preprocess, _Stream]:
     """The blocks that have pending cells, once for each preprocessing."""
     wanted: dict[models.Preprocess, list[int]] = {}
     for number, cells in pending.items():

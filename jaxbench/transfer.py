@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench import attacks, config, devices, errors, judge
+from jaxbench import attacks, config, devices, errors, judge, pictures
 from jaxbench.attacks import engine, losses, norms, slots, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
@@ -58,7 +58,7 @@ def attacked(
       "steps": costs["steps"],
       "forwards": 1 + members * costs["forwards"],
       "backwards": members * costs["backwards"],
-      "picture": judge.keep_pictures(rows, block, {"image": images}.__getitem__),
+      "picture": pictures.keep(rows, block, {"image": images}.__getitem__),
     }
     arrays = (images, examples.images, examples.labels, examples.epsilons)
     for cell in cells:
@@ -122,8 +122,8 @@ def bisected(
     active = active[bracket.unsettled]
   costs["forwards"] += 1
   verdicts = {"prediction": prediction, "success": np.isfinite(high), "distance": high}
-  pictures = judge.keep_pictures(rows, block, {"image": best}.__getitem__)
-  return rows, costs | verdicts | {"picture": pictures}
+  kept = pictures.keep(rows, block, {"image": best}.__getitem__)
+  return rows, costs | verdicts | {"picture": kept}
 
 
 def _attack(

@@ -15,9 +15,9 @@ def test_time_is_split_and_nothing_is_left_over(tmp_path, monkeypatch):
     with log.spend(part):
       now += 2
   now += 2
-  log.add("d", 3, 100, 0.5)
+  log.add("d", 3, 100, 8, 0.5)
   now += 2
-  log.add("d", 4, 100, 0.75)
+  log.add("d", 4, 100, 8, 0.75)
   first, second = journal.read(tmp_path)
   spent = {"seconds": 14, "waiting": 0, "decoding": 4, "writing": 2, "computing": 8}
   assert {name: first[name] for name in spent} == spent

@@ -66,6 +66,10 @@ class Store:
     whole.create(self.workdir / description.SLOTS, description.encoded(slots))
     return self.slots() or slots
 
+  def lower(self, slots: int) -> None:
+    """Says that no more slots than these have fitted after all."""
+    whole.write(self.workdir / description.SLOTS, description.encoded(slots))
+
   def retry(self, over: Callable[[str], bool]) -> None:
     """Forgets what sessions gave up that are over; it is tried again."""
     for name, session in description.sessions(self.workdir).items():
