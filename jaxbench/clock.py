@@ -26,10 +26,10 @@ def waiting() -> Iterator[None]:
     _spent["device"] += time.monotonic() - started
 
 
-def _listen(event: str, seconds: float, **_: Any) -> None:
+def _listen(event: str, duration_secs: float, **_: Any) -> None:
   # XLA's work, or reading what it has compiled before.
   if event == "/jax/core/compile/backend_compile_duration":
-    _spent["compiling"] += seconds
+    _spent["compiling"] += duration_secs
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)

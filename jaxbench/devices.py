@@ -16,6 +16,8 @@ from flax import struct
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxbench import clock
+
 _AXIS = "data"
 # JAX 0.7 cannot differentiate batched convolutions under shard_map; there, one device works alone.
 _CAN_MAP = jax.__version_info__ >= (0, 8)
@@ -42,7 +44,7 @@ class Batch(NamedTuple):
   def fetch(self, part: Callable[[Any], Any] = lambda result: result) -> Any:
     """`part(result)` on the host, without the surplus rows."""
     count = self.examples.stop - self.examples.start
-    return jax.tree.map(lambda array: array[:count], jax.device_get(part(self.result)))
+    return jax.tree.map(lambda array: array[:count], fetch(part(self.result)))
 
 
 @functools.cache
@@ -61,6 +63,12 @@ def replicate(tree: Any) -> Replicated:
   everywhere = NamedSharding(mesh(), P()) if _CAN_MAP else mesh().devices[0]
   leaves, structure = jax.tree.flatten(jax.device_put(tree, everywhere))
   return Replicated(tuple(leaves), structure)
+
+
+def fetch(tree: Any) -> Any:
+  """Numpy copies of a pytree, as soon as the devices have computed it."""
+  with clock.waiting():
+    return jax.device_get(tree)
 
 
 def scatter(tree: Any) -> Any:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import attacks, corruptions, data, devices, judge, metrics, pictures
+from jaxbench import attacks, clock, corruptions, data, devices, judge, metrics, pictures
 from jaxbench.block import Block
 from jaxbench.plan import Cell
 
@@ -67,7 +67,8 @@ class _Seen:
     if len(self._earlier) == self._earlier.maxlen:
       self._changes.append(_compare()(devices.replicate(()), self._earlier[0], logits))
       # Frames must not pile up on the device while the host runs ahead.
-      jax.block_until_ready(self._changes[-2:][0])
+      with clock.waiting():
+        jax.block_until_ready(self._changes[-2:][0])
     if not (self._is_noise and self._earlier):
       self._earlier.append(logits)
 

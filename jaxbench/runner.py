@@ -34,8 +34,9 @@ from jaxbench.provenance import describe_run, describe_session
 from jaxbench.rows import Rows
 
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
-_Stream = Iterator[tuple[blocks.Block, blocks.Unreadable]]
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
+
+_Stream = Iterator[tuple[blocks.Block, blocks.Unreadable]]
 
 
 def run(

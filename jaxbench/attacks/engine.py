@@ -212,7 +212,7 @@ class _Work:
 
   def _read(self, flight: _Flight) -> None:
     """Waits for a chunk; puts back in the queue what found no slot."""
-    report = jax.device_get(flight.report)
+    report = devices.fetch(flight.report)
     self._tally.useful += int(report.useful.sum())
     self._tally.offered += int(report.steps.sum()) * flight.seats.shape[1]
     for seats, taken in zip(flight.seats, report.taken, strict=True):
@@ -251,12 +251,12 @@ class _Work:
 
 
 def _harvest(flight: _Flight) -> Iterator[tuple[np.ndarray, Callable[[str], np.ndarray]]]:
-  rows = np.asarray(flight.judged.row)
+  rows = devices.fetch(flight.judged.row)
   there = rows != NOBODY
   if there.any():
 
     def fetch(name: str) -> np.ndarray:
       source = flight.left if name == "image" else flight.judged
-      return np.asarray(getattr(source, name))[there]
+      return devices.fetch(getattr(source, name))[there]
 
     yield rows[there], fetch
