@@ -22,6 +22,7 @@ from jaxbench import (
   estimate,
   hosts,
   interrupt,
+  memory,
   metrics,
   prompt_search,
   records,
@@ -31,6 +32,16 @@ from jaxbench import (
 )
 from jaxbench import plan as planning
 
+
+class _Slots(flags.IntegerParser):
+  """A number, or auto."""
+
+  def parse(self, argument: str | int) -> int:
+    """A number, or AUTO."""
+    return config.AUTO if argument == "auto" else super().parse(argument)
+
+
+config_flags.register_flag_parser_for_type(config.Slots, _Slots())
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: a Python file.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "Folder for the results: new, or one to continue.")
 _PLAN = flags.DEFINE_bool("plan", False, "Print what would be run and its cost; run nothing.")
@@ -55,6 +66,9 @@ _JOIN = flags.DEFINE_string(
 _IMAGES = flags.DEFINE_string(
   "cache", None, "Folder for decoded images, shared by runs; its size is told before it is filled."
 )
+_PROFILE = flags.DEFINE_string(
+  "profile", None, "Folder for the profiler's trace of one block: the second of a data set."
+)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -74,11 +88,11 @@ def main(arguments: Sequence[str]) -> int:
     print(f"jaxbench: {error}; mend it, then the same command continues the run", file=sys.stderr)
     return 1
   except jax.errors.JaxRuntimeError as error:
-    if "RESOURCE_EXHAUSTED" not in str(error):
+    if not memory.is_exhausted(error):
       raise
     print(
-      "jaxbench: a device's memory is full; what was written stays good. Halve --config.slots, in "
-      "another --workdir, for rows of one run share one number",
+      "jaxbench: a device's memory is full; what was written stays good. Lower --config.slots, or "
+      "name smaller models",
       file=sys.stderr,
     )
     return 1
@@ -127,7 +141,7 @@ def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host
     reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
     raise errors.InputError(f"nothing can be run. {reasons}")
   workers = devices.cores() // 16 if _WORKERS.value is None else _WORKERS.value
-  runner.run(settings, plan, workdir, workers, _IMAGES.value or None, host)
+  runner.run(settings, plan, workdir, workers, _IMAGES.value or None, host, _PROFILE.value or None)
   if host.index:
     print(f"host {host.index} of {host.count} is done; host 0 writes the report")
     return

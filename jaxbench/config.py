@@ -8,9 +8,12 @@ import fractions
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from jaxbench import errors
+
+AUTO = 0  # As many slots as fit the memory of a device; "auto" on the command line.
+Slots = Annotated[int, "or auto"]
 
 
 @dataclasses.dataclass
@@ -81,7 +84,7 @@ class Config:
   seed: int = 0
   subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
   limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
-  slots: int = 64  # Examples per device and batch.
+  slots: Slots = 64  # Examples per device and batch; AUTO is as many as fit its memory.
   unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
   gallery: int = 4  # Examples whose pictures are kept, per cell.
@@ -165,7 +168,7 @@ def checked(settings: Config) -> Config:
   for field in ("models", "data"):
     if not getattr(settings, field):
       raise errors.InputError(f"--config.{field} is empty: name at least one")
-  for field, least in {"seed": 0, "limit": 0, "slots": 1, "block": 1, "gallery": 0}.items():
+  for field, least in {"seed": 0, "limit": 0, "slots": AUTO, "block": 1, "gallery": 0}.items():
     _check_whole(field, getattr(settings, field), least)
   if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
     raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")

@@ -16,6 +16,8 @@ from flax import struct
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxbench import clock
+
 _AXIS = "data"
 # JAX 0.7 cannot differentiate batched convolutions under shard_map; there, one device works alone.
 _CAN_MAP = jax.__version_info__ >= (0, 8)
@@ -45,7 +47,7 @@ class Batch(NamedTuple):
   def fetch(self, part: Callable[[Any], Any] = lambda result: result) -> Any:
     """`part(result)` on the host, without the surplus rows."""
     count = self.examples.stop - self.examples.start
-    return jax.tree.map(lambda array: array[:count], jax.device_get(part(self.result)))
+    return jax.tree.map(lambda array: array[:count], fetch(part(self.result)))
 
 
 @functools.cache
@@ -66,13 +68,32 @@ def replicate(tree: Any) -> Replicated:
   return Replicated(tuple(leaves), structure)
 
 
+def fetch(tree: Any) -> Any:
+  """Numpy copies of a pytree, as soon as the devices have computed it."""
+  with clock.waiting():
+    return jax.device_get(tree)
+
+
 def scatter(tree: Any) -> Any:
   """Sends each device its share of the rows of numpy arrays."""
-  shared = NamedSharding(mesh(), P(_AXIS)) if _CAN_MAP else mesh().devices[0]
-  return jax.device_put(tree, shared)
+  return jax.device_put(tree, _shares())
 
 
-def shard(function: Callable[..., Any], donate: tuple[int, ...] = ()) -> Callable[..., Any]:
+def scattered(tree: Any) -> Any:
+  """What `scatter` would send, as shapes, to lower programs for."""
+  where = _shares() if _CAN_MAP else None
+
+  def place(like: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(like.shape, like.dtype, sharding=where)
+
+  return jax.tree.map(place, tree)
+
+
+def _shares() -> Any:
+  return NamedSharding(mesh(), P(_AXIS)) if _CAN_MAP else mesh().devices[0]
+
+
+def shard(function: Callable[..., Any], donate: tuple[int, ...] = ()) -> jax.stages.Wrapped:
   """Jits `function(tree, *arrays)` and maps it over the devices.
 
   Each device sees the whole first argument, a `Replicated`, and its share of the rows of the

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import attacks, corruptions, data, devices, judge, metrics
+from jaxbench import attacks, clock, corruptions, data, devices, judge, metrics, pictures
 from jaxbench.block import Block
 from jaxbench.plan import Cell
 
@@ -28,7 +28,7 @@ def judged(judging: judge.Judge, cells: list[Cell], block: Block) -> dict[Cell, 
   indices = [devices.replicate(jnp.int32(index)) for index in range(film.length)]
   stream = devices.replicate(data.hash_id(first.stream))
   parts: dict[Cell, list[judge.Columns]] = {cell: [] for cell in cells}
-  pictures: list[bytes | None] = []
+  kept: list[bytes | None] = []
   for batch in devices.stream(start, stream, (block.hashes, block.images), settings.slots):
     seen = {cell: _Seen(1 if film.is_noise else asked.difficulty, film.is_noise) for cell in cells}
     state = batch.result
@@ -40,9 +40,9 @@ def judged(judging: judge.Judge, cells: list[Cell], block: Block) -> dict[Cell, 
       parts[cell].append(own.columns(batch.examples))
     rows = np.arange(batch.examples.start, batch.examples.stop)
     last = devices.Batch(batch.examples, images)
-    pictures += judge.keep_pictures(rows, block, functools.partial(judge.fetch_batch, last))
+    kept += pictures.keep(rows, block, functools.partial(pictures.fetch_batch, last))
   none = np.zeros(len(block.ids), np.int32)
-  shared = {"forwards": none + film.length, "backwards": none, "picture": pictures}
+  shared = {"forwards": none + film.length, "backwards": none, "picture": kept}
   return {
     cell: {name: np.concatenate([part[name] for part in found]) for name in found[0]} | shared
     for cell, found in parts.items()
@@ -67,7 +67,8 @@ class _Seen:
     if len(self._earlier) == self._earlier.maxlen:
       self._changes.append(_compare()(devices.replicate(()), self._earlier[0], logits))
       # Frames must not pile up on the device while the host runs ahead.
-      jax.block_until_ready(self._changes[-2:][0])
+      with clock.waiting():
+        jax.block_until_ready(self._changes[-2:][0])
     if not (self._is_noise and self._earlier):
       self._earlier.append(logits)
 

@@ -10,21 +10,23 @@ from typing import Any
 import jax
 from etils import epath
 
-from jaxbench import whole
+from jaxbench import clock, whole
 
-# In the order in which a block is worked on; what is left of its seconds is the devices' and the
-# host's work on its cells.
-PARTS = ("waiting", "decoding", "writing")
+SPENT = ("waiting", "decoding", "writing")  # What `Journal.spend` counts.
+PARTS = (*SPENT, *clock.PARTS, "host")  # All that a block's seconds are made of.
 
 
 class Journal:
   """The log of one process, `logs/NAME.jsonl` in the run's folder.
 
   A line has: `time` (seconds since 1970), `data` and `block`, `seconds` in all; of them `waiting`
-  (for blocks that other hosts held), `decoding` (the devices waited for images), `writing`, and
-  `computing`; `processor` (seconds of cores that the process used), `passes` (planned ones; attacks
-  may need fewer), `occupancy` (share of slot steps that worked on an example, so far), `memory`
-  (peak bytes on a device; null where it is not told).
+  (for blocks that other hosts held), `decoding` (the devices waited for images), `writing`,
+  `compiling` (programs, or reading them from the cache), `device` (the host had nothing to do but
+  to wait for results; a device may also be busy while the host is) and `host`, the rest, with
+  small programs of a CPU, which run where they are called; `processor` (seconds of cores that the
+  process used), `passes` (planned ones; attacks may need fewer), `slots` (on each device),
+  `occupancy` (share of slot steps that worked on an example, so far), `memory` (peak bytes on a
+  device; null where it is not told).
   """
 
   def __init__(self, workdir: epath.Path, name: str):
@@ -32,17 +34,18 @@ class Journal:
     self._lines: list[str] = []
     self._spent: dict[str, float] = collections.defaultdict(float)
     self._began, self._used = time.monotonic(), time.process_time()
+    self._clock = clock.spent()
 
   @contextlib.contextmanager
   def spend(self, part: str) -> Iterator[None]:
-    """Counts the time of the block it wraps as one of PARTS."""
+    """Counts the time of the block it wraps as one of SPENT."""
     started = time.monotonic()
     try:
       yield
     finally:
       self._spent[part] += time.monotonic() - started
 
-  def add(self, data: str, block: int, passes: int, occupancy: float) -> None:
+  def add(self, data: str, block: int, passes: int, slots: int, occupancy: float) -> None:
     """Writes a line on a block that has ended.
 
     Raises:
@@ -51,13 +54,21 @@ class Journal:
     now, used = time.monotonic(), time.process_time()
     seconds, processor = now - self._began, used - self._used
     self._began, self._used = now, used
-    spent = {part: self._spent[part] for part in PARTS}
-    spent = {"seconds": seconds, **spent, "computing": seconds - sum(spent.values())}
+    told = clock.spent()
+    spent = {part: self._spent[part] for part in SPENT}
+    spent |= {part: told[part] - self._clock[part] for part in clock.PARTS}
+    self._clock = told
+    spent = {"seconds": seconds, **spent, "host": seconds - sum(spent.values())}
     spent["processor"] = processor
     self._spent.clear()
     line = {"time": round(time.time(), 3), "data": data, "block": block}
     line |= {name: round(value, 3) for name, value in spent.items()}
-    line |= {"passes": passes, "occupancy": round(occupancy, 4), "memory": _memory()}
+    line |= {
+      "passes": passes,
+      "slots": slots,
+      "occupancy": round(occupancy, 4),
+      "memory": _memory(),
+    }
     self._lines.append(json.dumps(line))
     self._file.parent.mkdir(parents=True, exist_ok=True)
     # All of it each time: object stores cannot append.

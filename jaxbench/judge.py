@@ -2,15 +2,14 @@
 
 import dataclasses
 import functools
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from absl import logging
 from flax import struct
-from PIL import Image
 
 from jaxbench import (
   attacks,
@@ -19,7 +18,10 @@ from jaxbench import (
   corrupted,
   data,
   devices,
+  errors,
   models,
+  perturbations,
+  pictures,
   spec,
   stylize,
   typography,
@@ -53,7 +55,7 @@ class Judge:
     self._replicated_model = model  # By name; the same for all data sets of a run.
     self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
-    self._searcher = functools.cache(self._load_searcher)
+    self.searcher = functools.cache(self._load_searcher)
     self.surrogate = functools.cache(self._load_surrogate)
     self._stylizer = functools.cache(self._load_stylizer)
     self.tally = engine.Tally()  # Of all white-box attacks.
@@ -115,12 +117,10 @@ class Judge:
       block: of examples.
       clean: int32 [N], predictions on them as they are.
     """
-    resolved = spec.resolve(str(cell.attack), attacks.ATTACKS, "attack")
-    cascade = attacks.cascade(spec.build(resolved))
-    asked = self.settings.attacks
+    stages, asked = cascade(cell), self.settings.attacks
     classifier = self.classifier(cell.model, cell.prompts)
-    searcher = self._searcher(cell.model, cell.prompts)
-    self.check(cell, cascade, classifier, block)
+    searcher = self.searcher(cell.model, cell.prompts)
+    self.check(cell, stages, classifier, block)
     wrong = clean != block.labels
     yield np.flatnonzero(wrong), untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
@@ -129,12 +129,12 @@ class Judge:
     exact = asked.search_dtype == "float32"
     settings = engine.Settings(self.settings.slots, asked.quantize, cell.tolerance, exact)
     found: engine.Harvest
-    for found in engine.attack(cascade, classifier, searcher, examples, settings, self.tally):
-      rows, name = right[found.rows], cascade.names[found.stage]
+    for found in engine.attack(stages, classifier, searcher, examples, settings, self.tally):
+      rows, name = right[found.rows], stages.names[found.stage]
       columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
       if cell.tolerance is not None:
         columns["distance"] = np.where(found.success, columns["distance"], np.float32(np.inf))
-      columns |= {"success": found.success, "picture": keep_pictures(rows, block, found.fetch)}
+      columns |= {"success": found.success, "picture": pictures.keep(rows, block, found.fetch)}
       columns |= found.costs
       columns["found_by"] = [name if success else None for success in found.success]
       keep = np.flatnonzero(found.final)
@@ -147,35 +147,56 @@ class Judge:
     key = (cell.surrogate or (cell.model, cell.prompts), cell.perturbation)
     if key in self._checked:
       return
-    self._checked.add(key)
     slots = self.settings.slots
     first = slice(slots * devices.mesh().size)
     images, labels = block.images[first], block.labels[first]
     logits = verdict.logits(classifier, images, slots)
     found = checks.before(cascade, classifier, images, labels, logits, slots)
     self.warnings += [{"what": cell.id, **warning._asdict()} for warning in found]
+    self._checked.add(key)
+
+  def halve(self) -> None:
+    """Goes on with half the slots, after a device's memory was full.
+
+    Raises:
+      InputError: there is only one.
+    """
+    full = self.settings.slots
+    if full == 1:
+      raise errors.InputError(
+        "a device's memory is full although each device works on one example at a time; what was "
+        "written stays good. The same command continues the run on devices with more memory; or "
+        "leave out the largest of --config.models"
+      )
+    self.settings = dataclasses.replace(self.settings, slots=full // 2)
+    detail = (
+      f"a device's memory was full with {full} slots; rows from there on were made in {full // 2}, "
+      "which may round floats otherwise"
+    )
+    logging.warning("%s", detail)
+    self.warnings.append({"what": "memory", "name": "out_of_memory", "detail": detail})
 
   def _predict(
     self, program: Callable[..., Any], inputs: Any, cells: list[Cell], block: Block
   ) -> dict[Cell, Columns]:
     """Each classifier's predictions on the images that `program` makes."""
     parts: dict[Cell, list[_Prediction]] = {cell: [] for cell in cells}
-    pictures: list[bytes | None] = []
+    kept: list[bytes | None] = []
     arrays = (block.hashes, block.images)
     for batch in devices.stream(program, devices.replicate(inputs), arrays, self.settings.slots):
       # The last batch repeats its last row.
       padded = batch.examples.start + np.arange(len(batch.result))
       labels = block.labels[np.minimum(padded, len(block.ids) - 1)]
       results = {
-        cell: _prediction()(self.classifier(cell.model, cell.prompts), batch.result, labels)
+        cell: prediction()(self.classifier(cell.model, cell.prompts), batch.result, labels)
         for cell in cells
       }
       for cell, result in results.items():
         parts[cell].append(devices.Batch(batch.examples, result).fetch())
       rows = np.arange(batch.examples.start, batch.examples.stop)
-      pictures += keep_pictures(rows, block, functools.partial(fetch_batch, batch))
+      kept += pictures.keep(rows, block, functools.partial(pictures.fetch_batch, batch))
     none = np.zeros(len(block.ids), np.int32)
-    shared = {"forwards": none + 1, "backwards": none, "picture": pictures}
+    shared = {"forwards": none + 1, "backwards": none, "picture": kept}
     return {
       cell: shared | dataclasses.asdict(jax.tree.map(lambda *some: np.concatenate(some), *part))
       for cell, part in parts.items()
@@ -209,7 +230,7 @@ class Judge:
 
   def _load_surrogate(self, members: tuple[config.Member, ...]) -> devices.Replicated:
     """What images for transfer are made on: a classifier, several as one, or an image encoder."""
-    loaded = [self._searcher(*member) for member in members]
+    loaded = [self.searcher(*member) for member in members]
     if len(loaded) == 1:
       return loaded[0]
     return devices.replicate(attacks.ensemble([one.tree() for one in loaded]))
@@ -224,7 +245,9 @@ def _unperturbed() -> Callable[..., Any]:
 
 
 @functools.cache
-def _prediction() -> Callable[..., _Prediction]:
+def prediction() -> jax.stages.Wrapped:
+  """A program (classifier, images, labels) -> what is predicted."""
+
   def predict(classifier: attacks.Classifier, images: jax.Array, labels: jax.Array) -> _Prediction:
     logits = classifier(images)
     finite = jnp.isfinite(logits).all(axis=-1)
@@ -244,6 +267,16 @@ def _rank(logits: jax.Array, label: jax.Array) -> jax.Array:
   return ((logits > logits[label]) | earlier).sum().astype(jnp.int32)
 
 
+def cascade(cell: Cell) -> attacks.Cascade:
+  """The attack of a cell, as it is made on its classifier or its surrogate."""
+  if cell.members:
+    encodes = cell.members[0].prompts == config.EMBEDDING
+    resolved = perturbations.for_transfer(str(cell.attack), encodes=encodes)
+  else:
+    resolved = spec.resolve(str(cell.attack), attacks.ATTACKS, "attack")
+  return attacks.cascade(spec.build(resolved))
+
+
 def attackable(stream: str, epsilon: float | None, block: Block, seed: int) -> engine.Examples:
   """The examples of a block as the engine takes them, each with its own randomness of `stream`."""
   words = _words(seed, data.hash_id(stream), block.hashes)
@@ -260,29 +293,6 @@ def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified."""
   none = np.zeros(len(rows), np.int32)
   costs = {"steps": none, "forwards": none + 1, "backwards": none}
-  pictures = keep_pictures(rows, block, lambda _: block.images[rows] / np.float32(255))
+  kept = pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
   verdicts = {"prediction": clean[rows], "success": none == 0, "distance": none.astype(np.float32)}
-  return costs | verdicts | {"picture": pictures}
-
-
-def fetch_batch(batch: devices.Batch, _: str) -> np.ndarray:
-  """The images of a batch, for `keep_pictures`."""
-  return batch.fetch()
-
-
-def keep_pictures(
-  rows: np.ndarray, block: Block, fetch: Callable[[str], np.ndarray]
-) -> list[bytes | None]:
-  """PNGs of those of the images "image" that are wanted; `rows` of the block are fetched."""
-  wanted = block.pictured[rows]
-  if not wanted.any():
-    return [None] * len(rows)
-  images = fetch("image")
-  return [_png(image) if keep else None for image, keep in zip(images, wanted, strict=True)]
-
-
-def _png(image: np.ndarray) -> bytes:
-  """float32 [H, W, 3] in [0, 1], rounded to 8 bits."""
-  buffer = io.BytesIO()
-  Image.fromarray(np.rint(image * 255).astype(np.uint8)).save(buffer, "PNG")
-  return buffer.getvalue()
+  return costs | verdicts | {"picture": kept}

@@ -1,13 +1,15 @@
 """Rows of a block of examples: what is done to its images, and what classifiers say of them."""
 
+import collections
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import jax
 import numpy as np
 import pyarrow as pa
 
-from jaxbench import data, errors, frames, judge, perturbations, records, transfer
+from jaxbench import data, errors, frames, judge, memory, perturbations, records, transfer
 from jaxbench.block import Block
 from jaxbench.plan import Cell
 from jaxbench.progress import Progress
@@ -32,13 +34,33 @@ class Rows:
   ):
     self._judging, self._block, self._done, self._progress = judging, block, done, progress
     self._clean: dict[Any, judge.Columns] = {}  # By model and prompt set.
+    self._made: dict[Cell, set[str]] = collections.defaultdict(set)  # Examples with rows since.
     self.absent: list[dict[str, str]] = []  # Cells that had to be given up, with the reason.
 
   def of(self, cells: list[Cell]) -> Iterator[pa.Table]:
-    """Tables of the cells that lack rows, as soon as they are known."""
-    if not self._block.ids:
-      return
-    one_each = {(cell.model, cell.prompts): cell for cell in reversed(cells)}
+    """Tables of the cells that lack rows, as soon as they are known.
+
+    Where a device's memory is full, it goes on from there in half the slots.
+
+    Raises:
+      InputError: it is full with one slot.
+    """
+    everything = set(self._block.ids)
+    while left := [cell for cell in cells if not everything <= self._written(cell)]:
+      try:
+        for cell, table in self._tables(left):
+          self._made[cell].update(table["example"].to_pylist())
+          yield table
+          self._progress.update(cell.cost * len(table))
+        return
+      except jax.errors.JaxRuntimeError as error:
+        if not memory.is_exhausted(error):
+          raise
+      self._judging.halve()
+
+  def _tables(self, cells: list[Cell]) -> Iterator[tuple[Cell, pa.Table]]:
+    unseen = [cell for cell in cells if (cell.model, cell.prompts) not in self._clean]
+    one_each = {(cell.model, cell.prompts): cell for cell in reversed(unseen)}
     self._progress.show("clean images")
     for size, alike in _by(lambda cell: cell.size, one_each.values()):
       judged = self._judging.clean(alike, self._block.centre(size))
@@ -47,8 +69,11 @@ class Rows:
     for _, group in _by(lambda cell: (cell.perturbation, cell.setting, cell.size), usable):
       for cell, rows, columns in self._judged(group):
         prediction = self._clean[cell.model, cell.prompts]["prediction"][rows]
-        yield _table(cell, self._block.at(rows), columns | {"clean_prediction": prediction})
-        self._progress.update(cell.cost * len(rows))
+        yield cell, _table(cell, self._block.at(rows), columns | {"clean_prediction": prediction})
+
+  def _written(self, cell: Cell) -> set[str]:
+    """Examples that have rows."""
+    return self._done(cell) | self._made[cell]
 
   def _judged(self, cells: list[Cell]) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
     """Rows of the block and their columns, for cells that share one perturbation."""
@@ -66,8 +91,8 @@ class Rows:
     else:
       for cell in cells:
         self._progress.show(f"{cell.perturbation} {cell.setting} on {cell.model}")
-        done = self._done(cell)
-        left = np.array([row for row in everything if block.ids[row] not in done], int)
+        written = self._written(cell)
+        left = np.array([row for row in everything if block.ids[row] not in written], int)
         known = self._clean[cell.model, cell.prompts]["prediction"][left]
         for rows, columns in self._attacked(cell, block.at(left), known):
           yield cell, left[rows], columns
@@ -89,7 +114,7 @@ class Rows:
 
   def _transferred(self, cells: list[Cell]) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
     """Rows that are not written yet; no image is made again that no cell needs."""
-    block, written = self._block, {cell: self._done(cell) for cell in cells}
+    block, written = self._block, {cell: self._written(cell) for cell in cells}
     lacking = {cell: np.array([name not in written[cell] for name in block.ids]) for cell in cells}
     left = np.flatnonzero(np.any(list(lacking.values()), axis=0))
     known = {cell: self._clean[cell.model, cell.prompts]["prediction"][left] for cell in cells}

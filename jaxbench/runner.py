@@ -2,26 +2,29 @@
 
 import dataclasses
 import functools
+import sys
 import threading
 import time
 from collections.abc import Iterator
 
 import pyarrow as pa
+from absl import logging
 from etils import epath
 
 from jaxbench import block as blocks
 from jaxbench import (
   config,
   data,
-  devices,
   hosts,
   interrupt,
   journal,
   judge,
+  judges,
   leases,
   models,
   records,
   share,
+  trace,
   unreadable,
 )
 from jaxbench import plan as planning
@@ -33,6 +36,8 @@ from jaxbench.rows import Rows
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
 
+_Stream = Iterator[tuple[blocks.Block, blocks.Unreadable]]
+
 
 def run(
   settings: config.Config,
@@ -41,6 +46,7 @@ def run(
   workers: int = 0,
   cache: epath.PathLike | None = None,
   host: hosts.Host = hosts.Host(),  # noqa: B008 -- A tuple of numbers.
+  profile: epath.PathLike | None = None,
 ) -> None:
   """Computes the rows of `plan` that `workdir` lacks, beside any other hosts; returns when all do.
 
@@ -51,6 +57,7 @@ def run(
     workers: processes that decode images; 0 is threads of this one.
     cache: folder of decoded images that runs share; None decodes all.
     host: where this process begins; others may work on the same folder.
+    profile: folder for a trace of one block; None takes none.
 
   Raises:
     InputError: the folder belongs to another configuration or cannot be written, the cache cannot,
@@ -59,7 +66,8 @@ def run(
   """
   store = records.Store(workdir, describe_run(settings, plan))
   with leases.Leases(store.workdir) as held:
-    work = _Work(settings, plan, store, workers, cache, held, host)
+    traced = trace.Trace(profile)
+    work = _Work(settings, plan, store, workers, cache, held, host, traced)
     if work.finished == work.total:
       return
     store.retry(lambda session: not held.lives(session))
@@ -70,6 +78,8 @@ def run(
       finally:
         work.progress.close()
         work.save_session(over=True)
+  if traced.lacking:
+    logging.warning("no trace: no block followed another of its data set; lower --config.block")
 
 
 class _Work:
@@ -84,14 +94,15 @@ class _Work:
     cache: epath.PathLike | None,
     held: leases.Leases,
     host: hosts.Host,
+    traced: trace.Trace,
   ):
     self.absent: list[dict[str, str]] = []
     self.warnings: list[dict[str, str]] = []
     self._settings, self._plan, self._store = settings, plan, store
-    self._workers, self._cache, self._leases = workers, cache, held
+    self._workers, self._cache, self._leases, self._trace = workers, cache, held, traced
     self._session = {**describe_session(), "host": dataclasses.asdict(host)}
     self._started = self._written = time.monotonic()
-    self._model = functools.cache(lambda name: devices.replicate(models.load(name)))
+    self._judges = judges.Judges(settings)
     self._waiting: list[pa.Table] = []
     self._block: tuple[str, int] | None = None  # Of which rows are waiting.
     self._writing = threading.Lock()
@@ -114,6 +125,7 @@ class _Work:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
+    self._settle()
     while names := self._share.unfinished():
       worked = [self._run_data(name, request) for name in names]
       if not any(worked):
@@ -121,6 +133,18 @@ class _Work:
         request.obey()
         with self._journal.spend("waiting"):
           time.sleep(_POLL_SECONDS)
+
+  def _settle(self) -> None:
+    """Takes the slots that the run has settled on, or settles on as many as fit."""
+    slots = self._store.slots() or self._settings.slots
+    if slots == config.AUTO:
+      slots = self._store.settle(self._judges.fitting(self._plan))
+      print(f"jaxbench: {slots} slots on each device", file=sys.stderr, flush=True)
+    self._use(slots)
+
+  def _use(self, slots: int) -> None:
+    self._session["slots"] = slots
+    self._judges.use(slots)
 
   def save_session(self, *, over: bool) -> None:
     """Writes what this process says of itself; its seconds when it is over."""
@@ -143,31 +167,46 @@ class _Work:
     taken = self._share.take(name)
     if not taken:
       return False
-    source = data.load(name, self._settings.data_root)
+    source, judging = self._judges.source(name), self._judges.of(name)
     if short := data.shortfall(name, source):
       warning = {"what": name, "name": "incomplete", "detail": short}
       self.warnings += [warning] * (warning not in self.warnings)
-    judging = judge.Judge(self._settings, data.label_space(source), self._model)
     order = data.sample(source, self._settings.limit, self._settings.subset)
     size = self._settings.block
     parts = [order[start : start + size] for start in range(0, len(order), size)]
     lost = unreadable.Lost(self._settings, name, len(order), self._store.unreadable(name))
+    first = True
     while taken:
       streams = self._streams(source, parts, taken)
       for number, cells in taken.items():
-        ours = True
-        for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
-          same = [cell for cell in cells if cell.preprocess == preprocess]
-          with self._journal.spend("decoding"):  # Of a lost block too: streams keep in step.
-            block, missing = next(streams[preprocess])
-          lost.add(missing)
-          ours = ours and self._run_cells(judging, same, block, missing, number, request)
+        with self._trace.block(first=first):
+          ours = self._run_block(judging, cells, streams, number, lost, request)
+        first = False
         if ours:
           self._share.finish(name, number)
           passes = sum(cell.cost * len(parts[number]) for cell in cells)
-          self._journal.add(name, number, passes, judging.tally.occupancy)
+          self._journal.add(name, number, passes, judging.settings.slots, judging.tally.occupancy)
       taken = self._share.take(name)
     return True
+
+  def _run_block(
+    self,
+    judging: judge.Judge,
+    cells: list[Cell],
+    streams: dict[models.Preprocess, _Stream],
+    number: int,
+    lost: unreadable.Lost,
+    request: interrupt.Request,
+  ) -> bool:
+    """Writes the rows of all cells on one block; False if another host has taken it over."""
+    ours = True
+    for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
+      same = [cell for cell in cells if cell.preprocess == preprocess]
+      with self._journal.spend("decoding"):  # Of a lost block too: streams keep in step.
+        block, missing = next(streams[preprocess])
+      lost.add(missing)
+      ours = ours and self._run_cells(judging, same, block, missing, number, request)
+    return ours
 
   def _run_cells(
     self,
@@ -200,13 +239,16 @@ class _Work:
       return False
     finally:
       self.absent += [one for one in rows.absent if one not in self.absent]
+      if (slots := judging.settings.slots) < self._session["slots"]:
+        self._store.lower(slots)
+        self._use(slots)
     self.warnings += [found for found in judging.warnings if found not in self.warnings]
     request.obey()
     return True
 
   def _streams(
     self, source: data.Source, parts: list[list[int]], pending: dict[int, list[Cell]]
-  ) -> dict[models.Preprocess, Iterator[tuple[blocks.Block, blocks.Unreadable]]]:
+  ) -> dict[models.Preprocess, _Stream]:
     """The blocks that have pending cells, once for each preprocessing."""
     wanted: dict[models.Preprocess, list[int]] = {}
     for number, cells in pending.items():

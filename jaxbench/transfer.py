@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench import attacks, config, devices, errors, judge, perturbations, spec
+from jaxbench import attacks, config, devices, errors, judge, pictures
 from jaxbench.attacks import engine, losses, norms, slots, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
@@ -58,7 +58,7 @@ def attacked(
       "steps": costs["steps"],
       "forwards": 1 + members * costs["forwards"],
       "backwards": members * costs["backwards"],
-      "picture": judge.keep_pictures(rows, block, {"image": images}.__getitem__),
+      "picture": pictures.keep(rows, block, {"image": images}.__getitem__),
     }
     arrays = (images, examples.images, examples.labels, examples.epsilons)
     for cell in cells:
@@ -122,19 +122,16 @@ def bisected(
     active = active[bracket.unsettled]
   costs["forwards"] += 1
   verdicts = {"prediction": prediction, "success": np.isfinite(high), "distance": high}
-  pictures = judge.keep_pictures(rows, block, {"image": best}.__getitem__)
-  return rows, costs | verdicts | {"picture": pictures}
+  kept = pictures.keep(rows, block, {"image": best}.__getitem__)
+  return rows, costs | verdicts | {"picture": kept}
 
 
 def _attack(
   judging: judge.Judge, cell: Cell, block: Block
 ) -> tuple[attacks.Cascade, devices.Replicated]:
   """The attack of a cell and its surrogate, which has been looked at."""
-  encodes = cell.members[0].prompts == config.EMBEDDING
-  resolved = perturbations.for_transfer(str(cell.attack), encodes=encodes)
-  cascade = attacks.cascade(spec.build(resolved))
-  surrogate = judging.surrogate(cell.members)
-  if not encodes:  # The checks are for classifiers.
+  cascade, surrogate = judge.cascade(cell), judging.surrogate(cell.members)
+  if cell.members[0].prompts != config.EMBEDDING:  # The checks are for classifiers.
     judging.check(cell, cascade, surrogate, block)
   return cascade, surrogate
 

@@ -139,7 +139,7 @@ def test_a_command_starts_without_what_it_may_never_need():
 
 def test_help_shows_the_handful_of_flags():
   out, _ = run("--help", status=1)  # absl's own status for help.
-  for flag in ("--config:", "--workdir:", "--[no]plan:", "--[no]compilation_cache:"):
+  for flag in ("--config:", "--workdir:", "--[no]plan:", "--profile:", "--[no]compilation_cache:"):
     assert flag in out
   assert len(out.splitlines()) < 40
 
@@ -233,4 +233,4 @@ def test_a_device_without_memory_is_one_line_with_the_way_out():
   process = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True)
   assert process.stdout == "1\n"
   (line,) = process.stderr.splitlines()
-  assert "Halve --config.slots" in line
+  assert "Lower --config.slots" in line

@@ -171,7 +171,7 @@ def test_lists_of_names_as_people_write_them():
     ({"attacks": config.Attacks(tolerance=0.0)}, "--config.attacks.tolerance must be > 0"),
     ({"attacks": config.Attacks(names=("fgsm",), epsilons=())}, "epsilons is empty"),
     ({"attacks": config.Attacks(smallest=("autoattack",))}, "is several attacks in a row"),
-    ({"slots": 0}, "--config.slots=0 must be a whole number >= 1"),
+    ({"slots": -1}, "--config.slots=-1 must be a whole number >= 0"),
     ({"limit": 1.5}, "--config.limit=1.5 must be a whole number"),
     ({"seed": -1}, "--config.seed=-1"),
   ],

@@ -1,5 +1,6 @@
 """The runner in this process: order, views, and models that cannot be judged."""
 
+import itertools
 import json
 import pathlib
 import threading
@@ -32,11 +33,11 @@ CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
 ATTACKS = config.Attacks(names=("pgd(steps=2)",), epsilons=(4 / 255,))
 
 
-def _run(workdir: pathlib.Path, cache: pathlib.Path | None = None, **changes):
+def _run(workdir: pathlib.Path, cache: pathlib.Path | None = None, profile=None, **changes):
   settings = {"models": ("digits-resnet",), "data": ("digits",), "limit": 24, "slots": 2}
   settings |= {"corruptions": CORRUPTIONS, "attacks": ATTACKS, "block": 16, **changes}
   checked = config.checked(config.Config(**settings))
-  runner.run(checked, plan.make(checked), workdir, cache=cache)
+  runner.run(checked, plan.make(checked), workdir, cache=cache, profile=profile)
   return records.read(workdir)
 
 
@@ -242,6 +243,74 @@ def test_examples_that_were_finished_in_the_middle_of_a_cascade_are_not_attacked
   assert attacked == [40 - kept.num_rows]
 
 
+def _short_of_memory(monkeypatch, slots, calls):
+  """From the given call on, attacks find memory for so many slots on each of the devices."""
+  real, made, sizes = engine._advance, itertools.count(), []
+
+  def advance(search):
+    def program(searcher, places, waiting, orders):
+      sizes.append(len(waiting.row) // jax.device_count())
+      if next(made) >= calls and sizes[-1] > slots:
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
+      return real(search)(searcher, places, waiting, orders)
+
+    return program
+
+  monkeypatch.setattr(engine, "_advance", advance)
+  return sizes
+
+
+def test_where_memory_runs_out_the_run_goes_on_in_half_the_slots(tmp_path, monkeypatch, caplog):
+  cascade = "autoattack(attacks=('apgd-ce', 'square'), steps=3, queries=20)"
+  changes = {"attacks": config.Attacks(names=(cascade,), epsilons=(8 / 255,)), "limit": 60}
+  changes |= {"models": ("digits-clip",), "corruptions": config.Corruptions(), "block": 50}
+  columns = ["cell", "example", "clean_prediction", "prediction", "success", "steps", "found_by"]
+  expected = _run(tmp_path / "whole", **changes).select(columns)
+  attack, attacked = engine.attack, []
+
+  def watch(cascade, classifier, searcher, examples, *rest):
+    attacked.append(len(examples.labels))
+    return attack(cascade, classifier, searcher, examples, *rest)
+
+  monkeypatch.setattr(engine, "attack", watch)
+  sizes = _short_of_memory(monkeypatch, slots=1, calls=3)
+  assert _run(tmp_path / "run", **changes).select(columns).equals(expected)
+  assert sizes[:3] == [2, 2, 2]
+  assert set(sizes[4:]) == {1}
+  whole, rest, _ = attacked  # Of the first block twice, of the second once.
+  assert 0 < rest < whole
+
+  (doubt,) = records.load_run(tmp_path / "run")["warnings"]
+  assert "memory was full with 2 slots; rows from there on were made in 1" in doubt["detail"]
+  assert [record.getMessage() for record in caplog.records] == [doubt["detail"]]
+  assert [line["slots"] for line in journal.read(tmp_path / "run")] == [1, 1]
+  assert json.loads((tmp_path / "run" / "slots.json").read_text()) == 1
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  assert "memory was full with 2 slots" in (tmp_path / "report.html").read_text()
+
+
+def test_memory_that_one_slot_fills_ends_the_run_with_the_way_out(tmp_path, monkeypatch):
+  monkeypatch.setattr(runner, "_FLUSH_SECONDS", 0.0)
+  _short_of_memory(monkeypatch, slots=0, calls=0)
+  with pytest.raises(errors.InputError, match="although each device works on one example at a"):
+    _run(tmp_path / "run", corruptions=config.Corruptions())
+  rows = records.read(tmp_path / "run")
+  assert set(rows["perturbation"].to_pylist()) == {"clean"}  # What had been finished.
+
+
+def test_a_trace_is_taken_of_the_second_block_and_changes_no_row(tmp_path, caplog):
+  clean = {"corruptions": config.Corruptions(), "attacks": config.Attacks(), "block": 8}
+  expected = _run(tmp_path / "plain", **clean)
+  assert _run(tmp_path / "traced", profile=tmp_path / "trace", **clean).equals(expected)
+  (trace,) = (tmp_path / "trace").rglob("*.xplane.pb")  # One, of three blocks.
+  assert b"on_mesh" in trace.read_bytes()  # A program ran in it,
+  assert b"backend_compile" not in trace.read_bytes()  # and none was compiled.
+  assert not caplog.records
+  _run(tmp_path / "short", profile=tmp_path / "none", **clean | {"block": 24})
+  assert not (tmp_path / "none").exists()
+  assert "no trace: no block followed another" in caplog.text
+
+
 def test_doubts_about_an_attack_are_kept_with_the_run(tmp_path):
   folder = _save(tmp_path / "flat", 32, _flatten)
   _run(tmp_path / "run", models=(folder,))
@@ -296,7 +365,7 @@ def test_a_broken_image_is_a_row_with_its_error_and_a_packed_set_has_the_same_ro
   passes = (cell["examples"] * (cell["forwards"] + 2 * cell["backwards"]) for cell in cells)
   assert sum(line["passes"] for line in lines) == sum(passes)
   assert 0 < lines[-1]["occupancy"] <= 1
-  assert all(line["computing"] > 0 for line in lines)
+  assert all(line["device"] > 0 and line["host"] > 0 for line in lines)
   assert "% occupied" in page.read_text()
 
   for part in (tmp_path / "one" / "records").glob("digits-000002-*"):

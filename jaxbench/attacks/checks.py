@@ -55,7 +55,7 @@ def before(
   batch = min(len(images), slots * devices.mesh().size)
   rows = np.arange(slots * devices.mesh().size) % batch
   first, start = logits[:batch], (images[rows], labels[rows])
-  again = np.asarray(verdict.classify()(classifier, start[0]))[:batch]
+  again = devices.fetch(verdict.classify()(classifier, start[0]))[:batch]
   if np.linalg.norm(_unit(first) - _unit(again), axis=-1).max(initial=0) > _FORGETTING:
     detail = (
       "two passes over the same images gave different logits; attacks and verdicts assume that "
@@ -66,13 +66,13 @@ def before(
   if first.min() > -_SIMPLEX and first.max() < 1 + _SIMPLEX and rows_sum < _SIMPLEX:
     detail = "the outputs are probabilities, whose gradients vanish; return logits instead"
     found.append(Warning("softmax", detail))
-  gradients, broken = _gradients()(classifier, *start)
-  if count := int(np.asarray(gradients)[:batch].sum()):
+  gradients, broken = devices.fetch(_gradients()(classifier, *start))
+  if count := int(gradients[:batch].sum()):
     detail = f"the margin of {count} of {batch} clean images has no gradient at all; "
     found.append(
       Warning("zero_gradient", detail + "gradient attacks are blind there: trust Square")
     )
-  if count := int(np.asarray(broken)[:batch].sum()):
+  if count := int(broken[:batch].sum()):
     detail = f"the gradient at {count} of {batch} clean images is not finite; "
     found.append(Warning("gradient_not_finite", detail + "gradient attacks are blind there"))
   if any(one.classes > classes for one in cascade.attacks):

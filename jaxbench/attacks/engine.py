@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxbench import devices
 from jaxbench.attacks import slots, verdict
-from jaxbench.attacks.base import Cascade, as_run
+from jaxbench.attacks.base import Attack, Cascade, as_run
 from jaxbench.attacks.slots import NOBODY, Orders, Report, Search, Slots, Waiting
 
 _LIMIT = 128  # Steps before the host has a look, whatever happens.
@@ -109,8 +109,31 @@ def attack(
     rows = sorted(survivors)
 
 
+def lower(
+  attack: Attack, searcher: devices.Replicated, settings: Settings, side: int
+) -> jax.stages.Lowered:
+  """The program that an attack spends its time in, for uint8 images [side, side, 3]."""
+  one = as_run(attack, bisected=settings.tolerance is not None)
+  search, count = Search(one, settings.quantize, settings.tolerance), devices.mesh().size
+
+  def like(dtype: Any, *shape: int) -> Any:
+    return jax.ShapeDtypeStruct((settings.slots * count, *shape), dtype)
+
+  waiting = Waiting(
+    row=like(np.int32),
+    words=like(np.uint32, 2),
+    image=like(np.uint8, side, side, 3),
+    label=like(np.int32),
+    epsilon=like(np.float32),
+  )
+  number: Any = jax.ShapeDtypeStruct((count,), np.int32)
+  orders = Orders(number, number, number, number)
+  arguments = slots.shapes(search, waiting), waiting, orders
+  return _advance(search).lower(searcher, *devices.scattered(arguments))
+
+
 @functools.cache
-def _advance(search: Search) -> Callable[..., Any]:
+def _advance(search: Search) -> jax.stages.Wrapped:
   return devices.shard(slots.advance(search), donate=(1,))
 
 
@@ -189,7 +212,7 @@ class _Work:
 
   def _read(self, flight: _Flight) -> None:
     """Waits for a chunk; puts back in the queue what found no slot."""
-    report = jax.device_get(flight.report)
+    report = devices.fetch(flight.report)
     self._tally.useful += int(report.useful.sum())
     self._tally.offered += int(report.steps.sum()) * flight.seats.shape[1]
     for seats, taken in zip(flight.seats, report.taken, strict=True):
@@ -228,12 +251,12 @@ class _Work:
 
 
 def _harvest(flight: _Flight) -> Iterator[tuple[np.ndarray, Callable[[str], np.ndarray]]]:
-  rows = np.asarray(flight.judged.row)
+  rows = devices.fetch(flight.judged.row)
   there = rows != NOBODY
   if there.any():
 
     def fetch(name: str) -> np.ndarray:
       source = flight.left if name == "image" else flight.judged
-      return np.asarray(getattr(source, name))[there]
+      return devices.fetch(getattr(source, name))[there]
 
     yield rows[there], fetch

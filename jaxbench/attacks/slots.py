@@ -103,14 +103,19 @@ def round_to_8_bits(images: jax.Array) -> jax.Array:
 
 def vacant(search: Search, waiting: Waiting) -> Slots:
   """As many empty slots as there are waiting rows, on the host; nothing is compiled for them."""
+  slots = jax.tree.map(_blank, shapes(search, waiting))
+  job = dataclasses.replace(slots.job, row=np.full_like(slots.job.row, NOBODY))
+  return Slots(job, dataclasses.replace(slots.state, done=np.ones_like(slots.state.done)))
+
+
+def shapes(search: Search, waiting: Waiting) -> Slots:
+  """Shapes of as many slots as there are waiting rows, or shapes of such."""
 
   def begin(waiting: Waiting) -> Slots:
     job = _admit(waiting)
     return Slots(job, _start(search.attack, job, jnp.int32(0)))
 
-  slots = jax.tree.map(_blank, jax.eval_shape(begin, waiting))
-  job = dataclasses.replace(slots.job, row=np.full_like(slots.job.row, NOBODY))
-  return Slots(job, dataclasses.replace(slots.state, done=np.ones_like(slots.state.done)))
+  return jax.eval_shape(begin, waiting)
 
 
 def _blank(like: jax.ShapeDtypeStruct) -> Any:

@@ -10,6 +10,7 @@ from etils import epath
 from jaxbench import errors, whole
 
 FILE = "run.json"
+SLOTS = "slots.json"
 
 
 def load_run(workdir: epath.PathLike) -> dict[str, Any]:
@@ -30,6 +31,12 @@ def load_run(workdir: epath.PathLike) -> dict[str, Any]:
   return run | {"sessions": [*run.get("sessions", []), *own]}
 
 
+def slots(workdir: epath.Path) -> int | None:
+  """Slots on each device, where they are not as the config has them."""
+  content = whole.read(workdir / SLOTS)
+  return json.loads(content) if content else None
+
+
 def sessions(workdir: epath.Path) -> dict[str, dict[str, Any]]:
   """By name, in the order in which they began."""
   folder = workdir / "sessions"
@@ -42,7 +49,7 @@ def sessions(workdir: epath.Path) -> dict[str, dict[str, Any]]:
   return dict(sorted(found.items(), key=lambda item: item[1]["started"]))
 
 
-def encoded(content: Mapping[str, Any]) -> bytes:
+def encoded(content: Any) -> bytes:
   """As files hold it."""
   return json.dumps(content, indent=1).encode()
 

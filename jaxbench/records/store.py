@@ -57,6 +57,19 @@ class Store:
     """Replaces what one process says of itself, of what it gave up, and of its warnings."""
     whole.write(self.workdir / "sessions" / f"{name}.json", description.encoded(session))
 
+  def slots(self) -> int | None:
+    """Slots on each device that the run's processes have settled on, if they had to."""
+    return description.slots(self.workdir)
+
+  def settle(self, slots: int) -> int:
+    """Says how many slots fit, or hears it from whoever has said so before."""
+    whole.create(self.workdir / description.SLOTS, description.encoded(slots))
+    return self.slots() or slots
+
+  def lower(self, slots: int) -> None:
+    """Says that no more slots than these have fitted after all."""
+    whole.write(self.workdir / description.SLOTS, description.encoded(slots))
+
   def retry(self, over: Callable[[str], bool]) -> None:
     """Forgets what sessions gave up that are over; it is tried again."""
     for name, session in description.sessions(self.workdir).items():

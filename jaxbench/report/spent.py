@@ -16,7 +16,8 @@ def spent(workdir: epath.PathLike) -> dict[str, str]:
     total = sum(line["seconds"] for line in own)
     shares = [
       f"{part} {sum(line[part] for line in own) / total:.0%}"
-      for part in (*journal.PARTS, "computing")
+      for part in journal.PARTS
+      if part in own[-1]
     ]
     memory = max((line["memory"] or 0 for line in own), default=0)
     told = f", at most {memory / 2**30:.1f} GiB on a device" if memory else ""

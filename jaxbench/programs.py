@@ -1,0 +1,43 @@
+"""The programs that cells spend their time in, to know what memory they need."""
+
+import functools
+
+import jax
+import numpy as np
+
+from jaxbench import attacks, devices, judge, memory
+from jaxbench.attacks import engine
+from jaxbench.plan import Cell
+
+
+def of(judging: judge.Judge, cells: list[Cell]) -> list[memory.Program]:
+  """Of each attack and each model once; what corruptions need is little beside."""
+  kinds = {
+    (cell.members or cell.model, cell.attack, cell.tolerance is None): cell for cell in cells
+  }
+  return [program for cell in kinds.values() for program in _of_cell(judging, cell)]
+
+
+def _of_cell(judging: judge.Judge, cell: Cell) -> list[memory.Program]:
+  if cell.attack is None:
+    classifier = judging.classifier(cell.model, cell.prompts)
+    return [memory.Program(classifier, functools.partial(_prediction, classifier, cell.size))]
+  if cell.members:
+    searcher = judging.surrogate(cell.members)
+  else:
+    searcher = judging.searcher(cell.model, cell.prompts)
+
+  def lower(attack: attacks.Attack, slots: int) -> jax.stages.Lowered:
+    tolerance = None if cell.members else cell.tolerance  # Targets bisect outside the slots.
+    settings = engine.Settings(slots, judging.settings.attacks.quantize, tolerance)
+    return engine.lower(attack, searcher, settings, cell.preprocess.size)
+
+  stages = judge.cascade(cell).attacks
+  return [memory.Program(searcher, functools.partial(lower, attack)) for attack in stages]
+
+
+def _prediction(classifier: devices.Replicated, side: int, slots: int) -> jax.stages.Lowered:
+  rows = slots * devices.mesh().size
+  images = jax.ShapeDtypeStruct((rows, side, side, 3), np.float32)
+  labels = jax.ShapeDtypeStruct((rows,), np.int32)
+  return judge.prediction().lower(classifier, *devices.scattered((images, labels)))
