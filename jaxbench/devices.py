@@ -80,7 +80,7 @@ def scatter(tree: Any) -> Any:
 
 
 def scattered(tree: Any) -> Any:
-  """What `scatter` would send, as shapes, to lower programs for."""
+  """What `scatter` would send, as shapes, to trace programs for."""
   where = _shares() if _CAN_MAP else None
 
   def place(like: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:

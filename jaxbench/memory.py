@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import jax
+from jax.extend import core
 
 from jaxbench import devices
 
@@ -19,16 +20,16 @@ class Program(NamedTuple):
   """A sharded program in slots."""
 
   classifier: devices.Replicated  # Its first argument, which is on the devices already.
-  lower: Callable[[int], jax.stages.Lowered]  # By the number of slots on each device.
+  trace: Callable[[int], jax.stages.Traced]  # By the number of slots on each device.
 
 
 def most_slots(programs: Iterable[Program], limit: int) -> int:
   """The most slots up to `limit` in which the heaviest program fits the free memory.
 
-  That one alone is compiled, once if the limit fits. It is the program that moves the most bytes,
-  as XLA counts them before it compiles.
+  That one alone is compiled, once if the limit fits. It is the program with the most bytes in its
+  intermediate values; of programs for GPUs and TPUs, XLA tells nothing before it compiles them.
   """
-  heaviest = max(programs, key=lambda program: _traffic(program.lower(1)))
+  heaviest = max(programs, key=lambda program: _traffic(program.trace(1).jaxpr.jaxpr))
   return fitting(lambda slots: needed(heaviest, slots), free(), limit)
 
 
@@ -55,7 +56,7 @@ def fitting(needed: Callable[[int], float], available: float, limit: int) -> int
 def needed(program: Program, slots: int) -> float:
   """Bytes on one device, those of the classifier left out; infinite if it cannot be compiled."""
   try:
-    told: Any = program.lower(slots).compile().memory_analysis()
+    told: Any = program.trace(slots).lower().compile().memory_analysis()
   except jax.errors.JaxRuntimeError as error:  # The compiler for TPUs refuses what does not fit.
     if not is_exhausted(error):
       raise
@@ -88,6 +89,14 @@ def _host_memory() -> int:
   return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def _traffic(lowered: jax.stages.Lowered) -> float:
-  costs: Any = lowered.cost_analysis()
-  return costs["bytes accessed"]
+def _traffic(jaxpr: core.Jaxpr) -> int:
+  """Bytes of all values that are computed; those of a loop once."""
+  values: list[Any] = [value.aval for equation in jaxpr.eqns for value in equation.outvars]
+  inner = [
+    part.jaxpr if isinstance(part, core.ClosedJaxpr) else part
+    for equation in jaxpr.eqns
+    for part in jax.tree.leaves(list(equation.params.values()))
+    if isinstance(part, core.ClosedJaxpr | core.Jaxpr)
+  ]
+  own = sum(value.size * value.dtype.itemsize for value in values)
+  return own + sum(_traffic(part) for part in inner)

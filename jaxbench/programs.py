@@ -27,17 +27,17 @@ def _of_cell(judging: judge.Judge, cell: Cell) -> list[memory.Program]:
   else:
     searcher = judging.searcher(cell.model, cell.prompts)
 
-  def lower(attack: attacks.Attack, slots: int) -> jax.stages.Lowered:
+  def trace(attack: attacks.Attack, slots: int) -> jax.stages.Traced:
     tolerance = None if cell.members else cell.tolerance  # Targets bisect outside the slots.
     settings = engine.Settings(slots, judging.settings.attacks.quantize, tolerance)
-    return engine.lower(attack, searcher, settings, cell.preprocess.size)
+    return engine.trace(attack, searcher, settings, cell.preprocess.size)
 
   stages = judge.cascade(cell).attacks
-  return [memory.Program(searcher, functools.partial(lower, attack)) for attack in stages]
+  return [memory.Program(searcher, functools.partial(trace, attack)) for attack in stages]
 
 
-def _prediction(classifier: devices.Replicated, side: int, slots: int) -> jax.stages.Lowered:
+def _prediction(classifier: devices.Replicated, side: int, slots: int) -> jax.stages.Traced:
   rows = slots * devices.mesh().size
   images = jax.ShapeDtypeStruct((rows, side, side, 3), np.float32)
   labels = jax.ShapeDtypeStruct((rows,), np.int32)
-  return judge.prediction().lower(classifier, *devices.scattered((images, labels)))
+  return judge.prediction().trace(classifier, *devices.scattered((images, labels)))

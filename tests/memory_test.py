@@ -51,10 +51,10 @@ def test_a_program_needs_what_its_slots_do_and_no_weights(tiny):
   """Weights are on the device already, and nearly all of the rest is the slots'."""
   replicated = devices.replicate(tiny)
 
-  def lower(slots):
-    return engine.lower(attacks.pgd(steps=2), replicated, engine.Settings(slots), 8)
+  def trace(slots):
+    return engine.trace(attacks.pgd(steps=2), replicated, engine.Settings(slots), 8)
 
-  program = memory.Program(replicated, lower)
+  program = memory.Program(replicated, trace)
   two, four, eight = (memory.needed(program, slots) for slots in (2, 4, 8))
   image = 8 * 8 * 3 * 4
   assert two > 2 * 3 * image  # The clean image, the one in progress, and one that leaves.
@@ -78,7 +78,7 @@ def test_a_run_settles_on_what_fits_and_goes_on_with_it(tmp_path, monkeypatch, c
   asked = []
   monkeypatch.setattr(memory, "needed", lambda program, slots: asked.append(slots) or 100 * slots)
   monkeypatch.setattr(memory, "free", lambda: 250)
-  monkeypatch.setattr(memory, "_traffic", lambda lowered: 0)
+  monkeypatch.setattr(memory, "_traffic", lambda jaxpr: 0)
   folder = tmp_path / "run"
   rows = _run(folder, slots=config.AUTO)
   assert asked == [3, 1, 2]  # 24 examples fill 3 slots on each of 8 devices.
@@ -102,11 +102,11 @@ def test_the_heaviest_of_all_programs_decides(clip, classifier):
   sizes = []
 
   def program(name, attack, chosen):
-    def lower(slots):
+    def trace(slots):
       sizes.append((name, slots))
-      return engine.lower(attack, chosen, engine.Settings(slots), 32)
+      return engine.trace(attack, chosen, engine.Settings(slots), 32)
 
-    return memory.Program(chosen, lower)
+    return memory.Program(chosen, trace)
 
   everywhere = devices.replicate(classifier), devices.replicate(small)
   memory.most_slots(

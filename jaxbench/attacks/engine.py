@@ -109,9 +109,9 @@ def attack(
     rows = sorted(survivors)
 
 
-def lower(
+def trace(
   attack: Attack, searcher: devices.Replicated, settings: Settings, side: int
-) -> jax.stages.Lowered:
+) -> jax.stages.Traced:
   """The program that an attack spends its time in, for uint8 images [side, side, 3]."""
   one = as_run(attack, bisected=settings.tolerance is not None)
   search, count = Search(one, settings.quantize, settings.tolerance), devices.mesh().size
@@ -129,7 +129,7 @@ def lower(
   number: Any = jax.ShapeDtypeStruct((count,), np.int32)
   orders = Orders(number, number, number, number)
   arguments = slots.shapes(search, waiting), waiting, orders
-  return _advance(search).lower(searcher, *devices.scattered(arguments))
+  return _advance(search).trace(searcher, *devices.scattered(arguments))
 
 
 @functools.cache
