@@ -255,7 +255,7 @@ def test_an_attacker_may_know_the_image_encoder_or_other_prompts_alone(settings,
   assert moved[names[0]] > moved[names[1]]
   report.write([tmp_path / "run"], tmp_path / "report.html")
   page = (tmp_path / "report.html").read_text()
-  assert "<td>the image encoder of digits-clip-robust, no prompts</td>" in page
+  assert '<td class="words">the image encoder of digits-clip-robust, no prompts</td>' in page
   assert "<td>the weights of digits-clip-robust, prompts class_name</td>" in page
 
 

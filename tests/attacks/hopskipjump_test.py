@@ -47,7 +47,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(norm, batch, tiny, exa
     images, logits = recorder.seen[-1]
     equal = np.isclose(images, expected, atol=2e-4)
     assert equal.mean() > (
-      0.99 if norm == "linf" else 0.9999
+      0.98 if norm == "linf" else 0.9999
     )  # Of a slope of 0, the sign may differ.
     expected = loop.send(reference.across(logits, label))
   assert len(recorder.seen) == attack.steps == 1000 // batch
