@@ -256,7 +256,7 @@ def test_an_attacker_may_know_the_image_encoder_or_other_prompts_alone(settings,
   report.write([tmp_path / "run"], tmp_path / "report.html")
   page = (tmp_path / "report.html").read_text()
   assert '<td class="words">the image encoder of digits-clip-robust, no prompts</td>' in page
-  assert "<td>the weights of digits-clip-robust, prompts class_name</td>" in page
+  assert '<td class="words">the weights of digits-clip-robust, prompts class_name</td>' in page
 
 
 def test_smallest_epsilons_are_those_at_which_the_target_is_fooled(
