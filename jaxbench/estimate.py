@@ -1,7 +1,7 @@
 """What a plan would cost, told before anything is run."""
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -108,9 +108,15 @@ def forward_flops(model: str) -> float:
       return network(images)
     return network.encode_image(images)
 
+  return count_flops(forward, network, image)
+
+
+def count_flops(function: Callable[..., Any], *arguments: Any) -> float:
+  """Of a function of arrays or of their shapes, as XLA counts them."""
+  shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arguments)
   # Of a program for GPUs and TPUs, XLA tells nothing before it is compiled.
   with jax.default_device(jax.local_devices(backend="cpu")[0]):
-    costs: Any = jax.jit(forward).lower(network, image).cost_analysis()
+    costs: Any = jax.jit(function).lower(*shapes).cost_analysis()
   return costs["flops"]
 
 

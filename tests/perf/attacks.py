@@ -22,7 +22,7 @@ from flax import nnx
 from references import attacks as reference
 from references import machine, towers
 
-from jaxbench import attacks, data, devices, models
+from jaxbench import attacks, data, devices, estimate, models
 from jaxbench.attacks import checks, engine, verdict
 
 _PARTS = flags.DEFINE_list(
@@ -71,6 +71,21 @@ def _timed(attack: Any, *arguments: Any, **options: Any) -> tuple[Any, float, fl
   return result, seconds[1], seconds[0]
 
 
+def _torch_loop(
+  model: torch.nn.Module, images: np.ndarray, labels: np.ndarray, epsilon: float, **options: Any
+) -> tuple[dict[str, torch.Tensor], int]:
+  return reference.autoattack_linf(
+    model,
+    torch.tensor(images),
+    torch.tensor(labels).long(),
+    epsilon,
+    torch.Generator(torch.get_default_device()).manual_seed(SEED),
+    steps=100,
+    targets=9,
+    **options,
+  )
+
+
 def _compare(
   title: str,
   subject: Any,
@@ -86,17 +101,7 @@ def _compare(
     attacks.run, attack, ours, images, labels, epsilon, jax.random.key(SEED), slots=slots
   )
   began = time.perf_counter()
-  left, gradients = reference.autoattack_linf(
-    theirs,
-    torch.tensor(images),
-    torch.tensor(labels).long(),
-    epsilon,
-    torch.Generator(torch.get_default_device()).manual_seed(SEED),
-    steps=100,
-    targets=9,
-    queries=queries,
-    parts=parts,
-  )
+  left, gradients = _torch_loop(theirs, images, labels, epsilon, queries=queries, parts=parts)
   torch_seconds = time.perf_counter() - began
   robust = left[parts[-1]].cpu().numpy().mean()
   spent = int(result.backwards.sum())
@@ -126,7 +131,6 @@ def _worst(title: str, subject: Any, slots: int) -> None:
   """Gradients per second where nothing is fooled: at epsilon 0."""
   ours, theirs, images, labels = subject
   attack = attacks.apgd(steps=100)
-  torch_images, torch_labels = torch.tensor(images), torch.tensor(labels).long()
 
   def search(dtype: str) -> Any:
     return lambda: int(
@@ -143,17 +147,8 @@ def _worst(title: str, subject: Any, slots: int) -> None:
     )
 
   def loop(model: torch.nn.Module) -> Any:
-    return lambda: reference.autoattack_linf(
-      model,
-      torch_images,
-      torch_labels,
-      0.0,
-      torch.Generator(torch.get_default_device()).manual_seed(SEED),
-      steps=100,
-      targets=9,
-      queries=5000,
-      parts=("apgd-ce",),
-      batch=max(64, slots),
+    return lambda: _torch_loop(
+      model, images, labels, 0.0, queries=5000, parts=("apgd-ce",), batch=max(64, slots)
     )[1]
 
   def compiled(model: torch.nn.Module) -> torch.nn.Module:
@@ -193,9 +188,7 @@ def _gradient_flops(classifier: Any, images: np.ndarray) -> float:
   def gradient(classifier: Any, images: jax.Array) -> jax.Array:
     return jax.grad(lambda x: classifier(x)[:, 0].sum())(images)
 
-  shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), (classifier, images))
-  with jax.default_device(jax.local_devices(backend="cpu")[0]):
-    return jax.jit(gradient).lower(*shapes).cost_analysis()["flops"]
+  return estimate.count_flops(gradient, classifier, images)
 
 
 def _cascade() -> None:
