@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from flax import nnx
 from references import packing, world
+from references.command import COMPILE_FAST
 
 from jaxbench import data, metrics, models, records
 
@@ -46,7 +47,7 @@ def made(tmp_path_factory):
 def _run(root, place, workdir, *arguments):
   """Prints, and rows."""
   environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_NUMPY")}
-  environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # Compiling is most of the time.
+  environment["XLA_FLAGS"] = COMPILE_FAST
   environment["XDG_CACHE_HOME"] = str(root / "cache")
   done = subprocess.run(
     [

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from references import checkpoints, networks
+from references.command import COMPILE_FAST
 
 from jaxbench import models
 
@@ -18,7 +19,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def convert(*arguments):
   command = [sys.executable, "-m", "jaxbench.models.convert", *map(str, arguments)]
-  environment = os.environ | {"XLA_FLAGS": ""}
+  environment = os.environ | {"XLA_FLAGS": COMPILE_FAST}
   return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
 
 

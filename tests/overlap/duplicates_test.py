@@ -10,6 +10,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from references.command import COMPILE_FAST
 
 from jaxbench import data, errors, models, overlap
 from jaxbench.overlap import calibrate
@@ -64,7 +65,7 @@ def _copied(kind, image):
 
 def _run(*arguments, status=0):
   environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_NUMPY")}
-  environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
+  environment["XLA_FLAGS"] = COMPILE_FAST
   done = subprocess.run(
     [sys.executable, "-m", "jaxbench.overlap", *map(str, arguments)],
     cwd=ROOT,

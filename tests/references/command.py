@@ -6,6 +6,9 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
+# For what computes little: LLVM's optimisations would double the time to compile, and XLA's fusion
+# emitters treble it.
+COMPILE_FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
 
 def start(*arguments, devices=1, **options):
@@ -15,6 +18,7 @@ def start(*arguments, devices=1, **options):
   # XLA has as many threads as devices, or cores if those are more; where Eigen cuts a convolution,
   # and so the last bit of a row, depends on the threads.
   environment["NPROC"] = "8"
+  # Not COMPILE_FAST, under which rows are not the same bits on any number of devices.
   environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
   return subprocess.Popen(
     [sys.executable, "-m", "jaxbench", *map(str, arguments)],
