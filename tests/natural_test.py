@@ -3,7 +3,6 @@
 What each classifier must score is computed beside, with NumPy, from the logits of the bare models.
 """
 
-import os
 import pathlib
 import re
 import subprocess
@@ -13,8 +12,7 @@ import jax
 import numpy as np
 import pytest
 from flax import nnx
-from references import packing, world
-from references.command import COMPILE_FAST
+from references import command, packing, world
 
 from jaxbench import data, metrics, models, records
 
@@ -46,9 +44,6 @@ def made(tmp_path_factory):
 
 def _run(root, place, workdir, *arguments):
   """Prints, and rows."""
-  environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_NUMPY")}
-  environment["XLA_FLAGS"] = COMPILE_FAST
-  environment["XDG_CACHE_HOME"] = str(root / "cache")
   done = subprocess.run(
     [
       *(sys.executable, "-m", "jaxbench", "--config=configs/natural.py", f"--workdir={workdir}"),
@@ -56,7 +51,7 @@ def _run(root, place, workdir, *arguments):
       *(f"--config.data_root={place}", "--config.prompts=class_name", *arguments),
     ],
     cwd=ROOT,
-    env=environment,
+    env=command.environment(XLA_FLAGS=command.COMPILE_FAST, XDG_CACHE_HOME=str(root / "cache")),
     capture_output=True,
     text=True,
   )

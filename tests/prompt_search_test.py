@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from etils import epath
 from flax import nnx
 from PIL import Image
+from references import command
 
 from jaxbench import (
   config,
@@ -81,13 +81,14 @@ def test_a_search_from_a_neutral_start_helps_weak_prompts_on_held_out_scans(
 def run(tmp_path_factory):
   """Through the command line: its folder, and what it printed."""
   folder = tmp_path_factory.mktemp("auto") / "run"
-  environment = {name: value for name, value in os.environ.items() if not name.startswith("JAX_N")}
-  command = [
+  arguments = [
     *(sys.executable, "-m", "jaxbench", "--config=configs/clip_auto.py"),
     *("--config.limit=60", "--config.candidates=8", "--config.iterations=5"),
     *("--config.ensemble=2", "--config.soft_steps=3", f"--workdir={folder}"),
   ]
-  done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+  done = subprocess.run(
+    arguments, cwd=ROOT, env=command.environment(), capture_output=True, text=True
+  )
   assert done.returncode == 0, done.stderr
   return folder, done.stdout
 

@@ -1,7 +1,6 @@
 """Planted copies, thresholds and what a person sees of them, through the real command line."""
 
 import io
-import os
 import pathlib
 import re
 import subprocess
@@ -10,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from references.command import COMPILE_FAST
+from references import command
 
 from jaxbench import data, errors, models, overlap
 from jaxbench.overlap import calibrate
@@ -64,12 +63,10 @@ def _copied(kind, image):
 
 
 def _run(*arguments, status=0):
-  environment = {k: v for k, v in os.environ.items() if not k.startswith("JAX_NUMPY")}
-  environment["XLA_FLAGS"] = COMPILE_FAST
   done = subprocess.run(
     [sys.executable, "-m", "jaxbench.overlap", *map(str, arguments)],
     cwd=ROOT,
-    env=environment,
+    env=command.environment(XLA_FLAGS=command.COMPILE_FAST),
     capture_output=True,
     text=True,
     check=False,

@@ -11,19 +11,24 @@ ROOT = pathlib.Path(__file__).parents[2]
 COMPILE_FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
 
 
+def environment(**others):
+  """That of the tests, but JAX is not strict, as it is not for users."""
+  lenient = {name: value for name, value in os.environ.items() if not name.startswith("JAX_NUMPY")}
+  return lenient | others
+
+
 def start(*arguments, devices=1, **options):
   """`python -m jaxbench ARGUMENTS`, with as many CPU devices, and not strict."""
-  strict = ("JAX_NUMPY_DTYPE_PROMOTION", "JAX_NUMPY_RANK_PROMOTION")
-  environment = {name: value for name, value in os.environ.items() if name not in strict}
-  # XLA has as many threads as devices, or cores if those are more; where Eigen cuts a convolution,
-  # and so the last bit of a row, depends on the threads.
-  environment["NPROC"] = "8"
-  # Not COMPILE_FAST, under which rows are not the same bits on any number of devices.
-  environment["XLA_FLAGS"] = f"--xla_force_host_platform_device_count={devices}"
   return subprocess.Popen(
     [sys.executable, "-m", "jaxbench", *map(str, arguments)],
     cwd=ROOT,
-    env=environment,
+    env=environment(
+      # XLA has as many threads as devices, or cores if those are more; where Eigen cuts a
+      # convolution, and so the last bit of a row, depends on the threads.
+      NPROC="8",
+      # Not COMPILE_FAST, under which rows are not the same bits on any number of devices.
+      XLA_FLAGS=f"--xla_force_host_platform_device_count={devices}",
+    ),
     stdout=subprocess.PIPE,
     stderr=subprocess.PIPE,
     text=True,

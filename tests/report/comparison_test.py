@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import pathlib
 import re
 import subprocess
@@ -10,7 +9,7 @@ import sys
 
 import numpy as np
 import pytest
-from references import runs
+from references import command, runs
 from scipy import stats
 
 from jaxbench import config, records, report
@@ -72,11 +71,13 @@ def test_runs_of_one_model_each_are_compared_whatever_it_is_called(tmp_path):
 
 def test_the_command_line_compares_and_exports(pair, tmp_path):
   page, folder = tmp_path / "both.html", tmp_path / "tables"
-  strict = ("JAX_NUMPY_DTYPE_PROMOTION", "JAX_NUMPY_RANK_PROMOTION")
-  environment = {name: value for name, value in os.environ.items() if name not in strict}
-  command = [sys.executable, "-m", "jaxbench.report", *map(str, pair)]
-  command += [f"--out={page}", f"--export={folder}"]
-  subprocess.run(command, check=True, env=environment, capture_output=True)
+  arguments = [*map(str, pair), f"--out={page}", f"--export={folder}"]
+  subprocess.run(
+    [sys.executable, "-m", "jaxbench.report", *arguments],
+    check=True,
+    env=command.environment(),
+    capture_output=True,
+  )
   verdicts = re.findall(r'data-change="([\w ]+)"', page.read_text())
   assert verdicts[:2] == ["regression", "improvement"]
   assert page.read_text().index("data-change") < page.read_text().index("Clean images")
