@@ -9,6 +9,8 @@ import jax.numpy as jnp
 
 from jaxbench import attacks, config, corruptions, data, devices, spec
 
+_NOTHING = devices.Replicated((), jax.tree.structure(()))
+
 
 def stream(name: str, severity: int, asked: config.Corruptions) -> str:
   """What the randomness is drawn for; how images are kept afterwards is not part of it.
@@ -43,13 +45,22 @@ def inputs(name: str, severity: int, asked: config.Corruptions, size: tuple[int,
 
 def program(name: str, asked: config.Corruptions, seed: int) -> Callable[..., jax.Array]:
   """A sharded program (inputs, hashes of ids, images) -> float32 images, one for all severities."""
-  return _program(name, asked.variant, asked.im_round, asked.storage, seed)
+  corrupt = _corrupting(name, asked.variant, asked.im_round, seed)
+  if asked.storage == "none":
+    return corrupt
+  store = _storing(asked.storage)
+  return lambda inputs, *arrays: store(_NOTHING, corrupt(inputs, *arrays))
 
 
 @functools.cache
-def _program(
-  name: str, variant: str, im_round: str, storage: str, seed: int
-) -> Callable[..., jax.Array]:
+def _storing(storage: str) -> Callable[..., jax.Array]:
+  """Apart from the corruptions: compiled once, not with each of them."""
+  keep = jax.vmap(functools.partial(corruptions.stored, storage=storage))
+  return devices.shard(lambda _, images: keep(images), donate=(1,))
+
+
+@functools.cache
+def _corrupting(name: str, variant: str, im_round: str, seed: int) -> Callable[..., jax.Array]:
   def corrupt(inputs: tuple[Any, ...], examples: jax.Array, images: jax.Array) -> jax.Array:
     severity, hashed, textures = inputs
     one = functools.partial(
@@ -58,7 +69,6 @@ def _program(
       severity=severity,
       variant=variant,
       im_round=im_round,
-      storage=storage,
       textures=textures,
     )
     return jax.vmap(one)(devices.example_keys(seed, hashed, examples), attacks.as_float(images))

@@ -15,7 +15,8 @@ from jaxbench.attacks.base import Attack, Cascade, as_run
 from jaxbench.attacks.slots import NOBODY, Orders, Report, Search, Slots, Waiting
 
 _LIMIT = 128  # Steps before the host has a look, whatever happens.
-_FEWEST = 8  # The tail of the work runs in fewer slots: down to an eighth of them.
+_TAIL = 4  # The end of the work runs in a quarter of the slots, if that
+_FEWEST = 8  # is so many: with fewer, a second program takes longer to compile than it saves.
 
 
 class Examples(NamedTuple):
@@ -200,8 +201,8 @@ class _Work:
     fresh = np.array([len(rows[d :: self._devices]) for d in range(self._devices)])
     for device in range(self._devices):
       seats[device, : fresh[device]] = rows[device :: self._devices]
-    half = self._size // 2
-    floor = np.where(self._occupied > half, half, self._occupied // 2)
+    tail = self._fitting(0)
+    floor = np.where(self._occupied > tail, tail, self._occupied // 2)
     numbers = {"fresh": fresh, "limit": _LIMIT, "floor": floor, "stage": self._stage}
     each = {name: np.full(self._devices, value, np.int32) for name, value in numbers.items()}
     orders = Orders(**devices.scatter(each))
@@ -228,11 +229,9 @@ class _Work:
       self._blank = self._waiting(self._nobody())
 
   def _fitting(self, count: int) -> int:
-    """The smallest of the few sizes that programs are compiled for."""
-    size = self._most
-    while size // 2 >= max(count, self._most / _FEWEST, 1):
-      size //= 2
-    return size
+    """The smaller of the two sizes that programs are compiled for, if it is large enough."""
+    tail = self._most // _TAIL
+    return tail if tail >= max(count, _FEWEST) else self._most
 
   def _nobody(self) -> np.ndarray:
     return np.full((self._devices, self._size), NOBODY, np.int64)

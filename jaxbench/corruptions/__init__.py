@@ -131,10 +131,21 @@ def corrupt(
   with jax.threefry_partitionable(False):
     draws = corruption.draw(key, image.shape, level)
   pixels = corruption.apply(rint(image * 255), draws, level)
-  pixels = floor(jnp.clip(pixels, 0.0, 255.0))
-  if (quality := STORAGES[storage]) is not None:
-    pixels = jpeg_compression.apply(pixels, (), jnp.int32(quality))
-  return pixels / 255
+  return stored(floor(jnp.clip(pixels, 0.0, 255.0)) / 255, storage)
+
+
+def stored(image: jax.Array, storage: str) -> jax.Array:
+  """An image, float32 [H, W, 3] of multiples of 1/255, as a file of that kind holds it.
+
+  Raises:
+    InputError: the storage is unknown.
+  """
+  if storage not in STORAGES:
+    raise errors.unknown("storage", storage, STORAGES)
+  quality = STORAGES[storage]
+  if quality is None:
+    return image
+  return jpeg_compression.apply(rint(image * 255), (), jnp.int32(quality)) / 255
 
 
 __all__ = [
@@ -156,4 +167,5 @@ __all__ = [
   "film",
   "frost_textures",
   "sequence",
+  "stored",
 ]
