@@ -49,9 +49,9 @@ def _check(name: str, variant: str, severity: int, draws, expected) -> None:
 @pytest.mark.parametrize("variant", SIZES)
 @pytest.mark.parametrize("name", ["gaussian_blur", "defocus_blur", "zoom_blur"])
 def test_a_blur_equals_the_reference(name, variant):
+  operation, pictures = getattr(create_c, name), photographs(SIZES[variant])
   for severity, constants in enumerate(create_c.constants(variant, name)):
-    pictures = photographs(SIZES[variant])
-    expected = np.stack([create_c.OPERATIONS[name](picture, constants) for picture in pictures])
+    expected = np.stack([operation(picture, *np.atleast_1d(constants)) for picture in pictures])
     _check(name, variant, severity, (), expected)
 
 

@@ -169,36 +169,9 @@ CONSTANTS = {  # By variant and operation, severities 1 to 5; "imagenet" where a
 _random = np.random.RandomState(0)  # The reference draws from the legacy generator too.
 
 
-class _AsItGoes:
-  """Offsets for `glass_blur` that are drawn one by one, as the loop of the reference does."""
-
-  def __init__(self, reach):
-    self.reach = reach
-
-  def __getitem__(self, place):
-    return _random.randint(-self.reach, self.reach, size=2)
-
-
 def glass_offsets(shape, reach, passes):
   sides = shape[0] - 2 * reach, shape[1] - 2 * reach
   return _random.randint(-reach, reach, size=(passes, *sides, 2))
-
-
-OPERATIONS = {  # With draws of their own: pixels and a severity's constants -> pixels.
-  "gaussian_noise": lambda x, c: gaussian_noise(x, c, _random.normal(size=x.shape, scale=c)),
-  "shot_noise": lambda x, c: shot_noise(x, c, _random.poisson(x / 255.0 * c)),
-  "impulse_noise": lambda x, c: impulse_noise(
-    x, c, _random.random_sample(x.shape) <= c, _random.random_sample(x.shape) <= 0.5
-  ),
-  "speckle_noise": lambda x, c: speckle_noise(x, c, _random.normal(size=x.shape, scale=c)),
-  "defocus_blur": lambda x, c: defocus_blur(x, *c),
-  "gaussian_blur": gaussian_blur,
-  "glass_blur": lambda x, c: glass_blur(x, *c, _AsItGoes(c[1])),
-  "motion_blur": lambda x, c: motion_blur(x, *c, _random.uniform(-45, 45)),
-  "zoom_blur": lambda x, c: zoom_blur(x, *c),
-  "contrast": contrast,
-  "jpeg_compression": jpeg_compression,
-}
 
 
 def constants(variant, name):

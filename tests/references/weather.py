@@ -136,28 +136,5 @@ def water(pixels, liquid, strength):
   return cut(unit + bright[..., None] * (np.float32([175, 238, 238]) / 255))
 
 
-_random = np.random.RandomState(0)  # The reference draws from the legacy generator too.
-
-
-def _elastic(pixels, c):
-  corners, fields = _random.uniform(-c[2], c[2], (3, 2)), _random.uniform(-1, 1, (2, 224, 224))
-  return elastic_transform(pixels, *c[:2], np.float32(corners), fields)
-
-
-def _layer(mean, deviation, shape):
-  return _random.normal(size=shape[:2], loc=mean, scale=deviation)
-
-
-OPERATIONS = {  # With draws of their own, at 224 pixels: pixels and constants -> pixels.
-  "brightness": lambda x, c: brightness(x, *c),
-  "saturate": lambda x, c: saturate(x, *c),
-  "pixelate": lambda x, c: pixelate(x, *c),
-  "elastic_transform": _elastic,
-  "fog": lambda x, c: fog(x, c[0], plasma(256, c[1], _random.uniform(-1, 1, 256**2 - 1))),
-  "snow": lambda x, c: snow(x, *c[2:], _layer(*c[:2], x.shape), _random.uniform(-135, -45)),
-  "spatter": lambda x, c: spatter(x, *c[2:], _layer(*c[:2], x.shape)),
-}
-
-
 def constants(variant, name):
   return CONSTANTS[variant].get(name, CONSTANTS["imagenet"][name])
