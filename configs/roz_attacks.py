@@ -1,7 +1,7 @@
 """RoZ's eleven attacks: five white-box, four by transfer, two from logits; and the typographic one.
 
 Command: python -m jaxbench --config=configs/roz_attacks.py --workdir=runs/roz_attacks
-Run time: 2 minutes 24 seconds on 2 CPU cores, most of it compilation.
+Run time: 2.5 to 6 minutes on 2 CPU cores, fast or slow ones, most of it NES and SPSA.
 Expected: of twelve scans, median smallest epsilons of BIM 3.2/255 on CLIP and 9.7/255 on the
 ResNet, of FGSM 3.6 and 21.9, of NES 6.2 and 25.
 
