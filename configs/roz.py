@@ -7,7 +7,7 @@ Run time: `tiny` 8 minutes on 2 slow CPU cores, half of it compilation. Of the o
 the passes, the hours and the disk.
 Expected: `tiny`, openai_80 prompts, of 30 scans and 30 printed digits each: printed digits CLIP
 26.7 %, its robust twin 43.3 %, the ResNet 50.0 %; median smallest epsilons of BIM 2.7, 16 and
-8.1/255. Of the others, the published accuracies that the report has beside them.
+8.0/255. Of the others, the published accuracies that the report has beside them.
 
 Wang et al., 2024 (arXiv:2403.10499): seven natural shifts and three synthetic ones (ImageNet-C and
 -P are generated from ImageNet's images), six CLIPs by OpenAI beside supervised models, each CLIP

@@ -51,14 +51,15 @@ class Judge:
     settings: config.Config,
     label_space: data.LabelSpace,
     model: Callable[[str], devices.Replicated],
+    tally: engine.Tally,
   ):
-    self._replicated_model = model  # By name; the same for all data sets of a run.
+    # By name; the same for all data sets of a run, as is what white-box attacks are counted in.
+    self._replicated_model, self._tally = model, tally
     self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
     self.searcher = functools.cache(self._load_searcher)
     self.surrogate = functools.cache(self._load_surrogate)
     self._stylizer = functools.cache(self._load_stylizer)
-    self.tally = engine.Tally()  # Of all white-box attacks.
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
     self._checked: set[Any] = set()
 
@@ -129,7 +130,7 @@ class Judge:
     exact = asked.search_dtype == "float32"
     settings = engine.Settings(self.settings.slots, asked.quantize, cell.tolerance, exact)
     found: engine.Harvest
-    for found in engine.attack(stages, classifier, searcher, examples, settings, self.tally):
+    for found in engine.attack(stages, classifier, searcher, examples, settings, self._tally):
       rows, name = right[found.rows], stages.names[found.stage]
       columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
       if cell.tolerance is not None:

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 
 from jaxbench import config, data, devices, memory, models, programs
+from jaxbench.attacks import engine
 from jaxbench.judge import Judge
 from jaxbench.plan import Plan
 
@@ -19,13 +20,14 @@ class Judges:
     self._settings = settings
     self._model = functools.cache(lambda name: devices.replicate(models.load(name)))
     self._judges: dict[str, Judge] = {}
+    self.tally = engine.Tally()  # Of the white-box attacks on all data sets.
     self.source = functools.cache(lambda name: data.load(name, settings.data_root))
 
   def of(self, name: str) -> Judge:
     """That of a data set."""
     if name not in self._judges:
       space = data.label_space(self.source(name))
-      self._judges[name] = Judge(self._settings, space, self._model)
+      self._judges[name] = Judge(self._settings, space, self._model, self.tally)
     return self._judges[name]
 
   def use(self, slots: int) -> None:

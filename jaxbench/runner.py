@@ -185,7 +185,8 @@ class _Work:
         if ours:
           self._share.finish(name, number)
           passes = sum(cell.cost * len(parts[number]) for cell in cells)
-          self._journal.add(name, number, passes, judging.settings.slots, judging.tally.occupancy)
+          occupancy = self._judges.tally.occupancy
+          self._journal.add(name, number, passes, judging.settings.slots, occupancy)
       taken = self._share.take(name)
     return True
 

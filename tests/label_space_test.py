@@ -7,6 +7,7 @@ from flax import nnx
 from PIL import Image
 
 from jaxbench import config, data, devices, judge, models, plan, records, runner
+from jaxbench.attacks import engine
 from jaxbench.data import label_spaces
 
 
@@ -119,6 +120,8 @@ def test_a_clip_is_built_with_the_names_of_imagenet_where_its_classes_are_finer(
   space, small = label_spaces.objectnet(), images.astype(np.float32)
   fine = forward(models.zero_shot(clip, models.imagenet_class_names(), templates), small)
   expected = np.stack([fine[:, list(group)].max(axis=1) for group in space.imagenet], axis=1)
-  judging = judge.Judge(settings, space, lambda name: devices.replicate(models.load(name)))
+  judging = judge.Judge(
+    settings, space, lambda name: devices.replicate(models.load(name)), engine.Tally()
+  )
   found = judging.classifier(folder, "class_name").tree()
   np.testing.assert_allclose(forward(found, small), expected, atol=1e-4)

@@ -57,6 +57,15 @@ def test_the_order_of_the_data_changes_nothing(tmp_path, monkeypatch):
   assert _run(tmp_path / "two").equals(expected)
 
 
+def test_slots_are_counted_over_all_data_sets_of_a_run(tmp_path):
+  changes = {"data": ("digits", "digits-printed"), "perturbed": ("digits",), "limit": 16}
+  _run(tmp_path / "run", slots=3, **changes)  # More slots than examples.
+  attacked, looked_at = journal.read(tmp_path / "run")
+  assert (attacked["data"], looked_at["data"]) == ("digits", "digits-printed")
+  assert attacked["occupancy"] < 1
+  assert looked_at["occupancy"] == attacked["occupancy"]
+
+
 def test_a_larger_sample_repeats_the_rows_of_a_smaller_one(tmp_path):
   small, large = _run(tmp_path / "small", limit=16), _run(tmp_path / "large", limit=40)
   examples = set(small["example"].to_pylist())
