@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxbench import attacks, errors
+from jaxbench.attacks import engine
 
 KEY = jax.random.key(0)
 
@@ -20,6 +21,21 @@ def test_slots_and_batches_do_not_change_verdicts(tiny, examples):
     np.testing.assert_array_equal(runs[0].success, other.success)
     np.testing.assert_array_equal(runs[0].steps, other.steps)
     np.testing.assert_allclose(runs[0].adversarial, other.adversarial, atol=1e-6)
+
+
+def test_the_last_examples_go_on_in_a_quarter_of_the_slots(tiny, examples, monkeypatch):
+  sizes, compact = [], engine._compact
+  monkeypatch.setattr(engine, "_compact", lambda size: sizes.append(size) or compact(size))
+  images, labels = (np.resize(array, (80, *array.shape[1:])) for array in examples)
+  many, few = (
+    attacks.run(attacks.apgd(steps=10), tiny, images, labels, 4 / 255, KEY, slots=slots)
+    for slots in (32, 3)
+  )
+  assert sizes == [8]  # With 32 slots; of three a quarter would be none.
+  assert 0 < many.success.mean() < 1
+  np.testing.assert_array_equal(many.success, few.success)
+  np.testing.assert_array_equal(many.steps, few.steps)
+  np.testing.assert_allclose(many.adversarial, few.adversarial, atol=1e-5)
 
 
 def test_passes_are_counted(tiny, examples):
