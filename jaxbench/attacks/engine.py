@@ -15,8 +15,9 @@ from jaxbench.attacks.base import Attack, Cascade, as_run
 from jaxbench.attacks.slots import NOBODY, Orders, Report, Search, Slots, Waiting
 
 _LIMIT = 128  # Steps before the host has a look, whatever happens.
-_TAIL = 4  # The end of the work runs in a quarter of the slots, if that
-_FEWEST = 8  # is so many: with fewer, a second program takes longer to compile than it saves.
+# The end of the work runs in a quarter of the slots, unless that is too few for a second program to
+# save more than it takes to compile.
+_TAIL, _FEWEST = 4, 8
 
 
 class Examples(NamedTuple):
