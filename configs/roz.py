@@ -3,8 +3,8 @@
 Command: python -m jaxbench --config=configs/roz.py:tiny --workdir=runs/roz_tiny
 or, on the data sets and models that you have, which --config.download fetches,
 python -m jaxbench --config=configs/roz.py:small --workdir=runs/roz --config.data_root=/data
-Run time: `tiny` 8 minutes on 2 slow CPU cores, half of it compilation. Of the others --plan tells
-the passes, the hours and the disk.
+Run time: `tiny` 8 to 9 minutes on 2 slow CPU cores, half of it compilation. Of the others --plan
+tells the passes, the hours and the disk.
 Expected: `tiny`, openai_80 prompts, of 30 scans and 30 printed digits each: printed digits CLIP
 26.7 %, its robust twin 43.3 %, the ResNet 50.0 %; median smallest epsilons of BIM 2.7, 16 and
 8.0/255. Of the others, the published accuracies that the report has beside them.
