@@ -9,8 +9,6 @@ import jax.numpy as jnp
 
 from jaxbench import attacks, config, corruptions, data, devices, spec
 
-_NOTHING = devices.Replicated((), jax.tree.structure(()))
-
 
 def stream(name: str, severity: int, asked: config.Corruptions) -> str:
   """What the randomness is drawn for; how images are kept afterwards is not part of it.
@@ -48,8 +46,8 @@ def program(name: str, asked: config.Corruptions, seed: int) -> Callable[..., ja
   corrupt = _corrupting(name, asked.variant, asked.im_round, seed)
   if asked.storage == "none":
     return corrupt
-  store = _storing(asked.storage)
-  return lambda inputs, *arrays: store(_NOTHING, corrupt(inputs, *arrays))
+  store, nothing = _storing(asked.storage), devices.replicate(None)
+  return lambda inputs, *arrays: store(nothing, corrupt(inputs, *arrays))
 
 
 @functools.cache

@@ -53,8 +53,8 @@ class Judge:
     model: Callable[[str], devices.Replicated],
     tally: engine.Tally,
   ):
-    # By name; the same for all data sets of a run, as is what white-box attacks are counted in.
-    self._replicated_model, self._tally = model, tally
+    self._replicated_model = model  # By name; the same for all data sets of a run.
+    self._tally = tally  # Of the white-box attacks on all of them.
     self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
     self.searcher = functools.cache(self._load_searcher)

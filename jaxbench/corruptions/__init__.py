@@ -74,8 +74,7 @@ def check(name: str, variant: str, im_round: str = "nearest", storage: str = "no
     raise errors.unknown("variant", variant, VARIANTS)
   if im_round not in IM_ROUNDS:
     raise errors.unknown("im_round", im_round, IM_ROUNDS)
-  if storage not in STORAGES:
-    raise errors.unknown("storage", storage, STORAGES)
+  _quality(storage)
 
 
 def corrupt(
@@ -140,12 +139,17 @@ def stored(image: jax.Array, storage: str) -> jax.Array:
   Raises:
     InputError: the storage is unknown.
   """
-  if storage not in STORAGES:
-    raise errors.unknown("storage", storage, STORAGES)
-  quality = STORAGES[storage]
+  quality = _quality(storage)
   if quality is None:
     return image
   return jpeg_compression.apply(rint(image * 255), (), jnp.int32(quality)) / 255
+
+
+def _quality(storage: str) -> int | None:
+  """Of the JPEG files, if the images are kept as such."""
+  if storage not in STORAGES:
+    raise errors.unknown("storage", storage, STORAGES)
+  return STORAGES[storage]
 
 
 __all__ = [

@@ -91,10 +91,8 @@ def _package(name: str) -> Any:
 
 def _peer(peer: str, name: str, severity: int) -> Callable[[np.ndarray], np.ndarray]:
   package = _package("imagecorruptions" if peer == "compiled" else peer)
-  as_published = package.corruptions.glass_blur
-  package.corruption_dict["glass_blur"] = (
-    _compiled_glass_blur if peer == "compiled" else as_published
-  )
+  glass_blur = _compiled_glass_blur if peer == "compiled" else package.corruptions.glass_blur
+  package.corruption_dict["glass_blur"] = glass_blur
   return lambda pixels: package.corrupt(pixels, severity, corruption_name=name)
 
 
