@@ -11,7 +11,7 @@ from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, as_run, cascade
 from jaxbench.attacks.bim import bim
 from jaxbench.attacks.boundary import boundary
-from jaxbench.attacks.checks import Warning
+from jaxbench.attacks.checks import Doubt
 from jaxbench.attacks.cw import cw
 from jaxbench.attacks.cw_linf import cw_linf
 from jaxbench.attacks.ddn import ddn
@@ -72,11 +72,11 @@ __all__ = [
   "Attack",
   "Cascade",
   "Classifier",
+  "Doubt",
   "Ensemble",
   "Result",
   "Smallest",
   "State",
-  "Warning",
   "apgd",
   "as_float",
   "as_run",

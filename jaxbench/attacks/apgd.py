@@ -13,7 +13,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import climb, distance, losses, norms
+from jaxbench.attacks import climb, distance, losses, norms, strongest
 from jaxbench.attacks.apgd_l1 import apgd_l1
 from jaxbench.attacks.base import Attack
 
@@ -33,6 +33,7 @@ class APGDState:
   rank: jax.Array  # [] int32: of the target, 0 is the likeliest other class.
   target: jax.Array  # [] int32.
   previous: jax.Array  # [H, W, 3] float32: where the last step started.
+  strongest: strongest.Strongest  # What is returned.
   best: jax.Array  # [H, W, 3] float32: the largest loss.
   best_gradient: jax.Array  # [H, W, 3] float32, there.
   best_loss: jax.Array  # [] float32.
@@ -44,6 +45,11 @@ class APGDState:
   count: jax.Array  # [] int32.
   fooled: jax.Array  # [] bool.
   done: jax.Array  # [] bool.
+
+  @property
+  def strength(self) -> jax.Array:
+    """The largest loss."""
+    return self.strongest.loss
 
 
 def checkpoints(steps: int) -> dict[int, int]:
@@ -82,7 +88,8 @@ def apgd(
     restarts: runs from different random points, for each target.
     draws: above 1, the classifier is randomised: it is called as classifier(images, key=key), and
       gradients are averages over so many keys (20 in AutoAttack's "rand").
-    keep_going: take all steps, fooled or not, and return the iterate of the largest loss.
+    keep_going: take all steps of all runs, fooled or not, and return the strongest iterate, as in
+      `pgd`.
     compat: "clean" compares the loss after the first step with the loss before it; "official"
       with 0, as the authors' code does.
 
@@ -120,6 +127,7 @@ def apgd(
       rank=jnp.asarray(run, jnp.int32) // restarts,
       target=jnp.int32(0),
       previous=start,
+      strongest=strongest.nothing(start),
       best=start,
       best_gradient=jnp.zeros_like(image),
       best_loss=jnp.float32(-jnp.inf),
@@ -152,11 +160,12 @@ def apgd(
     moved = here + share * (ahead - here) + (1 - share) * (here - state.previous)
     moved = ball.project(state.clean, moved, state.epsilon)
     stop = last if keep_going else view.fooled | last
-    result = best if keep_going else jnp.where(view.fooled, state.image, best)
+    result = state.strongest.seen(state.image, view.value, view.fooled)
     return dataclasses.replace(
       state,
-      image=jnp.where(stop, result, moved),
+      image=jnp.where(stop, result.image, moved),
       previous=here,
+      strongest=result,
       best=best,
       best_gradient=best_gradient,
       best_loss=best_loss,
@@ -165,8 +174,8 @@ def apgd(
       step_size=step_size,
       halved=jnp.where(check, halve, state.halved),
       checkpoint_loss=jnp.where(first | check, best_loss, state.checkpoint_loss),
-      fooled=jnp.where(better, view.fooled, state.fooled) if keep_going else view.fooled,
+      fooled=result.fooled,
       done=stop,
     )
 
-  return climb.attack(hill, ball, init, ascend, steps + 1, "image")
+  return climb.attack(hill, ball, init, ascend, steps + 1, "image", keep_going)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench.attacks import climb, norms
+from jaxbench.attacks import climb, norms, strongest
 from jaxbench.attacks.base import Attack
 
 _SHARES = (0.3, 0.3)  # Of the steps, in the two larger balls.
@@ -32,6 +32,7 @@ class APGDL1State:
   epsilon: jax.Array  # [] float32.
   rank: jax.Array  # [] int32: of the target.
   target: jax.Array  # [] int32.
+  strongest: strongest.Strongest  # Of all in the ball of the radius itself; what is returned.
   best: jax.Array  # [H, W, 3] float32: the largest loss of this phase.
   best_gradient: jax.Array  # [H, W, 3] float32.
   best_loss: jax.Array  # [] float32.
@@ -41,6 +42,11 @@ class APGDL1State:
   count: jax.Array  # [] int32.
   fooled: jax.Array  # [] bool.
   done: jax.Array  # [] bool.
+
+  @property
+  def strength(self) -> jax.Array:
+    """The largest loss."""
+    return self.strongest.loss
 
 
 def apgd_l1(steps: int, hill: climb.Climb, keep_going: bool) -> Attack:
@@ -76,6 +82,7 @@ def apgd_l1(steps: int, hill: climb.Climb, keep_going: bool) -> Attack:
       epsilon=epsilon,
       rank=jnp.asarray(run, jnp.int32) // hill.restarts,
       target=jnp.int32(0),
+      strongest=strongest.nothing(image),
       best=start,
       best_gradient=jnp.zeros_like(image),
       best_loss=jnp.float32(-jnp.inf),
@@ -113,19 +120,21 @@ def apgd_l1(steps: int, hill: climb.Climb, keep_going: bool) -> Attack:
     inside = jnp.asarray(scales)[look] == 1
     found = view.fooled & inside
     stop = last if keep_going else found | last
-    result = best if keep_going else jnp.where(found, state.point, best)
+    seen = state.strongest.seen(state.point, view.value, view.fooled)
+    result = jax.tree.map(lambda x, y: jnp.where(inside, x, y), seen, state.strongest)
     return dataclasses.replace(
       state,
-      image=jnp.where(stop, result, state.image),
+      image=jnp.where(stop, result.image, state.image),
       point=point,
+      strongest=result,
       best=best,
       best_gradient=best_gradient,
       best_loss=jnp.where(better, view.value, state.best_loss),
       step_size=step_size,
       share=share,
       nonzeros=jnp.where(check | begins, nonzeros, state.nonzeros),
-      fooled=jnp.where(better, found, state.fooled & inside) if keep_going else found,
+      fooled=result.fooled,
       done=stop,
     )
 
-  return climb.attack(hill, ball, init, ascend, total, "point")
+  return climb.attack(hill, ball, init, ascend, total, "point", keep_going)

@@ -16,7 +16,10 @@ Classifier = Callable[[jax.Array], jax.Array]  # A pytree callable: [B, H, W, 3]
 
 @struct.dataclass
 class Averaged:
-  """A randomised classifier, called as classifier(images, key=key), by its mean over draws."""
+  """A randomised classifier, called as classifier(images, key=key), by its mean over draws.
+
+  Each image is looked at by itself, so that its randomness does not depend on its place in a batch.
+  """
 
   classifier: Any
   draws: int = struct.field(pytree_node=False)
@@ -24,7 +27,8 @@ class Averaged:
   def __call__(self, images: jax.Array) -> jax.Array:
     """Mean logits [B, K] over the same few draws every time."""
     keys = jax.random.split(jax.random.key(0), self.draws)
-    return jax.lax.map(lambda key: self.classifier(images, key=key), keys).mean(axis=0)
+    each = jax.vmap(lambda image, key: logits_of(self.classifier, image, key), (0, None))
+    return jax.lax.map(lambda key: each(images, key), keys).mean(axis=0)
 
 
 class State(Protocol):
@@ -40,11 +44,19 @@ class State(Protocol):
 
   @property
   def fooled(self) -> jax.Array:
-    """[] bool: `image` fooled the classifier. Advice to the engine, which judges for itself."""
+    """[] bool: `image` fooled the classifier. A claim: the engine judges for itself."""
 
   @property
   def done(self) -> jax.Array:
     """[] bool: nothing more to do."""
+
+
+class Restartable(State, Protocol):
+  """The state of an attack of several runs, of which the engine keeps the strongest image."""
+
+  @property
+  def strength(self) -> jax.Array:
+    """[] float32, of `image`: compared among images of the same example that fool, or do not."""
 
 
 class InitFn(Protocol):
@@ -82,12 +94,14 @@ class Attack(NamedTuple):
   backwards: int  # Backward passes per step.
   runs: int = 1  # Restarts times targets, tried one after another until one succeeds.
   minimizes: bool = False  # It returns the smallest perturbation it finds, not the first.
+  keep_going: bool = False  # It makes all its runs and returns the strongest image, for transfer.
   draws: int = 1  # Above 1, the classifier is randomised: called with a key, and averaged.
   targets: int = 0  # Classes aimed at, one in each run.
   classes: int = 2  # With fewer, its loss has a substitute.
   decisions: bool = False  # It sees which class is predicted, no logits.
   monotone: bool = True  # At a larger epsilon it fools about as many, or more.
-  unseen: bool = False  # It ends with a move, and has not looked at where that led.
+  # It ends with a move, and has not looked at where that led; its state has `strongest`.
+  unseen: bool = False
 
 
 @functools.cache  # Equal attacks are one object, so that they share one compiled program.
@@ -95,14 +109,14 @@ def as_run(attack: Attack, *, bisected: bool) -> Attack:
   """The attack as the engine runs it: with one step more, which only looks, where that is needed.
 
   Whoever tries again after a failure, at another epsilon or from another start, has to know
-  whether it failed before the verdict comes.
+  whether it failed before the verdict comes, and how strong the image is.
   """
   if not attack.unseen or not (bisected or attack.runs > 1):
     return attack
 
   def step(classifier: Classifier, state: Any) -> Any:
     seen: Any = attack.step(classifier, state)
-    image = jnp.where(state.count == attack.steps, state.image, seen.image)
+    image = jnp.where(state.count == attack.steps, seen.strongest.image, seen.image)
     return dataclasses.replace(seen, image=image, done=seen.fooled | (seen.count > attack.steps))
 
   return attack._replace(step=step, steps=attack.steps + 1, unseen=False)

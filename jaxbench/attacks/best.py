@@ -6,22 +6,36 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxbench.attacks import losses
+from jaxbench.attacks.norms import Norm
 
-def keep(state: Any, point: jax.Array, across: jax.Array, distance: jax.Array) -> Any:
-  """The state, with `point` as its image if it is the nearest so far that fools.
+_BARELY = 1.01  # What an image is charged that fools by no more than rounding might.
+
+
+def cost(ball: Norm, state: Any, point: jax.Array, logits: jax.Array) -> jax.Array:
+  """By which images that fool are compared, [] float32: their distance, clear ones first."""
+  distance = ball.size(point - state.clean)
+  return jnp.where(losses.clear(logits, state.label), distance, _BARELY * distance)
+
+
+def keep(ball: Norm, state: Any, point: jax.Array, logits: jax.Array, across: jax.Array) -> Any:
+  """The state, with `point` as its image if it is the best so far that fools.
 
   Args:
-    state: of one example; `distance` is that of the nearest so far, inside the ball or not, and
-      `image` is that one if it is inside, else the clean image.
+    ball: its norm.
+    state: of one example; `distance` is the cost of the best so far, inside the ball or not, and
+      `image` is the best inside, else the clean image.
     point: [H, W, 3] float32 in [0, 1].
+    logits: [K] float32, of it.
     across: [] bool, whether it fools.
-    distance: [] float32, from it to the clean image.
   """
-  closer = across & (distance < state.distance)
-  inside = closer & (distance <= state.epsilon)
+  price = cost(ball, state, point, logits)
+  closer = across & (price < state.distance)
+  inside = across & (ball.size(point - state.clean) <= state.epsilon)
+  taken = inside & (closer | ~state.fooled)
   return dataclasses.replace(
     state,
-    image=jnp.where(inside, point, state.image),
-    distance=jnp.where(closer, distance, state.distance),
+    image=jnp.where(taken, point, state.image),
+    distance=jnp.where(closer, price, state.distance),
     fooled=state.fooled | inside,
   )

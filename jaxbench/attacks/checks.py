@@ -1,129 +1,305 @@
-"""Signs that a robustness figure cannot be trusted, after AutoAttack's own checks.
+"""Signs that a robustness figure cannot be trusted, after AutoAttack's own checks and beyond them.
 
 Reference: Croce & Hein, 2020 (arXiv:2003.01690), and the flags of its implementation.
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import struct
 
 from jaxbench import devices
 from jaxbench.attacks import losses, verdict
 from jaxbench.attacks.base import Cascade, Classifier, as_float, logits_of
 
 
-class Warning(NamedTuple):
-  """One reason for doubt."""
+class Doubt(NamedTuple):
+  """One reason not to trust a figure."""
 
   name: str  # Stable, for programs.
-  detail: str  # What was seen, and what to do.
+  detail: str  # What was seen, how often, and what to do.
 
 
-_FORGETTING = 1e-4  # Largest distance between two passes' normalised logits.
 _SIMPLEX = 1e-5  # How near to a distribution logits are suspect.
 _BLACK_BOX = 0.002  # Share of examples that Square may win alone.
+_STEADY = 1e-3  # Share of the median margin that a margin may change by from pass to pass.
+_ROUNDING = 128  # Units in the last place of a logit that two programs may differ by.
+_VANISHED = -87.0  # Log-odds at which the gradient of a softmax is zero in float32.
+_FLAT = 1e-4  # Range of logits that a cross-entropy in float32 hardly tells apart.
+_LATE = 0.1  # Last share of the steps, in which no more than ...
+_SHARE = 0.01  # ... this share of the examples may fall.
+_FEWEST_STEPS = 10  # Below, the last tenth is no step.
 
 
 def before(
   cascade: Cascade,
   classifier: devices.Replicated,
+  searcher: devices.Replicated,
   images: np.ndarray,
   labels: np.ndarray,
+  searched: np.ndarray,
   logits: np.ndarray,
   slots: int,
-) -> tuple[Warning, ...]:
+) -> tuple[Doubt, ...]:
   """What the clean images show.
 
   Args:
     cascade: what is about to be run.
-    classifier: on the devices.
+    classifier: judges; on the devices.
+    searcher: is climbed, in float32; on the devices.
     images: float32 [N, H, W, 3] or uint8.
     labels: int32 [N].
-    logits: float32 [N, K], of a first pass.
+    searched: int32 [N], labels as the searcher counts classes.
+    logits: float32 [N, K], the classifier's in a first pass.
     slots: images per device and batch.
   """
-  found = []
-  classes = logits.shape[-1]
-  finite = np.isfinite(logits).all(axis=-1)
-  if not finite.all():
-    detail = f"logits of {(~finite).sum()} of {len(finite)} clean images are not finite; "
-    found.append(Warning("not_finite", detail + "these images were not attacked"))
-  batch = min(len(images), slots * devices.mesh().size)
-  rows = np.arange(slots * devices.mesh().size) % batch
-  first, start = logits[:batch], (images[rows], labels[rows])
-  again = devices.fetch(verdict.classify()(classifier, start[0]))[:batch]
-  if np.linalg.norm(_unit(first) - _unit(again), axis=-1).max(initial=0) > _FORGETTING:
-    detail = (
-      "two passes over the same images gave different logits; attacks and verdicts assume that "
-      "they do not: fix the classifier's randomness, or average over it inside the classifier"
-    )
-    found.append(Warning("randomized", detail))
-  rows_sum = np.abs(first.sum(axis=-1) - 1).max(initial=0)
-  if first.min() > -_SIMPLEX and first.max() < 1 + _SIMPLEX and rows_sum < _SIMPLEX:
-    detail = "the outputs are probabilities, whose gradients vanish; return logits instead"
-    found.append(Warning("softmax", detail))
-  gradients, broken = devices.fetch(_gradients()(classifier, *start))
-  if count := int(gradients[:batch].sum()):
-    detail = f"the margin of {count} of {batch} clean images has no gradient at all; "
-    found.append(
-      Warning("zero_gradient", detail + "gradient attacks are blind there: trust Square")
-    )
-  if count := int(broken[:batch].sum()):
-    detail = f"the gradient at {count} of {batch} clean images is not finite; "
-    found.append(Warning("gradient_not_finite", detail + "gradient attacks are blind there"))
-  if any(one.classes > classes for one in cascade.attacks):
-    detail = (
-      f"with {classes} classes, DLR takes the "
-      f"{'margin itself' if classes < 3 else 'third logit for the fourth'} instead"
-    )
-    found.append(Warning("few_classes", detail))
-  most = max(one.targets for one in cascade.attacks)
-  if most > classes - 1:
-    detail = (
-      f"{most} targets were asked for; {classes} classes have {classes - 1}, which were taken"
-    )
-    found.append(Warning("fewer_targets", detail))
-  return tuple(found)
+  found = [*_of_logits(logits), *_of_classes(cascade, logits.shape[-1])]
+  size = slots * devices.mesh().size
+  rows = np.arange(size) % min(len(images), size)
+  found += _of_passes(classifier, images[rows], labels[rows], logits[rows])
+  seen = devices.fetch(_look()(searcher, images[rows], searched[rows]))
+  seen = jax.tree.map(lambda array: array[: len(images)], seen)
+  return (*found, *_of_gradients(seen))
 
 
-def after(cascade: Cascade, stage: np.ndarray, examples: int) -> tuple[Warning, ...]:
-  """What the outcome shows.
+def after(
+  cascade: Cascade,
+  stage: np.ndarray,
+  prediction: np.ndarray,
+  label: np.ndarray,
+  steps: np.ndarray,
+  refuted: np.ndarray,
+  *,
+  bisected: bool,
+) -> tuple[Doubt, ...]:
+  """What the outcome shows; arrays [N], of all examples.
 
   Args:
     cascade: what was run.
-    stage: int32 [N], which attack of it succeeded, or -1.
-    examples: N, those included that needed no attack.
+    stage: int32, which attack of it succeeded, or -1.
+    prediction: int32, of what is returned.
+    label: int32.
+    steps: int32, of all attacks together.
+    refuted: int32, claims that the judge refuted.
+    bisected: whether the smallest epsilon was looked for.
   """
+  return tuple(
+    doubt
+    for doubt in (
+      _masked(cascade, stage),
+      _broken(stage, prediction),
+      _refuted(refuted, prediction == label),
+      None if bisected else _unconverged(cascade, steps, prediction != label),
+    )
+    if doubt
+  )
+
+
+def _of_logits(logits: np.ndarray) -> Iterator[Doubt]:
+  finite = np.isfinite(logits).all(axis=-1)
+  if not finite.all():
+    yield Doubt(
+      "not_finite",
+      f"logits of {(~finite).sum()} of {len(finite)} clean images are not finite; they count "
+      "against the model, with the prediction -1: mend the model",
+    )
+  some = logits[finite]
+  distributed = np.abs(some.sum(axis=-1) - 1) < _SIMPLEX
+  distributed &= (some > -_SIMPLEX).all(axis=-1) & (some < 1 + _SIMPLEX).all(axis=-1)
+  if len(some) and distributed.all():
+    yield Doubt(
+      "softmax", "the outputs are probabilities, whose gradients vanish; return logits instead"
+    )
+
+
+def _of_classes(cascade: Cascade, classes: int) -> Iterator[Doubt]:
+  if any(one.classes > classes for one in cascade.attacks):
+    instead = "margin itself" if classes < 3 else "third logit for the fourth"
+    yield Doubt("few_classes", f"with {classes} classes, DLR takes the {instead} instead")
+  most = max(one.targets for one in cascade.attacks)
+  if most > classes - 1:
+    yield Doubt(
+      "fewer_targets",
+      f"{most} targets were asked for; {classes} classes have {classes - 1}, which were taken",
+    )
+
+
+def _of_passes(
+  classifier: devices.Replicated, images: np.ndarray, labels: np.ndarray, logits: np.ndarray
+) -> Iterator[Doubt]:
+  """Whether the same images have the same logits again, in other places, and alone."""
+
+  def changed(other: np.ndarray) -> int:
+    return int(_parted(logits, other, labels).sum())
+
+  count = len(images)
+  if moved := changed(devices.fetch(verdict.classify()(classifier, images))):
+    yield Doubt(
+      "randomized",
+      f"two passes over the same images gave different logits to {moved} of {count}; attacks and "
+      "verdicts assume that they do not: fix the classifier's randomness, or average over it inside",
+    )
+    return
+  turned = devices.fetch(verdict.classify()(classifier, np.roll(images, 1, axis=0)))
+  alone = devices.fetch(_alone()(classifier, images))
+  found = {
+    "beside other images": changed(np.roll(turned, -1, axis=0)),
+    "in a batch of their own": changed(alone),
+  }
+  if any(found.values()):
+    seen = " and ".join(f"{number} of {count} {where}" for where, number in found.items() if number)
+    yield Doubt(
+      "batch_dependent",
+      f"images have other logits {seen}: verdicts depend on the batch, and on the number of slots; "
+      "let the classifier treat each image by itself (in torch: module.eval())",
+    )
+
+
+def _parted(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:
+  """Whose margins [N] differ by more than rounding, and by enough to matter for verdicts.
+
+  Where the first are not finite there is nothing to compare.
+  """
+  finite = np.isfinite(first).all(axis=-1)
+  if not finite.any():
+    return ~finite & finite
+  margins, sizes = _margins(first[finite], labels[finite])
+  others, _ = _margins(second[finite], labels[finite])
+  allowed = _STEADY * np.median(np.abs(margins)) + _ROUNDING * np.finfo(np.float32).eps * sizes
+  found = finite.copy()
+  found[finite] = ~(np.abs(margins - others) <= allowed)
+  return found
+
+
+def _margins(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """Those of the labels [N] in logits [N, K], and the size of the larger logit in each."""
+  own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+  others = np.where(np.arange(logits.shape[1]) == labels[:, None], -np.inf, logits).max(axis=1)
+  return own - others, np.maximum(np.abs(own), np.abs(others))
+
+
+@struct.dataclass
+class _Seen:
+  """Of the clean images; arrays [B]."""
+
+  flat: jax.Array  # [] bool: the margin's gradient is zero.
+  broken: jax.Array  # [] bool: it is not finite.
+  odds: jax.Array  # [] float32: log-odds against the label.
+  range: jax.Array  # [] float32: by how much the farthest logit differs from the label's.
+
+
+def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
+  count = len(seen.flat)
+  if flat := int(seen.flat.sum()):
+    yield Doubt(
+      "zero_gradient",
+      f"the margin of {flat} of {count} clean images has no gradient at all; gradient attacks are "
+      "blind there: trust Square",
+    )
+  if broken := int(seen.broken.sum()):
+    yield Doubt(
+      "gradient_not_finite",
+      f"the gradient at {broken} of {count} clean images is not finite; gradient attacks are blind "
+      "there: trust Square",
+    )
+  if saturated := int((seen.odds < _VANISHED).sum()):
+    yield Doubt(
+      "saturated",
+      f"the labels of {saturated} of {count} clean images lead by so much that the gradient of a "
+      "softmax in float32 is zero; the cross-entropy here goes on along its tangent, a loss of your "
+      "own may not: take margin or dlr, or divide the logits",
+    )
+  if alike := int((seen.range < _FLAT).sum()):
+    yield Doubt(
+      "flat_logits",
+      f"the logits of {alike} of {count} clean images differ by less than {_FLAT:g}, which a "
+      "cross-entropy in float32 hardly resolves: take dlr, or multiply the logits",
+    )
+
+
+def _masked(cascade: Cascade, stage: np.ndarray) -> Doubt | None:
   if "square" not in cascade.names or len(cascade.names) < 2:
-    return ()
+    return None
   alone = int((stage == cascade.names.index("square")).sum())
-  if alone <= _BLACK_BOX * examples:
-    return ()
-  detail = f"Square fooled {alone} of {examples} examples that every gradient attack had left: "
-  return (Warning("gradient_masking", detail + "gradients are likely masked; adapt the attack"),)
+  if alone <= _BLACK_BOX * len(stage):
+    return None
+  return Doubt(
+    "gradient_masking",
+    f"Square fooled {alone} of {len(stage)} examples that every gradient attack had left: gradients "
+    "are likely masked; adapt the attack",
+  )
 
 
-def _unit(logits: np.ndarray) -> np.ndarray:
-  return logits / (np.linalg.norm(logits, axis=-1, keepdims=True) + 1e-10)
+def _broken(stage: np.ndarray, prediction: np.ndarray) -> Doubt | None:
+  count = int(((stage >= 0) & (prediction == verdict.NOTHING)).sum())
+  if not count:
+    return None
+  return Doubt(
+    "not_finite_attacked",
+    f"logits of {count} of {len(stage)} attacked images are not finite; they count as successes, "
+    "with the prediction -1: mend the model",
+  )
+
+
+def _refuted(refuted: np.ndarray, withstood: np.ndarray) -> Doubt | None:
+  if not refuted.any():
+    return None
+  lost = int(((refuted > 0) & withstood).sum())
+  return Doubt(
+    "refuted",
+    f"{refuted.sum()} claims of the attack on {(refuted > 0).sum()} of {len(refuted)} examples did "
+    f"not hold when judged; it was searched again, and {lost} of them withstood. Many are a sign of "
+    "a classifier whose logits depend on the batch or the precision",
+  )
+
+
+def _unconverged(cascade: Cascade, steps: np.ndarray, success: np.ndarray) -> Doubt | None:
+  if len(cascade.attacks) > 1 or cascade.attacks[0].keep_going or cascade.attacks[0].minimizes:
+    return None
+  most = int(steps[~success].max(initial=0))
+  late = int((success & (steps > (1 - _LATE) * most) & (steps <= most)).sum())
+  if most < _FEWEST_STEPS or late <= max(_SHARE * len(steps), 1):
+    return None
+  return Doubt(
+    "unconverged",
+    f"{late} of {len(steps)} examples fell in the last tenth of {most} steps: the attack has not "
+    "converged, give it more",
+  )
 
 
 @functools.cache
-def _gradients() -> Callable[..., tuple[jax.Array, jax.Array]]:
-  """A program (classifier, images, labels) -> bool [B] zero gradient, bool [B] not finite."""
+def _look() -> Callable[..., _Seen]:
+  """A program (searcher, images, labels) -> _Seen."""
 
-  def one(
-    classifier: Classifier, image: jax.Array, label: jax.Array
-  ) -> tuple[jax.Array, jax.Array]:
-    slope = jax.grad(lambda image: losses.margin(logits_of(classifier, image), label))(image)
-    return ~(slope != 0).any(), ~jnp.isfinite(slope).all()
+  def one(classifier: Classifier, image: jax.Array, label: jax.Array) -> _Seen:
+    def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+      logits = logits_of(classifier, image).astype(jnp.float32)
+      return losses.margin(logits, label), logits
 
-  def gradients(
-    classifier: Classifier, images: jax.Array, labels: jax.Array
-  ) -> tuple[jax.Array, jax.Array]:
+    slope, logits = jax.grad(objective, has_aux=True)(image)
+    return _Seen(
+      flat=~(slope != 0).any(),
+      broken=~jnp.isfinite(slope).all(),
+      odds=losses.log_odds(logits, label),
+      range=jnp.abs(logits - logits[label]).max(),
+    )
+
+  def look(classifier: Classifier, images: jax.Array, labels: jax.Array) -> _Seen:
     return jax.vmap(one, (None, 0, 0))(classifier, as_float(images), labels)
 
-  return devices.shard(gradients)
+  return devices.shard(look)
+
+
+@functools.cache
+def _alone() -> Callable[..., jax.Array]:
+  """A program (classifier, images) -> float32 logits [B, K], of batches of one, as attacks look."""
+
+  def alone(classifier: Classifier, images: jax.Array) -> jax.Array:
+    each = jax.vmap(lambda image: logits_of(classifier, image))
+    return each(as_float(images)).astype(jnp.float32)
+
+  return devices.shard(alone)

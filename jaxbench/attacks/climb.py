@@ -77,7 +77,7 @@ class Climb(NamedTuple):
     look = jax.value_and_grad(objective, has_aux=True)
     if self.draws == 1:
       (value, (logits, aim)), gradient = look(image, None)
-      return View(value, gradient, losses.fooled(logits, label), aim)
+      return View(value, gradient, distance.fooled(self.loss, logits, label), aim)
     # One after another: many draws at once would not fit.
     seen = jax.lax.map(lambda key: look(image, key), jax.random.split(key, self.draws))
     (values, (logits, aims)), gradients = seen
@@ -108,6 +108,7 @@ def attack(
   ascend: Callable[[Any, View, jax.Array], Any],
   looks: int,
   place: str,
+  keep_going: bool,
 ) -> Attack:
   """An attack that looks, then moves.
 
@@ -119,6 +120,7 @@ def attack(
     ascend: (state, view, number of the look) -> the state after a move.
     looks: in one run, the one that ranks the targets not counted.
     place: name of the state's field that holds where it looks.
+    keep_going: whether it returns the strongest image of all runs.
   """
   ranking = int(hill.targeted)
 
@@ -143,6 +145,7 @@ def attack(
     forwards=hill.draws + distance.looks(hill.loss),
     backwards=hill.draws,
     runs=max(hill.targets, 1) * hill.restarts,
+    keep_going=keep_going,
     draws=hill.draws,
     targets=hill.targets,
     classes=hill.classes,

@@ -107,7 +107,7 @@ def cw(
       updates, moved = adam.update(gradient, state.adam)
     sure = losses.margin(logits, state.label) >= confidence
     across = losses.fooled(logits, state.label) & sure
-    state = best.keep(state, image, across, ball.size(image - state.clean))
+    state = best.keep(ball, state, image, logits, across)
     state = dataclasses.replace(state, weights=state.weights + updates, adam=moved)
     return state, across, value
 

@@ -117,7 +117,7 @@ def cw_linf(
       updates, moved = adam.update(gradient, state.adam)
     sure = losses.margin(logits, state.label) >= confidence
     across = losses.fooled(logits, state.label) & sure
-    state = best.keep(state, image, across, ball.size(image - state.clean))
+    state = best.keep(ball, state, image, logits, across)
     solved = across & (value < _SOLVED * state.constant)
     start = jnp.where(solved, image, state.start)
     return dataclasses.replace(

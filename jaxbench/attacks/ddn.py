@@ -93,9 +93,9 @@ def ddn(
       return losses.cross_entropy(logits, state.label), logits
 
     slope, logits = jax.grad(objective, has_aux=True)(state.point)
-    across = losses.clearly_fooled(logits, state.label)
+    across = losses.fooled(logits, state.label)
     delta = state.point - state.clean
-    state = best.keep(state, state.point, across, ball.size(delta))
+    state = best.keep(ball, state, state.point, logits, across)
     # Where the loss is flat, anywhere is as good; the authors' code does so too.
     anywhere = norms.sphere("l2", jax.random.fold_in(state.key, state.count), state.clean)
     direction = jnp.where((slope != 0).any(), norms.unit(slope), anywhere)

@@ -102,8 +102,9 @@ def attack(
   def step(classifier: Classifier, state: Any) -> Any:
     key = jax.random.fold_in(state.key, state.count)
     points = jnp.clip(jax.lax.switch(state.phase, looks_at, key, state), 0.0, 1.0)
-    across = fools(classifier(points), state.label)
-    state = closest(ball, state, points, across)
+    logits = classifier(points)
+    across = jax.vmap(losses.fooled, (0, None))(logits, state.label)
+    state = closest(ball, state, points, logits, across)
     state = jax.lax.switch(state.phase, moves, state, points, across)
     count = state.count + 1
     lost = (state.phase == START) & (state.turn * batch >= starts)
@@ -132,11 +133,6 @@ def noise(key: jax.Array, image: jax.Array, count: int) -> jax.Array:
     return values[jnp.arange(height) // side][:, jnp.arange(width) // side]
 
   return jax.vmap(one)(jax.random.split(key, count))
-
-
-def fools(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """Which images fool, [B], from logits [B, K] and their label []."""
-  return jax.vmap(losses.clearly_fooled, (0, None))(logits, label)
 
 
 def started(state: Any, points: jax.Array, across: jax.Array) -> Any:
@@ -195,8 +191,10 @@ def looks(precision: float, count: int) -> int:
   return math.ceil(math.log(1 / precision) / math.log(count + 1))
 
 
-def closest(ball: norms.Norm, state: Any, points: jax.Array, across: jax.Array) -> Any:
-  """Keeps the smallest perturbation of all that was looked at, as `image` if it is in the ball."""
-  distances = jax.vmap(ball.size)(points - state.clean[None])
-  nearest = jnp.argmin(jnp.where(across, distances, jnp.inf))
-  return best.keep(state, points[nearest], across[nearest], distances[nearest])
+def closest(
+  ball: norms.Norm, state: Any, points: jax.Array, logits: jax.Array, across: jax.Array
+) -> Any:
+  """Keeps the best of all that was looked at, as `image` if it is in the ball."""
+  costs = jax.vmap(best.cost, (None, None, 0, 0))(ball, state, points, logits)
+  nearest = jnp.argmin(jnp.where(across, costs, jnp.inf))
+  return best.keep(ball, state, points[nearest], logits[nearest], across[nearest])

@@ -119,15 +119,15 @@ def deepfool(
     total = state.total + length * ball.climb(slope, state.clean)
     state = dataclasses.replace(state, total=total, count=state.count + 1)
     moved = point(state)
-    across = losses.clearly_fooled(logits_of(classifier, moved), state.label)
-    state = best.keep(state, moved, across, ball.size(moved - state.clean))
+    logits = logits_of(classifier, moved)
+    across = losses.fooled(logits, state.label)
+    state = best.keep(ball, state, moved, logits, across)
     return dataclasses.replace(state, done=across | (state.count >= steps))
 
   return Attack(init, step, ball, steps, forwards=2, backwards=candidates - 1, minimizes=True)
 
 
 def _likeliest(logits: jax.Array, label: jax.Array, candidates: int) -> jax.Array:
-  """Classes [candidates - 1] to compare with the label: the likeliest others, without its ties."""
+  """Classes [candidates - 1] to compare with the label: the likeliest others."""
   others = losses.other_classes(logits, label)[: candidates - 1]
-  others = jnp.where(losses.tied(logits, logits[others], logits[label]), NO_TARGET, others)
   return jnp.pad(others, (0, candidates - 1 - len(others)), constant_values=NO_TARGET)

@@ -35,6 +35,11 @@ def bind(loss: str | losses.Loss, classifier: Any, clean: jax.Array) -> losses.L
   return lambda logits, label: jnp.sum((logits - outputs) ** 2)
 
 
+def fooled(loss: str | losses.Loss, logits: jax.Array, label: jax.Array) -> jax.Array:
+  """Whether the classifier is fooled, [] bool; of outputs that are no logits nobody knows."""
+  return jnp.bool_(False) if loss == NAME else losses.fooled(logits, label)
+
+
 def looks(loss: str | losses.Loss) -> int:
   """Forward passes of `bind`."""
   return int(loss == NAME)

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import losses, norms, tradeoff
+from jaxbench.attacks import best, losses, norms, tradeoff
 from jaxbench.attacks.base import Attack, Classifier, logits_of
 
 _RULES = ("en", "l1")
@@ -111,11 +111,12 @@ def ead(
     point = jnp.clip(state.clean + shrunk, 0.0, 1.0)
     logits = logits_of(classifier, point)
     sure = losses.margin(logits, state.label) >= confidence
-    across = losses.clearly_fooled(logits, state.label) & sure
-    size = ball.size(point - state.clean)
+    across = losses.fooled(logits, state.label) & sure
+    size = best.cost(ball, state, point, logits)
     squared = jnp.square(point - state.clean).sum()
     cost = size if rule == "l1" else regularization * size + squared
-    better = across & (size <= state.epsilon) & (cost < state.cost)
+    inside = ball.size(point - state.clean) <= state.epsilon
+    better = across & inside & (cost < state.cost)
     state = dataclasses.replace(
       state,
       image=jnp.where(better, point, state.image),

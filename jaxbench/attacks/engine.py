@@ -18,6 +18,8 @@ _LIMIT = 128  # Steps before the host has a look, whatever happens.
 # The end of the work runs in a quarter of the slots, unless that is too few for a second program to
 # save more than it takes to compile.
 _TAIL, _FEWEST = 4, 8
+_AGAIN = 3  # Times that an example is searched again after its claim was refuted.
+_ULPS = 2 * np.finfo(np.float32).eps  # What rounding may part two logits by, as a share of them.
 
 
 class Examples(NamedTuple):
@@ -26,6 +28,7 @@ class Examples(NamedTuple):
   words: np.ndarray  # [N, 2] uint32: the data of threefry keys.
   images: np.ndarray  # [N, H, W, 3] float32 in [0, 1] or uint8.
   labels: np.ndarray  # [N] int32.
+  searched: np.ndarray  # [N] int32: the labels, as the searcher counts classes (`view.searched`).
   epsilons: np.ndarray  # [N] float32; for a bisection, the largest to try.
 
 
@@ -35,7 +38,7 @@ class Settings(NamedTuple):
   slots: int  # Per device.
   quantize: bool = False
   tolerance: float | None = None  # Bisect for the smallest epsilon.
-  exact: bool = True  # The searcher is as precise as the classifier.
+  own: bool = True  # What is climbed is the classifier that judges, so that claims are about it.
 
 
 @dataclasses.dataclass
@@ -58,57 +61,71 @@ class Harvest(NamedTuple):
   rows: np.ndarray  # [n], of `Examples`.
   final: np.ndarray  # [n] bool: nothing more will come of this example.
   success: np.ndarray  # [n] bool.
-  costs: dict[str, np.ndarray]  # "steps", "forwards", "backwards", [n] int32: so far, in all.
-  fetch: Callable[[str], np.ndarray]  # A column of `Verdict`, or "image", [n, ...].
+  costs: dict[str, np.ndarray]  # Those of `COSTS`, [n] int32: so far, in all.
+  fetch: Callable[[str], np.ndarray]  # A column of `Verdict`, [n, ...].
+
+
+COSTS = ("steps", "forwards", "backwards", "refuted")  # The last: claims that the judge refuted.
 
 
 def attack(
   cascade: Cascade,
   classifier: devices.Replicated,
-  searcher: devices.Replicated,
+  searchers: Sequence[devices.Replicated],
   examples: Examples,
   settings: Settings,
   tally: Tally,
 ) -> Iterator[Harvest]:
   """Attacks all examples, which the classifier has right, and yields them as they finish.
 
-  What a searcher of lower precision found and the classifier refutes is searched again with the
-  classifier itself.
+  Where the judge refutes what an attack claims, the search goes on: with the next searcher or, if
+  there is none, with a handicap for the label that makes up for what was lacking (another rounding,
+  other neighbours in the batch).
 
   Args:
     cascade: attacks, each on what those before it left.
     classifier: judges.
-    searcher: is climbed; the classifier itself, or a cheaper copy.
+    searchers: what is climbed, the cheapest first; the last is as precise as the classifier.
     examples: in any number. The forward pass that had them right is counted as theirs.
     settings: of the engine.
     tally: is added to.
   """
   rows: Sequence[int] = range(len(examples.labels))
-  costs = {name: np.zeros(len(rows), np.int32) for name in ("steps", "forwards", "backwards")}
+  costs = {name: np.zeros(len(rows), np.int32) for name in COSTS}
   costs["forwards"] += 1
   for stage, written in enumerate(cascade.attacks):
     one = as_run(written, bisected=settings.tolerance is not None)
     search = Search(one, settings.quantize, settings.tolerance)
-    last = stage == len(cascade.attacks) - 1
-    survivors: list[int] = []
-    climbed, exact = searcher, settings.exact
-    while len(rows):
-      refuted: list[int] = []
-      work = _Work(search, stage, classifier, climbed, examples, settings.slots, tally)
+    handicaps, survivors = np.zeros(len(examples.labels), np.float32), []
+    turns = deque([*searchers, *_AGAIN * searchers[-1:]] if settings.own else searchers[:1])
+    while turns and len(rows):
+      searcher, refuted = turns.popleft(), []
+      work = _Work(search, stage, classifier, searcher, examples, handicaps, settings.slots, tally)
       for found, fetch in work.run(rows):
-        success, steps = fetch("success"), fetch("steps")
+        success, steps = fetch("prediction") != examples.labels[found], fetch("steps")
+        wrong = fetch("claimed") & ~success & settings.own
         costs["steps"][found] += steps
         costs["forwards"][found] += 1 + one.forwards * steps
         costs["backwards"][found] += one.backwards * steps
-        again = fetch("claimed") & ~success & (not exact)
-        left = ~success & ~again
+        costs["refuted"][found] += wrong
+        again, left = wrong & bool(turns), ~success & ~(wrong & bool(turns))
+        if again.any() and searcher is searchers[-1]:
+          lacking = _lacking(fetch("logits")[again], examples.labels[found[again]])
+          handicaps[found[again]] = 2 * np.maximum(handicaps[found[again]], lacking)
         refuted += found[again].tolist()
         survivors += found[left].tolist()
-        final = success | (left & last)
+        final = success | (left & (stage == len(cascade.attacks) - 1))
         so_far = {name: array[found] for name, array in costs.items()}
         yield Harvest(stage, found, final, success, so_far, fetch)
-      rows, climbed, exact = sorted(refuted), classifier, True
+      rows = sorted(refuted)
     rows = sorted(survivors)
+
+
+def _lacking(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+  """By how much, and the rounding, the labels [n] lead in logits [n, K]; [n] float32."""
+  own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+  others = np.where(np.arange(logits.shape[1]) == labels[:, None], -np.inf, logits).max(axis=1)
+  return own - others + _ULPS * np.maximum(np.abs(own), np.abs(others))
 
 
 def trace(
@@ -127,6 +144,7 @@ def trace(
     image=like(np.uint8, side, side, 3),
     label=like(np.int32),
     epsilon=like(np.float32),
+    handicap=like(np.float32),
   )
   number: Any = jax.ShapeDtypeStruct((count,), np.int32)
   orders = Orders(number, number, number, number)
@@ -148,7 +166,6 @@ class _Flight(NamedTuple):
   """A chunk of steps that the devices have been told to take."""
 
   seats: np.ndarray  # [devices, size] rows in the waiting room, or NOBODY.
-  left: Any
   judged: Any
   report: Report
 
@@ -163,12 +180,13 @@ class _Work:
     classifier: devices.Replicated,
     searcher: devices.Replicated,
     examples: Examples,
+    handicaps: np.ndarray,
     most_slots: int,
     tally: Tally,
   ):
     self._search, self._stage = search, stage
     self._classifier, self._searcher = classifier, searcher
-    self._examples, self._tally = examples, tally
+    self._examples, self._handicaps, self._tally = examples, handicaps, tally
     self._devices = devices.mesh().size
     self._size = self._most = most_slots
     self._queue: deque[int] = deque()
@@ -210,7 +228,7 @@ class _Work:
     waiting = self._waiting(seats) if count else self._blank
     self._slots, left, report = _advance(self._search)(self._searcher, self._slots, waiting, orders)
     judged = verdict.judge(self._search.attack.norm)(self._classifier, left)
-    return _Flight(seats, left, judged, report)
+    return _Flight(seats, judged, report)
 
   def _read(self, flight: _Flight) -> None:
     """Waits for a chunk; puts back in the queue what found no slot."""
@@ -244,8 +262,9 @@ class _Work:
       "row": rows.astype(np.int32),
       "words": self._examples.words[there],
       "image": self._examples.images[there],
-      "label": self._examples.labels[there],
+      "label": self._examples.searched[there],
       "epsilon": self._examples.epsilons[there],
+      "handicap": self._handicaps[there],
     }
     return Waiting(**devices.scatter(columns))
 
@@ -256,7 +275,6 @@ def _harvest(flight: _Flight) -> Iterator[tuple[np.ndarray, Callable[[str], np.n
   if there.any():
 
     def fetch(name: str) -> np.ndarray:
-      source = flight.left if name == "image" else flight.judged
-      return devices.fetch(getattr(source, name))[there]
+      return devices.fetch(getattr(flight.judged, name))[there]
 
     yield rows[there], fetch

@@ -38,6 +38,11 @@ class FABState:
   fooled: jax.Array  # [] bool.
   done: jax.Array  # [] bool.
 
+  @property
+  def strength(self) -> jax.Array:
+    """The smaller, the stronger."""
+    return -self.distance
+
 
 @functools.cache
 def fab(
@@ -127,8 +132,9 @@ def fab(
     bias = jnp.clip(sizes[0] / (sizes[0] + sizes[1]), 0.0, _MOST_BIAS)
     point = (1 - bias) * (state.point + _OVERSHOOT * here)
     point = jnp.clip(point + bias * (state.clean + _OVERSHOOT * there), 0.0, 1.0)
-    across = losses.fooled(logits_of(classifier, point), state.label)
-    state = best.keep(state, point, across, ball.size(point - state.clean))
+    logits = logits_of(classifier, point)
+    across = losses.fooled(logits, state.label)
+    state = best.keep(ball, state, point, logits, across)
     count = state.count + 1
     out_of_steps = (count >= steps) | (target == NO_TARGET)
     return dataclasses.replace(

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import losses, norms
+from jaxbench.attacks import losses, norms, view
 from jaxbench.attacks.base import Attack, Classifier, logits_of
 
 
@@ -51,8 +51,9 @@ def nes(
       default is 20 steps.
     norm: "linf", "l2" or "l1", whose steps are those of `pgd`.
     pairs: directions of one estimate; each is tried forwards and backwards.
-    sigma: how far, in pixel units. RoZ's 0.001 is in CLIP's normalised units, 0.00027 here. Images
-      of 8 bits and a search in bfloat16 need more than the default, or nothing changes.
+    sigma: how far, in pixel units; images of 8 bits are moved by a level at least, or nothing would
+      change. RoZ's 0.001 is in CLIP's normalised units, 0.00027 here. A search in bfloat16 needs
+      more than the default.
     step_size: of one step, in units of epsilon.
     chunk: pairs that are evaluated at a time, a divisor of `pairs`; by default the largest up to
       10. More need more memory, and change only rounding.
@@ -130,11 +131,12 @@ def _attack(
 
   def estimate(classifier: Classifier, state: FiniteDifferencesState) -> jax.Array:
     """The gradient of the margin."""
+    reach = max(sigma, view.spacing(classifier))
 
     def add(total: jax.Array, keys: jax.Array) -> tuple[jax.Array, None]:
       """What some of the directions say."""
       towards = jax.vmap(lambda key: draw(key, state.image.shape, jnp.float32))(keys)
-      points = state.image[None] + sigma * jnp.concatenate([towards, -towards])
+      points = state.image[None] + reach * jnp.concatenate([towards, -towards])
       margins = jax.vmap(losses.margin, (0, None))(classifier(points), state.label)
       gaps = margins[:chunk] - margins[chunk:]
       gaps = jnp.where(jnp.isfinite(gaps), gaps, 0.0)  # What is no number says nothing.
@@ -143,7 +145,7 @@ def _attack(
     keys = jax.random.split(jax.random.fold_in(state.key, state.count), pairs)
     start = jnp.zeros_like(state.image)
     total, _ = jax.lax.scan(add, start, keys.reshape(pairs // chunk, chunk))
-    return total / (2 * pairs * sigma)
+    return total / (2 * pairs * reach)
 
   def step(classifier: Classifier, state: FiniteDifferencesState) -> FiniteDifferencesState:
     climbed = ball.climb(estimate(classifier, state), state.image)

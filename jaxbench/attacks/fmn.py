@@ -109,8 +109,8 @@ def fmn(
       return losses.margin(logits, state.label), logits
 
     (gap, logits), slope = jax.value_and_grad(objective, has_aux=True)(state.point)
-    across = losses.clearly_fooled(logits, state.label)
-    state = best.keep(state, state.point, across, ball.size(state.point - state.clean))
+    across = losses.fooled(logits, state.label)
+    state = best.keep(ball, state, state.point, logits, across)
     radius = follow(state, across, gap, slope)
     moved = state.point + strides(state.count.astype(jnp.float32)) * norms.unit(slope)
     count = state.count + 1

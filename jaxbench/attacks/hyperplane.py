@@ -15,7 +15,7 @@ from jaxbench.attacks import norms, solve
 # (weights, image, amount) -> delta with <weights, delta> = -amount. A negative amount raises it.
 Projection = Callable[[jax.Array, jax.Array, jax.Array], jax.Array]
 
-_NEGLIGIBLE = 1e-8  # Weights below it do not move in l2, as in the authors' code.
+_NEGLIGIBLE = 1e-8  # Share of the largest weight: what is below it does not move in l2.
 
 
 def _room(weights: jax.Array, image: jax.Array) -> jax.Array:
@@ -33,7 +33,8 @@ def _linf(weights: jax.Array, image: jax.Array, amount: jax.Array) -> jax.Array:
 
 
 def _l2(weights: jax.Array, image: jax.Array, amount: jax.Array) -> jax.Array:
-  sizes = jnp.where(jnp.abs(weights) > _NEGLIGIBLE, jnp.abs(weights), 0.0)
+  sizes = jnp.abs(weights)
+  sizes = jnp.where(sizes > _NEGLIGIBLE * sizes.max(), sizes, 0.0)
   moving = sizes > 0
   room = jnp.where(moving, _room(weights, image) / jnp.where(moving, sizes, 1.0), 0.0)
 

@@ -1,33 +1,43 @@
-"""What an attack makes larger, from one example's logits [K] and its label []; when it has won.
-
-Classes may share a name, and then their logits tie, up to rounding: OpenAI's ImageNet names hold
-two such pairs. Every function here takes tied classes for one.
-"""
+"""What an attack makes larger, from one example's logits [K] and its label []; when it has won."""
 
 from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from jaxbench import errors
 
 Loss = Callable[[jax.Array, jax.Array], jax.Array]
 
-# Share of the largest logit by which rounding may part logits that tie.
-_TIE = 1e-6
-_CLEAR = 1e-5  # Share of it that the rounding of other programs does not make up.
+# Share of two logits by which the rounding of another program may part them.
+_CLEAR = 1e-5
+_DEEP = -60.0  # Log-odds below which float32 would round the cross-entropy or its slope away.
 
 
 def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """-log softmax at the label. Its gradient fades where the model is very sure."""
-  return optax.softmax_cross_entropy_with_integer_labels(logits, label)
+  """-log softmax at the label, of which no size of the logits hides the slope.
+
+  A softmax rounds the label's probability to 1 where it leads by 17, and its gradient to zero where
+  it leads by 104. This is the softplus of the log-odds, whose gradient is right that far; from a
+  lead of 60 on it goes on along its tangent, which changes it by less than 1e-26 of the lead.
+  """
+  odds = log_odds(logits, label)
+  tangent = jnp.exp(_DEEP) * (1 + odds - _DEEP)
+  return jnp.where(odds < _DEEP, tangent, jax.nn.softplus(jnp.maximum(odds, _DEEP)))
+
+
+def log_odds(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """Of all other classes together against the label."""
+  return jax.nn.logsumexp(_others(logits, label)) - logits[label]
 
 
 def margin(logits: jax.Array, label: jax.Array) -> jax.Array:
   """Largest other logit minus the label's: positive when fooled (Carlini & Wagner, 2017)."""
-  others = jnp.where(tied(logits, logits, logits[label]), -jnp.inf, logits)
-  return others.max() - logits[label]
+  return _others(logits, label).max() - logits[label]
+
+
+def _others(logits: jax.Array, label: jax.Array) -> jax.Array:
+  return jnp.where(jnp.arange(logits.size) == label, -jnp.inf, logits)
 
 
 def label_logit(logits: jax.Array, label: jax.Array) -> jax.Array:
@@ -59,42 +69,29 @@ def targeted_dlr(logits: jax.Array, label: jax.Array, target: jax.Array) -> jax.
 
 
 def ranked(logits: jax.Array) -> tuple[jax.Array, ...]:
-  """The four largest values of [K] logits, tied ones counted once; the last is repeated."""
+  """The four largest values of [K] logits; of fewer than four, the last is repeated."""
   falling = -jnp.sort(-logits)
-  new = jnp.concatenate([jnp.ones(1, bool), ~tied(logits, falling[1:], falling[:-1])])
-  places = jnp.nonzero(new, size=4, fill_value=0)[0]
-  last = new.sum() - 1
-  places = places[jnp.minimum(jnp.arange(4), last)]
-  return tuple(falling[places[rank]] for rank in range(4))
+  return tuple(falling[min(rank, logits.size - 1)] for rank in range(4))
 
 
 def other_classes(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """All classes but the label, the likeliest first, int32 [K - 1]; those tied with another last."""
+  """All classes but the label, the likeliest first, int32 [K - 1]."""
   order = jnp.argsort(-logits)
-  falling = logits[order]
-  again = jnp.concatenate([jnp.zeros(1, bool), tied(logits, falling[1:], falling[:-1])])
-  idle = (again | tied(logits, falling, logits[label])).astype(jnp.int32)
-  last = jnp.where(order == label, 2, idle)
-  return order[jnp.argsort(last, stable=True)][:-1].astype(jnp.int32)
+  return order[jnp.argsort(order == label, stable=True)][:-1].astype(jnp.int32)
 
 
 def fooled(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """Whether another class leads the label by more than rounding; never if a logit is no number."""
-  return jnp.isfinite(logits).all() & (margin(logits, label) > 0)
+  """Whether the label is not predicted; where a logit is no number, nothing is predicted."""
+  return ~jnp.isfinite(logits).all() | (jnp.argmax(logits) != label)
 
 
-def clearly_fooled(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """`fooled`, by so much that a judge whose rounding is another will agree.
+def clear(logits: jax.Array, label: jax.Array) -> jax.Array:
+  """Whether another class leads by so much that a judge whose rounding is another will agree.
 
-  For attacks that end up so near the boundary that it matters.
+  For attacks that end up so near the boundary that it matters; a preference, not a condition.
   """
   lead = margin(logits, label)
-  return fooled(logits, label) & (lead > _CLEAR * jnp.abs(logits).max())
-
-
-def tied(logits: jax.Array, first: jax.Array, second: jax.Array) -> jax.Array:
-  """Whether two of the logits differ by no more than rounding."""
-  return jnp.abs(first - second) <= _TIE * jnp.abs(logits).max()
+  return ~(lead <= _CLEAR * jnp.maximum(jnp.abs(logits[label]), jnp.abs(logits[label] + lead)))
 
 
 LOSSES: dict[str, Loss] = {

@@ -10,23 +10,24 @@ from flax import struct
 from jaxbench import errors
 from jaxbench.attacks import engine, slots
 from jaxbench.attacks.base import Attack, Cascade, Classifier
-from jaxbench.attacks.checks import Warning
-from jaxbench.attacks.run import checked, search
+from jaxbench.attacks.checks import Doubt
+from jaxbench.attacks.run import checked, search, single_precision
 
 
 @struct.dataclass
 class Smallest:
   """Numpy arrays, one row per example; B rows. As an array, it is its `epsilon`."""
 
-  # [B] float32: size of the smallest perturbation that was found and verified, so an upper bound;
-  # 0 where the clean image is misclassified, infinite where nothing up to `upper` fools.
+  # [B] float32: size of the smallest perturbation that was found and verified, so an upper bound,
+  # never above `upper`; 0 where the clean image is misclassified, infinite where nothing fools.
   epsilon: np.ndarray
   adversarial: np.ndarray  # [B, H, W, 3] float32: of that size, or the clean image.
-  prediction: np.ndarray  # [B] int32, of `adversarial`.
+  prediction: np.ndarray  # [B] int32, of `adversarial`; -1 where a logit is not finite.
   steps: np.ndarray  # [B] int32, of all probes together.
   forwards: np.ndarray  # [B] int32.
   backwards: np.ndarray  # [B] int32.
-  warnings: tuple[Warning, ...] = struct.field(pytree_node=False)
+  refuted: np.ndarray  # [B] int32, claims of the attack that did not hold when judged.
+  warnings: tuple[Doubt, ...] = struct.field(pytree_node=False)
   occupancy: float = struct.field(pytree_node=False)  # Share of slot steps that did work.
 
   def accuracy(self, epsilons: Any) -> np.ndarray:
@@ -78,7 +79,7 @@ def minimal_epsilon(
     upper: the largest epsilon, tried first; one for all or [B].
     tolerance: probing stops when the bounds are as near as this; in pixel units, > 0.
     key: of `jax.random.key`.
-    slots: examples per device that are attacked at a time.
+    slots: as for `run`.
     search_dtype: as for `run`.
     quantize: as for `run`.
     progress: show a bar.
@@ -94,13 +95,12 @@ def minimal_epsilon(
   """
   if isinstance(attack, Cascade):
     raise errors.InputError("minimal_epsilon takes one attack, not a cascade: name one of its own")
-  if not tolerance > 0:
-    raise errors.InputError(f"tolerance must be > 0, not {tolerance}")
-  images, labels, epsilons = checked(attack, classifier, images, labels, upper)
-  settings = engine.Settings(slots, quantize, float(tolerance), search_dtype == "float32")
-  result = search(
-    attack, classifier, classifier, images, labels, epsilons, key, settings, search_dtype, progress
-  )
+  if not 0 < tolerance < math.inf:
+    raise errors.InputError(f"tolerance must be a number > 0, not {tolerance}")
+  with single_precision():
+    asked = checked(attack, classifier, images, labels, upper, key, slots)
+    settings = engine.Settings(slots, quantize, float(tolerance))
+    result = search(asked, asked.classifier, settings, search_dtype, progress)
   return Smallest(
     epsilon=np.where(result.success, result.distance, np.inf).astype(np.float32),
     adversarial=result.adversarial,
@@ -108,6 +108,7 @@ def minimal_epsilon(
     steps=result.steps,
     forwards=result.forwards,
     backwards=result.backwards,
+    refuted=result.refuted,
     warnings=result.warnings,
     occupancy=result.occupancy,
   )

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import losses, norms
+from jaxbench.attacks import losses, norms, strongest
 from jaxbench.attacks.base import Attack, Classifier, logits_of
 from jaxbench.attacks.pgd import settle
 
@@ -33,8 +33,7 @@ class MomentumState:
   step_size: jax.Array  # [] float32.
   momentum: jax.Array  # [H, W, 3] float32: the decaying sum of gradients of mean size 1.
   memory: Any  # What the estimator keeps from one step to the next.
-  strongest: jax.Array  # [H, W, 3] float32: of all iterates, that of the largest loss.
-  loss: jax.Array  # [] float32, of `strongest`.
+  strongest: strongest.Strongest  # Of all iterates that were looked at.
   count: jax.Array  # [] int32, steps taken.
   fooled: jax.Array  # [] bool.
   done: jax.Array  # [] bool.
@@ -110,8 +109,7 @@ def attack(
       step_size=relative_step * epsilon / steps,
       momentum=jnp.zeros_like(image),
       memory=remember(image),
-      strongest=image,
-      loss=jnp.float32(-jnp.inf),
+      strongest=strongest.nothing(image),
       count=jnp.int32(0),
       fooled=jnp.bool_(False),
       done=jnp.bool_(False),
@@ -127,7 +125,8 @@ def attack(
     moved = state.image + state.step_size * ball.climb(momentum, state.image)
     moved = ball.project(state.clean, moved, state.epsilon)
     state = dataclasses.replace(state, momentum=momentum, memory=seen.memory)
-    return settle(state, seen.value, seen.logits, moved, steps, keep_going)
+    fooled = losses.fooled(seen.logits, state.label)
+    return settle(state, seen.value, fooled, moved, steps, keep_going)
 
   return Attack(
     init,
@@ -136,6 +135,7 @@ def attack(
     steps,
     forwards=forwards,
     backwards=backwards,
+    keep_going=keep_going,
     classes=2 + (loss == "dlr"),
     unseen=not keep_going,
   )

@@ -1,4 +1,4 @@
-"""The balls that perturbations live in: each can sample, climb, project and measure.
+"""The balls that perturbations live in: each can sample, climb, project, measure and quantize.
 
 Every ball is cut by the box [0, 1] that images live in.
 """
@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
-from jaxbench.attacks import solve
+from jaxbench.attacks import grid, solve
 
 
 class Norm(NamedTuple):
@@ -20,6 +20,7 @@ class Norm(NamedTuple):
   climb: Callable[[jax.Array, jax.Array], jax.Array]  # (gradient, image) -> step of size 1
   project: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]  # (clean, image, radius) -> image
   size: Callable[[jax.Array], jax.Array]  # delta -> float32 []
+  quantize: grid.Quantize  # (clean, image) -> image of 8 bits, no farther from the clean one
 
 
 def _sample_linf(key: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
@@ -118,14 +119,22 @@ NORMS: dict[str, Norm] = {
     climb=lambda gradient, image: jnp.sign(gradient),
     project=_project_linf,
     size=lambda delta: jnp.abs(delta).max(),
+    quantize=grid.by_largest_change,
   ),
   "l2": Norm(
     sample=_sample_l2,
     climb=lambda gradient, image: unit(gradient),
     project=_project_l2,
     size=euclidean,
+    quantize=grid.by_total(euclidean),
   ),
-  "l1": Norm(sample=_sample_l1, climb=_climb_l1, project=_project_l1, size=_taxicab),
+  "l1": Norm(
+    sample=_sample_l1,
+    climb=_climb_l1,
+    project=_project_l1,
+    size=_taxicab,
+    quantize=grid.by_total(_taxicab),
+  ),
 }
 
 

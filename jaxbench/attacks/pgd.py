@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import distance, losses, norms
+from jaxbench.attacks import distance, losses, norms, strongest
 from jaxbench.attacks.base import Attack, Classifier, logits_of
 
 
@@ -21,11 +21,15 @@ class PGDState:
   image: jax.Array  # [H, W, 3] float32, inside the ball and inside [0, 1].
   label: jax.Array  # [] int32.
   epsilon: jax.Array  # [] float32, radius of the ball around `clean`.
-  strongest: jax.Array  # [H, W, 3] float32: of all iterates, that of the largest loss.
-  loss: jax.Array  # [] float32, of `strongest`.
+  strongest: strongest.Strongest  # Of all iterates that were looked at.
   count: jax.Array  # [] int32, steps taken.
   fooled: jax.Array  # [] bool.
   done: jax.Array  # [] bool.
+
+  @property
+  def strength(self) -> jax.Array:
+    """The largest loss."""
+    return self.strongest.loss
 
 
 @functools.cache  # Equal attacks are one object, so that they share one compiled program.
@@ -56,8 +60,9 @@ def pgd(
     random_start: begin at a uniform point of the ball instead of the image itself.
     restarts: runs from different random starts.
     relative_step: length of all steps of a run together, in units of epsilon.
-    keep_going: take all steps, fooled or not, and return the iterate of the largest loss, for
-      transfer to another model.
+    keep_going: take all steps of all restarts, fooled or not, and return the strongest iterate, for
+      transfer to another model: of those that fool, or of all if none does, that of the largest
+      loss.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -87,8 +92,7 @@ def pgd(
       image=start,
       label=label,
       epsilon=epsilon,
-      strongest=start,
-      loss=jnp.float32(-jnp.inf),
+      strongest=strongest.nothing(start),
       count=jnp.int32(0),
       fooled=jnp.bool_(False),
       done=jnp.bool_(False),
@@ -105,7 +109,8 @@ def pgd(
     (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
     moved = state.image + relative_step * state.epsilon / steps * ball.climb(gradient, state.image)
     moved = ball.project(state.clean, moved, state.epsilon)
-    return settle(state, value, logits, moved, steps, keep_going)
+    fooled = distance.fooled(loss, logits, state.label)
+    return settle(state, value, fooled, moved, steps, keep_going)
 
   return Attack(
     init,
@@ -115,37 +120,27 @@ def pgd(
     forwards=1 + distance.looks(loss),
     backwards=1,
     runs=restarts,
+    keep_going=keep_going,
     classes=2 + (loss == "dlr"),
     unseen=not keep_going,
   )
 
 
 def settle(
-  state: Any, value: jax.Array, logits: jax.Array, moved: jax.Array, steps: int, keep_going: bool
+  state: Any, value: jax.Array, fooled: jax.Array, moved: jax.Array, steps: int, keep_going: bool
 ) -> Any:
   """The state after a look at its image, which has moved unless it fools.
 
-  With `keep_going` it moves in any case, and ends at the iterate of the largest loss.
+  With `keep_going` it moves in any case, and ends at the strongest iterate.
   """
-  fooled = losses.fooled(logits, state.label)
+  best = state.strongest.seen(state.image, value, fooled)
   count = state.count + 1
   if keep_going:
-    better = value > state.loss
-    strongest = jnp.where(better, state.image, state.strongest)
     done = count >= steps
-    return dataclasses.replace(
-      state,
-      image=jnp.where(done, strongest, moved),
-      strongest=strongest,
-      loss=jnp.where(better, value, state.loss),
-      count=count,
-      fooled=jnp.where(better, fooled, state.fooled),
-      done=done,
-    )
+    image, claim = jnp.where(done, best.image, moved), best.fooled
+  else:
+    done = fooled | (count >= steps)
+    image, claim = jnp.where(fooled, state.image, moved), fooled
   return dataclasses.replace(
-    state,
-    image=jnp.where(fooled, state.image, moved),
-    count=count,
-    fooled=fooled,
-    done=fooled | (count >= steps),
+    state, image=image, strongest=best, count=count, fooled=claim, done=done
   )

@@ -14,7 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from jaxbench.attacks import strongest
 from jaxbench.attacks.base import Attack, Classifier, as_float
+from jaxbench.attacks.view import View
 
 NOBODY = -1  # The row of an empty slot.
 NEXT_PROBE = 0.75  # Between the bounds of a bisection: successes come sooner than failures.
@@ -35,8 +37,9 @@ class Waiting:
   row: jax.Array  # [] int32, or NOBODY.
   words: jax.Array  # [2] uint32, of its PRNG key.
   image: jax.Array  # [H, W, 3] uint8 or float32 in [0, 1].
-  label: jax.Array  # [] int32.
+  label: jax.Array  # [] int32, as the attack counts classes.
   epsilon: jax.Array  # [] float32; for a bisection, the largest to try.
+  handicap: jax.Array  # [] float32, in logits: see `View`.
 
 
 @struct.dataclass
@@ -46,12 +49,15 @@ class Job:
   row: jax.Array  # [] int32, or NOBODY.
   words: jax.Array  # [2] uint32.
   clean: jax.Array  # [H, W, 3] float32 in [0, 1].
-  label: jax.Array  # [] int32.
+  label: jax.Array  # [] int32, as the attack counts classes.
+  handicap: jax.Array  # [] float32, in logits.
+  radius: jax.Array  # [] float32: the largest epsilon.
   epsilon: jax.Array  # [] float32, of the run in progress.
   run: jax.Array  # [] int32, restarts and targets before this one.
   active: jax.Array  # [] bool: needs its slot.
   image: jax.Array  # [H, W, 3] float32: the result so far.
   fooled: jax.Array  # [] bool: `image` did, says the attack.
+  strength: jax.Array  # [] float32, of `image`, among several runs.
   steps: jax.Array  # [] int32, of all runs that have ended.
   low: jax.Array  # [] float32: largest epsilon that failed, in a bisection.
   high: jax.Array  # [] float32: size of the smallest perturbation that fooled.
@@ -83,22 +89,6 @@ class Report:
   occupied: jax.Array  # [1] int32: slots whose example has not left.
   steps: jax.Array  # [1] int32.
   useful: jax.Array  # [1] int32: steps of single slots that worked on an example.
-
-
-@struct.dataclass
-class Quantized:
-  """A classifier of 8-bit images; gradients pass the rounding as if it were not there."""
-
-  classifier: Classifier
-
-  def __call__(self, images: jax.Array) -> jax.Array:
-    """Logits of the rounded images."""
-    return self.classifier(images + jax.lax.stop_gradient(round_to_8_bits(images) - images))
-
-
-def round_to_8_bits(images: jax.Array) -> jax.Array:
-  """The nearest images that a file can hold."""
-  return jnp.round(images * 255) / 255
 
 
 def vacant(search: Search, waiting: Waiting) -> Slots:
@@ -139,7 +129,12 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
 
   Rows of the jobs that did not leave are NOBODY.
   """
-  step = jax.vmap(search.attack.step, in_axes=(None, 0))
+  attack, quantize = search.attack, search.attack.norm.quantize if search.quantize else None
+
+  def step(classifier: Classifier, job: Job, state: Any) -> Any:
+    view = View(classifier, job.clean, job.label, job.handicap, quantize)
+    return attack.step(view, state)
+
   conclude = jax.vmap(_repeated(search) if search.tolerance is None else _bisected(search))
 
   def refill(slots: Slots, left: Job, taken: jax.Array, incoming: Job, orders: Orders) -> Any:
@@ -153,7 +148,7 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
     seat = jnp.minimum(place, size - 1)
     job = where(leaves, jax.tree.map(lambda x: x[seat], incoming), job)
     state = where(
-      job.active & slots.state.done, _start(search.attack, job, orders.stage[0]), slots.state
+      job.active & slots.state.done, _start(attack, job, orders.stage[0]), slots.state
     )
     return Slots(job, state), left, taken + leaves.sum(dtype=jnp.int32)
 
@@ -161,7 +156,6 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
     classifier: Classifier, slots: Slots, waiting: Waiting, orders: Orders
   ) -> tuple[Slots, Job, Report]:
     fresh, limit, floor = orders.fresh[0], orders.limit[0], orders.floor[0]
-    classify = Quantized(classifier) if search.quantize else classifier
     incoming = _admit(waiting)
     nobody = dataclasses.replace(incoming, row=jnp.full_like(incoming.row, NOBODY))
 
@@ -181,7 +175,8 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
         *places,
       )
       working = ~slots.state.done
-      state = where(working, step(classify, slots.state), slots.state)
+      stepped = jax.vmap(step, (None, 0, 0))(classifier, slots.job, slots.state)
+      state = where(working, stepped, slots.state)
       job = where(working & state.done, conclude(slots.job, state), slots.job)
       return (Slots(job, state), left, taken), steps + 1, useful + working.sum(dtype=jnp.int32)
 
@@ -207,11 +202,14 @@ def _admit(waiting: Waiting) -> Job:
     words=waiting.words,
     clean=image,
     label=waiting.label,
+    handicap=waiting.handicap,
+    radius=waiting.epsilon,
     epsilon=waiting.epsilon,
     run=none,
     active=waiting.row != NOBODY,
     image=image,
     fooled=none != 0,
+    strength=jnp.full_like(waiting.epsilon, -jnp.inf),
     steps=none,
     low=jnp.zeros_like(waiting.epsilon),
     high=jnp.full_like(waiting.epsilon, jnp.inf),
@@ -226,21 +224,35 @@ def _start(attack: Attack, job: Job, stage: jax.Array) -> Any:
 
 
 def _repeated(search: Search) -> Callable[[Job, Any], Job]:
-  """After a run at one epsilon: the next restart or target, until one fools."""
+  """After a run at one epsilon: the next restart or target, until one fools or all are made."""
+  attack = search.attack
+  makes_all = attack.keep_going or attack.minimizes
 
   def conclude(job: Job, state: Any) -> Job:
-    image = round_to_8_bits(state.image) if search.quantize else state.image
-    run = job.run + 1
+    image, run = _returned(search, job, state), job.run + 1
+    strength, better = job.strength, jnp.bool_(True)
+    if attack.runs > 1:
+      strength = state.strength
+      better = job.run == 0
+      better |= strongest.stronger(state.fooled, strength, job.fooled, job.strength)
     return dataclasses.replace(
       job,
       run=run,
-      active=~state.fooled & (run < search.attack.runs),
-      image=image,
-      fooled=state.fooled,
+      active=(makes_all | ~state.fooled) & (run < attack.runs),
+      image=jnp.where(better, image, job.image),
+      fooled=job.fooled | state.fooled,
+      strength=jnp.where(better, strength, job.strength),
       steps=job.steps + state.count,
     )
 
   return conclude
+
+
+def _returned(search: Search, job: Job, state: Any) -> jax.Array:
+  """The image of a run that is over, as it was classified."""
+  if not search.quantize:
+    return state.image
+  return search.attack.norm.quantize(job.clean, state.image)
 
 
 @struct.dataclass
@@ -289,7 +301,7 @@ def _bisected(search: Search) -> Callable[[Job, Any], Job]:
   probing = not attack.minimizes  # Else it has looked for the smallest one by itself.
 
   def conclude(job: Job, state: Any) -> Job:
-    image = round_to_8_bits(state.image) if search.quantize else state.image
+    image = _returned(search, job, state)
     size = attack.norm.size(image - job.clean)
     bracket = narrowed(job.low, job.high, job.epsilon, size, state.fooled, attack, tolerance)
     last = job.run + 1 >= attack.runs

@@ -36,6 +36,11 @@ class SquareState:
   fooled: jax.Array  # [] bool.
   done: jax.Array  # [] bool.
 
+  @property
+  def strength(self) -> jax.Array:
+    """The margin."""
+    return self.loss
+
 
 @functools.cache
 def square(

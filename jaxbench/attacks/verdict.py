@@ -1,4 +1,8 @@
-"""The only judge of success: a float32 forward pass on the image that an attack returns."""
+"""The only judge of success: a float32 forward pass on the image that is returned.
+
+What is returned is inside the ball and [0, 1], or it is the clean image. The prediction is `NOTHING`
+where a logit is no number. An attack has had success where the prediction is not the label.
+"""
 
 import functools
 from collections.abc import Callable
@@ -9,11 +13,11 @@ import numpy as np
 from flax import struct
 
 from jaxbench import devices
-from jaxbench.attacks import losses
 from jaxbench.attacks.base import Classifier, as_float
 from jaxbench.attacks.norms import Norm
 from jaxbench.attacks.slots import Job
 
+NOTHING = -1  # In place of a class.
 _TOLERANCE = 1e-6  # Pixel units: what float32 rounding may add to a radius.
 
 
@@ -22,11 +26,11 @@ class Verdict:
   """On the jobs that left their slots; arrays [S, ...]."""
 
   row: jax.Array  # [] int32, or `slots.NOBODY`.
-  logits: jax.Array  # [K] float32, of the returned image.
-  prediction: jax.Array  # [] int32.
-  success: jax.Array  # [] bool: misclassified, inside the ball and [0, 1].
-  claimed: jax.Array  # [] bool: success, if it were for the attack.
-  distance: jax.Array  # [] float32, from the clean image.
+  image: jax.Array  # [H, W, 3] float32: what is returned.
+  logits: jax.Array  # [K] float32, of it.
+  prediction: jax.Array  # [] int32, or NOTHING.
+  claimed: jax.Array  # [] bool: the attack says that it fools.
+  distance: jax.Array  # [] float32, from the clean image; never more than the radius.
   steps: jax.Array  # [] int32.
 
 
@@ -35,14 +39,13 @@ def judge(norm: Norm) -> Callable[..., Verdict]:
   """A program (classifier, jobs) -> Verdict, mapped over the devices."""
 
   def verdict(classifier: Classifier, job: Job) -> Verdict:
-    logits = classifier(job.image)
-    radius = jnp.where(jnp.isfinite(job.high), job.high, job.epsilon)
-    real, distance = inside(norm, job.image, job.clean, radius)
+    image, distance = inside(norm, job.image, job.clean, job.radius)
+    logits = classifier(image).astype(jnp.float32)
     return Verdict(
       row=job.row,
-      logits=logits.astype(jnp.float32),
-      prediction=jnp.argmax(logits, axis=-1).astype(jnp.int32),
-      success=real & jax.vmap(losses.fooled)(logits, job.label),
+      image=image,
+      logits=logits,
+      prediction=predict(logits),
       claimed=job.fooled,
       distance=distance,
       steps=job.steps,
@@ -54,10 +57,18 @@ def judge(norm: Norm) -> Callable[..., Verdict]:
 def inside(
   norm: Norm, images: jax.Array, clean: jax.Array, radius: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-  """Whether images [S, H, W, 3] are in the ball and in [0, 1], and their distances [S]."""
+  """Images [S, H, W, 3], the clean ones where they are outside ball or box, and distances [S]."""
   distance = jax.vmap(norm.size)(images - clean)
-  boxed = ((images >= 0) & (images <= 1)).all(axis=(1, 2, 3))
-  return boxed & (distance <= radius * (1 + _TOLERANCE) + _TOLERANCE), distance
+  real = ((images >= 0) & (images <= 1)).all(axis=(1, 2, 3))
+  real &= distance <= radius * (1 + _TOLERANCE) + _TOLERANCE
+  images = jnp.where(real[:, None, None, None], images, clean)
+  return images, jnp.where(real, jnp.minimum(distance, radius), 0.0)
+
+
+def predict(logits: jax.Array) -> jax.Array:
+  """int32 [B] of logits [B, K]; of equal ones the first class."""
+  finite = jnp.isfinite(logits).all(axis=-1)
+  return jnp.where(finite, jnp.argmax(logits, axis=-1), NOTHING).astype(jnp.int32)
 
 
 @functools.cache

@@ -1,0 +1,32 @@
+"""The strongest image of a search so far: one that fools before one that does not, then by loss."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+
+@struct.dataclass
+class Strongest:
+  """Of one example."""
+
+  image: jax.Array  # [H, W, 3] float32.
+  loss: jax.Array  # [] float32; -inf before the first look.
+  fooled: jax.Array  # [] bool.
+
+  def seen(self, image: jax.Array, loss: jax.Array, fooled: jax.Array) -> "Strongest":
+    """After a look at an image."""
+    better = stronger(fooled, loss, self.fooled, self.loss)
+    seen = Strongest(image, loss, fooled)
+    return jax.tree.map(lambda x, y: jnp.where(better, x, y), seen, self)
+
+
+def nothing(image: jax.Array) -> Strongest:
+  """Before the first look; `image` [H, W, 3] stands in."""
+  return Strongest(image, jnp.float32(-jnp.inf), jnp.bool_(False))
+
+
+def stronger(fooled: Any, loss: Any, other_fooled: Any, other_loss: Any) -> jax.Array:
+  """Whether the first of two is; [] bool."""
+  return (fooled & ~other_fooled) | ((fooled == other_fooled) & (loss > other_loss))

@@ -1,0 +1,160 @@
+"""The classifier as an attack on one example sees it, and the door through which it comes in."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks import grid
+
+
+@struct.dataclass
+class View:
+  """Called as the classifier is: images [B, H, W, 3] -> logits float32 [B, K]."""
+
+  classifier: Any
+  clean: jax.Array  # [H, W, 3] float32: the example.
+  label: jax.Array  # [] int32.
+  handicap: jax.Array  # [] float32, for the label: what fools all the same is clear of rounding.
+  quantize: grid.Quantize | None = struct.field(pytree_node=False)  # None: images of any value.
+
+  @property
+  def spacing(self) -> float:
+    """Between two values of a pixel that the classifier can tell apart."""
+    return grid.SPACING if self.quantize else 0.0
+
+  def __call__(self, images: jax.Array, **key: jax.Array) -> jax.Array:
+    """Logits of the images as they would be judged; gradients pass the rounding unchanged."""
+    shown = images
+    if self.quantize:
+      shown = jax.vmap(self.quantize, (None, 0))(self.clean, images)
+    logits = self.classifier(_shown(images, shown), **key).astype(jnp.float32)
+    return logits + self.handicap * jax.nn.one_hot(self.label, logits.shape[-1])[None]
+
+
+@jax.custom_vjp
+def _shown(images: jax.Array, shown: jax.Array) -> jax.Array:
+  """`shown`, with the gradient of `images`, where that is a number: others would spoil the image."""
+  return shown
+
+
+def _forward(images: jax.Array, shown: jax.Array) -> tuple[jax.Array, None]:
+  return shown, None
+
+
+def _backward(_: None, slope: jax.Array) -> tuple[jax.Array, jax.Array]:
+  return jnp.where(jnp.isfinite(slope), slope, 0.0), jnp.zeros_like(slope)
+
+
+_shown.defvjp(_forward, _backward)
+
+
+def spacing(classifier: Any) -> float:
+  """Of the values of a pixel that a classifier can tell apart; 0 if all."""
+  return getattr(classifier, "spacing", 0.0)
+
+
+@struct.dataclass
+class Distinct:
+  """A classifier of which each class stands once, where several are declared to be the same."""
+
+  classifier: Any
+  firsts: jax.Array  # [D] int32: of each distinct class, its first index.
+  places: jax.Array  # [K] int32: of each class, its place among the distinct ones.
+
+  def __call__(self, images: jax.Array, **key: jax.Array) -> jax.Array:
+    """Logits [B, D]."""
+    return self.classifier(images, **key)[:, self.firsts]
+
+
+def distinct(classifier: Any) -> Any:
+  """What attacks see: classes that the classifier declares the same, by `same_as`, are one.
+
+  Nothing else is a tie: two logits may be equal and belong to two classes.
+  """
+  same_as = getattr(classifier, "same_as", None)
+  if same_as is None:
+    return classifier
+  firsts, places = np.unique(np.asarray(same_as), return_inverse=True)
+  return Distinct(
+    classifier, jnp.asarray(firsts, jnp.int32), jnp.asarray(places.ravel(), jnp.int32)
+  )
+
+
+def searched(classifier: Any, labels: np.ndarray) -> np.ndarray:
+  """Labels [N] as `distinct(classifier)` counts classes."""
+  same_as = getattr(classifier, "same_as", None)
+  if same_as is None:
+    return labels
+  return np.asarray(distinct(classifier).places)[labels]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Closed:
+  """A callable that is no pytree. Nobody knows what it closes over, so that no two are the same."""
+
+  function: Any
+
+  def __call__(self, images: jax.Array, **key: jax.Array) -> Any:
+    return self.function(images, **key)
+
+
+@struct.dataclass
+class Opened:
+  """A pytree callable of which some leaves are no arrays, like functions: they are structure."""
+
+  arrays: tuple[Any, ...]
+  others: tuple[Any, ...] = struct.field(pytree_node=False)  # (place, leaf) of each.
+  structure: Any = struct.field(pytree_node=False)
+
+  def __call__(self, images: jax.Array, **key: jax.Array) -> Any:
+    """What the callable says."""
+    leaves = list(self.arrays)
+    for place, leaf in self.others:
+      leaves.insert(place, leaf)
+    return jax.tree.unflatten(self.structure, leaves)(images, **key)
+
+
+def opened(classifier: Any) -> Any:
+  """Any callable as a pytree of 32-bit arrays, as attacks take it.
+
+  A function that is no pytree is compiled anew in every run, with what it closes over inside.
+
+  Raises:
+    InputError: it cannot be called, or a leaf is neither an array nor hashable.
+  """
+  if not callable(classifier):
+    raise errors.InputError(
+      f"the classifier must be callable, images [B, H, W, 3] -> logits [B, K]; it is a "
+      f"{type(classifier).__name__}"
+    )
+  leaves, structure = jax.tree.flatten(classifier)
+  if len(leaves) == 1 and leaves[0] is classifier:
+    return jax.tree_util.Partial(_Closed(classifier))
+  others = tuple((place, leaf) for place, leaf in enumerate(leaves) if not _is_array(leaf))
+  arrays = [_narrow(leaf) for leaf in leaves if _is_array(leaf)]
+  if not others:
+    return jax.tree.unflatten(structure, arrays)
+  for _, leaf in others:
+    try:
+      hash(leaf)
+    except TypeError:
+      raise errors.InputError(
+        f"a leaf of the classifier is a {type(leaf).__name__}, neither an array nor hashable; "
+        "make it part of the pytree's structure"
+      ) from None
+  return Opened(tuple(arrays), others, structure)
+
+
+def _is_array(leaf: Any) -> bool:
+  return isinstance(leaf, (jax.Array, np.ndarray, np.generic, bool, int, float, complex))
+
+
+def _narrow(leaf: Any) -> Any:
+  """64 bits become 32, in which everything here is computed."""
+  wide = getattr(leaf, "dtype", None) in (np.float64, np.int64, np.uint64, np.complex128)
+  return jnp.asarray(np.asarray(leaf)) if wide else leaf
