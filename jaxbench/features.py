@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxbench import attacks, config, corrupted, data, devices, errors, judge, models, spec
 from jaxbench import block as blocks
-from jaxbench.attacks import engine, verdict
+from jaxbench.attacks import engine, verdict, view
 from jaxbench.models.layers import normalize
 
 _BLOCK = 1024  # Images in memory at a time.
@@ -101,10 +101,11 @@ def _attack(
   """What the classifier has wrong stays as it is."""
   images = block.images.astype(np.float32) / np.float32(255)
   logits = verdict.logits(classifier, block.images, asked.slots)
-  right = np.flatnonzero(logits.argmax(axis=1) == block.labels)
-  everything = judge.attackable(name, epsilon, block, asked.seed)
+  right = np.flatnonzero(verdict.predict(logits, np) == block.labels)
+  searcher = devices.replicate(view.distinct(classifier.tree()))
+  everything = judge.attackable(name, epsilon, block, asked.seed, searcher)
   examples = engine.Examples(*(array[right] for array in everything))
   settings = engine.Settings(asked.slots)
-  for found in engine.attack(cascade, classifier, classifier, examples, settings, engine.Tally()):
+  for found in engine.attack(cascade, classifier, [searcher], examples, settings, engine.Tally()):
     images[right[found.rows]] = found.fetch("image")
   return images

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench import attacks, clock, corruptions, data, devices, judge, metrics, pictures
+from jaxbench.attacks import verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
 
@@ -76,8 +77,7 @@ class _Seen:
     """Of the whole sequence, on the host, without surplus rows."""
     changes, logits = devices.Batch(examples, (self._changes, self._last)).fetch()
     flips, distances = (np.mean(part, axis=0) for part in zip(*changes, strict=True))
-    finite = np.isfinite(logits).all(axis=-1)
-    prediction = np.where(finite, logits.argmax(axis=-1), judge.NOT_FINITE).astype(np.int32)
+    prediction = verdict.predict(logits, np)
     return {"prediction": prediction, "flips": flips, "top5_distance": distances}
 
 

@@ -26,13 +26,11 @@ from jaxbench import (
   stylize,
   typography,
 )
-from jaxbench.attacks import checks, engine, verdict
+from jaxbench.attacks import checks, engine, verdict, view
 from jaxbench.block import Block
 from jaxbench.plan import Cell
 
 Columns = dict[str, Any]  # Of `records.SCHEMA`, one entry per example.
-NOT_FINITE = -1  # In place of a prediction.
-
 
 @struct.dataclass
 class _Prediction:
@@ -57,7 +55,7 @@ class Judge:
     self._tally = tally  # Of the white-box attacks on all of them.
     self.settings, self._label_space = settings, label_space
     self.classifier = functools.cache(self._load)
-    self.searcher = functools.cache(self._load_searcher)
+    self.searchers = functools.cache(self._load_searchers)
     self.surrogate = functools.cache(self._load_surrogate)
     self._stylizer = functools.cache(self._load_stylizer)
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
@@ -120,17 +118,16 @@ class Judge:
     """
     stages, asked = cascade(cell), self.settings.attacks
     classifier = self.classifier(cell.model, cell.prompts)
-    searcher = self.searcher(cell.model, cell.prompts)
-    self.check(cell, stages, classifier, block)
+    searchers = self.searchers(cell.model, cell.prompts)
+    self.check(cell, stages, classifier, searchers[-1], block)
     wrong = clean != block.labels
     yield np.flatnonzero(wrong), untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
-    everything = attackable(cell.stream, cell.epsilon, block, self.settings.seed)
+    everything = attackable(cell.stream, cell.epsilon, block, self.settings.seed, searchers[-1])
     examples = engine.Examples(*(array[right] for array in everything))
-    exact = asked.search_dtype == "float32"
-    settings = engine.Settings(self.settings.slots, asked.quantize, cell.tolerance, exact)
+    settings = engine.Settings(self.settings.slots, asked.quantize, cell.tolerance)
     found: engine.Harvest
-    for found in engine.attack(stages, classifier, searcher, examples, settings, self._tally):
+    for found in engine.attack(stages, classifier, searchers, examples, settings, self._tally):
       rows, name = right[found.rows], stages.names[found.stage]
       columns: Columns = {name: found.fetch(name) for name in ("prediction", "distance")}
       if cell.tolerance is not None:
@@ -142,9 +139,14 @@ class Judge:
       yield rows[keep], {name: [column[i] for i in keep] for name, column in columns.items()}
 
   def check(
-    self, cell: Cell, cascade: attacks.Cascade, classifier: devices.Replicated, block: Block
+    self,
+    cell: Cell,
+    cascade: attacks.Cascade,
+    classifier: devices.Replicated,
+    searcher: devices.Replicated,
+    block: Block,
   ) -> None:
-    """Looks once at the first images through each classifier."""
+    """Looks once at the first images through each classifier, and what attacks see of it."""
     key = (cell.surrogate or (cell.model, cell.prompts), cell.perturbation)
     if key in self._checked:
       return
@@ -152,7 +154,8 @@ class Judge:
     first = slice(slots * devices.mesh().size)
     images, labels = block.images[first], block.labels[first]
     logits = verdict.logits(classifier, images, slots)
-    found = checks.before(cascade, classifier, images, labels, logits, slots)
+    own, searched = (view.searched(one.tree(), labels) for one in (classifier, searcher))
+    found = checks.before(cascade, classifier, searcher, images, own, searched, logits, slots)
     self.warnings += [{"what": cell.id, **warning._asdict()} for warning in found]
     self._checked.add(key)
 
@@ -221,20 +224,17 @@ class Judge:
     asked = self.settings.stylization
     return devices.replicate(stylize.load(asked.weights)), stylize.Paintings(asked.paintings)
 
-  def _load_searcher(self, model: str, prompts: str | None) -> devices.Replicated:
-    """What attacks climb: the classifier, or its copy that computes in another dtype."""
-    classifier = self.classifier(model, prompts)
-    dtype = self.settings.attacks.search_dtype
-    if dtype == "float32":
-      return classifier
-    return devices.replicate(classifier.tree().compute_in(dtype))
+  def _load_searchers(self, model: str, prompts: str | None) -> tuple[devices.Replicated, ...]:
+    """What attacks climb, the cheapest first; see `view.searchers`."""
+    classifier, dtype = self.classifier(model, prompts), self.settings.attacks.search_dtype
+    return tuple(map(devices.replicate, view.searchers(classifier.tree(), dtype)))
 
   def _load_surrogate(self, members: tuple[config.Member, ...]) -> devices.Replicated:
     """What images for transfer are made on: a classifier, several as one, or an image encoder."""
-    loaded = [self.searcher(*member) for member in members]
-    if len(loaded) == 1:
-      return loaded[0]
-    return devices.replicate(attacks.ensemble([one.tree() for one in loaded]))
+    dtype = self.settings.attacks.search_dtype
+    loaded = [self.classifier(*member).tree() for member in members]
+    whole = loaded[0] if len(loaded) == 1 else attacks.ensemble(loaded)
+    return devices.replicate(view.searchers(whole, dtype)[0])
 
 
 @functools.cache
@@ -252,9 +252,8 @@ def prediction() -> jax.stages.Wrapped:
   def predict(classifier: attacks.Classifier, images: jax.Array, labels: jax.Array) -> _Prediction:
     logits = classifier(images)
     finite = jnp.isfinite(logits).all(axis=-1)
-    best = jnp.argmax(logits, axis=-1).astype(jnp.int32)
     return _Prediction(
-      prediction=jnp.where(finite, best, NOT_FINITE),
+      prediction=verdict.predict(logits),
       rank=jnp.where(finite, jax.vmap(_rank)(logits, labels), logits.shape[-1]),
       confidence=jnp.where(finite, jax.nn.softmax(logits).max(axis=-1), 0),
     )
@@ -278,11 +277,14 @@ def cascade(cell: Cell) -> attacks.Cascade:
   return attacks.cascade(spec.build(resolved))
 
 
-def attackable(stream: str, epsilon: float | None, block: Block, seed: int) -> engine.Examples:
+def attackable(
+  stream: str, epsilon: float | None, block: Block, seed: int, searcher: devices.Replicated
+) -> engine.Examples:
   """The examples of a block as the engine takes them, each with its own randomness of `stream`."""
   words = _words(seed, data.hash_id(stream), block.hashes)
+  searched = view.searched(searcher.tree(), block.labels)
   epsilons = np.full(len(block.ids), epsilon, np.float32)
-  return engine.Examples(np.asarray(words), block.images, block.labels, epsilons)
+  return engine.Examples(np.asarray(words), block.images, block.labels, searched, epsilons)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -293,7 +295,7 @@ def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
 def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified."""
   none = np.zeros(len(rows), np.int32)
-  costs = {"steps": none, "forwards": none + 1, "backwards": none}
+  costs = {"steps": none, "forwards": none + 1, "backwards": none, "refuted": none}
   kept = pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
   verdicts = {"prediction": clean[rows], "success": none == 0, "distance": none.astype(np.float32)}
   return costs | verdicts | {"picture": kept}

@@ -25,7 +25,7 @@ def _of_cell(judging: judge.Judge, cell: Cell) -> list[memory.Program]:
   if cell.members:
     searcher = judging.surrogate(cell.members)
   else:
-    searcher = judging.searcher(cell.model, cell.prompts)
+    searcher = judging.searchers(cell.model, cell.prompts)[0]
 
   def trace(attack: attacks.Attack, slots: int) -> jax.stages.Traced:
     tolerance = None if cell.members else cell.tolerance  # Targets bisect outside the slots.

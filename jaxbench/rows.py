@@ -65,8 +65,7 @@ class Rows:
     for size, alike in _by(lambda cell: cell.size, one_each.values()):
       judged = self._judging.clean(alike, self._block.centre(size))
       self._clean |= {(cell.model, cell.prompts): columns for cell, columns in judged.items()}
-    usable = [cell for cell in cells if self._vetted(cell, self._clean[cell.model, cell.prompts])]
-    for _, group in _by(lambda cell: (cell.perturbation, cell.setting, cell.size), usable):
+    for _, group in _by(lambda cell: (cell.perturbation, cell.setting, cell.size), cells):
       for cell, rows, columns in self._judged(group):
         prediction = self._clean[cell.model, cell.prompts]["prediction"][rows]
         yield cell, _table(cell, self._block.at(rows), columns | {"clean_prediction": prediction})
@@ -146,14 +145,6 @@ class Rows:
   def _give_up(self, cells: list[Cell], error: errors.InputError) -> None:
     found = [{"what": cell.id, "reason": str(error)} for cell in cells]
     self.absent += [one for one in found if one not in self.absent]
-
-  def _vetted(self, cell: Cell, clean: judge.Columns) -> bool:
-    """Whether the classifier's clean logits are numbers; if not, its cells are absent."""
-    broken = (clean["prediction"] == judge.NOT_FINITE).sum()
-    if broken:
-      reason = f"its logits are not finite on {broken} of {len(clean['prediction'])} clean images"
-      self.absent.append({"what": cell.id, "reason": reason})
-    return not broken
 
 
 def _by(key: Callable[[Cell], Any], cells: Iterable[Cell]) -> Iterator[tuple[Any, list[Cell]]]:

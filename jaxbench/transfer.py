@@ -8,12 +8,11 @@ import functools
 from collections.abc import Callable, Iterator
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
 from jaxbench import attacks, config, devices, errors, judge, pictures
-from jaxbench.attacks import engine, losses, norms, slots, verdict
+from jaxbench.attacks import engine, norms, slots, verdict
 from jaxbench.block import Block
 from jaxbench.plan import Cell
 
@@ -22,8 +21,8 @@ from jaxbench.plan import Cell
 class _Verdict:
   """Of one target; arrays [S]."""
 
-  prediction: jax.Array  # [] int32.
-  success: jax.Array  # [] bool: misclassified, inside the ball and [0, 1].
+  image: jax.Array  # [H, W, 3] float32: what was judged; the clean one, if that was outside.
+  prediction: jax.Array  # [] int32, or `verdict.NOTHING`.
   distance: jax.Array  # [] float32, from the clean image, at the surrogate's resolution.
 
 
@@ -39,8 +38,8 @@ def attacked(
     clean: int32 [N] for each cell, its predictions on them as they are.
 
   Yields:
-    A cell, rows of the block, and their columns. What a target has wrong when clean counts as
-    success, but it is judged like the rest.
+    A cell, rows of the block, and their columns. What a target has wrong when clean stays as it is,
+    a success at distance 0.
 
   Raises:
     InputError: the surrogate's logits are not numbers.
@@ -48,7 +47,7 @@ def attacked(
   first, settings = cells[0], judging.settings
   cascade, surrogate = _attack(judging, first, block)
   members, program = len(first.members), _judge(cascade.attacks[0].norm)
-  everything = judge.attackable(first.stream, first.epsilon, block, settings.seed)
+  everything = judge.attackable(first.stream, first.epsilon, block, settings.seed, surrogate)
   size = settings.slots * devices.mesh().size
   for start in range(0, len(block.ids), size):
     rows = np.arange(start, min(start + size, len(block.ids)))
@@ -58,16 +57,23 @@ def attacked(
       "steps": costs["steps"],
       "forwards": 1 + members * costs["forwards"],
       "backwards": members * costs["backwards"],
-      "picture": pictures.keep(rows, block, {"image": images}.__getitem__),
     }
-    arrays = (images, examples.images, examples.labels, examples.epsilons)
+    kept = pictures.keep(rows, block, {"image": images}.__getitem__)
+    unmoved = pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
+    arrays = (images, examples.images, examples.epsilons)
     for cell in cells:
       classifier = judging.classifier(cell.model, cell.prompts)
       (batch,) = devices.stream(program, classifier, arrays, settings.slots)
       found = batch.fetch()
       wrong = clean[cell][rows] != examples.labels
-      verdicts = {"prediction": found.prediction, "distance": found.distance}
-      yield cell, rows, shared | verdicts | {"success": found.success | wrong}
+      prediction = np.where(wrong, clean[cell][rows], found.prediction)
+      verdicts = {
+        "prediction": prediction,
+        "success": prediction != examples.labels,
+        "distance": np.where(wrong, np.float32(0), found.distance),
+        "picture": [unmoved[i] if still else kept[i] for i, still in enumerate(wrong)],
+      }
+      yield cell, rows, shared | verdicts
 
 
 def bisected(
@@ -97,9 +103,8 @@ def bisected(
   program = _judge(attack.norm)
   target = judging.classifier(cell.model, cell.prompts)
   rows = np.flatnonzero(clean == block.labels)
-  everything = engine.Examples(
-    *(array[rows] for array in judge.attackable(cell.stream, cell.epsilon, block, settings.seed))
-  )
+  block_examples = judge.attackable(cell.stream, cell.epsilon, block, settings.seed, surrogate)
+  everything = engine.Examples(*(array[rows] for array in block_examples))
   best, prediction = everything.images / np.float32(255), clean[rows].copy()
   low, high = np.zeros(len(rows), np.float32), np.full(len(rows), np.inf, np.float32)
   costs = {name: np.zeros(len(rows), np.int32) for name in ("steps", "forwards", "backwards")}
@@ -108,20 +113,25 @@ def bisected(
     some = engine.Examples(*(array[active] for array in everything))
     some = some._replace(epsilons=epsilons[active])
     images, spent = _make(cascade, surrogate, some, settings)
-    arrays = (images, some.images, some.labels, some.epsilons)
+    arrays = (images, some.images, some.epsilons)
     batches = [batch.fetch() for batch in devices.stream(program, target, arrays, settings.slots)]
     found = jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
-    probed = low[active], high[active], some.epsilons, found.distance, found.success
+    fooled = found.prediction != some.labels
+    probed = low[active], high[active], some.epsilons, found.distance, fooled
     bracket = slots.narrowed(*probed, attack, cell.tolerance, np)
     won = active[bracket.better]
-    best[won], prediction[won] = images[bracket.better], found.prediction[bracket.better]
+    best[won], prediction[won] = found.image[bracket.better], found.prediction[bracket.better]
     low[active], high[active], epsilons[active] = bracket.low, bracket.high, bracket.probe
     costs["steps"][active] += spent["steps"]
     costs["forwards"][active] += 1 + members * spent["forwards"]
     costs["backwards"][active] += members * spent["backwards"]
     active = active[bracket.unsettled]
   costs["forwards"] += 1
-  verdicts = {"prediction": prediction, "success": np.isfinite(high), "distance": high}
+  verdicts = {
+    "prediction": prediction,
+    "success": prediction != everything.labels,
+    "distance": high,
+  }
   kept = pictures.keep(rows, block, {"image": best}.__getitem__)
   return rows, costs | verdicts | {"picture": kept}
 
@@ -132,7 +142,7 @@ def _attack(
   """The attack of a cell and its surrogate, which has been looked at."""
   cascade, surrogate = judge.cascade(cell), judging.surrogate(cell.members)
   if cell.members[0].prompts != config.EMBEDDING:  # The checks are for classifiers.
-    judging.check(cell, cascade, surrogate, block)
+    judging.check(cell, cascade, surrogate, surrogate, block)
   return cascade, surrogate
 
 
@@ -145,9 +155,10 @@ def _make(
   """Images [N, H, W, 3] and what they cost, whatever the surrogate thinks of them."""
   images = np.empty(examples.images.shape, np.float32)
   costs: dict[str, np.ndarray] = {}
-  how = engine.Settings(settings.slots, settings.attacks.quantize)
+  # The surrogate is nobody's judge: its images are made once, whatever becomes of its claims.
+  how = engine.Settings(settings.slots, settings.attacks.quantize, own=False)
   broken = 0
-  for found in engine.attack(cascade, surrogate, surrogate, examples, how, engine.Tally()):
+  for found in engine.attack(cascade, surrogate, [surrogate], examples, how, engine.Tally()):
     images[found.rows] = found.fetch("image")
     broken += int((~np.isfinite(found.fetch("logits"))).any(axis=-1).sum())
     for name, values in found.costs.items():
@@ -162,21 +173,15 @@ def _make(
 
 @functools.cache
 def _judge(norm: norms.Norm) -> Callable[..., _Verdict]:
-  """A program (classifier, images, clean images, labels, epsilons) -> verdicts of a target."""
+  """A program (classifier, images, clean images, epsilons) -> verdicts of a target."""
 
   def look(
     classifier: attacks.Classifier,
     images: jax.Array,
     clean: jax.Array,
-    labels: jax.Array,
     epsilons: jax.Array,
   ) -> _Verdict:
-    logits = classifier(images)
-    real, distance = verdict.inside(norm, images, attacks.as_float(clean), epsilons)
-    return _Verdict(
-      prediction=jnp.argmax(logits, axis=-1).astype(jnp.int32),
-      success=real & jax.vmap(losses.fooled)(logits, labels),
-      distance=distance,
-    )
+    images, distance = verdict.inside(norm, images, attacks.as_float(clean), epsilons)
+    return _Verdict(images, verdict.predict(classifier(images)), distance)
 
   return devices.shard(look)

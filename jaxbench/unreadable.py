@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterable
 import numpy as np
 import pyarrow as pa
 
-from jaxbench import config, errors, judge, records
+from jaxbench import config, errors, records
+from jaxbench.attacks import verdict
 from jaxbench.block import Unreadable
 from jaxbench.plan import Cell
 
@@ -41,7 +42,7 @@ class Lost:
 def rows(cell: Cell, missing: Unreadable, done: Collection[str]) -> pa.Table:
   """Rows of a cell with errors in place of verdicts, but for the ids that are `done`."""
   new = [row for row, name in enumerate(missing.ids) if name not in done]
-  unknown, none = np.full(len(new), judge.NOT_FINITE, np.int32), np.zeros(len(new), np.int32)
+  unknown, none = np.full(len(new), verdict.NOTHING, np.int32), np.zeros(len(new), np.int32)
   columns = {
     "example": [missing.ids[row] for row in new],
     "label": missing.labels[new],

@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 from jaxbench import errors
@@ -27,6 +28,16 @@ class Ensemble:
     if self.combine == "losses":
       each = [jax.nn.log_softmax(logits) for logits in each]
     return jnp.stack(each).mean(axis=0)
+
+  @property
+  def same_as(self) -> np.ndarray | None:
+    """[K] int32: of each class, the first that all members declare the same; or None."""
+    declared = [getattr(one, "same_as", None) for one in self.classifiers]
+    if any(one is None for one in declared):
+      return None
+    columns = np.stack([np.asarray(one) for one in declared])
+    _, firsts, places = np.unique(columns, axis=1, return_index=True, return_inverse=True)
+    return firsts[places.ravel()].astype(np.int32)
 
   def compute_in(self, dtype: str) -> "Ensemble":
     """The same classifiers, computing in `dtype`.

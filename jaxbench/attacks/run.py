@@ -120,10 +120,11 @@ def search(
   judge = devices.replicate(
     classifier if stages.draws == 1 else Averaged(classifier, stages.draws)
   )
-  searchers = [devices.replicate(view.distinct(one)) for one in _by_precision(known, search_dtype)]
-  searched = view.searched(known, labels)
+  climbed = view.searchers(known, search_dtype)
+  searchers = [devices.replicate(one) for one in climbed]
+  searched = view.searched(climbed[-1], labels)
   logits = verdict.logits(judge, images, settings.slots)
-  prediction = np.asarray(verdict.predict(logits))
+  prediction = verdict.predict(logits, np)
   steady = judge if stages.draws > 1 else searchers[-1]
   warnings = checks.before(
     stages, judge, steady, images, labels, searched, logits, settings.slots
@@ -177,19 +178,6 @@ def _keys(key: jax.Array, rows: jax.Array) -> jax.Array:
   return jax.vmap(functools.partial(jax.random.fold_in, key))(rows)
 
 
-def _by_precision(classifier: Classifier, dtype: str) -> list[Classifier]:
-  """What is climbed: the classifier computing in `dtype`, then in float32."""
-  if dtype not in ("float32", "bfloat16"):
-    raise errors.unknown("search_dtype", dtype, ("float32", "bfloat16"))
-  if dtype == "float32":
-    return [classifier]
-  if not hasattr(classifier, "compute_in"):
-    raise errors.InputError(
-      f"search_dtype={dtype!r} needs a classifier with a method compute_in(dtype)"
-    )
-  return [classifier.compute_in(dtype), classifier]
-
-
 def checked(
   attack: Attack | Cascade,
   classifier: Any,
@@ -235,10 +223,8 @@ def checked(
 
 def _classes(stages: Cascade, classifier: Any, images: np.ndarray) -> int:
   """How many logits the classifier has; InputError if it has none."""
-  random = {"key": jax.random.key(0)} if stages.draws > 1 else {}
-  logits = jax.eval_shape(
-    lambda c, x: c(x, **random), classifier, jax.ShapeDtypeStruct((1, *images.shape[1:]), np.float32)
-  )
+  image = jax.ShapeDtypeStruct((1, *images.shape[1:]), np.float32)
+  logits = jax.eval_shape(_called if stages.draws == 1 else _called_with_key, classifier, image)
   shape, dtype = getattr(logits, "shape", ()), getattr(logits, "dtype", None)
   if len(shape) != 2 or shape[0] != 1 or shape[1] < 2 or not jnp.issubdtype(dtype, jnp.floating):
     said = f"{dtype} {list(shape)}" if dtype is not None else f"a {type(logits).__name__}"
@@ -247,6 +233,14 @@ def _classes(stages: Cascade, classifier: Any, images: np.ndarray) -> int:
       "wrap it in a function that returns the logits alone"
     )
   return shape[1]
+
+
+def _called(classifier: Any, images: jax.Array) -> Any:
+  return classifier(images)
+
+
+def _called_with_key(classifier: Any, images: jax.Array) -> Any:
+  return classifier(images, key=jax.random.key(0))
 
 
 def _key(key: Any) -> jax.Array:

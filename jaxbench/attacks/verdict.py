@@ -6,6 +6,7 @@ where a logit is no number. An attack has had success where the prediction is no
 
 import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -65,10 +66,13 @@ def inside(
   return images, jnp.where(real, jnp.minimum(distance, radius), 0.0)
 
 
-def predict(logits: jax.Array) -> jax.Array:
-  """int32 [B] of logits [B, K]; of equal ones the first class."""
-  finite = jnp.isfinite(logits).all(axis=-1)
-  return jnp.where(finite, jnp.argmax(logits, axis=-1), NOTHING).astype(jnp.int32)
+def predict(logits: Any, xp: Any = jnp) -> Any:
+  """int32 [B] of logits [B, K]; of equal ones the first class.
+
+  Arrays are those of `xp`: of jax.numpy in a program; of numpy on the host.
+  """
+  finite = xp.isfinite(logits).all(axis=-1)
+  return xp.where(finite, xp.argmax(logits, axis=-1), NOTHING).astype(xp.int32)
 
 
 @functools.cache

@@ -85,12 +85,26 @@ def distinct(classifier: Any) -> Any:
   )
 
 
-def searched(classifier: Any, labels: np.ndarray) -> np.ndarray:
-  """Labels [N] as `distinct(classifier)` counts classes."""
-  same_as = getattr(classifier, "same_as", None)
-  if same_as is None:
-    return labels
-  return np.asarray(distinct(classifier).places)[labels]
+def searched(searcher: Any, labels: np.ndarray) -> np.ndarray:
+  """Labels int32 [N] as a searcher counts classes."""
+  return np.asarray(searcher.places)[labels] if isinstance(searcher, Distinct) else labels
+
+
+def searchers(classifier: Any, dtype: str) -> list[Any]:
+  """What attacks climb, one after another: the classifier computing in `dtype`, then in float32.
+
+  Raises:
+    InputError: the dtype is unknown, or the classifier cannot compute in it.
+  """
+  if dtype not in ("float32", "bfloat16"):
+    raise errors.unknown("search_dtype", dtype, ("float32", "bfloat16"))
+  if dtype == "float32":
+    return [distinct(classifier)]
+  if not hasattr(classifier, "compute_in"):
+    raise errors.InputError(
+      f"search_dtype={dtype!r} needs a classifier with a method compute_in(dtype)"
+    )
+  return [distinct(classifier.compute_in(dtype)), distinct(classifier)]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ def flip_probability(
   Args:
     sequence: [N], the sequence of each image: an array, or the column `anchor` of records.
     position: [N] int in the sequence, 0 first; or the column `offset`.
-    prediction: [N] int.
+    prediction: [N] int; -1, where a model has none, is another from image to image.
     noise: compare with the first image, which is clean, rather than with the one before.
 
   Returns:
@@ -36,5 +36,5 @@ def flip_probability(
   if not len(names) or (lengths < 2).any() or (places != expected).any():
     raise errors.InputError("flips need whole sequences of two images or more")
   before = np.repeat(classes[starts], lengths) if noise else np.roll(classes, 1)
-  flipped = (classes != before) & (expected > 0)
+  flipped = ((classes != before) | (classes < 0) | (before < 0)) & (expected > 0)
   return float(np.mean(np.add.reduceat(flipped, starts) / (lengths - 1)))

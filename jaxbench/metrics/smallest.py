@@ -14,14 +14,21 @@ from jaxbench import records
 def smallest_epsilons(rows: pa.Table, cell: str) -> np.ndarray:
   """Smallest epsilons [N] float32 of one cell that bisects, ascending.
 
-  They are 0 where the model is wrong without an attack, infinite where nothing fooled it.
+  They are 0 where the model is wrong without an attack, infinite where nothing fooled it: as
+  `success` has it, so that none is above the largest epsilon by a rounding.
 
   Args:
     rows: of `records.read`.
     cell: its id.
   """
-  found = rows.filter(records.is_value(rows["cell"], cell))["distance"]
-  return np.sort(found.to_numpy().astype(np.float32))
+  return np.sort(_distances(rows.filter(records.is_value(rows["cell"], cell))))
+
+
+def _distances(rows: pa.Table) -> np.ndarray:
+  """Of rows of cells that bisect, float32 [N]."""
+  distances = np.minimum(rows["distance"].to_numpy(), rows["epsilon"].to_numpy().astype(np.float32))
+  fooled = rows["success"].to_numpy().astype(bool)
+  return np.where(fooled, distances, np.inf).astype(np.float32)
 
 
 def robust_accuracy(smallest: np.ndarray, epsilons: Iterable[float]) -> np.ndarray:
@@ -43,7 +50,7 @@ def summarize_smallest(rows: pa.Table) -> pa.Table:
     that so few examples do not have; `withstand`, the share that nothing up to the largest epsilon
     fooled.
   """
-  columns = rows.select(["cell", "distance"])
+  columns = rows.select(["cell", "distance", "epsilon", "success"])
   searched = records.by_cell(columns.filter(pc.is_valid(rows["tolerance"])))
   return pa.Table.from_pylist(
     [
@@ -60,7 +67,7 @@ def smallest_of_all(cells: Sequence[pa.Table]) -> np.ndarray:
     cells: rows of cells that bisect, of one classifier; examples that all of them have count.
   """
   names = np.concatenate([own["example"].to_numpy() for own in cells])
-  distances = np.concatenate([own["distance"].to_numpy() for own in cells])
+  distances = np.concatenate([_distances(own) for own in cells])
   _, where, counts = np.unique(names.astype(str), return_inverse=True, return_counts=True)
   smallest = np.full(len(counts), np.inf, np.float32)
   np.minimum.at(smallest, where, distances)

@@ -43,14 +43,22 @@ class Change(NamedTuple):
 
 
 def change(before: jax.Array, after: jax.Array) -> Change:
-  """Between the logits [K] of one frame and another; of equal logits, the first class leads."""
+  """Between the logits [K] of one frame and another; of equal logits, the first class leads.
+
+  Where one is not finite, everything has changed: a broken model is not a stable one.
+  """
   _, leaders = jax.lax.top_k(before, min(_TOP, len(before)))
   found = after[leaders][:, None]
   tied = (after[None] == found) & (jnp.arange(len(after))[None] < leaders[:, None])
   ranks = ((after[None] > found) | tied).sum(axis=1)
   moved = jnp.abs(jnp.arange(len(leaders)) - jnp.minimum(ranks, _TOP)).sum()
   flipped = jnp.argmax(after) != leaders[0]
-  return Change(flipped.astype(jnp.float32), moved.astype(jnp.float32))
+  finite = jnp.isfinite(before).all() & jnp.isfinite(after).all()
+  most = sum(_TOP - place for place in range(len(leaders)))
+  return Change(
+    jnp.where(finite, flipped, True).astype(jnp.float32),
+    jnp.where(finite, moved, most).astype(jnp.float32),
+  )
 
 
 def stability(logits: jax.Array, *, is_noise: bool, difficulty: int = 1) -> Change:

@@ -12,10 +12,11 @@ from jaxbench.metrics.calibration import expected_calibration_error
 from jaxbench.metrics.smallest import summarize_smallest
 from jaxbench.metrics.video import pm_k
 
-_COUNTS = ["correct", "clean_correct", "fooled", "followed", "attacked", "top_5"]
+_COUNTS = ["correct", "clean_correct", "fooled", "followed", "attacked", "top_5", "not_finite"]
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
 _CORRECT = ("label", "labels", "prediction", "success")  # What `is_correct` looks at.
 _MEANS = ("flips", "top5_distance")
+_NOTHING = -1  # The prediction where a logit is not finite.
 
 
 def is_correct(rows: pa.Table) -> pa.ChunkedArray:
@@ -54,7 +55,8 @@ def summarize(rows: pa.Table) -> pa.Table:
     the cell's columns and `examples`; `correct`, `accuracy` with `accuracy_low` and
     `accuracy_high`, its 95 % Clopper-Pearson interval; `per_class_accuracy`, the mean over
     classes; `top_5_accuracy`, where nothing attacks; `clean_correct`, how many are right
-    without the perturbation; `calibration_error`, where nothing attacks, see
+    without the perturbation; `not_finite`, how many logits are no numbers, which count as wrong,
+    apart from what is misclassified; `calibration_error`, where nothing attacks, see
     `expected_calibration_error`; for attacks `attack_success`, the share of those that the attack
     turned, with `attack_success_low` and `attack_success_high`; for bisections `median_epsilon`
     with `median_epsilon_low` and `median_epsilon_high`, of which `summarize_smallest` tells more;
@@ -77,7 +79,8 @@ def summarize(rows: pa.Table) -> pa.Table:
     "fooled": pc.and_(clean, rows["success"]),  # Null where nothing attacks.
     "followed": pc.equal(rows["prediction"], rows["target"]),  # Null without a target.
     "attacked": pc.if_else(pc.is_valid(rows["success"]), clean, None),
-    "top_5": pc.less(rows["rank"], 5),
+    "top_5": pc.and_(pc.less(rows["rank"], 5), pc.not_equal(rows["prediction"], _NOTHING)),
+    "not_finite": pc.equal(rows["prediction"], _NOTHING),
   }.items():
     shown = pc.if_else(counts, column.cast(pa.int64()), None)
     counted = counted.append_column(name, shown)
@@ -119,6 +122,10 @@ def _per_class(counted: pa.Table) -> Callable[[str], dict]:
 
 def _calibration(rows: pa.Table) -> Callable[[str], dict]:
   claimed = pc.and_(is_example(rows), pc.is_valid(rows["confidence"]))
+  # Where a logit is no number nothing is claimed; a calibrated model would not do that.
+  broken = pc.equal(rows["prediction"], _NOTHING)
+  confidence = pc.if_else(broken, pa.scalar(1, pa.float32()), rows["confidence"])
+  rows = rows.set_column(rows.schema.get_field_index("confidence"), "confidence", confidence)
   columns = ["cell", "confidence", *_CORRECT]
   found = {
     cell: expected_calibration_error(own["confidence"], is_correct(own))
@@ -145,6 +152,7 @@ def _with_intervals(row: dict) -> dict:
   accuracy = proportion(row["correct_sum"], row["correct_count"])
   result |= _named("accuracy", accuracy)
   result["clean_correct"] = row["clean_correct_sum"]
+  result["not_finite"] = row["not_finite_sum"]
   attacked = row["attacked_sum"]
   result |= _named("attack_success", proportion(row["fooled_sum"], attacked) if attacked else None)
   followed = row["followed_count"]

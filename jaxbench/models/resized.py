@@ -21,6 +21,11 @@ class Resized:
     """Logits of the images at the classifier's own size."""
     return self.classifier(resize(images, self.size))
 
+  @property
+  def same_as(self) -> jax.Array | None:
+    """See `ZeroShot`."""
+    return getattr(self.classifier, "same_as", None)
+
   def compute_in(self, dtype: str) -> "Resized":
     """See `models.compute_in`."""
     return dataclasses.replace(self, classifier=self.classifier.compute_in(dtype))

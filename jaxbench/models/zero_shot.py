@@ -1,7 +1,7 @@
 """A zero-shot classifier: a CLIP whose text side has been embedded once."""
 
 import collections
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -31,12 +31,16 @@ class ZeroShot:
   logit_bias: jax.Array  # [] float32; 0 but for SigLIP.
   # Images of other sizes are resized to this, inside, so that gradients reach their own pixels.
   resize: int | None = struct.field(pytree_node=False, default=None)
+  # [K] int32: of each class, the first that is called the same, whose logit it has; None if no two
+  # are. Attacks take such classes for one.
+  same_as: jax.Array | None = None
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Cosine similarity of each image to each class, times the logit scale, plus the bias."""
     if self.resize is not None:
       images = resize_images(images, self.resize)
-    return self.logit_scale * (normalize(self.visual(images)) @ self.text) + self.logit_bias
+    logits = self.logit_scale * (normalize(self.visual(images)) @ self.text) + self.logit_bias
+    return logits if self.same_as is None else logits[:, self.same_as]
 
   def compute_in(self, dtype: str) -> "ZeroShot":
     """See `models.compute_in`."""
@@ -60,7 +64,8 @@ def zero_shot(
   """A classifier over `class_names` from prompts.
 
   The sentences of a class are ensembled as in CLIP (section 3.1.4): each embedding normalised,
-  their mean, normalised. Class names that repeat are logged: their logits tie.
+  their mean, normalised. Classes that are called the same are logged: they share a logit, and the
+  first of them is predicted.
 
   Args:
     clip: the model.
@@ -80,15 +85,14 @@ def zero_shot(
     (8, 2)
   """
   check_prompts(clip.config, class_names, templates)
-  for name, indices in repeated(class_names).items():
-    logging.warning("class name %r stands for classes %s: their logits tie", name, indices)
+  same_as = _same_as(clip, class_names, templates)
   if isinstance(templates, context.ContextPrompts):
     assert isinstance(clip, CLIP)  # Or the check has raised.
     text = context.ensemble(clip, class_names, templates)
   else:
     text = _embed_sentences(clip, _sentences(class_names, templates))
   size = clip.preprocess.size if resize else None
-  return ZeroShot(clip.visual, text.T, clip.logit_scale, clip.logit_bias, size)
+  return ZeroShot(clip.visual, text.T, clip.logit_scale, clip.logit_bias, size, same_as)
 
 
 def _embed_sentences(clip: CLIP | SigLIP, sentences: Sequence[Sequence[str]]) -> jax.Array:
@@ -103,12 +107,24 @@ def _embed_sentences(clip: CLIP | SigLIP, sentences: Sequence[Sequence[str]]) ->
   return normalize(jax.ops.segment_sum(each, jnp.asarray(owners), len(sentences)))
 
 
-def repeated(class_names: Sequence[str]) -> dict[str, list[int]]:
-  """Names that stand for more than one class, with their indices."""
-  places = collections.defaultdict(list)
-  for index, name in enumerate(class_names):
-    places[name].append(index)
-  return {name: indices for name, indices in places.items() if len(indices) > 1}
+def _same_as(
+  clip: CLIP | SigLIP, class_names: Sequence[str], templates: Templates
+) -> jax.Array | None:
+  """Of each class, the first with the same tokens or, with sentences of its own, the same ones."""
+  if isinstance(templates, Mapping):
+    called = [tuple(templates[name]) for name in class_names]
+  else:
+    called = [tokens.tobytes() for tokens in clip.tokenize(class_names)]
+  places: dict[Hashable, list[int]] = collections.defaultdict(list)
+  for index, key in enumerate(called):
+    places[key].append(index)
+  if len(places) == len(called):
+    return None
+  for indices in places.values():
+    if len(indices) > 1:
+      name = class_names[indices[0]]
+      logging.warning("classes %s are all called %r: the first is predicted", indices, name)
+  return jnp.asarray([places[key][0] for key in called], jnp.int32)
 
 
 def check_prompts(

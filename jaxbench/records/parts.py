@@ -34,7 +34,16 @@ def place(part: epath.Path) -> tuple[str, int]:
 
 def read(part: epath.Path, columns: list[str]) -> pa.Table:
   """Some columns."""
-  return opened(part).read(columns, use_threads=False).cast(schema.fields(columns))
+  file = opened(part)
+  kinds = schema.fields(columns)
+  return pa.Table.from_arrays([column(file, field.name, field.type) for field in kinds], kinds)
+
+
+def column(file: pq.ParquetFile, name: str, kind: pa.DataType) -> pa.ChunkedArray:
+  """One column; nulls where the part is of a version that did not have it yet."""
+  if name not in file.schema_arrow.names:
+    return pa.chunked_array([pa.nulls(file.metadata.num_rows, kind)])
+  return file.read([name], use_threads=False)[name].cast(kind)
 
 
 def opened(part: epath.Path) -> pq.ParquetFile:

@@ -31,7 +31,7 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
   """
   names = schema.SCHEMA.names if columns is None else list(columns)
   opened = [parts.opened(part) for part in _some(workdir)]
-  readable = [pc.is_null(part.read(["error"], use_threads=False)["error"]) for part in opened]
+  readable = [pc.is_null(parts.column(part, "error", pa.string())) for part in opened]
   # Column by column, the pictures first, so that little is there twice: rows may fill the memory.
   keys = [_ranks(_column(opened, key, readable)) for key in ("example", "cell")]
   order = pa.array(_distinct(np.lexsort(keys), keys))
@@ -152,7 +152,7 @@ def _in_order_of_appearance(column: pa.Array, kind: pa.DataType) -> pa.Array:
 def _column(opened: list[pq.ParquetFile], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
   """One column of all parts, in one piece: the rows that are `kept` of each."""
   kind = schema.NAME if name == "example" else schema.SCHEMA.field(name).type
-  columns = [part.read([name], use_threads=False)[name].cast(kind) for part in opened]
+  columns = [parts.column(part, name, kind) for part in opened]
   pieces = [
     column if pc.all(mask).as_py() else column.filter(mask)
     for column, mask in zip(columns, kept, strict=True)

@@ -20,7 +20,8 @@ SCHEMA = pa.schema(
     pa.field("example", pa.string(), nullable=False),  # Id within the data set.
     pa.field("label", pa.int32(), nullable=False),
     pa.field("clean_prediction", pa.int32(), nullable=False),
-    # Of the perturbed image; of a sequence of frames, its last one.
+    # Of the perturbed image; of a sequence of frames, its last one. Here as there, -1 where a logit
+    # is not finite.
     pa.field("prediction", pa.int32(), nullable=False),
     # Sequences of frames: share of pairs whose predictions differ, and their top-5 distance.
     pa.field("flips", pa.float32()),
@@ -33,13 +34,15 @@ SCHEMA = pa.schema(
     # Classes that the model puts before the label; null under attack, and of sequences.
     pa.field("rank", pa.int32()),
     pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
-    pa.field("success", pa.bool_()),  # Attacks: misclassified, inside the ball and [0, 1].
+    pa.field("success", pa.bool_()),  # Attacks: the prediction is not the label.
     # Attacks: which of a cascade succeeded; null if none had to, and for transfer.
     pa.field("found_by", NAME),
     # Attacks: size of the perturbation in the attack's norm. A bisection looked for the smallest,
     # which is infinite where nothing fooled.
     pa.field("distance", pa.float32()),
     pa.field("steps", pa.int32()),  # Attacks.
+    # Attacks: claims on this example that did not hold when judged; null for transfer.
+    pa.field("refuted", pa.int32()),
     # Passes on this example, of the model and, for transfer, of its surrogate.
     pa.field("forwards", pa.int32(), nullable=False),
     pa.field("backwards", pa.int32(), nullable=False),

@@ -95,18 +95,6 @@ def test_ten_candidates_lose_next_to_nothing_on_digits_of_a_hundred_names(classi
   _assert_ten_candidates_are_enough("linf", names, images, labels)
 
 
-def test_a_class_of_the_same_name_is_no_boundary(tiny, examples):
-  """All logits twice, up to rounding: the label's twin is at no distance, in no direction."""
-  images, labels = examples
-  first, second = tiny.args[0]
-  noise = np.random.default_rng(0).normal(size=second.shape)
-  twin = (second * (1 + 1e-7 * noise)).astype(np.float32)
-  twice = jax.tree_util.Partial(tiny.func, [first, np.concatenate([second, twin], axis=1)])
-  once = _searched(attacks.deepfool(), tiny, images, labels)
-  state = _searched(attacks.deepfool(candidates=20), twice, images, labels)
-  np.testing.assert_allclose(state.distance, once.distance, rtol=1e-4)
-
-
 def test_what_is_outside_the_ball_is_no_success(tiny, examples):
   images, labels = examples
   attack = attacks.deepfool()

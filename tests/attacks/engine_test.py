@@ -56,25 +56,30 @@ def test_each_example_has_its_own_epsilon(tiny, examples):
   assert result.distance[-1] > 0.05 or result.success[-1]
 
 
-def test_an_attack_that_leaves_the_ball_has_no_success(tiny, examples):
-  """A broken attack can only look weaker than it is."""
+def test_an_attack_that_leaves_the_ball_returns_the_clean_image(tiny, examples):
+  """A broken attack can only look weaker than it is; its claims are counted."""
   images, labels = (array[1:9] for array in examples)
   honest = attacks.pgd(steps=1)
 
   def escape(classifier, state):
     wrong = dataclasses.replace(state, image=jnp.zeros_like(state.image) + 0.5)
-    return dataclasses.replace(wrong, done=jnp.bool_(True))
+    return dataclasses.replace(wrong, fooled=jnp.bool_(True), done=jnp.bool_(True))
 
   result = attacks.run(honest._replace(step=escape), tiny, images, labels, 0.01, KEY)
-  assert (result.prediction != labels).any()
+  np.testing.assert_array_equal(result.adversarial, images)
+  assert (result.distance == 0).all()
   assert not result.success.any()
+  assert (result.refuted > 1).all()
+  assert [warning.name for warning in result.warnings] == ["refuted"]
 
 
-def test_logits_that_are_not_numbers_are_no_success(examples):
+def test_logits_that_are_not_numbers_count_against_the_model(examples):
   images, labels = (array[:8] for array in examples)
   broken = jax.tree_util.Partial(lambda w, x: x.reshape(len(x), -1)[:, :10] * w, jnp.nan)
   result = attacks.run(attacks.fgsm(), broken, images, labels, 0.01, KEY)
-  assert not result.success.any()
+  assert result.success.all()
+  assert (result.prediction == -1).all()
+  assert "not_finite" in [warning.name for warning in result.warnings]
 
 
 IMAGES = np.zeros((2, 4, 4, 3), np.float32)

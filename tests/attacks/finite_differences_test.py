@@ -126,7 +126,7 @@ def test_a_classifier_without_slopes_or_numbers_moves_nothing(examples):
       attack = attacks.nes(queries=9, norm=norm, pairs=4)
       state = attack.step(blind, attack.init(KEY, image, label, jnp.float32(0.1)))
       np.testing.assert_allclose(state.image, image, atol=1e-7)
-      assert not state.fooled
+      assert state.fooled == bool(label != 0 or np.isnan(value))  # Of equal logits the first leads.
 
 
 @pytest.mark.slow

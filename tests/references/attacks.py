@@ -22,7 +22,8 @@ def _wide(values):
 
 
 def cross_entropy(logits, labels):
-  return torch.nn.functional.cross_entropy(logits, labels, reduction="none")
+  """In double precision: in single, a sure model's softmax rounds the label's share away."""
+  return torch.nn.functional.cross_entropy(logits.double(), labels, reduction="none").float()
 
 
 def margin(logits, labels):
