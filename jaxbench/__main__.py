@@ -148,6 +148,7 @@ def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host
   page = epath.Path(workdir) / "report.html"
   (summary,) = report.write([workdir], page)
   print(metrics.overview(summary))
+  print(*(f"{sentence}\n" for sentence in planning.native(plan)), sep="", end="")
   if shifts := metrics.overview_shifts(metrics.summarize_shifts(summary)):
     print(f"\n{shifts}\n")
   if lost := len(records.unreadable(workdir)):

@@ -34,6 +34,7 @@ class DataSet(NamedTuple):
 
   name: str
   examples: int
+  where: str  # At which size images are perturbed; "" if at the models' own.
   class_names: list[str]
   tables: list[sections.Table]
   corrupted: sections.Corrupted | None
@@ -161,6 +162,7 @@ def _data_set(
   return DataSet(
     name=name,
     examples=everything[0]["examples"] if everything else 0,
+    where=sections.where(everything),
     class_names=class_names,
     tables=tables,
     corrupted=sections.corrupted(name, cells, by_cell, classifiers, run),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from jaxbench import metrics, published
+from jaxbench import metrics, plan, published
 from jaxbench.report import on_disk, plots
 
 Row = dict[str, Any]
@@ -39,6 +39,7 @@ class Table(NamedTuple):
   plot: str  # SVG; "" for the clean images.
   norm: str | None  # Of an attack.
   knowledge: str | None  # What the attacker knows.
+  at: str = ""  # For the axes of plots: where images are perturbed, if not at the models' size.
 
   @property
   def middle(self) -> int:
@@ -95,7 +96,8 @@ def table(
     for each in classifiers
   ]
   axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
-  table = Table(perturbation, axis, settings, lines, "", cells[0]["norm"], knowledge(cells))
+  told = knowledge(cells), briefly_where(cells)
+  table = Table(perturbation, axis, settings, lines, "", cells[0]["norm"], *told)
   return table._replace(plot=_plot(table, clean)) if clean else table
 
 
@@ -110,7 +112,7 @@ def _plot(table: Table, clean: Table) -> str:
   names = [setting or table.perturbation for setting in table.settings]
   settings = ["clean", *(name.removesuffix("/255") for name in names)]
   units = all(setting.endswith("/255") for setting in table.settings)
-  axis = f"{table.axis}, /255" if units else table.axis
+  axis = f"{table.axis}{table.at}{', /255' if units else ''}"
   return plots.accuracy_curves(table.perturbation, axis, settings, curves)
 
 
@@ -119,7 +121,7 @@ def queries(table: Table, by_cell: ByCell) -> str:
   curves, largest = _needed(table, by_cell, _queries_needed, "forwards", gradients=False)
   if not curves:
     return ""
-  axis = f"queries, epsilon {table.settings[table.middle]}"
+  axis = f"queries, epsilon {table.settings[table.middle]}{table.at}"
   return plots.robustness_curves(table.perturbation, axis, largest, curves)
 
 
@@ -128,7 +130,7 @@ def steps(table: Table, by_cell: ByCell) -> str:
   curves, largest = _needed(table, by_cell, metrics.steps_needed, "steps", gradients=True)
   if largest < _FEWEST_STEPS:
     return ""
-  axis = f"steps, epsilon {table.settings[table.middle]}"
+  axis = f"steps, epsilon {table.settings[table.middle]}{table.at}"
   return plots.robustness_curves(f"convergence of {table.perturbation}", axis, largest, curves)
 
 
@@ -254,7 +256,8 @@ def transfers(
       continue
     shares = [[_success(cell) for cell in line] for *_, line in lines]
     names = [each.name for each in classifiers]
-    plot = plots.heat_map(f"transfer of {attack}, {setting}", list(surrogates), names, shares)
+    title = f"transfer of {attack}, {setting}{briefly_where(cells)}"
+    plot = plots.heat_map(title, list(surrogates), names, shares)
     result.append(Transfer(attack, setting, lines, plot))
   return result
 
@@ -263,6 +266,20 @@ def _success(cell: Row | None) -> float | None:
   """In percent, if it has been computed and there was something to attack."""
   share = None if cell is None else cell["attack_success"]
   return None if share is None else 100 * share
+
+
+def where(cells: list[Row]) -> str:
+  """At which size images are perturbed, as `plan.where` has it; older runs do not tell."""
+  return plan.where({cell.get("surrogate") or cell["model"]: cell.get("native") for cell in cells})
+
+
+def briefly_where(cells: list[Row]) -> str:
+  """The same for axes of plots."""
+  sizes = {cell.get("native") for cell in cells}
+  own = next(iter(sizes - {None}), None)
+  if own is None:
+    return ""
+  return f" at {own} x {own} pixels" if len(sizes) == 1 else f" at {own} x {own} or models' pixels"
 
 
 def knowledge(cells: list[Row]) -> str | None:
