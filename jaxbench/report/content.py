@@ -91,8 +91,8 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
     summary=summarized,
     classifiers=classifiers,
     data=[_data_set(name, told, rows, by_cell, summary, classifiers) for name in told["data"]],
-    natural=natural.natural(list(summary.values()), shifts, classifiers, names),
-    shifts=shifts,
+    natural=natural.natural(list(summary.values()), shifts, classifiers, names, run),
+    shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
     overlap=None if known is None else overlap.section(known, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),
@@ -180,7 +180,9 @@ def _data_set(
     ],
     transfers=sections.transfers(transferred, summary, classifiers),
     published=[
-      table for each in run.get("published", ()) if (table := published.beside(each, name, tables))
+      table
+      for each in run.get("published", ())
+      if (table := published.beside(each, name, tables, run))
     ],
     texts=texts,
     calibration=trust.calibration(cells, by_cell, summary, classifiers),

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from jaxbench import metrics, plan, published
-from jaxbench.report import on_disk, plots
+from jaxbench.report import on_disk, plots, protocols
 
 Row = dict[str, Any]
 _FEWEST_STEPS = 4  # Fewer are no curve.
@@ -71,14 +71,20 @@ class Corrupted(NamedTuple):
   columns: list[str]  # Names of figures; see `metrics.corruption_errors`.
   each: list[str]  # Corruptions whose error has been divided by a reference's.
   # With the published mCE.
-  lines: list[tuple[Classifier, metrics.CorruptionErrors, published.Reference | None]]
+  lines: list[tuple[Classifier, metrics.CorruptionErrors, protocols.Beside | None]]
   missing: tuple[str, ...]  # Of the fifteen official ones.
-  reference: str | None  # What errors are divided by.
+  reference: str | None  # What errors are divided by,
+  unlike: str  # and what is not as it was there, in words.
 
   @property
   def sources(self) -> list[str]:
     """Of the published numbers."""
     return list(dict.fromkeys(known.source for *_, known in self.lines if known))
+
+  @property
+  def notes(self) -> list[str]:
+    """What differs from how the published numbers were measured."""
+    return protocols.notes(known for *_, known in self.lines)
 
 
 def table(
@@ -201,20 +207,24 @@ def corrupted(
   elif name == on_disk.NAME or (name == "imagenet" and defined):
     reference = "AlexNet's errors on all of ImageNet-C's published images"
     errors = metrics.alexnet()
-  lines = [
-    (
-      one,
-      metrics.corruption_errors(own, reference=errors),
-      published.corruption_error(one.model) if errors is metrics.alexnet() else None,
-    )
-    for one, own in correct.items()
-  ]
-  known = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
+  lines: list[tuple[Classifier, metrics.CorruptionErrors, protocols.Beside | None]] = []
+  unlike: dict[str, None] = {}
+  for one, own in correct.items():
+    figured, known = metrics.corruption_errors(own, reference=errors), None
+    if errors is metrics.alexnet():
+      cell = next(cell for cell in of(one, cells) if cell["severity"] is not None)
+      measured = (run, cell, figured.examples, name == on_disk.NAME)
+      unlike |= dict.fromkeys(protocols.of_corruptions(published.ALEXNET, *measured))
+      if reference_of := published.corruption_error(one.model):
+        differs = protocols.of_corruptions(reference_of.protocol, *measured)
+        known = protocols.beside(reference_of, differs)
+    lines.append((one, figured, known))
+  ordered = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
   figures = dict.fromkeys(figure for _, line, _ in lines for figure in line.figures)
-  columns = [figure for figure in known if figure in figures]
+  columns = [figure for figure in ordered if figure in figures]
   each = [name for names in metrics.GROUPS.values() for name in names if name in figures]
-  each += sorted(figures.keys() - {*known, *each})
-  return Corrupted(columns, each, lines, lines[0][1].missing, reference)
+  each += sorted(figures.keys() - {*ordered, *each})
+  return Corrupted(columns, each, lines, lines[0][1].missing, reference, "; ".join(unlike))
 
 
 def _errors(correct: Mapping[tuple[str, int], np.ndarray]) -> dict[tuple[str, int], float]:
