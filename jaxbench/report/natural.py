@@ -78,7 +78,7 @@ def _entry(row: Row | None, one: Classifier, run: Row, cells: Mapping[str, Row])
   return Entry(row, protocols.beside(reference, differs))
 
 
-def unlike(row: Row, summary: Iterable[Row], run: Row) -> str:
+def unlike(row: Row, summary: Iterable[Row], run: Row) -> list[str]:
   """What of a row of `metrics.summarize_shifts` is not as of the models that its line is through.
 
   Args:
@@ -87,9 +87,9 @@ def unlike(row: Row, summary: Iterable[Row], run: Row) -> str:
     run: run.json.
   """
   if row["expected"] is None:
-    return ""
+    return []
   shift = metrics.SHIFTS[row["shift"]]
-  found = []
+  found: list[str] = []
   for name in dict.fromkeys((shift.within, shift.data)):
     keys = (name, row["model"], row["prompts"], "clean")
     (own,) = [
@@ -102,7 +102,19 @@ def unlike(row: Row, summary: Iterable[Row], run: Row) -> str:
       f"{name}: {what}"
       for what in (*protocols.sample(protocol, run, name, own["examples"]), *protocol.never)
     ]
-  return "; ".join(found)
+  return found
+
+
+def unlike_models(shifts: Iterable[Row], summary: Iterable[Row], run: Row) -> str:
+  """What of a run is not as of the published models that expected accuracies come from; or "".
+
+  Args:
+    shifts: rows of `metrics.summarize_shifts`.
+    summary: rows of `metrics.summarize`.
+    run: run.json.
+  """
+  found = (unlike(row, summary, run) for row in shifts)
+  return "; ".join(dict.fromkeys(one for each in found for one in each))
 
 
 def _scatters(

@@ -87,7 +87,10 @@ def sample(protocol: Protocol, run: Row, data: str, examples: int) -> Iterator[s
 
 
 def _prompts(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
-  if protocol.prompts is None or cell["prompts"] is None:
+  if protocol.prompts is None:
+    return
+  if cell["prompts"] is None:
+    yield f"prompts: none instead of {protocol.prompts.name}"
     return
   ours = run["identity"]["prompts"][cell["prompts"]]
   if not isinstance(ours, list) or sorted(map(str, ours)) != sorted(protocol.prompts.templates):

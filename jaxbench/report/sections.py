@@ -215,9 +215,7 @@ def corrupted(
       cell = next(cell for cell in of(one, cells) if cell["severity"] is not None)
       measured = (run, cell, figured.examples, name == on_disk.NAME)
       unlike |= dict.fromkeys(protocols.of_corruptions(published.ALEXNET, *measured))
-      if reference_of := published.corruption_error(one.model):
-        differs = protocols.of_corruptions(reference_of.protocol, *measured)
-        known = protocols.beside(reference_of, differs)
+      known = _published(one, *measured)
     lines.append((one, figured, known))
   ordered = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
   figures = dict.fromkeys(figure for _, line, _ in lines for figure in line.figures)
@@ -225,6 +223,17 @@ def corrupted(
   each = [name for names in metrics.GROUPS.values() for name in names if name in figures]
   each += sorted(figures.keys() - {*ordered, *each})
   return Corrupted(columns, each, lines, lines[0][1].missing, reference, "; ".join(unlike))
+
+
+def _published(
+  one: Classifier, run: Row, cell: Row, examples: int, on_disk: bool
+) -> protocols.Beside | None:
+  """The mCE of the same weights; see `protocols.of_corruptions`."""
+  found = published.corruption_error(one.model)
+  if found is None:
+    return None
+  differs = protocols.of_corruptions(found.protocol, run, cell, examples, on_disk)
+  return protocols.beside(found, differs)
 
 
 def _errors(correct: Mapping[tuple[str, int], np.ndarray]) -> dict[tuple[str, int], float]:

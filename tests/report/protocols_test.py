@@ -67,6 +67,7 @@ def test_clean_numbers_of_fare_agree_in_prompts_and_images():
   assert _differences(protocol, 30_000, prompts="openai_80") == ()
   (told,) = _differences(protocol, 30_000, prompts="simple")
   assert told == "prompts: simple instead of openai_80"
+  assert "prompts: none instead of openai_80" in _differences(protocol, 30_000)
   (told,) = _differences(protocol, 1_000, prompts="openai_80")
   assert told == "examples: 1,000 instead of all 30,000"
 
@@ -157,5 +158,16 @@ def test_effective_robustness_tells_which_examples_differ():
   ]
   run = {"identity": {"config": {"subset": ""}}}
   told = "imagenet-r: examples: 300 instead of all 30,000"
-  assert natural.unlike(row, summary, run) == told
-  assert natural.unlike(row | {"expected": None}, summary, run) == ""
+  assert natural.unlike(row, summary, run) == [told]
+  assert natural.unlike(row | {"expected": None}, summary, run) == []
+  assert natural.unlike_models([row, row], summary, run) == told
+
+
+def test_nothing_is_marked_under_another_protocol():
+  marks = {
+    (value, differs): protocols.Beside(value, "", differs).mark(0.4, 0.6)
+    for value in (0.3, 0.4, 0.6, 0.7)
+    for differs in ((), ("prompts: a instead of b",))
+  }
+  assert [marks[value, ()] for value in (0.3, 0.4, 0.6, 0.7)] == ["≠", "≈", "≈", "≠"]
+  assert {mark for (_, differs), mark in marks.items() if differs} == {""}
