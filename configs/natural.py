@@ -4,7 +4,8 @@ Command: python -m jaxbench --config=configs/natural.py --workdir=runs/natural \
   --config.data_root=/data --config.data=imagenet,imagenet-r,...  (those that you have)
 Run time: not measured on the full sets; every image is decoded once per preprocessing.
 Expected, as imagenet-testbed reports it for CLIP ViT-B/32: imagenet 63.3, V2 55.8, sketch 42.4,
-R 69.3, A 31.4, objectnet 44.0, vid 82.2 (pm-10 66.0), ytbb 67.0 (pm-10 54.4), stylized 21.2.
+R 69.3, A 31.4, objectnet 44.0, vid 82.2 (pm-10 66.0), ytbb 67.0 (pm-10 54.4), stylized 21.2, where
+the embeddings of its prompts are not normalised before their mean, and ytbb has fewer anchors.
 """
 
 from jaxbench import config, roz

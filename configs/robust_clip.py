@@ -11,7 +11,9 @@ and 4/255 (1/255 for base models), 1,000 images a data set, in float32; CIFAR an
 their own size (Schlarmann et al., 2024, arXiv:2402.12336, section 4.2 and their code). Different is
 which 1,000 images (a shuffle of a stream there, and RobustBench's 5,000 for ImageNet; here drawn by
 a hash of their ids), and so are the prompts (their data sets have templates of their own, to be
-given as files with --config.prompts). The argument `digits` is the same on the embedded models.
+given as files with --config.prompts) and how small images are enlarged. The report tells what
+differs, line by line, and marks no number where anything does. The argument `digits` is the same on
+the embedded models.
 """
 
 from jaxbench import config

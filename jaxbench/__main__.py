@@ -148,8 +148,13 @@ def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host
   page = epath.Path(workdir) / "report.html"
   (summary,) = report.write([workdir], page)
   print(metrics.overview(summary))
-  if shifts := metrics.overview_shifts(metrics.summarize_shifts(summary)):
-    print(f"\n{shifts}\n")
+  print(*(f"{sentence}\n" for sentence in planning.native(plan)), sep="", end="")
+  shifts = metrics.summarize_shifts(summary)
+  if text := metrics.overview_shifts(shifts):
+    print(f"\n{text}\n")
+  tables = (shifts.to_pylist(), summary.to_pylist())
+  if differs := report.unlike_models(*tables, records.load_run(workdir)):
+    print(f"not as the published models that accuracy is expected from: {differs}\n")
   if lost := len(records.unreadable(workdir)):
     print(f"{lost} images cannot be read and are not counted; the report names them")
   print(f"report: {page}")

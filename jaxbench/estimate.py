@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import devices, models
+from jaxbench import plan as planning
 from jaxbench.plan import Plan
 
 # Sustained float32 rate per core, measured with configs/quickstart.py on a 2-core x86 machine.
@@ -38,6 +39,7 @@ def lines(plan: Plan) -> Iterator[str]:
   yield _time(total)
   yield _accelerators(total)
   yield _disk(plan)
+  yield from planning.native(plan)
   for absent in plan.absent:
     yield f"cannot be run: {absent.what}: {absent.reason}"
 

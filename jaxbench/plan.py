@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import jaxbench
@@ -30,6 +30,7 @@ class Cell:
   epsilon: float | None  # Of an attack, in [0, 1] pixel units; the largest one of a bisection.
   tolerance: float | None  # Of a bisection for the smallest epsilon; None for one epsilon.
   preprocess: models.Preprocess  # The model's own; of a transfer attack, its surrogate's.
+  native: int | None  # The images' own size, where they are perturbed at it and resized inside.
   size: int  # Of what the model is given: all of that, or its centre where the image moves.
   examples: int
   forwards: int  # The most passes for one example.
@@ -92,6 +93,31 @@ def format_epsilon(epsilon: float) -> str:
   return f"{steps:g}/255" if abs(steps / 255 - epsilon) < 1e-9 else f"{epsilon:g}"
 
 
+def where(sizes: Mapping[str, int | None]) -> str:
+  """At which size images are perturbed, in words; "" if at the models' own, as is usual.
+
+  An epsilon at another size is another threat: one that is harmless at 224 pixels may break every
+  image of 32 that is enlarged inside.
+
+  Args:
+    sizes: of each model, or surrogate of transfer, `Cell.native`.
+  """
+  native = {name: size for name, size in sizes.items() if size}
+  if not native:
+    return ""
+  size = next(iter(native.values()))
+  text = f"at the images' own {size} x {size} pixels; the model resizes them inside"
+  return text if len(native) == len(sizes) else f"{text} (only {', '.join(native)})"
+
+
+def native(plan: Plan) -> Iterator[str]:
+  """A sentence for each data set that is perturbed at its own size."""
+  for name in plan.data:
+    own = [cell for cell in plan.cells if cell.data == name]
+    if found := where({cell.surrogate or cell.model: cell.native for cell in own}):
+      yield f"{name}: perturbed {found}: epsilons there are not those at a model's input size"
+
+
 def make(settings: config.Config) -> Plan:
   """The cells of a checked config; reads descriptions, no weights.
 
@@ -149,6 +175,7 @@ def make(settings: config.Config) -> Plan:
         epsilon=perturbation.epsilon,
         tolerance=perturbation.tolerance,
         preprocess=(preprocess := _preprocess(classifier, perturbation, source, settings)),
+        native=_native(perturbation.surrogate or classifier, source, settings),
         size=min(preprocess.size, (perturbation.surrogate or classifier).preprocess.size),
         examples=len(sample),
         forwards=perturbation.forwards,
@@ -213,6 +240,14 @@ def _without_attacks(
   return kept
 
 
+def _native(
+  seen: Classifier | classifiers.Surrogate, source: data.Source, settings: config.Config
+) -> int | None:
+  """The size of small images that are perturbed at it, and enlarged inside what sees them."""
+  size = data.image_size(source)
+  return size if settings.native and size and size < seen.preprocess.size else None
+
+
 def _preprocess(
   classifier: Classifier,
   perturbation: Perturbation,
@@ -220,9 +255,10 @@ def _preprocess(
   settings: config.Config,
 ) -> models.Preprocess:
   """How images are made that can be perturbed: with what the crop cuts off, if they will move."""
-  own, size = (perturbation.surrogate or classifier).preprocess, data.image_size(source)
-  if settings.native and size and size < own.size:
-    return models.Preprocess(size)
+  seen = perturbation.surrogate or classifier
+  if native := _native(seen, source, settings):
+    return models.Preprocess(native)
+  own = seen.preprocess
   if perturbation.moves and own.resize and not own.squash:
     return dataclasses.replace(own, size=max(own.size, own.resize))
   return own

@@ -126,6 +126,15 @@ def test_the_plan_is_printed_and_nothing_isrun(tmp_path):
   assert not (tmp_path / "run").exists()
 
 
+def test_the_table_says_that_images_were_perturbed_at_their_own_size(tmp_path):
+  asked = ("models=digits-resnet", "corruptions.names=", "attacks.names=fgsm", "limit=5", "slots=8")
+  options = [f"--config.{one}" for one in (*asked, "native")]
+  out, _ = run(SMALL[0], *options, f"--workdir={tmp_path / 'run'}")
+  *_, told, where = out.strip().splitlines()
+  assert told.startswith("digits: perturbed at the images' own 8 x 8 pixels; the model resizes")
+  assert where.startswith("report: ")
+
+
 LOADED = "import jaxbench.__main__, sys; print(*sys.modules)"
 SLOW = {"grain", "matplotlib", "orbax.checkpoint", "scipy.stats", "tensorflow_datasets"}
 

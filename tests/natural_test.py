@@ -130,6 +130,10 @@ def test_effective_robustness_is_printed_for_every_shift(made, run):
   page = (root / "run/report.html").read_text()
   start = f'<tr><th scope="row">imagenet-r</th><td class="words">{root / "resnet"}</td>'
   (line,) = [line for line in page.splitlines() if line.startswith(start)]
+  counted = {row["data"]: row["examples"] for row in metrics.summarize(run[1]).to_pylist()}
+  assert f"imagenet-r: examples: {counted['imagenet-r']} instead of all 30,000</td>" in line
+  (told,) = [line for line in out.splitlines() if line.startswith("not as the published models")]
+  assert f"imagenet-r: examples: {counted['imagenet-r']} instead of all 30,000; " in told
   assert re.findall(r"<td>(-?[\d.]+)</td>", line) == values
 
 

@@ -373,4 +373,20 @@ def test_small_images_may_be_perturbed_at_their_own_size():
   usual, native = plan.make(_settings()).cells, plan.make(_settings(native=True)).cells
   assert {cell.preprocess.size for cell in usual} == {32}
   assert {cell.preprocess for cell in native} == {models.Preprocess(8)}
+  assert {cell.native for cell in usual} == {None}
+  assert {cell.native for cell in native} == {8}
   assert not {cell.id for cell in usual} & {cell.id for cell in native}
+
+
+def test_a_plan_says_where_epsilons_are_not_those_at_a_models_size():
+  usual, native = (plan.make(_settings(native=asked)) for asked in (False, True))
+  told = "digits: perturbed at the images' own 8 x 8 pixels; the model resizes them inside"
+  assert not list(plan.native(usual))
+  assert [line for line in estimate.lines(native) if line.startswith(told)]
+  assert not [line for line in estimate.lines(usual) if "own 8 x 8" in line]
+
+
+def test_models_that_need_no_resizing_are_told_apart():
+  assert plan.where({"a": None, "b": None}) == ""
+  assert plan.where({"a": 32, "b": 32}).endswith("the model resizes them inside")
+  assert plan.where({"a": 32, "b": None}).endswith("inside (only a)")

@@ -15,6 +15,7 @@ from jaxbench.report import comparison, content
 from jaxbench.report import overlap as overlapping
 from jaxbench.report.export import export
 from jaxbench.report.leaderboard import robustbench
+from jaxbench.report.natural import unlike_models
 
 _HERE = pathlib.Path(__file__).parent
 
@@ -92,4 +93,4 @@ def _p_value(value: float) -> str:
   return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
-__all__ = ["export", "robustbench", "write"]
+__all__ = ["export", "robustbench", "unlike_models", "write"]

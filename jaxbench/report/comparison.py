@@ -46,11 +46,13 @@ class Changes(NamedTuple):
   only_second: int
 
 
-Key = tuple[str, str | None, str, str, str]
+Key = tuple[str, str | None, str, str, str, int | None]
 
 
 def compare(first: epath.PathLike, second: epath.PathLike) -> Changes:
   """Two runs, cell by cell: those of the same classifier, data set, perturbation and setting.
+
+  What is perturbed at the images' own size is not compared with what is at a model's.
 
   If each run has a single model, the two are compared whatever they are called.
 
@@ -85,7 +87,8 @@ def _cells(run: Mapping[str, Any], renamed: bool) -> Iterator[tuple[Key, Row]]:
   for cell in run["cells"]:
     if not cell.get("sequence"):
       model = "" if renamed else cell["model"]
-      yield (model, cell["prompts"], cell["data"], cell["perturbation"], cell["setting"]), cell
+      named = (cell["prompts"], cell["data"], cell["perturbation"], cell["setting"])
+      yield (model, *named, cell.get("native")), cell
 
 
 def _compared(

@@ -34,6 +34,7 @@ class DataSet(NamedTuple):
 
   name: str
   examples: int
+  where: str  # At which size images are perturbed; "" if at the models' own.
   class_names: list[str]
   tables: list[sections.Table]
   corrupted: sections.Corrupted | None
@@ -90,8 +91,8 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
     summary=summarized,
     classifiers=classifiers,
     data=[_data_set(name, told, rows, by_cell, summary, classifiers) for name in told["data"]],
-    natural=natural.natural(list(summary.values()), shifts, classifiers, names),
-    shifts=shifts,
+    natural=natural.natural(list(summary.values()), shifts, classifiers, names, run),
+    shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
     overlap=None if known is None else overlap.section(known, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),
@@ -161,6 +162,7 @@ def _data_set(
   return DataSet(
     name=name,
     examples=everything[0]["examples"] if everything else 0,
+    where=sections.where(everything),
     class_names=class_names,
     tables=tables,
     corrupted=sections.corrupted(name, cells, by_cell, classifiers, run),
@@ -178,7 +180,9 @@ def _data_set(
     ],
     transfers=sections.transfers(transferred, summary, classifiers),
     published=[
-      table for each in run.get("published", ()) if (table := published.beside(each, name, tables))
+      table
+      for each in run.get("published", ())
+      if (table := published.beside(each, name, tables, run))
     ],
     texts=texts,
     calibration=trust.calibration(cells, by_cell, summary, classifiers),

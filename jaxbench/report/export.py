@@ -30,7 +30,8 @@ class _Column(NamedTuple):
 def export(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.Path]:
   """Writes what other programs read of a run into a folder.
 
-  `cells.csv` has a line per cell, with all of `metrics.summarize`, accuracies in [0, 1].
+  `cells.csv` has a line per cell, with all of `metrics.summarize`, accuracies in [0, 1], and
+  `native`, the images' own size in pixels where they are perturbed at it.
   `table.tex` has a booktabs table per data set, accuracies in percent: clean images, the mean over
   corruptions and severities, attacks at each epsilon. `model-card-MODEL.md` begins with the
   `model-index` that Hugging Face reads.
@@ -43,6 +44,9 @@ def export(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.Path]:
   """
   run = records.load_run(workdir)
   summary = metrics.summarize(records.read_finished(workdir))
+  native = {cell["id"]: cell.get("native") for cell in run["cells"]}
+  sizes = pa.array([native[cell] for cell in summary["cell"].to_pylist()], pa.int32())
+  summary = summary.append_column("native", sizes)
   rows = summary.to_pylist()
   out = epath.Path(folder)
   out.mkdir(parents=True, exist_ok=True)
@@ -88,10 +92,12 @@ def _latex(rows: list[Row]) -> Iterator[str]:
     yield r"\toprule"
     yield " & ".join(["model, prompts", *(_escaped(column.title) for column in columns)]) + r" \\"
     yield r"\midrule"
-    for model, prompts in dict.fromkeys((row["model"], row["prompts"]) for row in own):
-      line = [row for row in own if (row["model"], row["prompts"]) == (model, prompts)]
+    keys = ("model", "prompts", "native")
+    for model, prompts, size in dict.fromkeys(tuple(row[key] for key in keys) for row in own):
+      line = [row for row in own if tuple(row[key] for key in keys) == (model, prompts, size)]
       values = [_mean([row for row in line if column.of(row)]) for column in columns]
-      name = f"{model}, {prompts}" if prompts else model
+      at = f"at {size} x {size} pixels" if size else None
+      name = ", ".join(filter(None, (model, prompts, at)))
       yield " & ".join([_escaped(name), *values]) + r" \\"
     yield from (r"\bottomrule", r"\end{tabular}", "")
 
@@ -135,7 +141,9 @@ def _card(run: Row, model: str, rows: list[Row]) -> Iterator[str]:
 def _words(row: Row) -> str:
   prompts = f"prompts {row['prompts']}; " if row["prompts"] else ""
   low, high = row["accuracy_low"], row["accuracy_high"]
-  return f"top-1; {prompts}95 % interval {low:.4f} to {high:.4f}; {row['examples']} examples"
+  where = plan.where({row["model"]: row["native"]})
+  where = f"{where}; " if where else ""
+  return f"top-1; {prompts}{where}95 % interval {low:.4f} to {high:.4f}; {row['examples']} examples"
 
 
 def _setting(row: Row) -> str:

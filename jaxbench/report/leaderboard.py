@@ -7,7 +7,8 @@ from typing import Any
 
 from etils import epath
 
-from jaxbench import attacks, errors, metrics, records, spec
+from jaxbench import errors, metrics, published, records, spec
+from jaxbench.report import protocols
 
 _THREATS = {"linf": "Linf", "l2": "L2"}  # The leaderboard has no other norms.
 # What only the model's authors know; its maintainers ask for it.
@@ -53,15 +54,17 @@ def _standard(run: dict[str, Any], summary: dict[str, dict]) -> Iterator[dict[st
   for cell in run["cells"]:
     if cell["attack"] is None or cell["tolerance"] or cell["norm"] not in _THREATS:
       continue
-    attack = spec.build(spec.resolve(cell["attack"], attacks.ATTACKS, "attack"))
+    standard = spec.write("autoattack", {"norm": cell["norm"]})
     done = summary.get(cell["id"], {"examples": 0})["examples"] == cell["examples"]
-    if attack == attacks.autoattack(norm=cell["norm"]) and done:
+    if protocols.same_attack(cell, standard) and done:
       yield cell
 
 
 def _info(run: dict[str, Any], cell: dict[str, Any], summary: dict[str, dict]) -> dict[str, Any]:
   found = summary[cell["id"]]
   model = run["identity"]["models"][cell["model"]]
+  protocol = published.protocol("robustbench", "imagenet", None, attacked=True)
+  protocol = protocol._replace(attack=cell["attack"])  # Whatever its norm.
   return dict.fromkeys(_FOR_THE_AUTHORS) | {
     "number_forward_passes": 1,
     "dataset": cell["data"],
@@ -69,18 +72,5 @@ def _info(run: dict[str, Any], cell: dict[str, Any], summary: dict[str, dict]) -
     "eps": cell["setting"],
     "clean_acc": f"{100 * found['clean_correct'] / found['examples']:.2f}",
     "autoattack_acc": f"{100 * found['accuracy']:.2f}",
-    "footnote": _deviations(run, cell),
+    "footnote": "; ".join(protocols.differences(protocol, run, cell, found["examples"])) or None,
   }
-
-
-def _deviations(run: dict[str, Any], cell: dict[str, Any]) -> str | None:
-  """What is not as RobustBench has it, for people to read."""
-  asked = run["identity"]["config"]
-  found = []
-  if cell["data"] != "imagenet" or asked["subset"] != "robustbench" or asked["limit"]:
-    found.append(f"{cell['examples']} examples that are not RobustBench's list")
-  if asked["attacks"]["quantize"]:
-    found.append("on images of 8 bits")
-  if asked["attacks"]["search_dtype"] != "float32":
-    found.append(f"searched in {asked['attacks']['search_dtype']}")
-  return "; ".join(found) or None

@@ -1,13 +1,13 @@
 """The section of a report on natural shifts: all data sets in one table, and the scatter plots."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 import scipy
 
 from jaxbench import metrics, published
-from jaxbench.report import plots
+from jaxbench.report import plots, protocols
 from jaxbench.report.sections import Classifier, Row
 
 _FEWEST = 3  # Models: a line through two passes through both, whatever they are.
@@ -17,7 +17,7 @@ class Entry(NamedTuple):
   """A classifier on one data set."""
 
   row: Row  # Of `metrics.summarize`.
-  reference: published.Reference | None
+  reference: protocols.Beside | None
 
 
 class Natural(NamedTuple):
@@ -29,12 +29,20 @@ class Natural(NamedTuple):
   plots: list[str]  # SVGs: effective robustness, a shift each.
   notes: list[str]  # Of shifts without published models: what their line is, or why there is none.
   sources: list[str]  # Of the published numbers.
+  unlike: list[str]  # What differs from how they were measured.
 
 
 def natural(
-  summary: list[Row], shifts: list[Row], classifiers: list[Classifier], names: list[str]
+  summary: list[Row],
+  shifts: list[Row],
+  classifiers: list[Classifier],
+  names: list[str],
+  run: Row,
 ) -> Natural | None:
-  """Of the rows of a summary, and of `metrics.summarize_shifts`; None for a single data set."""
+  """Of the rows of a summary, and of `metrics.summarize_shifts`; None for a single data set.
+
+  `run` is run.json.
+  """
   clean = {
     (row["data"], row["model"], row["prompts"]): row
     for row in summary
@@ -46,23 +54,67 @@ def natural(
   shifted = {shift.data for shift in metrics.SHIFTS.values()}
   averaged = [name for name in columns if name in shifted]
   lines = []
+  cells = {cell["id"]: cell for cell in run["cells"]}
   for one in classifiers:
-    entries = [_entry(clean.get((name, one.model, one.prompts)), one, name) for name in columns]
+    found = [clean.get((name, one.model, one.prompts)) for name in columns]
+    entries = [_entry(row, one, run, cells) for row in found]
     own = [entry for name, entry in zip(columns, entries, strict=True) if name in averaged]
     whole = [entry.row["accuracy"] for entry in own if entry]
     mean = float(np.mean(whole)) if whole and len(whole) == len(own) else None
     lines.append((one, entries, mean))
-  sources = dict.fromkeys(
-    entry.reference.source for _, own, _ in lines for entry in own if entry and entry.reference
-  )
+  known = [entry.reference for _, own, _ in lines for entry in own if entry and entry.reference]
+  sources = dict.fromkeys(reference.source for reference in known)
   drawn, notes = _scatters(shifts, clean, classifiers)
-  return Natural(columns, averaged, lines, drawn, notes, list(sources))
+  return Natural(columns, averaged, lines, drawn, notes, list(sources), protocols.notes(known))
 
 
-def _entry(row: Row | None, one: Classifier, data: str) -> Entry | None:
+def _entry(row: Row | None, one: Classifier, run: Row, cells: Mapping[str, Row]) -> Entry | None:
   if row is None:
     return None
-  return Entry(row, published.clean(one.model, one.prompts, data))
+  reference = published.clean(one.model, row["data"])
+  if reference is None:
+    return Entry(row, None)
+  differs = protocols.differences(reference.protocol, run, cells[row["cell"]], row["examples"])
+  return Entry(row, protocols.beside(reference, differs))
+
+
+def unlike(row: Row, summary: Iterable[Row], run: Row) -> list[str]:
+  """What of a row of `metrics.summarize_shifts` is not as of the models that its line is through.
+
+  Args:
+    row: with a shift and a classifier.
+    summary: rows of `metrics.summarize`.
+    run: run.json.
+  """
+  if row["expected"] is None:
+    return []
+  shift = metrics.SHIFTS[row["shift"]]
+  found: list[str] = []
+  for name in dict.fromkeys((shift.within, shift.data)):
+    keys = (name, row["model"], row["prompts"], "clean")
+    (own,) = [
+      one
+      for one in summary
+      if (one["data"], one["model"], one["prompts"], one["perturbation"]) == keys
+    ]
+    protocol = published.standard_models(name)
+    found += [
+      f"{name}: {what}"
+      for what in (*protocols.sample(protocol, run, name, own["examples"]), *protocol.never)
+    ]
+  return found
+
+
+def unlike_models(shifts: Iterable[Row], summary: Iterable[Row], run: Row) -> str:
+  """What of a run is not as of the published models that expected accuracies come from; or "".
+
+  Args:
+    shifts: rows of `metrics.summarize_shifts`.
+    summary: rows of `metrics.summarize`.
+    run: run.json.
+  """
+  found = (unlike(row, summary, run) for row in shifts)
+  return "; ".join(dict.fromkeys(one for each in found for one in each))
 
 
 def _scatters(

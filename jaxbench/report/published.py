@@ -3,7 +3,18 @@
 from typing import NamedTuple
 
 from jaxbench import published
+from jaxbench.report import protocols
+from jaxbench.report.protocols import Beside
 from jaxbench.report.sections import Classifier, Row, Table
+
+
+class Line(NamedTuple):
+  """One of our classifiers below a published table."""
+
+  classifier: Classifier
+  published_as: str | None  # What the same weights are called there.
+  cells: list[tuple[Row | None, Beside | None]]  # By setting, with the number of the same weights.
+  differs: str  # What is not as it was there, in words.
 
 
 class Published(NamedTuple):
@@ -13,28 +24,33 @@ class Published(NamedTuple):
   settings: list[str]  # "clean" and epsilons.
   attack: str | None  # Of our own numbers.
   theirs: list[tuple[str, list[float | None]]]  # Shares.
-  # With the line of the same weights, and its numbers beside our cells.
-  ours: list[tuple[Classifier, str | None, list[tuple[Row | None, published.Reference | None]]]]
+  ours: list[Line]
 
 
-def beside(name: str, data: str, tables: list[Table]) -> Published | None:
-  """A published table of the data set, with the first attack of `tables` beside it."""
+def beside(name: str, data: str, tables: list[Table], run: Row) -> Published | None:
+  """A published table of the data set, with one attack of `tables` beside it: its own, if there.
+
+  Args:
+    name: of the published table.
+    data: the data set.
+    tables: ours of it, the clean images first.
+    run: run.json.
+  """
   theirs: dict[str, dict[str, float]] = {}
   for found in published.accuracies(name, data):
     theirs.setdefault(found.model, {})[found.epsilon] = found.accuracy
   if not theirs:
     return None
   settings = list(dict.fromkeys(setting for row in theirs.values() for setting in row))
-  # Published tables are of the linf ball.
-  attack = next((table for table in tables if table.norm == "linf"), None)
+  cells = {cell["id"]: cell for cell in run["cells"]}
+  attack = _attack(name, data, tables, cells)
   ours = []
   for classifier, (clean, *_) in tables[0].lines if tables else ():
-    cells: dict[str, Row | None] = {"clean": clean}
+    own: dict[str, Row | None] = {"clean": clean}
     if attack is not None:
-      cells |= dict(zip(attack.settings, dict(attack.lines)[classifier], strict=True))
-    same = published.under_attack(name, data, classifier.model, classifier.prompts)
-    line, known = same or (None, {})
-    ours.append((classifier, line, [(cells.get(each), known.get(each)) for each in settings]))
+      own |= dict(zip(attack.settings, dict(attack.lines)[classifier], strict=True))
+    shown = {setting: own.get(setting) for setting in settings}
+    ours.append(_line(name, data, classifier, shown, run, cells))
   return Published(
     published.TABLES[name],
     settings,
@@ -42,3 +58,49 @@ def beside(name: str, data: str, tables: list[Table]) -> Published | None:
     [(model, [row.get(setting) for setting in settings]) for model, row in theirs.items()],
     ours,
   )
+
+
+def _attack(name: str, data: str, tables: list[Table], cells: dict[str, Row]) -> Table | None:
+  """That of the protocol; else the first in linf, the ball of published tables."""
+  asked = published.protocol(name, data, None, attacked=True).attack
+  found = [table for table in tables if table.norm == "linf"]
+  for table in found:
+    row = next((row for _, line in table.lines for row in line if row), None)
+    if row and asked and protocols.same_attack(cells[row["cell"]], asked):
+      return table
+  return found[0] if found else None
+
+
+def _line(
+  name: str,
+  data: str,
+  classifier: Classifier,
+  own: dict[str, Row | None],
+  run: Row,
+  cells: dict[str, Row],
+) -> Line:
+  line, known = published.under_attack(name, data, classifier.model) or (None, {})
+  shown: list[tuple[Row | None, Beside | None]] = []
+  differs: dict[str, tuple[str, ...]] = {}
+  for setting, row in own.items():
+    reference = None
+    if row is not None:
+      protocol = published.protocol(name, data, line, attacked=setting != "clean")
+      found = protocols.differences(protocol, run, cells[row["cell"]], row["examples"])
+      differs["clean" if setting == "clean" else "attacked"] = found
+      if setting in known:
+        reference = Beside(known[setting], published.TABLES[name].source, found)
+    shown.append((row, reference))
+  return Line(classifier, line, shown, _words(differs))
+
+
+def _words(differs: dict[str, tuple[str, ...]]) -> str:
+  """Once what clean and attacked images have in common."""
+  if len(set(differs.values())) < 2:
+    return "; ".join(next(iter(differs.values()), ()))
+  common = [one for one in differs["clean"] if one in differs["attacked"]]
+  found = ["; ".join(common)] if common else []
+  for kind, words in differs.items():
+    if alone := [one for one in words if one not in common]:
+      found.append(f"{kind}: {'; '.join(alone)}")
+  return ". ".join(found)

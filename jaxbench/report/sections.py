@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from jaxbench import metrics, published
-from jaxbench.report import on_disk, plots
+from jaxbench import metrics, plan, published
+from jaxbench.report import on_disk, plots, protocols
 
 Row = dict[str, Any]
 _FEWEST_STEPS = 4  # Fewer are no curve.
@@ -39,6 +39,7 @@ class Table(NamedTuple):
   plot: str  # SVG; "" for the clean images.
   norm: str | None  # Of an attack.
   knowledge: str | None  # What the attacker knows.
+  at: str = ""  # For the axes of plots: where images are perturbed, if not at the models' size.
 
   @property
   def middle(self) -> int:
@@ -70,14 +71,20 @@ class Corrupted(NamedTuple):
   columns: list[str]  # Names of figures; see `metrics.corruption_errors`.
   each: list[str]  # Corruptions whose error has been divided by a reference's.
   # With the published mCE.
-  lines: list[tuple[Classifier, metrics.CorruptionErrors, published.Reference | None]]
+  lines: list[tuple[Classifier, metrics.CorruptionErrors, protocols.Beside | None]]
   missing: tuple[str, ...]  # Of the fifteen official ones.
-  reference: str | None  # What errors are divided by.
+  reference: str | None  # What errors are divided by,
+  unlike: str  # and what is not as it was there, in words.
 
   @property
   def sources(self) -> list[str]:
     """Of the published numbers."""
     return list(dict.fromkeys(known.source for *_, known in self.lines if known))
+
+  @property
+  def notes(self) -> list[str]:
+    """What differs from how the published numbers were measured."""
+    return protocols.notes(known for *_, known in self.lines)
 
 
 def table(
@@ -95,7 +102,8 @@ def table(
     for each in classifiers
   ]
   axis = "epsilon" if cells[0]["epsilon"] is not None else "severity"
-  table = Table(perturbation, axis, settings, lines, "", cells[0]["norm"], knowledge(cells))
+  told = knowledge(cells), briefly_where(cells)
+  table = Table(perturbation, axis, settings, lines, "", cells[0]["norm"], *told)
   return table._replace(plot=_plot(table, clean)) if clean else table
 
 
@@ -110,7 +118,7 @@ def _plot(table: Table, clean: Table) -> str:
   names = [setting or table.perturbation for setting in table.settings]
   settings = ["clean", *(name.removesuffix("/255") for name in names)]
   units = all(setting.endswith("/255") for setting in table.settings)
-  axis = f"{table.axis}, /255" if units else table.axis
+  axis = f"{table.axis}{table.at}{', /255' if units else ''}"
   return plots.accuracy_curves(table.perturbation, axis, settings, curves)
 
 
@@ -119,7 +127,7 @@ def queries(table: Table, by_cell: ByCell) -> str:
   curves, largest = _needed(table, by_cell, _queries_needed, "forwards", gradients=False)
   if not curves:
     return ""
-  axis = f"queries, epsilon {table.settings[table.middle]}"
+  axis = f"queries, epsilon {table.settings[table.middle]}{table.at}"
   return plots.robustness_curves(table.perturbation, axis, largest, curves)
 
 
@@ -128,7 +136,7 @@ def steps(table: Table, by_cell: ByCell) -> str:
   curves, largest = _needed(table, by_cell, metrics.steps_needed, "steps", gradients=True)
   if largest < _FEWEST_STEPS:
     return ""
-  axis = f"steps, epsilon {table.settings[table.middle]}"
+  axis = f"steps, epsilon {table.settings[table.middle]}{table.at}"
   return plots.robustness_curves(f"convergence of {table.perturbation}", axis, largest, curves)
 
 
@@ -199,20 +207,33 @@ def corrupted(
   elif name == on_disk.NAME or (name == "imagenet" and defined):
     reference = "AlexNet's errors on all of ImageNet-C's published images"
     errors = metrics.alexnet()
-  lines = [
-    (
-      one,
-      metrics.corruption_errors(own, reference=errors),
-      published.corruption_error(one.model) if errors is metrics.alexnet() else None,
-    )
-    for one, own in correct.items()
-  ]
-  known = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
+  lines: list[tuple[Classifier, metrics.CorruptionErrors, protocols.Beside | None]] = []
+  unlike: dict[str, None] = {}
+  for one, own in correct.items():
+    figured, known = metrics.corruption_errors(own, reference=errors), None
+    if errors is metrics.alexnet():
+      cell = next(cell for cell in of(one, cells) if cell["severity"] is not None)
+      measured = (run, cell, figured.examples, name == on_disk.NAME)
+      unlike |= dict.fromkeys(protocols.of_corruptions(published.ALEXNET, *measured))
+      known = _published(one, *measured)
+    lines.append((one, figured, known))
+  ordered = ("clean", "mean", *metrics.GROUPS, "mce", "relative_mce")
   figures = dict.fromkeys(figure for _, line, _ in lines for figure in line.figures)
-  columns = [figure for figure in known if figure in figures]
+  columns = [figure for figure in ordered if figure in figures]
   each = [name for names in metrics.GROUPS.values() for name in names if name in figures]
-  each += sorted(figures.keys() - {*known, *each})
-  return Corrupted(columns, each, lines, lines[0][1].missing, reference)
+  each += sorted(figures.keys() - {*ordered, *each})
+  return Corrupted(columns, each, lines, lines[0][1].missing, reference, "; ".join(unlike))
+
+
+def _published(
+  one: Classifier, run: Row, cell: Row, examples: int, on_disk: bool
+) -> protocols.Beside | None:
+  """The mCE of the same weights; see `protocols.of_corruptions`."""
+  found = published.corruption_error(one.model)
+  if found is None:
+    return None
+  differs = protocols.of_corruptions(found.protocol, run, cell, examples, on_disk)
+  return protocols.beside(found, differs)
 
 
 def _errors(correct: Mapping[tuple[str, int], np.ndarray]) -> dict[tuple[str, int], float]:
@@ -254,7 +275,8 @@ def transfers(
       continue
     shares = [[_success(cell) for cell in line] for *_, line in lines]
     names = [each.name for each in classifiers]
-    plot = plots.heat_map(f"transfer of {attack}, {setting}", list(surrogates), names, shares)
+    title = f"transfer of {attack}, {setting}{briefly_where(cells)}"
+    plot = plots.heat_map(title, list(surrogates), names, shares)
     result.append(Transfer(attack, setting, lines, plot))
   return result
 
@@ -263,6 +285,20 @@ def _success(cell: Row | None) -> float | None:
   """In percent, if it has been computed and there was something to attack."""
   share = None if cell is None else cell["attack_success"]
   return None if share is None else 100 * share
+
+
+def where(cells: list[Row]) -> str:
+  """At which size images are perturbed, as `plan.where` has it; older runs do not tell."""
+  return plan.where({cell.get("surrogate") or cell["model"]: cell.get("native") for cell in cells})
+
+
+def briefly_where(cells: list[Row]) -> str:
+  """The same for axes of plots."""
+  sizes = {cell.get("native") for cell in cells}
+  own = next(iter(sizes - {None}), None)
+  if own is None:
+    return ""
+  return f" at {own} x {own} pixels" if len(sizes) == 1 else f" at {own} x {own} or models' pixels"
 
 
 def knowledge(cells: list[Row]) -> str | None:

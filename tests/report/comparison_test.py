@@ -69,6 +69,19 @@ def test_runs_of_one_model_each_are_compared_whatever_it_is_called(tmp_path):
   assert found[0].comparison.only_first == 10
 
 
+def test_what_is_perturbed_at_its_own_size_is_not_compared_with_what_is_at_a_models(pair, tmp_path):
+  native = runs.write(tmp_path / "native", _settings(native=True), _right({}))
+  changes = comparison.compare(pair[0], native)
+  assert not changes.differences
+  assert changes.only_first == changes.only_second > 0
+  report.export(native, tmp_path / "out")
+  assert ", at 8 x 8 pixels & 75.0" in (tmp_path / "out/table.tex").read_text()
+  card = (tmp_path / "out/model-card-digits-clip.md").read_text()
+  assert card.count("at the images' own 8 x 8 pixels") == card.count("type: accuracy")
+  with (tmp_path / "out/cells.csv").open() as file:
+    assert {row["native"] for row in csv.DictReader(file)} == {"8"}
+
+
 def test_the_command_line_compares_and_exports(pair, tmp_path):
   page, folder = tmp_path / "both.html", tmp_path / "tables"
   arguments = [*map(str, pair), f"--out={page}", f"--export={folder}"]

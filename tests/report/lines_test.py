@@ -28,7 +28,7 @@ def _natural(standards, supervised):
       row |= {"accuracy": share, "accuracy_low": share - 0.01, "accuracy_high": share + 0.01}
       summary.append(row | {"pm_accuracy": None, "examples": 100, "cell": f"{one.model} {data}"})
   shifts = metrics.summarize_shifts(pa.Table.from_pylist(summary)).to_pylist()
-  return natural.natural(summary, shifts, classifiers, ["digits", "digits-printed"])
+  return natural.natural(summary, shifts, classifiers, ["digits", "digits-printed"], {"cells": []})
 
 
 def _grey_lines(svg):
