@@ -69,6 +69,7 @@ _IMAGES = flags.DEFINE_string(
 _PROFILE = flags.DEFINE_string(
   "profile", None, "Folder for the profiler's trace of one block: the second of a data set."
 )
+_MOST_DOUBTS = 10  # On the console.
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -155,8 +156,10 @@ def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host
   tables = (shifts.to_pylist(), summary.to_pylist())
   if differs := report.unlike_models(*tables, records.load_run(workdir)):
     print(f"not as the published models that accuracy is expected from: {differs}\n")
-  if lost := len(records.unreadable(workdir)):
-    print(f"{lost} images cannot be read and are not counted; the report names them")
+  doubts = report.doubtful(workdir)
+  print(*(f"doubtful: {line}\n" for line in doubts[:_MOST_DOUBTS]), sep="", end="")
+  if len(doubts) > _MOST_DOUBTS:
+    print(f"{len(doubts) - _MOST_DOUBTS} more reasons for doubt; the report has them all")
   print(f"report: {page}")
 
 

@@ -32,6 +32,7 @@ from jaxbench.plan import Cell
 
 Columns = dict[str, Any]  # Of `records.SCHEMA`, one entry per example.
 
+
 @struct.dataclass
 class _Prediction:
   """Of one classifier; arrays [S]."""
@@ -292,10 +293,15 @@ def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
   return jax.random.key_data(devices.example_keys(seed, stream, examples))
 
 
+def unmoved(block: Block, rows: np.ndarray) -> list[bytes | None]:
+  """Pictures of the images as they are."""
+  return pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
+
+
 def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified."""
   none = np.zeros(len(rows), np.int32)
   costs = {"steps": none, "forwards": none + 1, "backwards": none, "refuted": none}
-  kept = pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
+  kept = unmoved(block, rows)
   verdicts = {"prediction": clean[rows], "success": none == 0, "distance": none.astype(np.float32)}
   return costs | verdicts | {"picture": kept}

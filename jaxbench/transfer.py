@@ -59,7 +59,7 @@ def attacked(
       "backwards": members * costs["backwards"],
     }
     kept = pictures.keep(rows, block, {"image": images}.__getitem__)
-    unmoved = pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
+    unmoved = judge.unmoved(block, rows)
     arrays = (images, examples.images, examples.epsilons)
     for cell in cells:
       classifier = judging.classifier(cell.model, cell.prompts)

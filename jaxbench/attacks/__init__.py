@@ -11,12 +11,12 @@ from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, as_run, cascade
 from jaxbench.attacks.bim import bim
 from jaxbench.attacks.boundary import boundary
-from jaxbench.attacks.checks import Doubt
 from jaxbench.attacks.cw import cw
 from jaxbench.attacks.cw_linf import cw_linf
 from jaxbench.attacks.ddn import ddn
 from jaxbench.attacks.deepfool import deepfool
 from jaxbench.attacks.dim import dim
+from jaxbench.attacks.doubt import Doubt
 from jaxbench.attacks.ead import ead
 from jaxbench.attacks.ensemble import Ensemble, ensemble
 from jaxbench.attacks.fab import fab

@@ -1,11 +1,10 @@
-"""Signs that a robustness figure cannot be trusted, after AutoAttack's own checks and beyond them.
+"""Signs in the clean images that a robustness figure cannot be trusted; AutoAttack's, and more.
 
 Reference: Croce & Hein, 2020 (arXiv:2003.01690), and the flags of its implementation.
 """
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,24 +14,13 @@ from flax import struct
 from jaxbench import devices
 from jaxbench.attacks import losses, verdict
 from jaxbench.attacks.base import Cascade, Classifier, as_float, logits_of
-
-
-class Doubt(NamedTuple):
-  """One reason not to trust a figure."""
-
-  name: str  # Stable, for programs.
-  detail: str  # What was seen, how often, and what to do.
-
+from jaxbench.attacks.doubt import Doubt
 
 _SIMPLEX = 1e-5  # How near to a distribution logits are suspect.
-_BLACK_BOX = 0.002  # Share of examples that Square may win alone.
 _STEADY = 1e-3  # Share of the median margin that a margin may change by from pass to pass.
 _ROUNDING = 128  # Units in the last place of a logit that two programs may differ by.
 _VANISHED = -87.0  # Log-odds at which the gradient of a softmax is zero in float32.
 _FLAT = 1e-4  # Range of logits that a cross-entropy in float32 hardly tells apart.
-_LATE = 0.1  # Last share of the steps, in which no more than ...
-_SHARE = 0.01  # ... this share of the examples may fall.
-_FEWEST_STEPS = 10  # Below, the last tenth is no step.
 
 
 def before(
@@ -64,39 +52,6 @@ def before(
   seen = devices.fetch(_look()(searcher, images[rows], searched[rows]))
   seen = jax.tree.map(lambda array: array[: len(images)], seen)
   return (*found, *_of_gradients(seen))
-
-
-def after(
-  cascade: Cascade,
-  stage: np.ndarray,
-  prediction: np.ndarray,
-  label: np.ndarray,
-  steps: np.ndarray,
-  refuted: np.ndarray,
-  *,
-  bisected: bool,
-) -> tuple[Doubt, ...]:
-  """What the outcome shows; arrays [N], of all examples.
-
-  Args:
-    cascade: what was run.
-    stage: int32, which attack of it succeeded, or -1.
-    prediction: int32, of what is returned.
-    label: int32.
-    steps: int32, of all attacks together.
-    refuted: int32, claims that the judge refuted.
-    bisected: whether the smallest epsilon was looked for.
-  """
-  return tuple(
-    doubt
-    for doubt in (
-      _masked(cascade, stage),
-      _broken(stage, prediction),
-      _refuted(refuted, prediction == label),
-      None if bisected else _unconverged(cascade, steps, prediction != label),
-    )
-    if doubt
-  )
 
 
 def _of_logits(logits: np.ndarray) -> Iterator[Doubt]:
@@ -141,7 +96,7 @@ def _of_passes(
     yield Doubt(
       "randomized",
       f"two passes over the same images gave different logits to {moved} of {count}; attacks and "
-      "verdicts assume that they do not: fix the classifier's randomness, or average over it inside",
+      "verdicts assume that they do not: fix the classifier's randomness, or average it inside",
     )
     return
   turned = devices.fetch(verdict.classify()(classifier, np.roll(images, 1, axis=0)))
@@ -210,8 +165,8 @@ def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
     yield Doubt(
       "saturated",
       f"the labels of {saturated} of {count} clean images lead by so much that the gradient of a "
-      "softmax in float32 is zero; the cross-entropy here goes on along its tangent, a loss of your "
-      "own may not: take margin or dlr, or divide the logits",
+      "softmax in float32 is zero; the cross-entropy here goes on along its tangent, a loss of "
+      "your own may not: take margin or dlr, or divide the logits",
     )
   if alike := int((seen.range < _FLAT).sum()):
     yield Doubt(
@@ -219,56 +174,6 @@ def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
       f"the logits of {alike} of {count} clean images differ by less than {_FLAT:g}, which a "
       "cross-entropy in float32 hardly resolves: take dlr, or multiply the logits",
     )
-
-
-def _masked(cascade: Cascade, stage: np.ndarray) -> Doubt | None:
-  if "square" not in cascade.names or len(cascade.names) < 2:
-    return None
-  alone = int((stage == cascade.names.index("square")).sum())
-  if alone <= _BLACK_BOX * len(stage):
-    return None
-  return Doubt(
-    "gradient_masking",
-    f"Square fooled {alone} of {len(stage)} examples that every gradient attack had left: gradients "
-    "are likely masked; adapt the attack",
-  )
-
-
-def _broken(stage: np.ndarray, prediction: np.ndarray) -> Doubt | None:
-  count = int(((stage >= 0) & (prediction == verdict.NOTHING)).sum())
-  if not count:
-    return None
-  return Doubt(
-    "not_finite_attacked",
-    f"logits of {count} of {len(stage)} attacked images are not finite; they count as successes, "
-    "with the prediction -1: mend the model",
-  )
-
-
-def _refuted(refuted: np.ndarray, withstood: np.ndarray) -> Doubt | None:
-  if not refuted.any():
-    return None
-  lost = int(((refuted > 0) & withstood).sum())
-  return Doubt(
-    "refuted",
-    f"{refuted.sum()} claims of the attack on {(refuted > 0).sum()} of {len(refuted)} examples did "
-    f"not hold when judged; it was searched again, and {lost} of them withstood. Many are a sign of "
-    "a classifier whose logits depend on the batch or the precision",
-  )
-
-
-def _unconverged(cascade: Cascade, steps: np.ndarray, success: np.ndarray) -> Doubt | None:
-  if len(cascade.attacks) > 1 or cascade.attacks[0].keep_going or cascade.attacks[0].minimizes:
-    return None
-  most = int(steps[~success].max(initial=0))
-  late = int((success & (steps > (1 - _LATE) * most) & (steps <= most)).sum())
-  if most < _FEWEST_STEPS or late <= max(_SHARE * len(steps), 1):
-    return None
-  return Doubt(
-    "unconverged",
-    f"{late} of {len(steps)} examples fell in the last tenth of {most} steps: the attack has not "
-    "converged, give it more",
-  )
 
 
 @functools.cache

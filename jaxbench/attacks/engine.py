@@ -97,7 +97,7 @@ def attack(
     one = as_run(written, bisected=settings.tolerance is not None)
     search = Search(one, settings.quantize, settings.tolerance)
     handicaps, survivors = np.zeros(len(examples.labels), np.float32), []
-    turns = deque([*searchers, *_AGAIN * searchers[-1:]] if settings.own else searchers[:1])
+    turns = deque([*searchers, *[searchers[-1]] * _AGAIN] if settings.own else searchers[:1])
     while turns and len(rows):
       searcher, refuted = turns.popleft(), []
       work = _Work(search, stage, classifier, searcher, examples, handicaps, settings.slots, tally)

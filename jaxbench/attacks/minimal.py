@@ -8,10 +8,10 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import engine, slots
+from jaxbench.attacks import arguments, engine, slots
 from jaxbench.attacks.base import Attack, Cascade, Classifier
-from jaxbench.attacks.checks import Doubt
-from jaxbench.attacks.run import checked, search, single_precision
+from jaxbench.attacks.doubt import Doubt
+from jaxbench.attacks.run import search
 
 
 @struct.dataclass
@@ -97,8 +97,8 @@ def minimal_epsilon(
     raise errors.InputError("minimal_epsilon takes one attack, not a cascade: name one of its own")
   if not 0 < tolerance < math.inf:
     raise errors.InputError(f"tolerance must be a number > 0, not {tolerance}")
-  with single_precision():
-    asked = checked(attack, classifier, images, labels, upper, key, slots)
+  with arguments.single_precision():
+    asked = arguments.checked(attack, classifier, images, labels, upper, key, slots)
     settings = engine.Settings(slots, quantize, float(tolerance))
     result = search(asked, asked.classifier, settings, search_dtype, progress)
   return Smallest(

@@ -147,9 +147,7 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
     left = jax.tree.map(lambda x, y: x.at[target].set(y, mode="drop"), left, job)
     seat = jnp.minimum(place, size - 1)
     job = where(leaves, jax.tree.map(lambda x: x[seat], incoming), job)
-    state = where(
-      job.active & slots.state.done, _start(attack, job, orders.stage[0]), slots.state
-    )
+    state = where(job.active & slots.state.done, _start(attack, job, orders.stage[0]), slots.state)
     return Slots(job, state), left, taken + leaves.sum(dtype=jnp.int32)
 
   def run(

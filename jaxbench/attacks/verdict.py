@@ -1,7 +1,7 @@
 """The only judge of success: a float32 forward pass on the image that is returned.
 
-What is returned is inside the ball and [0, 1], or it is the clean image. The prediction is `NOTHING`
-where a logit is no number. An attack has had success where the prediction is not the label.
+What is returned is inside the ball and [0, 1], or it is the clean image. Where a logit of it is no
+number, `NOTHING` is predicted. An attack has had success where the prediction is not the label.
 """
 
 import functools

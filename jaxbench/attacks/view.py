@@ -1,6 +1,5 @@
-"""The classifier as an attack on one example sees it, and the door through which it comes in."""
+"""The classifier as an attack on one example sees it."""
 
-import dataclasses
 from typing import Any
 
 import jax
@@ -38,7 +37,7 @@ class View:
 
 @jax.custom_vjp
 def _shown(images: jax.Array, shown: jax.Array) -> jax.Array:
-  """`shown`, with the gradient of `images`, where that is a number: others would spoil the image."""
+  """`shown`, with the gradient of `images` where that is a number: others would spoil the image."""
   return shown
 
 
@@ -105,70 +104,3 @@ def searchers(classifier: Any, dtype: str) -> list[Any]:
       f"search_dtype={dtype!r} needs a classifier with a method compute_in(dtype)"
     )
   return [distinct(classifier.compute_in(dtype)), distinct(classifier)]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Closed:
-  """A callable that is no pytree. Nobody knows what it closes over, so that no two are the same."""
-
-  function: Any
-
-  def __call__(self, images: jax.Array, **key: jax.Array) -> Any:
-    return self.function(images, **key)
-
-
-@struct.dataclass
-class Opened:
-  """A pytree callable of which some leaves are no arrays, like functions: they are structure."""
-
-  arrays: tuple[Any, ...]
-  others: tuple[Any, ...] = struct.field(pytree_node=False)  # (place, leaf) of each.
-  structure: Any = struct.field(pytree_node=False)
-
-  def __call__(self, images: jax.Array, **key: jax.Array) -> Any:
-    """What the callable says."""
-    leaves = list(self.arrays)
-    for place, leaf in self.others:
-      leaves.insert(place, leaf)
-    return jax.tree.unflatten(self.structure, leaves)(images, **key)
-
-
-def opened(classifier: Any) -> Any:
-  """Any callable as a pytree of 32-bit arrays, as attacks take it.
-
-  A function that is no pytree is compiled anew in every run, with what it closes over inside.
-
-  Raises:
-    InputError: it cannot be called, or a leaf is neither an array nor hashable.
-  """
-  if not callable(classifier):
-    raise errors.InputError(
-      f"the classifier must be callable, images [B, H, W, 3] -> logits [B, K]; it is a "
-      f"{type(classifier).__name__}"
-    )
-  leaves, structure = jax.tree.flatten(classifier)
-  if len(leaves) == 1 and leaves[0] is classifier:
-    return jax.tree_util.Partial(_Closed(classifier))
-  others = tuple((place, leaf) for place, leaf in enumerate(leaves) if not _is_array(leaf))
-  arrays = [_narrow(leaf) for leaf in leaves if _is_array(leaf)]
-  if not others:
-    return jax.tree.unflatten(structure, arrays)
-  for _, leaf in others:
-    try:
-      hash(leaf)
-    except TypeError:
-      raise errors.InputError(
-        f"a leaf of the classifier is a {type(leaf).__name__}, neither an array nor hashable; "
-        "make it part of the pytree's structure"
-      ) from None
-  return Opened(tuple(arrays), others, structure)
-
-
-def _is_array(leaf: Any) -> bool:
-  return isinstance(leaf, (jax.Array, np.ndarray, np.generic, bool, int, float, complex))
-
-
-def _narrow(leaf: Any) -> Any:
-  """64 bits become 32, in which everything here is computed."""
-  wide = getattr(leaf, "dtype", None) in (np.float64, np.int64, np.uint64, np.complex128)
-  return jnp.asarray(np.asarray(leaf)) if wide else leaf

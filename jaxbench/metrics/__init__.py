@@ -2,6 +2,7 @@
 
 from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
+from jaxbench.metrics.broken import not_finite, refuted
 from jaxbench.metrics.calibration import Reliability, expected_calibration_error, reliability
 from jaxbench.metrics.consistency import error_consistency
 from jaxbench.metrics.convergence import steps_needed, unconverged
@@ -104,6 +105,7 @@ __all__ = [
   "is_correct",
   "mcnemar",
   "mean_per_class_accuracy",
+  "not_finite",
   "overlap",
   "overlap_curve",
   "overlap_curves",
@@ -112,6 +114,7 @@ __all__ = [
   "pm_k",
   "proportion",
   "read_flip_reference",
+  "refuted",
   "relative_robustness",
   "reliability",
   "robust_accuracy",

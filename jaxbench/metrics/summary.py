@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from jaxbench import records
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.broken import NOTHING
 from jaxbench.metrics.calibration import expected_calibration_error
 from jaxbench.metrics.smallest import summarize_smallest
 from jaxbench.metrics.video import pm_k
@@ -16,7 +17,6 @@ _COUNTS = ["correct", "clean_correct", "fooled", "followed", "attacked", "top_5"
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
 _CORRECT = ("label", "labels", "prediction", "success")  # What `is_correct` looks at.
 _MEANS = ("flips", "top5_distance")
-_NOTHING = -1  # The prediction where a logit is not finite.
 
 
 def is_correct(rows: pa.Table) -> pa.ChunkedArray:
@@ -79,8 +79,8 @@ def summarize(rows: pa.Table) -> pa.Table:
     "fooled": pc.and_(clean, rows["success"]),  # Null where nothing attacks.
     "followed": pc.equal(rows["prediction"], rows["target"]),  # Null without a target.
     "attacked": pc.if_else(pc.is_valid(rows["success"]), clean, None),
-    "top_5": pc.and_(pc.less(rows["rank"], 5), pc.not_equal(rows["prediction"], _NOTHING)),
-    "not_finite": pc.equal(rows["prediction"], _NOTHING),
+    "top_5": pc.and_(pc.less(rows["rank"], 5), pc.not_equal(rows["prediction"], NOTHING)),
+    "not_finite": pc.equal(rows["prediction"], NOTHING),
   }.items():
     shown = pc.if_else(counts, column.cast(pa.int64()), None)
     counted = counted.append_column(name, shown)
@@ -123,7 +123,7 @@ def _per_class(counted: pa.Table) -> Callable[[str], dict]:
 def _calibration(rows: pa.Table) -> Callable[[str], dict]:
   claimed = pc.and_(is_example(rows), pc.is_valid(rows["confidence"]))
   # Where a logit is no number nothing is claimed; a calibrated model would not do that.
-  broken = pc.equal(rows["prediction"], _NOTHING)
+  broken = pc.equal(rows["prediction"], NOTHING)
   confidence = pc.if_else(broken, pa.scalar(1, pa.float32()), rows["confidence"])
   rows = rows.set_column(rows.schema.get_field_index("confidence"), "confidence", confidence)
   columns = ["cell", "confidence", *_CORRECT]

@@ -114,7 +114,7 @@ def _same_as(
   if isinstance(templates, Mapping):
     called = [tuple(templates[name]) for name in class_names]
   else:
-    called = [tokens.tobytes() for tokens in clip.tokenize(class_names)]
+    called = [tokens.tobytes() for tokens in clip.tokenize(list(class_names))]
   places: dict[Hashable, list[int]] = collections.defaultdict(list)
   for index, key in enumerate(called):
     places[key].append(index)

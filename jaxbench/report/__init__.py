@@ -13,6 +13,7 @@ from etils import epath
 from jaxbench import whole
 from jaxbench.report import comparison, content
 from jaxbench.report import overlap as overlapping
+from jaxbench.report.doubts import doubtful
 from jaxbench.report.export import export
 from jaxbench.report.leaderboard import robustbench
 from jaxbench.report.natural import unlike_models
@@ -93,4 +94,4 @@ def _p_value(value: float) -> str:
   return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
-__all__ = ["export", "robustbench", "unlike_models", "write"]
+__all__ = ["doubtful", "export", "robustbench", "unlike_models", "write"]

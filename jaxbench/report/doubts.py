@@ -1,12 +1,16 @@
 """The first section of a report: what makes its figures doubtful."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
+from etils import epath
 
-from jaxbench import metrics
+from jaxbench import metrics, records
 from jaxbench.report.sections import Row
+
+# That signs are looked for in.
+_COLUMNS = ("cell", "prediction", "success", "found_by", "tolerance", "steps", "refuted")
 
 
 def doubts(run: Row, rows: pa.Table, unreadable: pa.Table) -> list[Row]:
@@ -23,6 +27,17 @@ def doubts(run: Row, rows: pa.Table, unreadable: pa.Table) -> list[Row]:
   return [*_unreadable(unreadable.to_pylist()), *run.get("warnings", []), *_signs(run, rows)]
 
 
+def doubtful(workdir: epath.PathLike) -> list[str]:
+  """The same of a run's folder, a line each, as its page has them.
+
+  Raises:
+    InputError: the folder holds no run or no records.
+  """
+  rows = records.read_finished(workdir, _COLUMNS)
+  found = doubts(records.load_run(workdir), rows, records.unreadable(workdir))
+  return [f"{one['what']}: {one['detail']}" for one in found]
+
+
 def _unreadable(lost: list[Row]) -> list[Row]:
   """One for each data set with images that cannot be read."""
   return [
@@ -37,32 +52,44 @@ def _unreadable(lost: list[Row]) -> list[Row]:
   ]
 
 
-def _signs(run: Row, rows: pa.Table) -> list[Row]:
-  """Of masked gradients, and of attacks that were not given enough steps."""
-  masked = [
-    {
+def _signs(run: Row, rows: pa.Table) -> Iterator[Row]:
+  """Of logits that are no numbers, claims that did not hold, masked gradients, too few steps."""
+  names = {cell["id"]: cell["perturbation"] for cell in run["cells"]}
+  for name, cells in _by(names, metrics.not_finite(rows)):
+    yield {
+      "what": name,
+      "detail": f"logits are not finite {_most(cells, 'broken')}; they count against the model, "
+      "apart from what is misclassified, with the prediction -1: mend the model",
+    }
+  for name, cells in _by(names, metrics.refuted(rows)):
+    yield {
+      "what": name,
+      "detail": f"claims of the attack did not hold when judged {_most(cells, 'refuted')}; it was "
+      "searched again. Many are a sign of a model whose logits depend on batch or precision",
+    }
+  for cell in metrics.gradient_masking(rows):
+    yield {
       "what": cell["cell"],
       "detail": f"Square fooled {cell['alone']} of {cell['examples']} examples that every gradient "
       "attack before it had left: gradients are likely masked; adapt the attack to the model",
     }
-    for cell in metrics.gradient_masking(rows)
-  ]
-  return masked + [_short(list(cells)) for cells in _by_attack(metrics.unconverged(rows), run)]
+  for name, cells in _by(names, metrics.unconverged(rows)):
+    yield {
+      "what": name,
+      "detail": "more than 1 % of the examples fell in the last tenth of the steps, where it has "
+      f"not converged: give it more. So {_most(cells, 'late')}",
+    }
 
 
-def _short(cells: list[Row]) -> Row:
-  """Of one attack's cells."""
-  worst = max(cells, key=lambda cell: cell["late"] / cell["examples"])
-  return {
-    "what": worst["perturbation"],
-    "detail": f"in {len(cells)} of its cells more than 1 % of the examples fell in the last tenth "
-    "of the steps: there it has not converged; give it more. Most of all in "
-    f"{worst['cell']}: {worst['late']} of {worst['examples']}, after {worst['steps']} steps",
-  }
+def _most(cells: list[Row], count: str) -> str:
+  """How many cells, and the one with the most examples of the kind that `count` counts."""
+  worst = max(cells, key=lambda cell: cell[count] / cell["examples"])
+  counted = f"{worst[count]} of {worst['examples']} examples of {worst['cell']}"
+  return f"on {counted}" if len(cells) == 1 else f"in {len(cells)} cells, most on {counted}"
 
 
-def _by_attack(cells: list[Row], run: Row) -> Iterator[Iterator[Row]]:
-  names = {cell["id"]: cell["perturbation"] for cell in run["cells"]}
-  named = [cell | {"perturbation": names[cell["cell"]]} for cell in cells]
-  named.sort(key=lambda cell: cell["perturbation"])
-  return (group for _, group in itertools.groupby(named, key=lambda cell: cell["perturbation"]))
+def _by(names: Mapping[str, str], cells: list[Row]) -> Iterator[tuple[str, list[Row]]]:
+  """Cells by the name of their perturbation."""
+  cells = sorted(cells, key=lambda cell: names[cell["cell"]])
+  for name, group in itertools.groupby(cells, key=lambda cell: names[cell["cell"]]):
+    yield name, list(group)

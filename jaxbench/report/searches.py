@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxbench import metrics
 from jaxbench.report import plots
-from jaxbench.report.sections import ByCell, Classifier, Row, knowledge, of
+from jaxbench.report.sections import ByCell, Classifier, Row, briefly_where, knowledge, of
 
 
 class Search(NamedTuple):
@@ -33,7 +33,7 @@ def search(
       found[one] = metrics.smallest_epsilons(by_cell[cell], cell)
   attack = cells[0]["perturbation"].removeprefix("smallest(").removesuffix(")")
   names = {one: ids[one.model, one.prompts] for one in found}
-  return _search(attack, cells[0], found, names, classifiers, identity, knowledge(cells))
+  return _search(attack, cells, found, names, classifiers, identity, knowledge(cells))
 
 
 def together(
@@ -52,20 +52,20 @@ def together(
       if len(own) == len(attacks) and len(epsilons := metrics.smallest_of_all(own)):
         found[one] = epsilons
     name = f"the strongest of {len(attacks)} attacks"
-    result.append(_search(name, same[0], found, {}, classifiers, identity, None))
+    result.append(_search(name, same, found, {}, classifiers, identity, None))
   return result
 
 
 def _search(
   attack: str,
-  cell: Row,
+  cells: list[Row],
   found: Mapping[Classifier, np.ndarray],
   ids: Mapping[Classifier, str],
   classifiers: list[Classifier],
   identity: Row,
   known: str | None,
 ) -> Search:
-  norm, largest = cell["norm"], cell["epsilon"]
+  norm, largest = cells[0]["norm"], cells[0]["epsilon"]
   unit, scale = ("/255", 255) if norm == "linf" else ("", 1)
   quoted = sorted(identity["config"]["attacks"]["epsilons"])
   lines: list[tuple[Classifier, Row | None, list[float]]] = []
@@ -80,7 +80,7 @@ def _search(
   curves = [
     plots.Steps(one.name, one.color, one.dash, scale * epsilons) for one, epsilons in found.items()
   ]
-  axis = f"epsilon, {norm}{unit and ', '}{unit}"
+  axis = f"epsilon{briefly_where(cells)}, {norm}{unit and ', '}{unit}"
   plot = plots.robustness_curves(attack, axis, scale * largest, curves)
   names = [(f"{scale * epsilon:g}{unit}", epsilon) for epsilon in quoted]
   return Search(attack, norm, names, lines, plot, known)

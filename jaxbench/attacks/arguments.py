@@ -1,0 +1,185 @@
+"""The door: what people pass to attacks, checked and made into 32-bit arrays and a pytree."""
+
+import contextlib
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks.base import Attack, Cascade, cascade
+
+
+class Asked(NamedTuple):
+  """The arguments of a run, checked."""
+
+  cascade: Cascade
+  classifier: Any  # A pytree callable.
+  images: np.ndarray  # [B, H, W, 3] float32.
+  labels: np.ndarray  # [B] int32.
+  epsilons: np.ndarray  # [B] float32.
+  key: jax.Array
+
+
+def single_precision() -> contextlib.AbstractContextManager[None]:
+  """Everything here is computed in 32 bits, whatever `jax_enable_x64` says."""
+  if hasattr(jax, "enable_x64"):
+    return jax.enable_x64(False)
+  return jax.experimental.disable_x64()  # type: ignore[attr-defined]
+
+
+def checked(
+  attack: Attack | Cascade,
+  classifier: Any,
+  images: Any,
+  labels: Any,
+  epsilon: Any,
+  key: Any,
+  slots: int,
+) -> Asked:
+  """The arguments, as they are used; InputError names the first that is wrong."""
+  images, labels = np.asarray(images), np.asarray(labels)
+  if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.float32 or not len(images):
+    raise errors.InputError(
+      f"images must be float32 [B, H, W, 3] with B >= 1, not {images.dtype} {list(images.shape)}"
+    )
+  if not (images.min() >= 0 and images.max() <= 1):
+    raise errors.InputError(
+      f"images must be in [0, 1], not [{images.min():g}, {images.max():g}]; "
+      "normalisation belongs inside the classifier"
+    )
+  stages, classifier = cascade(attack), opened(classifier)
+  classes = _classes(stages, classifier, images)
+  integer = np.issubdtype(labels.dtype, np.integer)
+  if not integer or labels.shape != images.shape[:1] or labels.min() < 0 or labels.max() >= classes:
+    raise errors.InputError(f"labels must be {len(images)} integers in 0..{classes - 1}")
+  epsilons = np.asarray(epsilon, np.float32)
+  fits = epsilons.ndim == 0 or epsilons.shape == images.shape[:1]
+  if not fits or not (epsilons >= 0).all():
+    raise errors.InputError(
+      f"epsilon must be one number >= 0, or one for each image, not {str(epsilon)[:60]}"
+    )
+  if isinstance(slots, bool) or not isinstance(slots, (int, np.integer)) or slots < 1:
+    raise errors.InputError(f"slots must be a whole number of examples, at least 1, not {slots!r}")
+  return Asked(
+    stages,
+    classifier,
+    images,
+    labels.astype(np.int32),
+    np.broadcast_to(epsilons, len(images)),
+    _key(key),
+  )
+
+
+def _classes(stages: Cascade, classifier: Any, images: np.ndarray) -> int:
+  """How many logits the classifier has; InputError if it has none."""
+  image = jax.ShapeDtypeStruct((1, *images.shape[1:]), np.float32)
+  logits = jax.eval_shape(_called if stages.draws == 1 else _called_with_key, classifier, image)
+  said = f"a {type(logits).__name__}"
+  if isinstance(logits, jax.ShapeDtypeStruct):
+    if (
+      len(logits.shape) == 2
+      and logits.shape[0] == 1
+      and logits.shape[1] > 1
+      and jnp.issubdtype(logits.dtype, jnp.floating)
+    ):
+      return logits.shape[1]
+    said = f"{logits.dtype} {list(logits.shape)}"
+  raise errors.InputError(
+    f"the classifier must map images [B, H, W, 3] to floating-point logits [B, K], not to {said}; "
+    "wrap it in a function that returns the logits alone"
+  )
+
+
+def _called(classifier: Any, images: jax.Array) -> Any:
+  return classifier(images)
+
+
+def _called_with_key(classifier: Any, images: jax.Array) -> Any:
+  return classifier(images, key=jax.random.key(0))
+
+
+def _key(key: Any) -> jax.Array:
+  """A typed key of a typed one, of one of the older kind, or of an integer."""
+  if isinstance(key, (int, np.integer)) and not isinstance(key, bool):
+    return jax.random.key(int(key))
+  array: Any = key if isinstance(key, jax.Array) else np.asarray(key)
+  if jnp.issubdtype(array.dtype, jax.dtypes.prng_key) and array.shape == ():
+    return array
+  if array.dtype == np.uint32 and array.shape == (2,):
+    return jax.random.wrap_key_data(jnp.asarray(array))
+  if jnp.issubdtype(array.dtype, np.integer) and array.shape == ():
+    return jax.random.key(int(array))
+  raise errors.InputError(
+    f"key must be of jax.random.key(seed), or an integer, not {array.dtype} {list(array.shape)}"
+  )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Closed:
+  """A callable that is no pytree. Nobody knows what it closes over, so that no two are the same."""
+
+  function: Any
+
+  def __call__(self, images: jax.Array, **key: jax.Array) -> Any:
+    return self.function(images, **key)
+
+
+@struct.dataclass
+class Opened:
+  """A pytree callable of which some leaves are no arrays, like functions: they are structure."""
+
+  arrays: tuple[Any, ...]
+  others: tuple[Any, ...] = struct.field(pytree_node=False)  # (place, leaf) of each.
+  structure: Any = struct.field(pytree_node=False)
+
+  def __call__(self, images: jax.Array, **key: jax.Array) -> Any:
+    """What the callable says."""
+    leaves = list(self.arrays)
+    for place, leaf in self.others:
+      leaves.insert(place, leaf)
+    return jax.tree.unflatten(self.structure, leaves)(images, **key)
+
+
+def opened(classifier: Any) -> Any:
+  """Any callable as a pytree of 32-bit arrays, as attacks take it.
+
+  A function that is no pytree is compiled anew in every run, with what it closes over inside.
+
+  Raises:
+    InputError: it cannot be called, or a leaf is neither an array nor hashable.
+  """
+  if not callable(classifier):
+    raise errors.InputError(
+      f"the classifier must be callable, images [B, H, W, 3] -> logits [B, K]; it is a "
+      f"{type(classifier).__name__}"
+    )
+  leaves, structure = jax.tree.flatten(classifier)
+  if len(leaves) == 1 and leaves[0] is classifier:
+    return jax.tree_util.Partial(_Closed(classifier))
+  others = tuple((place, leaf) for place, leaf in enumerate(leaves) if not _is_array(leaf))
+  arrays = [_narrow(leaf) for leaf in leaves if _is_array(leaf)]
+  if not others:
+    return jax.tree.unflatten(structure, arrays)
+  for _, leaf in others:
+    try:
+      hash(leaf)
+    except TypeError:
+      raise errors.InputError(
+        f"a leaf of the classifier is a {type(leaf).__name__}, neither an array nor hashable; "
+        "make it part of the pytree's structure"
+      ) from None
+  return Opened(tuple(arrays), others, structure)
+
+
+def _is_array(leaf: Any) -> bool:
+  return isinstance(leaf, (jax.Array, np.ndarray, np.generic, bool, int, float, complex))
+
+
+def _narrow(leaf: Any) -> Any:
+  """64 bits become 32, in which everything here is computed."""
+  wide = getattr(leaf, "dtype", None) in (np.float64, np.int64, np.uint64, np.complex128)
+  return jnp.asarray(np.asarray(leaf)) if wide else leaf
