@@ -20,7 +20,7 @@ _SIMPLEX = 1e-5  # How near to a distribution logits are suspect.
 _STEADY = 1e-3  # Share of the median margin that a margin may change by from pass to pass.
 _ROUNDING = 128  # Units in the last place of a logit that two programs may differ by.
 _VANISHED = -87.0  # Log-odds at which the gradient of a softmax is zero in float32.
-_FLAT = 1e-4  # Range of logits that a cross-entropy in float32 hardly tells apart.
+_FLAT = 0.1  # Range of logits below which a softmax hardly tells classes apart.
 
 
 def before(
@@ -67,7 +67,9 @@ def _of_logits(logits: np.ndarray) -> Iterator[Doubt]:
   distributed &= (some > -_SIMPLEX).all(axis=-1) & (some < 1 + _SIMPLEX).all(axis=-1)
   if len(some) and distributed.all():
     yield Doubt(
-      "softmax", "the outputs are probabilities, whose gradients vanish; return logits instead"
+      "softmax",
+      f"the outputs for all {len(some)} clean images are probabilities, whose gradients vanish; "
+      "return logits instead",
     )
 
 
@@ -141,6 +143,7 @@ def _margins(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.nda
 class _Seen:
   """Of the clean images; arrays [B]."""
 
+  finite: jax.Array  # [] bool: the logits are. Others are not attacked.
   flat: jax.Array  # [] bool: the margin's gradient is zero.
   broken: jax.Array  # [] bool: it is not finite.
   odds: jax.Array  # [] float32: log-odds against the label.
@@ -148,7 +151,8 @@ class _Seen:
 
 
 def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
-  count = len(seen.flat)
+  count = len(seen.finite)
+  seen = jax.tree.map(lambda array: array[seen.finite], seen)
   if flat := int(seen.flat.sum()):
     yield Doubt(
       "zero_gradient",
@@ -171,8 +175,8 @@ def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
   if alike := int((seen.range < _FLAT).sum()):
     yield Doubt(
       "flat_logits",
-      f"the logits of {alike} of {count} clean images differ by less than {_FLAT:g}, which a "
-      "cross-entropy in float32 hardly resolves: take dlr, or multiply the logits",
+      f"the logits of {alike} of {count} clean images differ by less than {_FLAT:g}: their softmax is "
+      "nearly uniform, and the cross-entropy a weak loss: take dlr or margin, or multiply the logits",
     )
 
 
@@ -187,6 +191,7 @@ def _look() -> Callable[..., _Seen]:
 
     slope, logits = jax.grad(objective, has_aux=True)(image)
     return _Seen(
+      finite=jnp.isfinite(logits).all(),
       flat=~(slope != 0).any(),
       broken=~jnp.isfinite(slope).all(),
       odds=losses.log_odds(logits, label),

@@ -1,0 +1,86 @@
+"""The laws of every result: all attacks on thirty classifiers that nobody tuned for."""
+
+import numpy as np
+import pytest
+from references import awkward, laws
+from references.table import TABLE
+
+from jaxbench import attacks
+
+RADII = {"linf": 8 / 255, "l2": 0.4, "l1": 0.9}  # Too little to change the code of an image.
+SLOTS = 8
+
+
+def _radius(attack):
+  return RADII[laws.norm_of(attack)]
+
+
+@pytest.mark.parametrize("quantize", [False, True], ids=["float", "8 bits"])
+@pytest.mark.parametrize("attack", TABLE.values(), ids=TABLE)
+def test_of_an_attack(attack, quantize):
+  classifier, (images, labels, _) = awkward.classifier(), awkward.examples()
+  radius = _radius(attack)
+  found = attacks.run(attack, classifier, images, labels, radius, 0, slots=SLOTS, quantize=quantize)
+  laws.of_a_result(found, attack, classifier, images, labels, radius, quantize=quantize)
+
+
+@pytest.mark.parametrize("name", ["bim", "pgd", "apgd", "mim", "fgsm", "square", "nes", "cw_linf"])
+def test_eight_bits_are_a_smaller_ball(name):
+  """An epsilon off the grid leaves what the largest whole number of levels inside it leaves."""
+  classifier, (images, labels, _) = awkward.classifier(), awkward.examples()
+  coarse, fine = (
+    attacks.run(
+      TABLE[name], classifier, images, labels, levels / 255, 0, slots=SLOTS, quantize=quantize
+    )
+    for levels, quantize in ((7.9, True), (7, False))
+  )
+  laws.eight_bits_are_a_smaller_ball(coarse, fine)
+
+
+@pytest.mark.parametrize(
+  "attack", [attacks.pgd(steps=10), attacks.apgd(steps=10)], ids=["pgd", "apgd"]
+)
+@pytest.mark.parametrize("kind", ["scale 1e2", "scale 1e4", "scale 1e6", "offset"])
+def test_neither_scale_nor_offset_of_the_logits_hides_anything(kind, attack):
+  """The cross-entropy resolves all but the smallest, where a softmax is the same for all classes."""
+  images, labels, _ = awkward.examples("plain", 64)
+  plain, other = (
+    attacks.run(attack, awkward.classifier(name), images, labels, 6 / 255, 0, slots=SLOTS)
+    for name in ("plain", kind)
+  )
+  assert 0.1 < plain.success.mean() < 0.9
+  assert np.abs(plain.success.sum() - other.success.sum()) <= 2
+
+
+def test_at_the_bound_all_figures_agree():
+  """Smallest epsilons, their curve and the plain attack at the largest epsilon."""
+  classifier, (images, labels, _) = awkward.classifier(), awkward.examples()
+  for name in ("bim", "pgd", "apgd"):
+    plain = attacks.run(TABLE[name], classifier, images, labels, 16 / 255, 0, slots=SLOTS)
+    found = attacks.minimal_epsilon(
+      TABLE[name], classifier, images, labels, 16 / 255, 1 / 255, key=0, slots=SLOTS
+    )
+    withstood = ~np.isfinite(found.epsilon)
+    assert found.accuracy(16 / 255) == found.accuracy([16 / 255])[0] == withstood.mean()
+    np.testing.assert_array_equal(withstood, ~plain.success)
+
+
+@pytest.mark.parametrize("quantize", [False, True], ids=["float", "8 bits"])
+@pytest.mark.parametrize(
+  "attack", {row: one for row, one in TABLE.items() if row != "autoattack"}.values(), ids=str
+)
+def test_of_a_bisection(attack, quantize):
+  classifier, (images, labels, _) = awkward.classifier(), awkward.examples()
+  upper = _radius(attack)
+  found = attacks.minimal_epsilon(
+    attack,
+    classifier,
+    images,
+    labels,
+    upper,
+    upper / 4,
+    key=0,
+    slots=SLOTS,
+    quantize=quantize,
+  )
+  laws.of_a_bisection(found, attack, classifier, images, labels, upper, quantize=quantize)
