@@ -36,7 +36,8 @@ def read(part: epath.Path, columns: list[str]) -> pa.Table:
   """Some columns."""
   file = opened(part)
   kinds = schema.fields(columns)
-  return pa.Table.from_arrays([column(file, field.name, field.type) for field in kinds], kinds)
+  arrays = [column(file, field.name, field.type) for field in kinds]
+  return pa.Table.from_arrays(arrays, schema=kinds)
 
 
 def column(file: pq.ParquetFile, name: str, kind: pa.DataType) -> pa.ChunkedArray:

@@ -42,7 +42,7 @@ def test_eight_bits_are_a_smaller_ball(name):
 )
 @pytest.mark.parametrize("kind", ["scale 1e2", "scale 1e4", "scale 1e6", "offset"])
 def test_neither_scale_nor_offset_of_the_logits_hides_anything(kind, attack):
-  """The cross-entropy resolves all but the smallest, where a softmax is the same for all classes."""
+  """The cross-entropy resolves all but the smallest, where a softmax is nearly uniform."""
   images, labels, _ = awkward.examples("plain", 64)
   plain, other = (
     attacks.run(attack, awkward.classifier(name), images, labels, 6 / 255, 0, slots=SLOTS)
