@@ -7,8 +7,8 @@ the paper it ends just there, and may come ever nearer to the boundary without b
 
 The margin alone would lead to the class that is second at the image, and keep to it for ever,
 though another's boundary is nearer: no number of steps helps. So once something has fooled, the
-largest logit is a smooth maximum, whose temperature falls from the lead at the image to a
-hundredth. It sees several classes, not all: targeted at each in turn, FMN may still find less.
+largest logit is a smooth maximum, whose temperature soon falls from the lead at the image to
+nothing. It sees several classes, not all: targeted at each in turn, FMN may still find less.
 """
 
 import dataclasses
@@ -25,8 +25,8 @@ from jaxbench.attacks.base import Attack, Classifier, logits_of
 
 _LAST_STRIDE = 0.01  # In units of the first one.
 _LAST_GAMMA = 0.001
-_LAST_WARMTH = 0.01  # Temperature, in units of the lead.
-_COLDEST = 1e-30  # For a lead of zero.
+_COOLING = 8.0  # Power of the cosine: a slower one costs linf and l1 on robust models.
+_COLDEST = 1e-30  # Temperature, lest it be zero.
 
 
 @struct.dataclass
@@ -78,7 +78,7 @@ def fmn(
   ball, dual = norms.get(norm), hyperplane.DUAL[norm]
   strides = optax.cosine_decay_schedule(stride, steps, _LAST_STRIDE)
   gammas = optax.cosine_decay_schedule(gamma, steps, _LAST_GAMMA / gamma)
-  warmths = optax.cosine_decay_schedule(1.0, steps, _LAST_WARMTH)
+  warmths = optax.cosine_decay_schedule(1.0, steps, exponent=_COOLING)
 
   def init(
     key: jax.Array,

@@ -133,7 +133,7 @@ def fmn(model, clean, labels, *, norm="linf", steps=100, stride=1.0, gamma=0.05)
     logits = model(images)
     gaps = margin(logits, labels)
     lead = -gaps.detach() if lead is None else lead
-    warmth = (lead * _cosine(i / steps, 1.0, 0.01))[:, None]
+    warmth = (lead * _cosine(i / steps, 1.0, 0.0) ** 8).clamp(min=1e-30)[:, None]
     smooth = warmth[:, 0] * _log_odds(logits / warmth, labels)
     (gradient,) = torch.autograd.grad(torch.where(best.isfinite(), smooth, gaps).sum(), images)
     yield x, logits.detach()
