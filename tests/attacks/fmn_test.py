@@ -40,6 +40,16 @@ def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm,
   assert (found.backwards == 100).all()
 
 
+@pytest.mark.parametrize("norm", attacks.NORMS)
+def test_it_finds_the_nearest_class_where_another_is_second(norm):
+  classifier, images, labels, nearest, seconds = reference.second_is_not_nearest(norm)
+  assert (seconds > 1.2 * nearest).all()
+  attack = attacks.fmn(norm=norm, keep_going=True)
+  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=8)
+  np.testing.assert_allclose(found.epsilon, nearest, rtol=5e-3)
+  assert (found.prediction == 2).all()
+
+
 def test_a_step_takes_the_passes_that_are_counted(tiny, examples):
   attack = attacks.fmn()
   assert passes.taken(attack, tiny, *examples) == (attack.forwards, attack.backwards) == (1, 1)

@@ -57,6 +57,25 @@ def smallest(seen, clean, labels, norm):
   return best
 
 
+def second_is_not_nearest(norm):
+  """A classifier, images [8, 4, 4, 3], labels, distances to the boundary, to that of the second.
+
+  Of three classes, the second rises slowly, and the third, nearer but lower, fast.
+  """
+  draw = np.random.default_rng(0)
+  weights = np.linalg.qr(draw.normal(size=(48, 2)))[0] * [1, 4]
+  weights = np.concatenate([np.zeros((48, 1)), weights], axis=1).astype(np.float32)
+  bias = np.array([0, -0.1, -0.15], np.float32)
+  classifier = jax.tree_util.Partial(
+    lambda p, x: (x - 0.5).reshape(len(x), -1) @ p[0] + p[1][None], (weights, bias)
+  )
+  images = 0.5 + 0.002 * draw.normal(size=(8, 4, 4, 3)).astype(np.float32)
+  logits = np.asarray(classifier(images), np.float64)
+  gaps = (logits[:, :1] - logits)[:, 1:]
+  distances = gaps / np.linalg.norm(weights[:, 1:], ORDERS[DUAL[norm]], axis=0)
+  return classifier, images, np.zeros(8, np.int32), distances.min(axis=1), distances[:, 0]
+
+
 def deepfool(
   model, clean, labels, *, norm="linf", steps=50, candidates=10, overshoot=0.02, again=False
 ):
@@ -102,23 +121,37 @@ def ddn(model, clean, labels, *, steps=100, radius=1.0, gamma=0.05):
 
 
 def fmn(model, clean, labels, *, norm="linf", steps=100, stride=1.0, gamma=0.05):
-  """Until something has fooled, the ball grows from the boundary, if that is farther off."""
-  x, radii = clean, torch.zeros(len(clean))
+  """Until something has fooled, the ball grows from the boundary, if that is farther off.
+
+  From then on the largest logit is a smooth maximum. The rest is algorithm 1 of the paper.
+  """
+  x, radii, lead = clean, torch.zeros(len(clean)), None
   best = torch.full((len(clean),), torch.inf)
   farthest = size(torch.maximum(clean, 1 - clean), norm)
   for i in range(steps):
-    gap, gradient, logits = look(model, x, labels, margin)
-    yield x, logits
+    images = x.detach().requires_grad_()
+    logits = model(images)
+    gaps = margin(logits, labels)
+    lead = -gaps.detach() if lead is None else lead
+    warmth = (lead * _cosine(i / steps, 1.0, 0.0) ** 8).clamp(min=1e-30)[:, None]
+    smooth = warmth[:, 0] * _log_odds(logits / warmth, labels)
+    (gradient,) = torch.autograd.grad(torch.where(best.isfinite(), smooth, gaps).sum(), images)
+    yield x, logits.detach()
     across = logits.argmax(dim=1) != labels
     sizes = size(x - clean, norm)
     best = torch.where(across, torch.minimum(best, sizes), best)
     share = _cosine(i / steps, gamma, 0.001)
-    boundary = sizes + gap.abs() / size(gradient, DUAL[norm])
+    boundary = sizes + gaps.detach().abs() / size(gradient, DUAL[norm])
     grown = torch.where(best.isfinite(), radii, torch.maximum(radii, boundary)) * (1 + share)
     radii = torch.where(across, torch.minimum(radii * (1 - share), best), grown)
     radii = torch.minimum(radii, farthest)
     moved = x + _cosine(i / steps, stride, stride / 100) * gradient / _wide(size(gradient, "l2"))
     x = _inside(clean, moved, radii, norm)
+
+
+def _log_odds(logits, labels):
+  others = logits.scatter(1, labels[:, None], -torch.inf)
+  return others.logsumexp(dim=1) - logits.gather(1, labels[:, None])[:, 0]
 
 
 def ead(model, clean, labels, *, constant, steps=100, rate=0.01, beta=0.01, confidence=0.0):
