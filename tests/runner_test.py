@@ -8,6 +8,7 @@ import threading
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from flax import nnx
 from PIL import Image
@@ -101,16 +102,39 @@ def test_models_of_different_input_sizes_see_the_same_examples(tmp_path):
   assert rows.num_rows == 3 * 2 * 24
 
 
-def test_a_model_whose_logits_are_not_numbers_is_absent_with_the_reason(tmp_path):
+def test_logits_that_are_not_numbers_count_against_the_model(tmp_path):
+  """In every cell, in the report and apart from what is misclassified."""
+
   def spoil(model):
     model.fc.bias[...] = jnp.full(10, jnp.nan)
 
   broken = _save(tmp_path / "broken", 32, spoil)
   rows = _run(tmp_path / "run", models=("digits-resnet", broken))
-  assert set(rows["model"].to_pylist()) == {"digits-resnet"}
-  absent = records.load_run(tmp_path / "run")["absent"]
-  assert {entry["what"].split(":")[0] for entry in absent} == {broken}
-  assert "logits are not finite on 16 of 16 clean images" in absent[0]["reason"]
+  own = rows.filter(records.is_value(rows["model"], broken))
+  assert len(own) == len(rows) // 2
+  assert set(own["prediction"].to_pylist()) == set(own["clean_prediction"].to_pylist()) == {-1}
+  summary = metrics.summarize(rows).to_pylist()
+  for cell in summary:
+    assert cell["not_finite"] == (cell["examples"] if cell["model"] == broken else 0)
+    if cell["model"] == broken:
+      assert cell["accuracy"] == 0
+      assert cell["top_5_accuracy"] in (0, None)
+      assert cell["calibration_error"] in (1, None)
+  report.write([tmp_path / "run"], tmp_path / "report.html")
+  doubt = "clean: logits are not finite on 24 of 24 examples"
+  assert any(line.startswith(doubt) for line in report.doubtful(tmp_path / "run"))
+  assert "logits are not finite on 24 of 24" in (tmp_path / "report.html").read_text()
+
+
+def test_rows_of_an_older_version_are_read(tmp_path):
+  """They lack the column of refuted claims; the run goes on beside them."""
+  expected = _run(tmp_path / "run")
+  for part in (tmp_path / "run" / "records").iterdir():
+    pq.write_table(pq.read_table(part).drop_columns(["refuted"]), part)
+  found = records.read(tmp_path / "run")
+  assert found["refuted"].null_count == len(found)
+  assert found.drop_columns(["refuted"]).equals(expected.drop_columns(["refuted"]))
+  assert _run(tmp_path / "run").equals(found)
 
 
 def test_records_of_attacks_agree_with_attacking_directly(tmp_path, scans):

@@ -175,8 +175,8 @@ def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
   if alike := int((seen.range < _FLAT).sum()):
     yield Doubt(
       "flat_logits",
-      f"the logits of {alike} of {count} clean images differ by less than {_FLAT:g}: their softmax is "
-      "nearly uniform, and the cross-entropy a weak loss: take dlr or margin, or multiply the logits",
+      f"the logits of {alike} of {count} clean images differ by less than {_FLAT:g}: their softmax "
+      "is nearly uniform, and the cross-entropy a weak loss: take dlr, or multiply the logits",
     )
 
 
