@@ -2,7 +2,7 @@
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
@@ -60,7 +60,7 @@ class Judge:
     self.surrogate = functools.cache(self._load_surrogate)
     self._stylizer = functools.cache(self._load_stylizer)
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
-    self._checked: set[Any] = set()
+    self._checked: set[str] = set()  # What has been looked at.
 
   def clean(self, cells: list[Cell], block: Block) -> dict[Cell, Columns]:
     """Predictions on the images as they are."""
@@ -147,18 +147,26 @@ class Judge:
     searcher: devices.Replicated,
     block: Block,
   ) -> None:
-    """Looks once at the first images through each classifier, and what attacks see of it."""
-    key = (cell.surrogate or (cell.model, cell.prompts), cell.perturbation)
-    if key in self._checked:
-      return
+    """Looks once at the first images through each classifier, and at what attacks see of it."""
+    name = cell.surrogate or ", ".join(filter(None, (cell.model, cell.prompts)))
+    self._doubt(f"{name} on {cell.data}", lambda: self._look(classifier, searcher, block))
+    attacked = f"{cell.perturbation} on {cell.data}"
+    self._doubt(attacked, lambda: checks.of_cascade(cascade, len(self._label_space.class_names)))
+
+  def _doubt(self, what: str, find: Callable[[], Iterable[attacks.Doubt]]) -> None:
+    if what not in self._checked:
+      self.warnings += [{"what": what, **doubt._asdict()} for doubt in find()]
+      self._checked.add(what)
+
+  def _look(
+    self, classifier: devices.Replicated, searcher: devices.Replicated, block: Block
+  ) -> tuple[attacks.Doubt, ...]:
     slots = self.settings.slots
     first = slice(slots * devices.mesh().size)
     images, labels = block.images[first], block.labels[first]
-    logits = verdict.logits(classifier, images, slots)
     own, searched = (view.searched(one.tree(), labels) for one in (classifier, searcher))
-    found = checks.before(cascade, classifier, searcher, images, own, searched, logits, slots)
-    self.warnings += [{"what": cell.id, **warning._asdict()} for warning in found]
-    self._checked.add(key)
+    logits = verdict.logits(classifier, images, slots)
+    return checks.of_classifier(classifier, searcher, images, own, searched, logits, slots)
 
   def halve(self) -> None:
     """Goes on with half the slots, after a device's memory was full.

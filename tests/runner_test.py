@@ -8,6 +8,7 @@ import threading
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from flax import nnx
@@ -156,6 +157,26 @@ def test_records_of_attacks_agree_with_attacking_directly(tmp_path, scans):
       right = row["clean_prediction"] == row["label"]
       assert row["forwards"] == (row["steps"] + 2 if right else 1)
       assert row["found_by"] == ("attack" if right and row["success"] else None)
+
+
+def test_at_the_bound_a_bisection_and_the_attack_itself_agree(tmp_path):
+  """In the rows, their summary and the curve."""
+  asked = config.Attacks(
+    names=("bim(steps=3)",), smallest=("bim(steps=3)",), epsilons=(2 / 255, 16 / 255)
+  )
+  rows = _run(tmp_path / "run", attacks=asked, models=("digits-clip-robust",))
+  summary = {
+    (row["perturbation"], row["epsilon"]): row for row in metrics.summarize(rows).to_pylist()
+  }
+  plain, found = (summary[name, 16 / 255] for name in ("bim(steps=3)", "smallest(bim(steps=3))"))
+  smallest = metrics.smallest_epsilons(rows, found["cell"])
+  (curve,) = metrics.robust_accuracy(smallest, [16 / 255])
+  (distribution,) = metrics.summarize_smallest(rows).to_pylist()
+  assert 0 < plain["accuracy"] < 1
+  assert plain["accuracy"] == found["accuracy"] == curve == distribution["withstand"]
+  attacked = rows.filter(pc.is_valid(rows["success"]))
+  wrong = pc.not_equal(attacked["prediction"], attacked["label"])
+  assert attacked["success"].equals(wrong)
 
 
 def test_smallest_epsilons_are_those_of_a_notebook(tmp_path):

@@ -23,8 +23,7 @@ _VANISHED = -87.0  # Log-odds at which the gradient of a softmax is zero in floa
 _FLAT = 0.1  # Range of logits below which a softmax hardly tells classes apart.
 
 
-def before(
-  cascade: Cascade,
+def of_classifier(
   classifier: devices.Replicated,
   searcher: devices.Replicated,
   images: np.ndarray,
@@ -33,10 +32,9 @@ def before(
   logits: np.ndarray,
   slots: int,
 ) -> tuple[Doubt, ...]:
-  """What the clean images show.
+  """What clean images show of a classifier, whatever attacks it.
 
   Args:
-    cascade: what is about to be run.
     classifier: judges; on the devices.
     searcher: is climbed, in float32; on the devices.
     images: float32 [N, H, W, 3] or uint8.
@@ -45,13 +43,30 @@ def before(
     logits: float32 [N, K], the classifier's in a first pass.
     slots: images per device and batch.
   """
-  found = [*_of_logits(logits), *_of_classes(cascade, logits.shape[-1])]
   size = slots * devices.mesh().size
   rows = np.arange(size) % min(len(images), size)
-  found += _of_passes(classifier, images[rows], labels[rows], logits[rows])
   seen = devices.fetch(_look()(searcher, images[rows], searched[rows]))
   seen = jax.tree.map(lambda array: array[: len(images)], seen)
-  return (*found, *_of_gradients(seen))
+  return (
+    *_of_logits(logits),
+    *_of_passes(classifier, images[rows], labels[rows], logits[rows]),
+    *_of_gradients(seen),
+  )
+
+
+def of_cascade(cascade: Cascade, classes: int) -> tuple[Doubt, ...]:
+  """What an attack cannot do with so few classes."""
+  found = []
+  if any(one.classes > classes for one in cascade.attacks):
+    instead = "margin itself" if classes < 3 else "third logit for the fourth"
+    found.append(Doubt("few_classes", f"with {classes} classes, DLR takes the {instead} instead"))
+  most = max(one.targets for one in cascade.attacks)
+  if most > classes - 1:
+    detail = (
+      f"{most} targets were asked for; {classes} classes have {classes - 1}, which were taken"
+    )
+    found.append(Doubt("fewer_targets", detail))
+  return tuple(found)
 
 
 def _of_logits(logits: np.ndarray) -> Iterator[Doubt]:
@@ -70,18 +85,6 @@ def _of_logits(logits: np.ndarray) -> Iterator[Doubt]:
       "softmax",
       f"the outputs for all {len(some)} clean images are probabilities, whose gradients vanish; "
       "return logits instead",
-    )
-
-
-def _of_classes(cascade: Cascade, classes: int) -> Iterator[Doubt]:
-  if any(one.classes > classes for one in cascade.attacks):
-    instead = "margin itself" if classes < 3 else "third logit for the fourth"
-    yield Doubt("few_classes", f"with {classes} classes, DLR takes the {instead} instead")
-  most = max(one.targets for one in cascade.attacks)
-  if most > classes - 1:
-    yield Doubt(
-      "fewer_targets",
-      f"{most} targets were asked for; {classes} classes have {classes - 1}, which were taken",
     )
 
 

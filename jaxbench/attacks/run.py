@@ -105,7 +105,10 @@ def search(
   logits = verdict.logits(judge, images, settings.slots)
   prediction = verdict.predict(logits, np)
   steady = judge if stages.draws > 1 else searchers[-1]
-  warnings = checks.before(stages, judge, steady, images, labels, searched, logits, settings.slots)
+  warnings = (
+    *checks.of_cascade(stages, logits.shape[-1]),
+    *checks.of_classifier(judge, steady, images, labels, searched, logits, settings.slots),
+  )
   right = np.flatnonzero(prediction == labels)
   ones, none = np.ones(len(labels), np.int32), np.zeros(len(labels), np.int32)
   result = Result(

@@ -79,6 +79,44 @@ def test_smallest_epsilons_are_counted_and_the_median_has_its_order_statistics()
   assert "0.5000" in metrics.overview(metrics.summarize(rows))
 
 
+def test_what_fooled_at_the_bound_is_below_it_whatever_its_distance_was_rounded_to():
+  """By the success flag: the curve, the share that withstands and the strongest of several."""
+  over = np.nextafter(np.float32(1), np.float32(2))
+  rows = _searched("found", np.array([over, over, 0.5, np.inf], np.float32))
+  smallest = metrics.smallest_epsilons(rows, "found")
+  assert metrics.robust_accuracy(smallest, [1.0]) == 0.25
+  np.testing.assert_array_equal(metrics.smallest_of_all([rows, rows]), smallest)
+  (found,) = metrics.summarize_smallest(rows).to_pylist()
+  assert (found["withstand"], found["third_quartile"]) == (0.25, 1.0)
+
+
+def test_logits_that_are_no_numbers_are_counted_apart_from_what_is_wrong():
+  broken = _rows("broken", [0, 1, 2, 3], [0, -1, 2, 3], [0, -1, -1, 1])
+  whole = _rows("whole", [0, 1], [0, 1], [0, 0])
+  rows = pa.concat_tables([broken, whole]).unify_dictionaries()
+  one, two = metrics.summarize(rows).to_pylist()
+  assert (one["correct"], one["not_finite"], one["accuracy"]) == (1, 2, 0.25)
+  assert (two["correct"], two["not_finite"]) == (1, 0)
+  assert metrics.not_finite(rows) == [{"cell": "broken", "examples": 4, "broken": 2}]
+  assert metrics.refuted(rows) == []
+
+
+def test_examples_with_refuted_claims_are_counted():
+  rows = _searched("found", np.array([0.5, np.inf, 0.25], np.float32))
+  place = rows.schema.get_field_index("refuted")
+  rows = rows.set_column(place, rows.schema.field(place), pa.array([0, 3, 1], pa.int32()))
+  assert metrics.refuted(rows) == [{"cell": "found", "examples": 3, "refuted": 2}]
+
+
+def test_a_broken_model_is_no_stable_one():
+  """Frames without numbers flip, from one to the next and from the first."""
+  lost = np.full((3, 6), np.nan, np.float32)
+  for is_noise in (False, True):
+    assert metrics.stability(lost, is_noise=is_noise) == (1, 15)
+  noise = metrics.flip_probability(["a"] * 3, [0, 1, 2], [-1, -1, -1], noise=True)
+  assert noise == metrics.flip_probability(["a"] * 3, [0, 1, 2], [-1, -1, -1], noise=False) == 1
+
+
 def test_so_few_examples_have_no_interval_of_the_median():
   (found,) = metrics.summarize_smallest(_searched("few", [0.0, 0.5])).to_pylist()
   assert found["median_low"] is None
