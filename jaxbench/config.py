@@ -188,14 +188,14 @@ def checked(settings: Config) -> Config:
     raise errors.InputError("--config.corruptions.difficulty is 1, 2 or 3")
   if settings.attacks.search_dtype not in (known := ("float32", "bfloat16")):
     raise errors.unknown("--config.attacks.search_dtype", settings.attacks.search_dtype, known)
-  if not all(0 <= epsilon <= 1 for epsilon in settings.attacks.epsilons):
-    raise errors.InputError(
-      "--config.attacks.epsilons are in [0, 1] pixel units: write 4/255 for four grey levels"
-    )
-  if not settings.attacks.tolerance > 0:
-    raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
+  if not all(epsilon >= 0 for epsilon in settings.attacks.epsilons):
+    raise errors.InputError("--config.attacks.epsilons: a radius is not negative")
   asked = settings.attacks
   some = asked.names or asked.smallest or asked.transfer or asked.smallest_transfer
+  if not some and max(asked.epsilons, default=0) > 1:
+    raise not_in_pixels()
+  if not settings.attacks.tolerance > 0:
+    raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
   if some and not asked.epsilons:
     raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
   return settings
@@ -286,6 +286,13 @@ def _split(text: str) -> Iterator[str]:
   yield text[start:]
 
 
+def not_in_pixels() -> errors.InputError:
+  """The error for an epsilon of linf that is beyond all pixels; other norms have larger ones."""
+  return errors.InputError(
+    "--config.attacks.epsilons are in [0, 1] pixel units: write 4/255 for four grey levels"
+  )
+
+
 def _numbers(field: str, value: Any, kind: Callable[[Any], Any]) -> tuple[Any, ...]:
   """Numbers, also as text: "4/255", "(1/255, 2/255)"."""
   items: Sequence[Any] = value if isinstance(value, (tuple, list)) else (value,)
@@ -295,7 +302,7 @@ def _numbers(field: str, value: Any, kind: Callable[[Any], Any]) -> tuple[Any, .
     for part in parts:
       try:
         exact = fractions.Fraction(part)
-      except (ValueError, TypeError, ZeroDivisionError) as error:
+      except (ValueError, TypeError, ZeroDivisionError, OverflowError) as error:
         raise errors.InputError(
           f"--config.{field}: {part!r} is not a number; write 4/255,8/255 or (0.1,0.2)"
         ) from error

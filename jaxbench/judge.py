@@ -120,7 +120,7 @@ class Judge:
     stages, asked = cascade(cell), self.settings.attacks
     classifier = self.classifier(cell.model, cell.prompts)
     searchers = self.searchers(cell.model, cell.prompts)
-    self.check(cell, stages, classifier, searchers[-1], block)
+    self.check(cell, stages, classifier, block)
     wrong = clean != block.labels
     yield np.flatnonzero(wrong), untouched(block, clean, np.flatnonzero(wrong))
     right = np.flatnonzero(~wrong)
@@ -144,12 +144,11 @@ class Judge:
     cell: Cell,
     cascade: attacks.Cascade,
     classifier: devices.Replicated,
-    searcher: devices.Replicated,
     block: Block,
   ) -> None:
-    """Looks once at the first images through each classifier, and at what attacks see of it."""
+    """Looks once at the first images through each classifier, and at each attack."""
     name = cell.surrogate or ", ".join(filter(None, (cell.model, cell.prompts)))
-    self._doubt(f"{name} on {cell.data}", lambda: self._look(classifier, searcher, block))
+    self._doubt(f"{name} on {cell.data}", lambda: self._look(classifier, block))
     attacked = f"{cell.perturbation} on {cell.data}"
     self._doubt(attacked, lambda: checks.of_cascade(cascade, len(self._label_space.class_names)))
 
@@ -158,15 +157,12 @@ class Judge:
       self.warnings += [{"what": what, **doubt._asdict()} for doubt in find()]
       self._checked.add(what)
 
-  def _look(
-    self, classifier: devices.Replicated, searcher: devices.Replicated, block: Block
-  ) -> tuple[attacks.Doubt, ...]:
+  def _look(self, classifier: devices.Replicated, block: Block) -> tuple[attacks.Doubt, ...]:
     slots = self.settings.slots
     first = slice(slots * devices.mesh().size)
     images, labels = block.images[first], block.labels[first]
-    own, searched = (view.searched(one.tree(), labels) for one in (classifier, searcher))
     logits = verdict.logits(classifier, images, slots)
-    return checks.of_classifier(classifier, searcher, images, own, searched, logits, slots)
+    return checks.of_classifier(classifier, images, labels, logits, slots)
 
   def halve(self) -> None:
     """Goes on with half the slots, after a device's memory was full.
@@ -243,7 +239,7 @@ class Judge:
     dtype = self.settings.attacks.search_dtype
     loaded = [self.classifier(*member).tree() for member in members]
     whole = loaded[0] if len(loaded) == 1 else attacks.ensemble(loaded)
-    return devices.replicate(view.searchers(whole, dtype)[0])
+    return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
 
 
 @functools.cache
@@ -301,15 +297,10 @@ def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
   return jax.random.key_data(devices.example_keys(seed, stream, examples))
 
 
-def unmoved(block: Block, rows: np.ndarray) -> list[bytes | None]:
-  """Pictures of the images as they are."""
-  return pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
-
-
 def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified."""
   none = np.zeros(len(rows), np.int32)
   costs = {"steps": none, "forwards": none + 1, "backwards": none, "refuted": none}
-  kept = unmoved(block, rows)
+  kept = pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
   verdicts = {"prediction": clean[rows], "success": none == 0, "distance": none.astype(np.float32)}
   return costs | verdicts | {"picture": kept}

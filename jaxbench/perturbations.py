@@ -111,6 +111,7 @@ def _attack(
   resolved: spec.Spec, cascade: attacks.Cascade, epsilon: float, tolerance: float | None = None
 ) -> Perturbation:
   """At one epsilon or, with a tolerance, searching for the smallest one up to it."""
+  norm = _norm(cascade.attacks[0], epsilon)
   forwards, backwards = 1, 0
   for written in cascade.attacks:
     one = attacks.as_run(written, bisected=tolerance is not None)
@@ -124,13 +125,21 @@ def _attack(
     text,
     full,
     attack=resolved.text,
-    norm=attacks.norm_name(cascade.attacks[0].norm),
+    norm=norm,
     epsilon=epsilon,
     tolerance=tolerance,
     forwards=forwards,
     backwards=backwards,
     knowledge=cascade.knowledge,
   )
+
+
+def _norm(attack: attacks.Attack, epsilon: float) -> str:
+  """The name of its norm, of which `epsilon` has to be a radius."""
+  norm = attacks.norm_name(attack.norm)
+  if norm == "linf" and epsilon > 1:
+    raise config.not_in_pixels()
+  return norm
 
 
 def for_transfer(text: str, *, encodes: bool) -> spec.Spec:
@@ -220,7 +229,7 @@ def _transfer(
     text,
     full,
     attack=written.text,
-    norm=attacks.norm_name(attack.norm),
+    norm=_norm(attack, epsilon),
     epsilon=epsilon,
     tolerance=tolerance,
     forwards=probes * once + (tolerance is not None),

@@ -116,9 +116,8 @@ class Rows:
     block, written = self._block, {cell: self._written(cell) for cell in cells}
     lacking = {cell: np.array([name not in written[cell] for name in block.ids]) for cell in cells}
     left = np.flatnonzero(np.any(list(lacking.values()), axis=0))
-    known = {cell: self._clean[cell.model, cell.prompts]["prediction"][left] for cell in cells}
     try:
-      for cell, some, columns in transfer.attacked(self._judging, cells, block.at(left), known):
+      for cell, some, columns in transfer.attacked(self._judging, cells, block.at(left)):
         rows = left[some]
         keep = np.flatnonzero(lacking[cell][rows])
         if len(keep):

@@ -12,7 +12,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import attacks, config, devices, errors, judge, pictures
-from jaxbench.attacks import engine, norms, slots, verdict
+from jaxbench.attacks import engine, norms, slots, verdict, view
 from jaxbench.block import Block
 from jaxbench.plan import Cell
 
@@ -27,7 +27,7 @@ class _Verdict:
 
 
 def attacked(
-  judging: judge.Judge, cells: list[Cell], block: Block, clean: dict[Cell, np.ndarray]
+  judging: judge.Judge, cells: list[Cell], block: Block
 ) -> Iterator[tuple[Cell, np.ndarray, judge.Columns]]:
   """Makes images once and shows them to all targets, one batch after another.
 
@@ -35,11 +35,10 @@ def attacked(
     judging: has the classifiers.
     cells: of different targets, alike in attack, surrogate and epsilon.
     block: of examples, at the surrogate's resolution.
-    clean: int32 [N] for each cell, its predictions on them as they are.
 
   Yields:
-    A cell, rows of the block, and their columns. What a target has wrong when clean stays as it is,
-    a success at distance 0.
+    A cell, rows of the block, and their columns. What a target has wrong when clean is judged like
+    the rest.
 
   Raises:
     InputError: the surrogate's logits are not numbers.
@@ -57,23 +56,15 @@ def attacked(
       "steps": costs["steps"],
       "forwards": 1 + members * costs["forwards"],
       "backwards": members * costs["backwards"],
+      "picture": pictures.keep(rows, block, {"image": images}.__getitem__),
     }
-    kept = pictures.keep(rows, block, {"image": images}.__getitem__)
-    unmoved = judge.unmoved(block, rows)
     arrays = (images, examples.images, examples.epsilons)
     for cell in cells:
       classifier = judging.classifier(cell.model, cell.prompts)
       (batch,) = devices.stream(program, classifier, arrays, settings.slots)
       found = batch.fetch()
-      wrong = clean[cell][rows] != examples.labels
-      prediction = np.where(wrong, clean[cell][rows], found.prediction)
-      verdicts = {
-        "prediction": prediction,
-        "success": prediction != examples.labels,
-        "distance": np.where(wrong, np.float32(0), found.distance),
-        "picture": [unmoved[i] if still else kept[i] for i, still in enumerate(wrong)],
-      }
-      yield cell, rows, shared | verdicts
+      verdicts = {"prediction": found.prediction, "distance": found.distance}
+      yield cell, rows, shared | verdicts | {"success": found.prediction != examples.labels}
 
 
 def bisected(
@@ -142,8 +133,8 @@ def _attack(
   """The attack of a cell and its surrogate, which has been looked at."""
   cascade, surrogate = judge.cascade(cell), judging.surrogate(cell.members)
   if cell.members[0].prompts != config.EMBEDDING:  # The checks are for classifiers.
-    judging.check(cell, cascade, surrogate, surrogate, block)
-  return cascade, surrogate
+    judging.check(cell, cascade, surrogate, block)
+  return cascade, devices.replicate(view.distinct(surrogate.tree()))
 
 
 def _make(

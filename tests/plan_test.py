@@ -139,6 +139,16 @@ def test_epsilons_as_people_write_them(value, expected):
   np.testing.assert_allclose(_settings(attacks=attacks).attacks.epsilons, expected)
 
 
+def test_epsilons_beyond_all_pixels_are_of_norms_that_add_pixels_up():
+  wide = config.Attacks(names=("pgd(steps=3, norm='l2')",), epsilons=(3.0,))
+  cells = [cell for cell in plan.make(_settings(attacks=wide)).cells if cell.epsilon]
+  assert {(cell.norm, cell.epsilon) for cell in cells} == {("l2", 3.0)}
+  for asked in ({"names": ("pgd(steps=3)",)}, {"transfer": ("mim(steps=3)",)}):
+    wrong = _settings(attacks=config.Attacks(epsilons=(3.0,), **asked))
+    with pytest.raises(errors.InputError, match="write 4/255 for four grey levels"):
+      plan.make(wrong)
+
+
 def test_lists_of_names_as_people_write_them():
   attacks = config.Attacks(names=("pgd(steps=3,norm='l2'),fgsm",))
   settings = _settings(models=("digits-clip, digits-resnet",), attacks=attacks)

@@ -12,7 +12,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import devices
-from jaxbench.attacks import losses, verdict
+from jaxbench.attacks import losses, verdict, view
 from jaxbench.attacks.base import Cascade, Classifier, as_float, logits_of
 from jaxbench.attacks.doubt import Doubt
 
@@ -25,27 +25,25 @@ _FLAT = 0.1  # Range of logits below which a softmax hardly tells classes apart.
 
 def of_classifier(
   classifier: devices.Replicated,
-  searcher: devices.Replicated,
   images: np.ndarray,
   labels: np.ndarray,
-  searched: np.ndarray,
   logits: np.ndarray,
   slots: int,
 ) -> tuple[Doubt, ...]:
   """What clean images show of a classifier, whatever attacks it.
 
   Args:
-    classifier: judges; on the devices.
-    searcher: is climbed, in float32; on the devices.
+    classifier: on the devices.
     images: float32 [N, H, W, 3] or uint8.
     labels: int32 [N].
-    searched: int32 [N], labels as the searcher counts classes.
-    logits: float32 [N, K], the classifier's in a first pass.
+    logits: float32 [N, K], in a first pass.
     slots: images per device and batch.
   """
   size = slots * devices.mesh().size
   rows = np.arange(size) % min(len(images), size)
-  seen = devices.fetch(_look()(searcher, images[rows], searched[rows]))
+  searcher = view.distinct(classifier.tree())  # As attacks see it.
+  searched = view.searched(searcher, labels)
+  seen = devices.fetch(_look()(devices.replicate(searcher), images[rows], searched[rows]))
   seen = jax.tree.map(lambda array: array[: len(images)], seen)
   return (
     *_of_logits(logits),

@@ -104,10 +104,9 @@ def search(
   searched = view.searched(climbed[-1], labels)
   logits = verdict.logits(judge, images, settings.slots)
   prediction = verdict.predict(logits, np)
-  steady = judge if stages.draws > 1 else searchers[-1]
   warnings = (
     *checks.of_cascade(stages, logits.shape[-1]),
-    *checks.of_classifier(judge, steady, images, labels, searched, logits, settings.slots),
+    *checks.of_classifier(judge, images, labels, logits, settings.slots),
   )
   right = np.flatnonzero(prediction == labels)
   ones, none = np.ones(len(labels), np.int32), np.zeros(len(labels), np.int32)
