@@ -77,17 +77,14 @@ def checked(
 def _classes(stages: Cascade, classifier: Any, images: np.ndarray) -> int:
   """How many logits the classifier has; InputError if it has none."""
   image = jax.ShapeDtypeStruct((1, *images.shape[1:]), np.float32)
-  logits = jax.eval_shape(_called if stages.draws == 1 else _called_with_key, classifier, image)
-  said = f"a {type(logits).__name__}"
-  if isinstance(logits, jax.ShapeDtypeStruct):
-    if (
-      len(logits.shape) == 2
-      and logits.shape[0] == 1
-      and logits.shape[1] > 1
-      and jnp.issubdtype(logits.dtype, jnp.floating)
-    ):
-      return logits.shape[1]
-    said = f"{logits.dtype} {list(logits.shape)}"
+  logits: Any = jax.eval_shape(
+    _called if stages.draws == 1 else _called_with_key, classifier, image
+  )
+  one = isinstance(logits, jax.ShapeDtypeStruct)
+  floating = one and jnp.issubdtype(logits.dtype, jnp.floating)
+  if floating and logits.ndim == 2 and len(logits) == 1 < logits.shape[1]:
+    return logits.shape[1]
+  said = f"{logits.dtype} {list(logits.shape)}" if one else f"a {type(logits).__name__}"
   raise errors.InputError(
     f"the classifier must map images [B, H, W, 3] to floating-point logits [B, K], not to {said}; "
     "wrap it in a function that returns the logits alone"
