@@ -8,7 +8,7 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.data import catalog, own
 from jaxbench.data.annotated import Annotated, Frame, columns, frames, has_several_labels
 from jaxbench.data.arrays import Arrays
@@ -41,7 +41,8 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
 
   Args:
     name: the embedded "digits", or "digits-train", which its models were trained on; a key of
-      `CATALOG`, for a published set that is on the disk; or the path of one's own set, see
+      `CATALOG`, for a published set that is on the disk; or the path of one's own set, which may be
+      followed by what cannot be guessed of it, "PATH(split='train', label='fine_label')", see
       `own.read`.
     root: the folder of the published sets; by default that of the environment's JAXBENCH_DATA.
 
@@ -52,11 +53,21 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
     return DATA_SETS[name]()
   if name in CATALOG:
     return CATALOG[name].read(find(name, root))
-  path = pathlib.Path(name).expanduser()
-  if path.exists():
-    return own.read(path)
+  if (found := _own(name)) is not None:
+    return found
   known = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
   raise errors.unknown("data set", name, [*known, "imagenet-c/fog/3", "imagenet-p/tilt"])
+
+
+def _own(name: str) -> Source | None:
+  """One's own set, with what is said of it in brackets; None if there is no such path."""
+  if (path := pathlib.Path(name).expanduser()).exists():
+    return own.read(path)
+  place, bracket, said = name.rpartition("(")
+  if not bracket or not (path := pathlib.Path(place).expanduser()).exists():
+    return None
+  asked = spec.resolve(f"read({said}", {"read": own.read}, f"what is said of the data set {place}:")
+  return own.read(path, **asked.arguments)
 
 
 def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:

@@ -5,7 +5,7 @@ import itertools
 import pathlib
 from collections.abc import Callable
 
-from jaxbench.data import label_spaces, packed, sequences, shapes, small_images, videos
+from jaxbench.data import imagenet_sets, label_spaces, sequences, shapes, small_images, videos
 from jaxbench.data.annotated import Annotated
 from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.published import Published
@@ -33,7 +33,7 @@ def _forms(*names: str) -> tuple[str, ...]:
 
 
 def _imagenet(space: Callable[[], LabelSpace]) -> Callable[[pathlib.Path], Source]:
-  return lambda path: packed.by_class(path, space())
+  return lambda path: imagenet_sets.by_class(path, space())
 
 
 def _small(path: pathlib.Path) -> Source:
@@ -89,7 +89,7 @@ def _validation_on(name: str, examples: int) -> Published:
 
 
 def _read_validation_on(name: str, path: pathlib.Path) -> Source:
-  return packed.validation_on(path, label_spaces.get(name))
+  return imagenet_sets.validation_on(path, label_spaces.get(name))
 
 
 def _imagenet_c(group: str, name: str, severity: int) -> Published:
@@ -97,7 +97,7 @@ def _imagenet_c(group: str, name: str, severity: int) -> Published:
   roots = ("imagenet-c", "ImageNet-C")
   places = [f"{root}/{middle}{inside}" for root in roots for middle in ("", f"{group}/")]
   origin = f"https://zenodo.org/records/2235448 ({group}.tar, unpacked)"
-  return Published(tuple(places), packed.validation, 50_000, origin)
+  return Published(tuple(places), imagenet_sets.validation, 50_000, origin)
 
 
 def _imagenet_p(name: str) -> Published:
@@ -112,7 +112,7 @@ def _read_sequences(path: pathlib.Path) -> Source:
 
 
 CATALOG: dict[str, Published] = {
-  "imagenet": Published(_IMAGENET, packed.validation, 50_000, _VALIDATION),
+  "imagenet": Published(_IMAGENET, imagenet_sets.validation, 50_000, _VALIDATION),
   "imagenet-on-imagenet-a": _validation_on("imagenet-a", 10_000),
   "imagenet-on-imagenet-r": _validation_on("imagenet-r", 10_000),
   "imagenet-on-objectnet": _validation_on("objectnet", 6_250),
@@ -147,7 +147,7 @@ CATALOG: dict[str, Published] = {
   **_with_spaces(
     "objectnet",
     ("objectnet-1.0/images", "objectnet/images", *_forms("objectnet")),
-    packed.objectnet,
+    imagenet_sets.objectnet,
     label_spaces.objectnet,
     18_574,
     "https://objectnet.dev (objectnet-1.0.zip, unpacked)",

@@ -16,3 +16,9 @@ def wnids() -> tuple[str, ...]:
 def class_names() -> tuple[str, ...]:
   """The 1000 names of CLIP's ImageNet evaluation; RoZ uses the same list."""
   return tuple(json.loads(tables.path("imagenet1k_openai_classnames.json").read_text()))
+
+
+@functools.cache
+def synset_names() -> tuple[str, ...]:
+  """WordNet's words for each of the 1000 classes, "tench, Tinca tinca", as the hub names them."""
+  return tuple(json.loads(tables.path("imagenet1k_synset_names.json").read_text()))
