@@ -14,15 +14,16 @@ from jaxbench.data.annotated import Annotated, Frame, columns, frames, has_sever
 from jaxbench.data.arrays import Arrays
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
+from jaxbench.data.files import counted
 from jaxbench.data.folder import folder
 from jaxbench.data.imagenet import wnids
 from jaxbench.data.label_space import LabelSpace, label_space
-from jaxbench.data.labelled import Labelled
+from jaxbench.data.labelled import OTHER_CLASSES, Labelled
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.printed import printed
 from jaxbench.data.sample import hash_sample, sample
-from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size
+from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size, left_out
 from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
@@ -103,10 +104,15 @@ def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None
 
 
 def shortfall(name: str, source: Source) -> str | None:
-  """What to know of a published data set that is not there in full; None if it is."""
-  if name not in CATALOG or len(source) >= CATALOG[name].examples:
-    return None
-  return f"it has {len(source):,} images of the {CATALOG[name].examples:,} that were published"
+  """What to know of a data set that is not there in full or not only; None if there is nothing.
+
+  Files of classes that a set does not have are no loss.
+  """
+  lost = {why: count for why, count in left_out(source).items() if why != OTHER_CLASSES}
+  told = [f"left out: {counted(lost)}"] if lost else []
+  if name in CATALOG and len(source) < (published := CATALOG[name].examples):
+    told.insert(0, f"it has {len(source):,} images of the {published:,} that were published")
+  return "; ".join(told) or None
 
 
 __all__ = [
@@ -136,6 +142,7 @@ __all__ = [
   "hash_sample",
   "image_size",
   "label_space",
+  "left_out",
   "load",
   "load_images",
   "parquet",

@@ -50,6 +50,7 @@ def _v2(variant: str, folder: str, stored: str) -> Published:
     *_forms(f"{name}-format-val", f"imagenetv2-{variant}"),
     f"imagenet_v2/{stored}/*.*.*",
     f"wds_{name}/test",
+    *(["wds_imagenetv2/test"] if variant == "matched-frequency" else []),
   )
   return Published(
     places, _imagenet(label_spaces.imagenet_1k), 10_000, _HUB + "vaishaal/ImageNetV2"
@@ -138,7 +139,7 @@ CATALOG: dict[str, Published] = {
   "imagenet-sketch": Published(
     (
       *_forms("imagenet-sketch", "sketch", "ImageNet-Sketch/sketch"),
-      *("imagenet_sketch/*.*.*", "imagenet_sketch/data", "wds_imagenet_sketch/test"),
+      *("imagenet_sketch/*.*.*", "imagenet_sketch", "wds_imagenet_sketch/test"),
     ),
     _imagenet(label_spaces.imagenet_1k),
     50_889,

@@ -130,14 +130,17 @@ def _ways(space: LabelSpace, texts: Collection[str]) -> list[_Way]:
   ways = [_Way(own), _Way(own, spoken=True)]
   if space.imagenet is not None:
     members = [(one, row) for row, group in enumerate(space.imagenet) for one in group]
-    ways.append(_Way([(imagenet.wnids()[one], row) for one, row in members]))
-    ways.append(_Way([(str(one), row) for one, row in members]))
-    synsets = [(imagenet.synset_names()[one], row) for one, row in members]
-    ways.append(_Way(synsets, spoken=True))
-    ways.append(_Way([(name.split(",")[0], row) for name, row in synsets], spoken=True))
-  numbers = [str(label) for label in range(len(space.class_names))]
-  if set(texts) == set(numbers):
-    ways.append(_Way([(number, label) for label, number in enumerate(numbers)]))
+    shorts = [name.split(",")[0] for name in imagenet.synset_names()]
+    numbers = [str(label) for label in range(len(shorts))]
+    written = (imagenet.wnids(), numbers)
+    spoken = (imagenet.synset_names(), imagenet.hub_names(), shorts)
+    ways += [
+      _Way([(names[one], row) for one, row in members], names in spoken)
+      for names in (*written, *spoken)
+    ]
+  own_numbers = [(str(label), label) for label in range(len(space.class_names))]
+  if set(texts) == {number for number, _ in own_numbers}:
+    ways.append(_Way(own_numbers))
   return ways
 
 

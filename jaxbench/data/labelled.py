@@ -56,7 +56,7 @@ class Labelled:
     count, known = len(classes.names), classes.labels
     for index, _, found in kept:
       if found not in known:
-        raise _unknown_class(files, index, found, known)
+        raise _unknown_class(files, index, found, classes)
       if not 0 <= known[found] < count:
         raise errors.InputError(
           f"{files.where}: {files.names[index]} has the label {known[found]}, but there are "
@@ -169,12 +169,10 @@ def _check_unique(files: Files, ids: Sequence[str]) -> None:
     seen.add(name)
 
 
-def _unknown_class(
-  files: Files, index: int, found: str, known: Mapping[str, int]
-) -> errors.InputError:
-  near = difflib.get_close_matches(found, known, n=1)
+def _unknown_class(files: Files, index: int, found: str, classes: Classes) -> errors.InputError:
+  near = difflib.get_close_matches(found, classes.labels, n=1)
   hint = f" (did you mean {near[0]!r}?)" if near else ""
-  examples, count = ", ".join(list(known)[:3]), len(set(known.values()))
+  examples, count = ", ".join(list(classes.labels)[:3]), len(classes.names)
   return errors.InputError(
     f"{files.where}: {files.names[index]} is of the class {found!r}, none of the "
     f"{count} known ones{hint}, which begin with {examples}; is this the data set that was meant?"
