@@ -93,7 +93,7 @@ def write(
     corrupted.stream(name, severity, writer.asked)
   writer.claim({"data": source.sha256, "preprocess": dataclasses.asdict(preprocess)})
   order = data.sample(source, limit)
-  parts = [order[start : start + block] for start in range(0, len(order), block)]
+  parts = data.blocks(source, order, block)
   broken = []
   with tqdm(total=len(order) * len(wanted), unit="file", disable=None) as bar:
     for images, lost in blocks.stream(source, parts, preprocess, [0] * len(parts), 0):

@@ -22,7 +22,7 @@ from jaxbench.data.labelled import OTHER_CLASSES, Labelled
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.printed import printed
-from jaxbench.data.sample import hash_sample, sample
+from jaxbench.data.sample import blocks, hash_content, hash_sample, sample
 from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size, left_out
 from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
@@ -132,12 +132,14 @@ __all__ = [
   "Source",
   "Typographic",
   "absence",
+  "blocks",
   "canonical_order",
   "columns",
   "find",
   "folder",
   "frames",
   "has_several_labels",
+  "hash_content",
   "hash_id",
   "hash_sample",
   "image_size",

@@ -58,11 +58,12 @@ class Annotated:
     """Of the source, and of all that is said here."""
     return self._hash(self.source.sha256, self.targets, self.frames)
 
-  def sha256_of(self, indices: Sequence[int]) -> str:
-    """As `sha256`, of some examples."""
+  def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
+    """As `sha256`, of some examples; without `read`, "" where that is not known."""
     some = sorted(indices, key=self.ids.__getitem__)
     said = (one and [one[index] for index in some] for one in (self.targets, self.frames))
-    return self._hash(self.source.sha256_of(some), *said)
+    source = self.source.sha256_of(some, read=read)
+    return source and self._hash(source, *said)
 
   def _hash(self, source: str, targets: Any, frames: Any) -> str:
     return hashlib.sha256(json.dumps([source, self._crop, targets, frames]).encode()).hexdigest()

@@ -103,23 +103,26 @@ class Labelled:
     """Of ids, labels and content, in the order of the ids: the same however a set is packed."""
     return self.sha256_of(range(len(self)))
 
-  def sha256_of(self, indices: Iterable[int]) -> str:
-    """As `sha256`, of some examples; no other file is read."""
-    rows = [(self.ids[index], self.labels[index], self._indices[index]) for index in indices]
-    contents = self._contents(sorted({file for _, _, file in rows}))
-    lines = sorted([name, label, contents[file]] for name, label, file in rows)
+  def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
+    """As `sha256`, of some examples; no other file is read, and without `read` none: then ""."""
+    contents = self._contents(sorted({self._indices[index] for index in indices}), read)
+    if contents is None:
+      return ""
+    lines = sorted(
+      [self.ids[index], self.labels[index], contents[self._indices[index]]] for index in indices
+    )
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
-  def _contents(self, files: Sequence[int]) -> dict[int, str | None]:
-    """Hashes of some files."""
-    if (whole := remembered("content1", self.files.stamp)) is not None:
+  def _contents(self, files: Sequence[int], read: bool) -> dict[int, str | None] | None:
+    """Hashes of some files; None if they are not known and not to be read."""
+    kind, stamp = "content1", self.files.stamp
+    if (whole := remembered(kind, stamp)) is not None:
       return dict(enumerate(whole))
-    if len(files) == len(self.files.names):
-      found = remember("content1", self.files.stamp, lambda: self._hash_files(files))
-    else:
-      stamp = [self.files.stamp, list(files)]
-      found = remember("content2", stamp, lambda: self._hash_files(files))
-    return dict(zip(files, found, strict=True))
+    if len(files) < len(self.files.names):
+      kind, stamp = "content2", [stamp, list(files)]
+    find = functools.partial(self._hash_files, files)
+    found = remember(kind, stamp, find) if read else remembered(kind, stamp)
+    return None if found is None else dict(zip(files, found, strict=True))
 
   def _hash_files(self, files: Sequence[int]) -> list[str | None]:
     def one(index: int) -> str | None:
