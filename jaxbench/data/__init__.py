@@ -19,6 +19,7 @@ from jaxbench.data.folder import folder
 from jaxbench.data.imagenet import wnids
 from jaxbench.data.label_space import LabelSpace, label_space
 from jaxbench.data.labelled import OTHER_CLASSES, Labelled
+from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.printed import printed
@@ -144,6 +145,7 @@ __all__ = [
   "hash_sample",
   "image_size",
   "label_space",
+  "layout",
   "left_out",
   "load",
   "load_images",
