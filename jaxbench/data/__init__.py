@@ -84,13 +84,14 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
       f"data set {name} is looked for in a folder: set --config.data_root or JAXBENCH_DATA; "
       f"get it from {published.origin}"
     )
-  found = published.find(pathlib.Path(place).expanduser())
-  if found is None:
-    raise errors.InputError(
-      f"data set {name} is not in {place}, as {' or '.join(published.places[:3])}; "
-      f"get it from {published.origin}"
-    )
-  return found
+  folder = pathlib.Path(place).expanduser()
+  if (found := published.find(folder)) is not None:
+    return found
+  near = published.near(folder)
+  raise errors.InputError(
+    f"data set {name} is not in {place}, as {' or '.join(published.places[:3])}; "
+    f"{near or f'get it from {published.origin}'}"
+  )
 
 
 def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None:
@@ -136,6 +137,7 @@ __all__ = [
   "blocks",
   "canonical_order",
   "columns",
+  "counted",
   "find",
   "folder",
   "frames",

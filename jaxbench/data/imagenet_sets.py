@@ -30,6 +30,15 @@ def by_class(path: pathlib.Path, space: LabelSpace) -> Annotated:
   return Annotated(packed(path, space) or folder(path, space), space)
 
 
+def some_classes(path: pathlib.Path) -> Annotated:
+  """A set of those of ImageNet's classes whose folders are there, as Tiny ImageNet's 200."""
+  found = folder(path, label_spaces.imagenet_1k())
+  kept = sorted(set(found.labels))
+  space = label_spaces.restricted(kept)
+  labels = {label: row for row, label in enumerate(kept)}
+  return Annotated(found.selected(space.class_names, labels), space)
+
+
 def validation(path: pathlib.Path, under: str = "") -> Annotated:
   """ImageNet's validation set; also the tar as it is distributed, without class folders.
 

@@ -63,8 +63,9 @@ class Tar:
   @functools.cached_property
   def stamp(self) -> Any:
     """Place, size and time of each archive, and which of its files these are."""
-    names = hashlib.sha256(json.dumps(self.names).encode()).hexdigest()
-    return [names, *(filing.stamp(path) for path in self._paths)]
+    places = json.dumps([self.archives, self._spans]).encode()
+    files = hashlib.sha256(places).hexdigest()
+    return [files, *(filing.stamp(path) for path in self._paths)]
 
   def only(self, indices: Sequence[int], left_out: Mapping[str, int]) -> "Tar":
     """Some of the files."""

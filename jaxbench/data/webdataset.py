@@ -64,7 +64,7 @@ def webdataset(
     for field, index in sample.items()
     if index != chosen and field != label
   ]
-  left_out = {**files.left_out, **filing.count(skipped + others)}
+  left_out = {**files.left_out, **filing.count(skipped + others), **_missing(place, len(shards))}
   found = _classes(place, set(kinds), class_names, labels)
   ids = [key for _, key in samples]
   return Labelled.of(files.only(images, left_out), ids, kinds, found)
@@ -115,6 +115,14 @@ def _labels(files: Tar, samples: Mapping[tuple[int, str], Sample], label: str) -
       )
     found.append(files.read(sample[label]).decode(errors="replace").strip())
   return found
+
+
+def _missing(place: pathlib.Path, shards: int) -> dict[str, int]:
+  """How many shards of those that CLIP_benchmark has counted are not there."""
+  counted = place / "nshards.txt"
+  said = "".join(filing.read_lines(counted)).strip() if counted.is_file() else ""
+  lacking = int(said) - shards if said.isdecimal() else 0
+  return {"shards of the split, which are not there": lacking} if lacking > 0 else {}
 
 
 def _classes(
