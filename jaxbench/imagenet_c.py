@@ -172,8 +172,11 @@ def main(arguments: Sequence[str]) -> int:
       raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")
     devices.use_all_cores()
     devices.use_compilation_cache()
+    source = data.load(_DATA.value, _ROOT.value)
+    if short := data.shortfall(_DATA.value, source):
+      print(f"jaxbench.imagenet_c: {_DATA.value}: {short}", file=sys.stderr)
     broken = write(
-      data.load(_DATA.value, _ROOT.value),
+      source,
       pathlib.Path(_OUT.value),
       _NAMES.value,
       _severities(),

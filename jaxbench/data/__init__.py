@@ -14,7 +14,7 @@ from jaxbench.data.annotated import Annotated, Frame, columns, frames, has_sever
 from jaxbench.data.arrays import Arrays
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
-from jaxbench.data.files import counted
+from jaxbench.data.files import NOTES, counted
 from jaxbench.data.folder import folder
 from jaxbench.data.imagenet import wnids
 from jaxbench.data.label_space import LabelSpace, label_space
@@ -108,9 +108,10 @@ def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None
 def shortfall(name: str, source: Source) -> str | None:
   """What to know of a data set that is not there in full or not only; None if there is nothing.
 
-  Files of classes that a set does not have are no loss.
+  Notes beside the images are no loss, nor are files of classes that a set does not have.
   """
-  lost = {why: count for why, count in left_out(source).items() if why != OTHER_CLASSES}
+  no_loss = {*NOTES, OTHER_CLASSES}
+  lost = {why: count for why, count in left_out(source).items() if why not in no_loss}
   told = [f"left out: {counted(lost)}"] if lost else []
   if name in CATALOG and len(source) < (published := CATALOG[name].examples):
     told.insert(0, f"it has {len(source):,} images of the {published:,} that were published")

@@ -61,7 +61,7 @@ def named(where: str, texts: Iterable[str], wanted: Wanted | None) -> Classes:
     names = _in_order(found)
     _check_several(where, names)
     return Classes(names, {name: label for label, name in enumerate(names)})
-  space = _space(wanted)
+  space = space_of(wanted)
   return Classes(space.class_names, _labels(where, found, space))
 
 
@@ -73,7 +73,7 @@ def given(where: str, names: Wanted | None, labels: Mapping[str, int]) -> Classe
   """
   if names is None:
     raise errors.InputError(f"{where}: labels were given without class_names")
-  return Classes(_space(names).class_names, labels)
+  return Classes(space_of(names).class_names, labels)
 
 
 def numbered(
@@ -95,9 +95,9 @@ def numbered(
       raise errors.InputError(f"{where} has numbers for labels and no names; name the classes")
     _check_several(where, in_file)
   if wanted is None or in_file is None:
-    names = tuple(in_file if wanted is None and in_file else _space(wanted or ()).class_names)
+    names = tuple(in_file if wanted is None and in_file else space_of(wanted or ()).class_names)
     return Classes(names, {str(label): label for label in range(len(names))})
-  space = _space(wanted)
+  space = space_of(wanted)
   for way in _ways(space, in_file):
     if [way.plain(text) for text, _ in way.pairs] == [way.plain(name) for name in in_file]:
       return Classes(space.class_names, {str(i): way.pairs[i][1] for i in range(len(in_file))})
@@ -113,15 +113,19 @@ def _labels(
   where: str, texts: set[str], space: LabelSpace, needed: Collection[str] = ()
 ) -> dict[str, int]:
   """By the way that knows most of the texts: their labels, and what else it knows."""
-  way, found = max(
-    ((way, way.of(texts)) for way in _ways(space, texts)), key=lambda known: len(known[1])
-  )
+  way, found = best(texts, space)
   if unclear := sorted(text for text in needed or texts if found.get(text, 0) is None):
     raise errors.InputError(
       f"{where}: {unclear[0]!r} is the name of several classes of the set, and the classes are not "
       "in its order; name them by wnids"
     )
   return dict(way.pairs) | {text: label for text, label in found.items() if label is not None}
+
+
+def best(texts: set[str], space: LabelSpace) -> tuple[_Way, dict[str, int | None]]:
+  """The way that knows most of the texts, and their labels."""
+  found = ((way, way.of(texts)) for way in _ways(space, texts))
+  return max(found, key=lambda known: len(known[1]))
 
 
 def _ways(space: LabelSpace, texts: Collection[str]) -> list[_Way]:
@@ -144,7 +148,8 @@ def _ways(space: LabelSpace, texts: Collection[str]) -> list[_Way]:
   return ways
 
 
-def _space(wanted: Wanted) -> LabelSpace:
+def space_of(wanted: Wanted) -> LabelSpace:
+  """The classes of a set whose names alone may be known."""
   return wanted if isinstance(wanted, LabelSpace) else LabelSpace(tuple(wanted))
 
 

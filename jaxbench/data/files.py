@@ -35,6 +35,9 @@ class Files(Protocol):
 
 CLASS_NAMES = "classnames.txt"  # Beside the images of a set: the names of its classes, by line.
 
+# What goes with the images of a set, and is none by intention.
+NOTES = frozenset((".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", "hidden"))
+
 
 def why_not(name: str) -> str | None:
   """Why a file is no image of a set, by its name; None if it is one.

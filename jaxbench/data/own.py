@@ -8,6 +8,8 @@ from jaxbench.data import imagenet, packed
 from jaxbench.data.annotated import Annotated
 from jaxbench.data.folder import folder
 from jaxbench.data.label_space import LabelSpace
+from jaxbench.data.labelled import Labelled
+from jaxbench.data.tfds import versions
 from jaxbench.data.titles import titles
 
 
@@ -40,7 +42,7 @@ def read(
   found = packed.packed(path / under if under else path, asked=asked)
   if found is None and any(asked):
     raise errors.InputError(f"{path} is not packed: it takes under='FOLDER', and nothing else")
-  found = found or folder(path, under=under)
+  found = found or _folder(path, under)
   inside = (path / under, path) if path.is_dir() else (path.parent,)
   lines, wnids, kinds = filing.class_names(*inside), imagenet.wnids(), found.class_names
   where = f"{inside[0] / filing.CLASS_NAMES}"
@@ -53,3 +55,13 @@ def read(
     synsets = tuple(imagenet.synset_names()[label] for label in labels)
     names = titles(where, lines, [names, kinds, synsets])
   return Annotated(found, LabelSpace(names, tuple((label,) for label in labels)))
+
+
+def _folder(path: pathlib.Path, under: str) -> Labelled:
+  try:
+    return folder(path, under=under)
+  except errors.InputError as error:
+    if not (prepared := versions(path)):
+      raise
+    shown = " or ".join(str(place) for place in prepared[:2])
+    raise errors.InputError(f"{path} holds what TFDS has prepared; name {shown}") from error

@@ -54,9 +54,6 @@ def packed(
   if path.is_dir() and (found := shards.by_split(path)):
     split = asked.split or _split(path, found, splits, never)
     return parquet(path, classes, split=split, image=asked.image, label=asked.label)
-  if versions := sorted(path.glob("*/dataset_info.json")) + sorted(path.glob("*/*/features.json")):
-    shown = " and ".join(str(file.parent) for file in versions[:2])
-    raise errors.InputError(f"{path} holds data sets that TFDS has prepared; name one, as {shown}")
   if (place := _shards(path, splits, asked.split)) is not None:
     return webdataset(place, classes, image=asked.image, label=asked.label or "cls")
   return None

@@ -2,26 +2,20 @@
 
 import contextlib
 import functools
-import json
 import os
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jaxbench import errors
-from jaxbench.data import classes, shards
+from jaxbench.data import agreement, classes, columns, shards
 from jaxbench.data import files as filing
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.row_groups import RowGroups
-
-# Columns that the hub's data sets have, and those that `datasets` makes of WebDataset shards.
-_IMAGES = ("image", "img", "jpg", "jpeg", "png", "webp")
-_LABELS = ("label", "wnid", "cls")
-_KEY = "__key__"
 
 
 def parquet(
@@ -67,7 +61,31 @@ def parquet(
     found = classes.numbered(str(path), in_file, set(values), class_names)
   else:
     found = classes.named(str(path), values, class_names or in_file)
-  return Labelled.of(files, files.names, values, found)
+  source = Labelled.of(files, files.names, values, found)
+  if labels is None:
+    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+  return source
+
+
+class _Described(NamedTuple):
+  """What one file says of its images."""
+
+  image: str  # Their column.
+  class_names: list[str] | None
+  names: list[str | None]  # Of each row.
+  labels: list[Any]
+  rows: list[int]  # Of each row group, how many.
+
+
+def _describe(path: pathlib.Path, image: str | None, label: str | None) -> _Described:
+  with _open(path) as file:
+    images, labels = columns.of(file.schema_arrow, image, label, path)
+    columns.check_embedded(file, images, path)
+    names, values = columns.small(file, images, labels, path)
+    rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    if len(values) != sum(rows):
+      raise errors.InputError(f"{path} has {sum(rows)} rows and {len(values)} labels")
+    return _Described(images, columns.class_names(file.schema_arrow, labels), names, values, rows)
 
 
 class Parquet:
@@ -77,31 +95,21 @@ class Parquet:
     self.where = str(paths[0] if len(paths) == 1 else paths[0].parent)
     self.left_out = shards.missing(paths)
     self._paths = paths
-    self.labels: list[Any] = []
-    rows: list[tuple[int, int, int]] = []  # Each row group: its file, its number, its rows.
-    kept: list[str | None] = []
-    described = []
-    for number, path in enumerate(paths):
-      with _open(path) as file:
-        columns = _columns(file.schema_arrow, image, label, path)
-        _check_embedded(file, columns[0], path)
-        names, labels = _small_columns(file, *columns, path)
-        described.append((columns[0], _class_names(file.schema_arrow, columns[1])))
-        sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-      if described[-1] != described[0]:
+    found = [_describe(path, image, label) for path in paths]
+    for path, one in zip(paths, found, strict=True):
+      if (one.image, one.class_names) != (found[0].image, found[0].class_names):
         raise errors.InputError(f"{path} has another column or other classes than {paths[0].name}")
-      if len(labels) != sum(sizes):
-        raise errors.InputError(f"{path} has {sum(sizes)} rows and {len(labels)} labels")
-      kept += names
-      self.labels += labels
-      rows += [(number, group, size) for group, size in enumerate(sizes)]
-    self._image, self.class_names = described[0]
+    self._image, self.class_names = found[0].image, found[0].class_names
+    self.labels = [label for one in found for label in one.labels]
     if not self.labels:
       raise errors.InputError(f"{self.where} holds no rows")
     if set(self.labels) == {-1}:
       raise errors.InputError(f"{self.where} has no labels: all are -1; name another split")
-    self._groups = [(number, group) for number, group, _ in rows]
-    self._starts = np.cumsum([0, *(size for _, _, size in rows)])
+    self._groups = [
+      (file, group) for file, one in enumerate(found) for group in range(len(one.rows))
+    ]
+    self._starts = np.cumsum([0, *(rows for one in found for rows in one.rows)])
+    kept = [name for one in found for name in one.names]
     named = None not in kept and len(set(kept)) == len(kept)
     self.names = [str(name) if named else f"{row:08d}" for row, name in enumerate(kept)]
 
@@ -137,65 +145,6 @@ def _row_group(path: pathlib.Path, group: int, image: str) -> pa.Array:
       raise errors.InputError(f"{path}: its row group {group} lacks images")
     whole = column.combine_chunks()
     return whole.field("bytes") if nested else whole
-
-
-def _columns(
-  schema: pa.Schema, image: str | None, label: str | None, path: pathlib.Path
-) -> tuple[str, str]:
-  """Those of images and of labels."""
-  found = []
-  for kind, name, usual in (("image", image, _IMAGES), ("label", label, _LABELS)):
-    if name is not None and name not in schema.names:
-      raise errors.unknown(f"column of {path}", name, schema.names)
-    chosen = name or next((one for one in usual if one in schema.names), None)
-    if chosen is None:
-      raise errors.InputError(
-        f"{path} has no column {' or '.join(usual[:2])}; name the column of {kind}s, as "
-        f"{kind}={schema.names[0]!r}, of {', '.join(schema.names)}"
-      )
-    found.append(chosen)
-  return found[0], found[1]
-
-
-def _small_columns(
-  file: pq.ParquetFile, image: str, label: str, path: pathlib.Path
-) -> tuple[list[str | None], list[Any]]:
-  """Names and labels of all rows."""
-  schema = file.schema_arrow
-  kind = schema.field(image).type
-  nested = pa.types.is_struct(kind)
-  if not (nested or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
-    raise errors.InputError(f"{path}: the column {image!r} holds {kind}, not encoded images")
-  keyed = _KEY in schema.names
-  naming = [_KEY] if keyed else [f"{image}.path"] if nested else []
-  table = file.read(columns=[label, *naming])
-  labels = table[label].to_pylist()
-  if not naming:
-    return [None] * len(labels), labels
-  names = table[_KEY] if keyed else table[image].combine_chunks().field("path")
-  return names.to_pylist(), labels
-
-
-def _check_embedded(file: pq.ParquetFile, image: str, path: pathlib.Path) -> None:
-  """Raises InputError if the file holds the paths of images and not the images."""
-  schema, metadata = file.schema, file.metadata
-  places = [i for i in range(len(schema)) if schema.column(i).path == f"{image}.bytes"]
-  for group in range(metadata.num_row_groups if places else 0):
-    column = metadata.row_group(group).column(places[0])
-    if column.statistics is None or column.statistics.null_count < column.num_values:
-      return
-  if places and metadata.num_rows:
-    raise errors.InputError(
-      f"{path} holds the paths of images, not the images; write it with them, by datasets' "
-      "save_to_disk, load_from_disk and to_parquet"
-    )
-
-
-def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
-  """Of the description that the `datasets` library leaves in a file."""
-  description = (schema.metadata or {}).get(b"huggingface")
-  features = json.loads(description)["info"]["features"] if description else {}
-  return features.get(label, {}).get("names")
 
 
 @contextlib.contextmanager

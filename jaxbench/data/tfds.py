@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxbench import errors
-from jaxbench.data import classes
+from jaxbench.data import agreement, classes
 from jaxbench.data import files as filing
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.remember import remember
@@ -52,7 +52,10 @@ def tfds(
     found = classes.numbered(str(path), prepared.class_names, used, class_names)
   else:
     found = classes.given(str(path), class_names or prepared.class_names, labels)
-  return Labelled.of(prepared, prepared.names, prepared.labels, found)
+  source = Labelled.of(prepared, prepared.names, prepared.labels, found)
+  if labels is None:
+    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+  return source
 
 
 def prepared_splits(path: pathlib.Path) -> list[str]:
@@ -62,6 +65,12 @@ def prepared_splits(path: pathlib.Path) -> list[str]:
     InputError: it is none.
   """
   return list(_builder(path).info.splits)
+
+
+def versions(path: pathlib.Path) -> list[pathlib.Path]:
+  """The folders of prepared data sets below one of their names."""
+  found = [*path.glob("*/dataset_info.json"), *path.glob("*/*/dataset_info.json")]
+  return sorted(file.parent for file in found)
 
 
 def _builder(path: pathlib.Path) -> Any:

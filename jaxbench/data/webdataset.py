@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from jaxbench import errors
-from jaxbench.data import classes
+from jaxbench.data import agreement, classes
 from jaxbench.data import files as filing
 from jaxbench.data.decode import SUFFIXES
 from jaxbench.data.labelled import Labelled
@@ -67,7 +67,10 @@ def webdataset(
   left_out = {**files.left_out, **filing.count(skipped + others), **_missing(place, len(shards))}
   found = _classes(place, set(kinds), class_names, labels)
   ids = [key for _, key in samples]
-  return Labelled.of(files.only(images, left_out), ids, kinds, found)
+  source = Labelled.of(files.only(images, left_out), ids, kinds, found)
+  if labels is None:
+    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+  return source
 
 
 def _samples(files: Tar) -> tuple[dict[tuple[int, str], Sample], list[str]]:

@@ -100,7 +100,7 @@ def test_tfds_corrupted_imagenet_has_the_ids_of_the_clean_one(tmp_path):
   assert dict(zip(source.ids, source.labels, strict=True)) == dict(zip(NAMES, LABELS, strict=True))
   own = data.load(str(tmp_path / "imagenet2012_corrupted/fog_3/3.1.0"))
   assert own.label_space.imagenet == tuple((label,) for label in range(1000))
-  with pytest.raises(errors.InputError, match=r"holds data sets that TFDS has .*fog_3/3.1.0"):
+  with pytest.raises(errors.InputError, match=r"holds what TFDS has prepared; name .*fog_3/3.1.0"):
     data.load(str(tmp_path / "imagenet2012_corrupted"))
 
 

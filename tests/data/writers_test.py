@@ -131,6 +131,27 @@ def test_shards_in_the_order_of_imagefolder_are_mapped_by_their_list(tmp_path):
   assert source.ids == [f"s{row:07d}" for row in range(5)]
 
 
+def test_numbers_without_names_are_refused_where_keys_have_other_folders(tmp_path):
+  order = sorted(NUMBERS)
+  rows = [(order.index(number), f"{number}/{number}a") for number in ("0", "2", "10", "100")]
+  samples = [{"__key__": name, "png": _png(row), "cls": row} for row, name in rows]
+  _shards(tmp_path / "wds_imagenetv2/test", samples)
+  message = "images of the folder '10' have the label 2, and 3 of 4 folders are other classes"
+  with pytest.raises(errors.InputError, match=message):
+    data.load("imagenetv2-matched-frequency", tmp_path)
+  (tmp_path / "wds_imagenetv2/classnames.txt").write_text("\n".join(order) + "\n")
+  source = data.load("imagenetv2-matched-frequency", tmp_path)
+  assert dict(zip(source.ids, source.labels, strict=True)) == {
+    f"{number}/{number}a": number for number in (0, 2, 10, 100)
+  }
+
+
+def test_folders_in_ids_that_are_no_classes_are_no_evidence(tmp_path):
+  samples = [{"__key__": f"{i % 2}/{i}", "png": _png(i), "cls": i % 3} for i in range(6)]
+  _shards(tmp_path / "set/test", samples, ("cat", "dog", "bird"))
+  assert _labels(data.load(str(tmp_path / "set"))) == {i: i % 3 for i in range(6)}
+
+
 def test_a_list_of_classes_in_another_order_is_mapped_or_refused_if_a_name_is_double(tmp_path):
   names = imagenet.class_names()
   assert names[657] == names[744] == "missile"
@@ -247,6 +268,19 @@ def test_a_file_of_the_split_that_is_not_there_is_counted(tmp_path):
   assert data.left_out(source) == {"files of the split, which are not there": 1}
 
 
+def test_a_split_that_was_pushed_twice_is_not_read_twice(tmp_path):
+  place = _push(_labelled([0, 1], ["cat", "dog"]), tmp_path / "pets", "test")
+  (file,) = place.iterdir()
+  file.with_name(file.name.replace("ab6d3d8f", "ffffffff")).write_bytes(file.read_bytes())
+  with pytest.raises(errors.InputError, match=r"holds a split twice, .*; keep the files of one"):
+    data.load(str(tmp_path / "pets"))
+  for config in ("a", "b"):
+    _push(_labelled([0, 1], ["cat", "dog"]), tmp_path / "two" / config, "test")
+  with pytest.raises(errors.InputError, match=r"several folders, a and b; name .*\(under='a'\)"):
+    data.load(str(tmp_path / "two"))
+  assert len(data.load(f"{tmp_path}/two(under='a')")) == 2
+
+
 def _split_as_the_library_does(path):
   return list(webdataset.WebDataset(str(path), shardshuffle=False, empty_check=False))
 
@@ -345,7 +379,7 @@ def test_jpeg_2000_and_avif_are_decoded_and_what_is_not_is_counted(tmp_path):
   for name in ("cat/a.jp2", "cat/b.avif"):
     image = source[source.ids.index(name)].image
     np.testing.assert_allclose(image[8, 8].astype(int), (200, 100, 50), atol=3)
-  assert data.shortfall(str(root), source) == "left out: 2 .heic, 1 hidden, 1 .txt"
+  assert data.shortfall(str(root), source) == "left out: 2 .heic"
 
 
 def test_a_flat_folder_and_a_single_class_are_no_data_set(tmp_path):
