@@ -125,6 +125,7 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
       absent.append(Absent(name, reason))
       continue
     source = data.load(name, settings.data_root)
+    data.check_classes(name, source)
     sample = data.sample(source, settings.limit, settings.subset)
     content = data.hash_content(source, sample, read=read)
     opened[name] = DataSet(

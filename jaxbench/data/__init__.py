@@ -17,7 +17,7 @@ from jaxbench.data.digits import Digits
 from jaxbench.data.files import NOTES, counted
 from jaxbench.data.folder import folder
 from jaxbench.data.imagenet import wnids
-from jaxbench.data.label_space import LabelSpace, label_space
+from jaxbench.data.label_space import LabelSpace, check_classes, label_space
 from jaxbench.data.labelled import OTHER_CLASSES, Labelled
 from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
@@ -137,6 +137,7 @@ __all__ = [
   "absence",
   "blocks",
   "canonical_order",
+  "check_classes",
   "columns",
   "counted",
   "find",

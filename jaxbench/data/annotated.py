@@ -60,7 +60,7 @@ class Annotated:
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
     """As `sha256`, of some examples; without `read`, "" where that is not known."""
-    some = sorted(indices, key=self.ids.__getitem__)
+    some = sorted(indices)
     said = (one and [one[index] for index in some] for one in (self.targets, self.frames))
     source = self.source.sha256_of(some, read=read)
     return source and self._hash(source, *said)

@@ -54,12 +54,11 @@ def named(where: str, texts: Iterable[str], wanted: Wanted | None) -> Classes:
     (also those of WordNet), wnids, ImageNet's labels, or the numbers of the classes.
 
   Raises:
-    InputError: a text means several classes, or by default there is only one.
+    InputError: a text means several classes.
   """
   found = set(texts)
   if wanted is None:
     names = _in_order(found)
-    _check_several(where, names)
     return Classes(names, {name: label for label, name in enumerate(names)})
   space = space_of(wanted)
   return Classes(space.class_names, _labels(where, found, space))
@@ -90,10 +89,8 @@ def numbered(
   Raises:
     InputError: there are no names, or the classes of the file are not those of the set.
   """
-  if wanted is None:
-    if in_file is None:
-      raise errors.InputError(f"{where} has numbers for labels and no names; name the classes")
-    _check_several(where, in_file)
+  if wanted is None and in_file is None:
+    raise errors.InputError(f"{where} has numbers for labels and no names; name the classes")
   if wanted is None or in_file is None:
     names = tuple(in_file if wanted is None and in_file else space_of(wanted or ()).class_names)
     return Classes(names, {str(label): label for label in range(len(names))})
@@ -157,14 +154,6 @@ def _in_order(names: Iterable[str]) -> tuple[str, ...]:
   """Sorted; numbers as numbers, so that 10 is not between 1 and 2."""
   found = sorted(names)
   return tuple(sorted(found, key=int) if all(name.isdecimal() for name in found) else found)
-
-
-def _check_several(where: str, names: Sequence[str]) -> None:
-  if len(names) == 1:
-    raise errors.InputError(
-      f"{where} has a single class, {names[0]!r}: whatever a model says would be right; "
-      "name a folder with a folder for each class"
-    )
 
 
 def _mismatch(

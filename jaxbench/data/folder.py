@@ -40,9 +40,9 @@ def folder(
     under: the folder inside `path` that holds the set.
 
   Raises:
-    InputError: there are no images, or images without a folder, a class is unknown, lies in several
-      folders or is the only one, an archive is broken, compressed or leads out of itself, or a link
-      leads out of the folder.
+    InputError: there are no images, or images without a folder, a class is unknown or lies in
+      several folders, an archive is broken, compressed or leads out of itself, or a link leads out
+      of the folder.
 
   Example:
     >>> data.folder("pets")  # pets/cat/1.jpg, pets/dog/1.jpg: the classes are cat and dog.

@@ -22,7 +22,7 @@ class Paintings:
   """
 
   def __init__(self, path: str | os.PathLike[str]):
-    self._source = data.folder(path, ("painting",), class_of=lambda _: "painting")
+    self._source = data.folder(path, class_of=lambda _: "painting")
     self._order = sorted(range(len(self._source)), key=lambda index: self._source.ids[index])
 
   @property

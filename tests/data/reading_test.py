@@ -136,3 +136,16 @@ def test_the_hash_of_a_part_is_that_of_its_content_alone(tmp_path):
   assert data.hash_content(data.load(str(root)), [0, 4]) == first
   (root / "cat/0.jpg").write_bytes(b"another")
   assert data.hash_content(data.load(str(root)), [0, 4]) != first
+
+
+def test_a_known_hash_of_all_is_that_of_the_set_with_targets_too(tmp_path):
+  for name in ("dog/dog1-cat2.png", "cat/cat1-dog2.png", "cat/cat3-cat2.png"):
+    file = tmp_path / "cue-conflict" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (4, 4)).save(file)
+  source = data.load("cue-conflict", tmp_path)
+  everything = [2, 0, 1]
+  assert data.hash_content(source, everything, read=False) == ""
+  assert data.hash_content(source, everything) == source.sha256
+  assert data.hash_content(source, everything, read=False) == source.sha256
+  assert data.hash_content(source, [0, 2]) != data.hash_content(source, [0, 1])

@@ -13,7 +13,7 @@ from datasets.table import embed_table_storage
 from PIL import Image
 from references import packing
 
-from jaxbench import data, errors
+from jaxbench import config, data, errors, plan
 from jaxbench.data import imagenet, label_spaces
 
 A = label_spaces.imagenet_a()
@@ -274,8 +274,8 @@ def test_a_split_that_was_pushed_twice_is_not_read_twice(tmp_path):
   file.with_name(file.name.replace("ab6d3d8f", "ffffffff")).write_bytes(file.read_bytes())
   with pytest.raises(errors.InputError, match=r"holds a split twice, .*; keep the files of one"):
     data.load(str(tmp_path / "pets"))
-  for config in ("a", "b"):
-    _push(_labelled([0, 1], ["cat", "dog"]), tmp_path / "two" / config, "test")
+  for name in ("a", "b"):
+    _push(_labelled([0, 1], ["cat", "dog"]), tmp_path / "two" / name, "test")
   with pytest.raises(errors.InputError, match=r"several folders, a and b; name .*\(under='a'\)"):
     data.load(str(tmp_path / "two"))
   assert len(data.load(f"{tmp_path}/two(under='a')")) == 2
@@ -386,8 +386,9 @@ def test_a_flat_folder_and_a_single_class_are_no_data_set(tmp_path):
   flat = _folders(tmp_path / "flat", ("cat",)) / "cat"
   with pytest.raises(errors.InputError, match="1 of 1 images are in no folder of a class"):
     data.load(str(flat))
+  settings = config.Config(models=("digits-resnet",), data=(str(tmp_path / "flat"),))
   with pytest.raises(errors.InputError, match="has a single class, 'cat'"):
-    data.load(str(tmp_path / "flat"))
+    plan.make(config.checked(settings))
   _folders(tmp_path / "inner", ("cat/images", "dog/images"))
   with pytest.raises(errors.InputError, match=r"class 'images' lie in .*move the images up"):
     data.load(str(tmp_path / "inner"))
