@@ -14,6 +14,7 @@ from jaxbench.data.packed import packed
 
 _WNID = re.compile(r"n\d{8}")
 _VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
+_COPY = re.compile(r"(?:.*/)?(ILSVRC2012_val_\d{8})(?:_n\d{8})?(?:\.\w+)?")
 
 
 def by_class(path: pathlib.Path, space: LabelSpace) -> Annotated:
@@ -54,8 +55,8 @@ def validation(path: pathlib.Path, under: str = "") -> Annotated:
   if found is not None:
     return Annotated(found.renamed(_validation_id), space)
   kaggle.check(path, _validation_wnids())
-  found = folder(path, space, class_of=_validation_class, id_of=_validation_id, under=under)
-  return Annotated(found, space)
+  found = folder(path, space, class_of=_validation_class, id_of=_file, under=under)
+  return Annotated(found.renamed(_validation_id), space)
 
 
 def validation_on(path: pathlib.Path, space: LabelSpace) -> Annotated:
@@ -82,10 +83,13 @@ def objectnet(path: pathlib.Path, space: LabelSpace) -> Annotated:
 
 
 def _validation_id(name: str) -> str:
-  """That of the image in the tar as it is distributed."""
-  file = name.rpartition("/")[2]
-  found = _VALIDATION.match(file)
-  return f"{found[0]}.JPEG" if found else file
+  """That of the image in the tar as it is distributed, if it is named like one."""
+  found = _COPY.fullmatch(name)
+  return f"{found[1]}.JPEG" if found else name
+
+
+def _file(name: str) -> str:
+  return name.rpartition("/")[2]
 
 
 def _validation_class(name: str) -> str:

@@ -90,10 +90,13 @@ def _refuse_saved(path: pathlib.Path) -> None:
   """Raises InputError for what `datasets` has saved for itself, in Arrow files."""
   if not path.is_dir():
     return
-  several = (path / "dataset_dict.json").is_file()
-  if several or (path / "state.json").is_file() or any(path.glob("*.arrow")):
-    split = "['test']" if several else ""
+  splits = path / "dataset_dict.json"
+  if splits.is_file() or (path / "state.json").is_file():
+    split = "['SPLIT']" if splits.is_file() else ""
     raise errors.InputError(
       f'{path} was written by save_to_disk; write Parquet from it, by python -c "import datasets; '
       f"datasets.load_from_disk('{path}'){split}.to_parquet('{path}.parquet')\""
+      + (", of one of its splits" if split else "")
     )
+  if any(path.glob("*.arrow")):
+    raise errors.InputError(f"{path} is a cache of datasets; write Parquet, by its to_parquet")

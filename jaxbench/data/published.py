@@ -35,7 +35,7 @@ class Published:
         return f"it lies one folder deeper: name {root / above}"
       folder, _, split = place.rpartition("/")
       if folder and split in _SPLITS and (other := _other_split(root / folder)):
-        return f"{folder} has {other}, and no {split}"
+        return f"{folder} has {other}, and no {split}; that is at {self.origin}"
     return None
 
 

@@ -41,6 +41,12 @@ def test_kaggles_flat_folder_is_the_validation_set(tmp_path):
   _kaggle(tmp_path)
   source = data.load("imagenet", tmp_path)
   assert (source.ids, source.labels) == (NAMES, LABELS)
+  for name in NAMES:  # Another copy of the same.
+    file = tmp_path / "ILSVRC/Data/CLS-LOC/val" / name
+    file.rename(file.with_name(f"{file.stem}.png"))
+  assert data.load("imagenet", tmp_path).ids == NAMES
+  for file in (tmp_path / "ILSVRC/Data/CLS-LOC/val").iterdir():
+    file.unlink()
   _kaggle(tmp_path, (*FIRST[:2], "n01440764"))
   message = "ILSVRC2012_val_00000003 is of the class 'n01440764' there, but not in ImageNet's"
   with pytest.raises(errors.InputError, match=message):
@@ -201,7 +207,7 @@ def test_near_misses_are_named_with_what_to_do(tmp_path, capsys):
     "objectnet": "objectnet-1.0.zip is there, packed: unzip ",
     "imagenet-c": "noise.tar is there, packed: tar -xf ",
     "imagenet-r": f"one folder deeper: name {tmp_path / 'downloads'}",
-    "imagenet": "imagenet has train, and no val",
+    "imagenet": "imagenet has train, and no val; that is at https://image-net.org",
   }
   assert command.main(["", "check", str(tmp_path)]) == 1
   lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
@@ -209,7 +215,7 @@ def test_near_misses_are_named_with_what_to_do(tmp_path, capsys):
     asked = "imagenet-c/gaussian_noise/1" if name == "imagenet-c" else name
     with pytest.raises(errors.InputError, match=message) as refused:
       data.load(asked, tmp_path)
-    assert str(refused.value).rpartition("; ")[2] in lines[name]
+    assert str(refused.value).partition("; ")[2] in lines[name]
   assert "https://" in lines["imagenet-a"]
 
 
