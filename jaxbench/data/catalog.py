@@ -169,12 +169,14 @@ CATALOG: dict[str, Published] = {
     _small,
     10_000,
     "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-10-binary.tar.gz, unpacked)",
+    unread=("cifar-10-batches-py", "cifar-10-python.tar.gz"),  # Pickled.
   ),
   "cifar100": Published(
     ("cifar100/*.*.*", "cifar-100-binary"),
     _small,
     10_000,
     "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-100-binary.tar.gz, unpacked)",
+    unread=("cifar-100-python", "cifar-100-python.tar.gz"),
   ),
   "stl10": Published(
     ("stl10/*.*.*", "stl10_binary"),

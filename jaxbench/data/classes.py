@@ -1,6 +1,7 @@
 """What files call their classes, found among the classes of a data set: by value, or refused."""
 
 import collections
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,8 +20,8 @@ class Classes(NamedTuple):
 
 
 def plain(text: str) -> str:
-  """Without what is written in one way or another: case, underscores, spaces."""
-  return " ".join(text.casefold().replace("_", " ").split())
+  """Without what is written in one way or another: case, accents' encoding, underscores, spaces."""
+  return " ".join(unicodedata.normalize("NFC", text).casefold().replace("_", " ").split())
 
 
 class _Way(NamedTuple):

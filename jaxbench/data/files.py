@@ -107,7 +107,7 @@ def read_lines(file: pathlib.Path) -> list[str]:
     InputError: it cannot be read, or is no text in UTF-8.
   """
   try:
-    return file.read_text("utf-8").splitlines()
+    return file.read_text("utf-8-sig").splitlines()  # Some editors on Windows begin with a mark.
   except (OSError, UnicodeDecodeError) as error:
     raise unreadable(file, error) from error
 

@@ -73,7 +73,7 @@ def _check_layout(where: str, names: Sequence[str], ids: Sequence[str]) -> None:
       "make a folder for each class, and name the one above them"
     )
   tops = {name.split("/")[0] for name in ids}
-  if len(tops) > 1 and tops <= _SPLITS:
+  if len(tops) > 1 and {top.lower() for top in tops} <= _SPLITS:
     raise errors.InputError(
       f"{where} holds several splits, {' and '.join(sorted(tops))}; name one, as "
       f"{where}(under={_shared(names, ids) + min(tops)!r})"

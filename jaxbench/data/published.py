@@ -16,6 +16,7 @@ class Published:
   read: Callable[[pathlib.Path], Source]
   examples: int  # As published.
   origin: str  # Where it can be had.
+  unread: tuple[str, ...] = ()  # Below the root, other forms of it, which are not read.
 
   def find(self, root: pathlib.Path) -> pathlib.Path | None:
     """Where it lies below `root`, in the newest version if there are several; or None."""
@@ -29,6 +30,8 @@ class Published:
     for name in [*archives, *_ARCHIVE.findall(self.origin)]:
       if (file := root / name).is_file():
         return f"{name} is there, packed: {_unpacking(file)}"
+    if other := next((name for name in self.unread if (root / name).exists()), None):
+      return f"{other} is a form that is not read; get it from {self.origin}"
     for place in self.places:
       if found := next(root.glob(f"*/{place}"), None):
         above = found.relative_to(root).parts[0]

@@ -200,11 +200,13 @@ def test_near_misses_are_named_with_what_to_do(tmp_path, capsys):
   _write(tmp_path / "imagenetv2-matched-frequency.tar.gz", b"\x1f\x8b")
   _write(tmp_path / "objectnet-1.0.zip", b"PK")
   _write(tmp_path / "noise.tar", b"")
+  _write(tmp_path / "cifar-10-batches-py/test_batch", b"")
   _write(tmp_path / "downloads/imagenet-r/n01443537/art_1.jpg", _jpeg(0))
   _write(tmp_path / "imagenet/train/n01443537/1.JPEG", _jpeg(0))
   near = {
     "imagenetv2-matched-frequency": "imagenetv2-matched-frequency.tar.gz is there, .*: tar -xf ",
     "objectnet": "objectnet-1.0.zip is there, packed: unzip ",
+    "cifar10": "cifar-10-batches-py is a form that is not read; get it from https://",
     "imagenet-c": "noise.tar is there, packed: tar -xf ",
     "imagenet-r": f"one folder deeper: name {tmp_path / 'downloads'}",
     "imagenet": "imagenet has train, and no val; that is at https://image-net.org",
