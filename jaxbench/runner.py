@@ -170,9 +170,7 @@ class _Work:
     source, judging = self._judges.source(name), self._judges.of(name)
     if short := data.shortfall(name, source):
       warning = {"what": name, "name": "incomplete", "detail": short}
-      if warning not in self.warnings:
-        print(f"jaxbench: {name}: {short}", file=sys.stderr, flush=True)
-        self.warnings.append(warning)
+      self.warnings += [warning] * (warning not in self.warnings)
     parts = self._parts(name, source)
     examples = sum(map(len, parts))
     lost = unreadable.Lost(self._settings, name, examples, self._store.unreadable(name))

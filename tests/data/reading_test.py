@@ -149,3 +149,13 @@ def test_a_known_hash_of_all_is_that_of_the_set_with_targets_too(tmp_path):
   assert data.hash_content(source, everything) == source.sha256
   assert data.hash_content(source, everything, read=False) == source.sha256
   assert data.hash_content(source, [0, 2]) != data.hash_content(source, [0, 1])
+
+
+def test_a_run_records_what_was_left_out(tmp_path):
+  root = packing.write_images(tmp_path / "pets", data.load("digits").class_names, each=1)
+  (root / "one/photo.heic").write_bytes(b"?")
+  (root / "one/about.txt").write_text("A note is no loss.")
+  settings = _settings(root, limit=2)
+  runner.run(settings, plan.make(settings), tmp_path / "run")
+  (warning,) = records.load_run(tmp_path / "run")["warnings"]
+  assert warning == {"what": str(root), "name": "incomplete", "detail": "left out: 1 .heic"}
