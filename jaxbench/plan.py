@@ -36,7 +36,7 @@ class Cell:
   forwards: int  # The most passes for one example.
   backwards: int
   stream: str  # What the randomness is drawn for: the perturbation in full, without epsilon.
-  fingerprint: str  # Hash of everything that can change an example's row.
+  fingerprint: str  # Hash of everything that can change an example's row; "" where it is not known.
 
   @property
   def setting(self) -> str:
@@ -50,8 +50,8 @@ class Cell:
     """Readable and unique."""
     setting = f"@{self.setting}" if self.setting else ""
     prompts = self.prompts or "supervised"
-    name = f"{self.perturbation}{setting}"
-    return f"{self.model}:{prompts}:{self.data}:{name}#{self.fingerprint}"
+    name = f"{self.model}:{prompts}:{self.data}:{self.perturbation}{setting}"
+    return f"{name}#{self.fingerprint}" if self.fingerprint else name
 
   @property
   def columns(self) -> dict[str, Any]:
@@ -75,8 +75,8 @@ class DataSet(NamedTuple):
 
   examples: int  # In all.
   class_names: tuple[str, ...]
-  sha256: str
-  sample: str  # Hash of the ids of those that are evaluated.
+  sha256: str  # Of those that are evaluated; "" where it was not to be found out.
+  sample: str  # Hash of their ids.
 
 
 class Plan(NamedTuple):
@@ -118,8 +118,13 @@ def native(plan: Plan) -> Iterator[str]:
       yield f"{name}: perturbed {found}: epsilons there are not those at a model's input size"
 
 
-def make(settings: config.Config) -> Plan:
+def make(settings: config.Config, *, read: bool = True) -> Plan:
   """The cells of a checked config; reads descriptions, no weights.
+
+  Args:
+    settings: of the run.
+    read: the images that will be evaluated, where their hash is not known; without it such cells
+      have no fingerprint, and the plan is good to be told.
 
   Raises:
     InputError: a model, data set, prompt set, corruption, attack or published table is unknown, or
@@ -146,9 +151,11 @@ def make(settings: config.Config) -> Plan:
       absent.append(Absent(name, reason))
       continue
     source = data.load(name, settings.data_root)
+    data.check_classes(name, source)
     sample = data.sample(source, settings.limit, settings.subset)
+    content = data.hash_content(source, sample, read=read)
     opened[name] = DataSet(
-      len(source), tuple(source.class_names), source.sha256, data.hash_sample(source, sample)
+      len(source), tuple(source.class_names), content, data.hash_sample(source, sample)
     )
     _check_unseen(searched_on, name, [source.ids[index] for index in sample])
     targets = list(classifiers.targets(settings, source, name, absent))
@@ -181,7 +188,7 @@ def make(settings: config.Config) -> Plan:
         forwards=perturbation.forwards,
         backwards=perturbation.backwards,
         stream=perturbation.full,
-        fingerprint=_fingerprint(classifier, perturbation, source, settings),
+        fingerprint=content and _fingerprint(classifier, perturbation, source, content, settings),
       )
       for perturbation in wanted
       for classifier in targets
@@ -268,11 +275,12 @@ def _fingerprint(
   classifier: Classifier,
   perturbation: Perturbation,
   source: data.Source,
+  content: str,
   settings: config.Config,
 ) -> str:
   """A hash of everything that can change an example's row; a run's identity says which ones."""
   decisive = classifier.identity | {
-    "data": source.sha256,
+    "data": content,
     "classes": list(source.class_names),  # Which words stand on images.
     "perturbation": perturbation.full,
     "epsilon": perturbation.epsilon,

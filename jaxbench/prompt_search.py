@@ -90,6 +90,7 @@ def _finished(settings: config.PromptSearch, workdir: epath.Path) -> bool:
 def _images(settings: config.PromptSearch) -> tuple[data.Source, list[int]]:
   """What is searched on, apart from what is held out."""
   source = data.load(settings.data, settings.data_root)
+  data.check_classes(settings.data, source)
   indices = data.sample(source, settings.limit, settings.subset)
   if not indices:
     raise errors.InputError(f"{settings.data} has no images to search prompts on")

@@ -171,10 +171,9 @@ class _Work:
     if short := data.shortfall(name, source):
       warning = {"what": name, "name": "incomplete", "detail": short}
       self.warnings += [warning] * (warning not in self.warnings)
-    order = data.sample(source, self._settings.limit, self._settings.subset)
-    size = self._settings.block
-    parts = [order[start : start + size] for start in range(0, len(order), size)]
-    lost = unreadable.Lost(self._settings, name, len(order), self._store.unreadable(name))
+    parts = self._parts(name, source)
+    examples = sum(map(len, parts))
+    lost = unreadable.Lost(self._settings, name, examples, self._store.unreadable(name))
     first = True
     while taken:
       streams = self._streams(source, parts, taken)
@@ -189,6 +188,17 @@ class _Work:
           self._journal.add(name, number, passes, judging.settings.slots, occupancy)
       taken = self._share.take(name)
     return True
+
+  def _parts(self, name: str, source: data.Source) -> list[list[int]]:
+    """The blocks of a data set, cut as those that have rows already."""
+    order = data.sample(source, self._settings.limit, self._settings.subset)
+    size = self._settings.block
+    parts = data.blocks(source, order, size)
+    ids = [{source.ids[index] for index in part} for part in parts]
+    written = ((number, found) for (_, of, number), found in self._share.done.items() if of == name)
+    if all(found <= ids[number] for number, found in written):
+      return parts
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
   def _run_block(
     self,

@@ -203,6 +203,24 @@ def test_images_of_imagenet_lie_in_the_folders_of_their_wnids(tmp_path):
   }
 
 
+def test_images_of_the_same_name_have_a_file_each(tmp_path):
+  names = ("a/cat/1.png", "b/cat/1.png", "b/cat/1.jpg", "b/dog/1.jpg", "b/dog/a%2Fcat.jpg")
+  pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
+  source = data.Arrays(pixels, np.array([0, 0, 0, 1, 1]), ("cat", "dog"), names)
+  options = {"preprocess": models.Preprocess(32), "asked": config.Corruptions(variant="cifar")}
+  imagenet_c.write(source, tmp_path, ("contrast",), (1,), **options)
+  found = {str(file.relative_to(tmp_path / "contrast/1")) for file in tmp_path.rglob("*.JPEG")}
+  assert found == {
+    *(f"cat/{name}.JPEG" for name in ("a%2Fcat%2F1.png", "b%2Fcat%2F1.png", "b%2Fcat%2F1.jpg")),
+    *("dog/1.JPEG", "dog/a%2Fcat.JPEG"),
+  }
+  images = {np.asarray(Image.open(file)).tobytes() for file in tmp_path.rglob("*.JPEG")}
+  assert len(images) == 5
+  twins = data.Arrays(pixels[:2], np.array([0, 1]), ("cat", "dog"), ("cat/1.png", "cat/1.PNG"))
+  with pytest.raises(errors.InputError, match="ids that differ in capitals alone"):
+    imagenet_c.write(twins, tmp_path / "other", ("contrast",), (1,), **options)
+
+
 def test_a_run_is_not_continued_with_other_photographs(run, textures, tmp_path):
   settings = _settings(textures=str(tmp_path / "elsewhere"))
   shutil.copytree(textures, tmp_path / "elsewhere")

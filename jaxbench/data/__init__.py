@@ -8,21 +8,23 @@ import os
 import pathlib
 from collections.abc import Callable
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.data import catalog, own
 from jaxbench.data.annotated import Annotated, Frame, columns, frames, has_several_labels
 from jaxbench.data.arrays import Arrays
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
+from jaxbench.data.files import NOTES, counted
 from jaxbench.data.folder import folder
 from jaxbench.data.imagenet import wnids
-from jaxbench.data.label_space import LabelSpace, label_space
-from jaxbench.data.labelled import Labelled
+from jaxbench.data.label_space import LabelSpace, check_classes, label_space
+from jaxbench.data.labelled import OTHER_CLASSES, Labelled
+from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.printed import printed
-from jaxbench.data.sample import hash_sample, sample
-from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size
+from jaxbench.data.sample import blocks, hash_content, hash_sample, sample
+from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size, left_out
 from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
@@ -41,7 +43,8 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
 
   Args:
     name: the embedded "digits", or "digits-train", which its models were trained on; a key of
-      `CATALOG`, for a published set that is on the disk; or the path of one's own set, see
+      `CATALOG`, for a published set that is on the disk; or the path of one's own set, which may be
+      followed by what cannot be guessed of it, "PATH(split='train', label='fine_label')", see
       `own.read`.
     root: the folder of the published sets; by default that of the environment's JAXBENCH_DATA.
 
@@ -52,11 +55,21 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
     return DATA_SETS[name]()
   if name in CATALOG:
     return CATALOG[name].read(find(name, root))
-  path = pathlib.Path(name).expanduser()
-  if path.exists():
-    return own.read(path)
+  if (found := _own(name)) is not None:
+    return found
   known = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
   raise errors.unknown("data set", name, [*known, "imagenet-c/fog/3", "imagenet-p/tilt"])
+
+
+def _own(name: str) -> Source | None:
+  """One's own set, with what is said of it in brackets; None if there is no such path."""
+  if (path := pathlib.Path(name).expanduser()).exists():
+    return own.read(path)
+  place, bracket, said = name.rpartition("(")
+  if not bracket or not (path := pathlib.Path(place).expanduser()).exists():
+    return None
+  asked = spec.resolve(f"read({said}", {"read": own.read}, f"what is said of the data set {place}:")
+  return own.read(path, **asked.arguments)
 
 
 def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
@@ -71,13 +84,14 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
       f"data set {name} is looked for in a folder: set --config.data_root or JAXBENCH_DATA; "
       f"get it from {published.origin}"
     )
-  found = published.find(pathlib.Path(place).expanduser())
-  if found is None:
-    raise errors.InputError(
-      f"data set {name} is not in {place}, as {' or '.join(published.places[:3])}; "
-      f"get it from {published.origin}"
-    )
-  return found
+  folder = pathlib.Path(place).expanduser()
+  if (found := published.find(folder)) is not None:
+    return found
+  near = published.near(folder)
+  raise errors.InputError(
+    f"data set {name} is not in {place}, as {' or '.join(published.places[:3])}; "
+    f"{near or f'get it from {published.origin}'}"
+  )
 
 
 def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None:
@@ -92,10 +106,16 @@ def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None
 
 
 def shortfall(name: str, source: Source) -> str | None:
-  """What to know of a published data set that is not there in full; None if it is."""
-  if name not in CATALOG or len(source) >= CATALOG[name].examples:
-    return None
-  return f"it has {len(source):,} images of the {CATALOG[name].examples:,} that were published"
+  """What to know of a data set that is not there in full or not only; None if there is nothing.
+
+  Notes beside the images are no loss, nor are files of classes that a set does not have.
+  """
+  no_loss = {*NOTES, OTHER_CLASSES}
+  lost = {why: count for why, count in left_out(source).items() if why not in no_loss}
+  told = [f"left out: {counted(lost)}"] if lost else []
+  if name in CATALOG and len(source) < (published := CATALOG[name].examples):
+    told.insert(0, f"it has {len(source):,} images of the {published:,} that were published")
+  return "; ".join(told) or None
 
 
 __all__ = [
@@ -115,16 +135,22 @@ __all__ = [
   "Source",
   "Typographic",
   "absence",
+  "blocks",
   "canonical_order",
+  "check_classes",
   "columns",
+  "counted",
   "find",
   "folder",
   "frames",
   "has_several_labels",
+  "hash_content",
   "hash_id",
   "hash_sample",
   "image_size",
   "label_space",
+  "layout",
+  "left_out",
   "load",
   "load_images",
   "parquet",

@@ -38,25 +38,33 @@ def check(root: pathlib.Path) -> Iterator[Found]:
     if any(data.CATALOG[name].find(root) for name in names):
       yield from (_one(name, root) for name in names)
     else:
-      places = " or ".join(data.CATALOG[names[0]].places[:2])
-      origin = data.CATALOG[names[0]].origin
-      sets = f", {len(names)} of them" if len(names) > 1 else ""
-      yield Found(family, f"absent (as {places}{sets}): {origin}", True)
+      yield _absent(family, names, root)
+
+
+def _absent(family: str, names: list[str], root: pathlib.Path) -> Found:
+  """Of one data set, or of all of a family."""
+  places = " or ".join(data.CATALOG[names[0]].places[:2])
+  sets = f", {len(names)} of them" if len(names) > 1 else ""
+  near = next((found for name in names if (found := data.CATALOG[name].near(root))), None)
+  way = f"but {near}" if near else data.CATALOG[names[0]].origin
+  return Found(family, f"absent (as {places}{sets}): {way}", near is None)
 
 
 def _one(name: str, root: pathlib.Path) -> Found:
   published = data.CATALOG[name]
   path = published.find(root)
   if path is None:
-    return Found(name, f"absent: {published.origin}", True)
+    near = published.near(root)
+    return Found(name, f"absent: {f'but {near}' if near else published.origin}", near is None)
   try:
     source = data.load(name, root)
   except errors.InputError as error:
     return Found(name, str(error), False)
   expected, count = published.examples, len(source)
-  whole = count >= expected
   share = f"{count:,} images" + ("" if count == expected else f" of {expected:,}")
-  return Found(name, f"{path.relative_to(root)}: {share}", whole)
+  left_out = data.counted(data.left_out(source))
+  more = f"; left out: {left_out}" if left_out else ""
+  return Found(name, f"{path.relative_to(root)}: {share}{more}", count >= expected)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -43,11 +43,30 @@ class Annotated:
     self.class_names, self.ids, self.labels = label_space.class_names, source.ids, source.labels
     self.source, self._crop = source, crop
 
+  @property
+  def left_out(self) -> dict[str, int]:
+    """That of the source."""
+    return self.source.left_out
+
+  @property
+  def groups(self) -> list[int] | None:
+    """Those of the source."""
+    return self.source.groups
+
   @functools.cached_property
   def sha256(self) -> str:
     """Of the source, and of all that is said here."""
-    said = [self.source.sha256, self._crop, self.targets, self.frames]
-    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    return self._hash(self.source.sha256, self.targets, self.frames)
+
+  def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
+    """As `sha256`, of some examples; without `read`, "" where that is not known."""
+    some = sorted(indices)
+    said = (one and [one[index] for index in some] for one in (self.targets, self.frames))
+    source = self.source.sha256_of(some, read=read)
+    return source and self._hash(source, *said)
+
+  def _hash(self, source: str, targets: Any, frames: Any) -> str:
+    return hashlib.sha256(json.dumps([source, self._crop, targets, frames]).encode()).hexdigest()
 
   def __len__(self) -> int:
     """Number of examples."""

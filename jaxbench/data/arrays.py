@@ -64,10 +64,14 @@ class Arrays:
   @functools.cached_property
   def sha256(self) -> str:
     """Of ids, labels and pixels, in the order of the ids."""
-    rows = zip(self.ids, self.labels, self._images, strict=True)
+    return self.sha256_of(range(len(self)))
+
+  def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
+    """As `sha256`, of some images; without `read`, ""."""
+    if not read:
+      return ""
     lines = sorted(
-      [name, label, *image.shape, hashlib.sha256(image.tobytes()).hexdigest()]
-      for name, label, image in rows
+      [self.ids[i], self.labels[i], *self._images[i].shape, _hash(self._images[i])] for i in indices
     )
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
@@ -78,3 +82,7 @@ class Arrays:
   def __getitem__(self, index: int) -> Example:
     """The image `ids[index]`."""
     return Example(np.asarray(self._images[index]), self.labels[index])
+
+
+def _hash(image: np.ndarray) -> str:
+  return hashlib.sha256(image.tobytes()).hexdigest()

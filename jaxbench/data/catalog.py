@@ -1,11 +1,17 @@
 """Published data sets by name: where people keep them, how they are read, how large they are."""
 
 import functools
-import itertools
 import pathlib
 from collections.abc import Callable
 
-from jaxbench.data import label_spaces, packed, sequences, shapes, small_images, videos
+from jaxbench.data import (
+  corrupted_sets,
+  imagenet_sets,
+  label_spaces,
+  shapes,
+  small_images,
+  videos,
+)
 from jaxbench.data.annotated import Annotated
 from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.published import Published
@@ -17,23 +23,19 @@ _HUB = "https://huggingface.co/datasets/"
 _VIDEOS = "https://github.com/modestyachts/imagenet-testbed (imagenet_vid_ytbb_robust.tar.gz)"
 _VALIDATION = "https://image-net.org (ILSVRC2012_img_val.tar), or " + _HUB + "ILSVRC/imagenet-1k"
 
-# ImageNet-C: the folders of its archives. The fifth holds corruptions that mCE does not count.
-_CORRUPTIONS = {
-  "noise": ("gaussian_noise", "shot_noise", "impulse_noise"),
-  "blur": ("defocus_blur", "glass_blur", "motion_blur", "zoom_blur"),
-  "weather": ("snow", "frost", "fog", "brightness"),
-  "digital": ("contrast", "elastic_transform", "pixelate", "jpeg_compression"),
-  "extra": ("speckle_noise", "gaussian_blur", "spatter", "saturate"),
-}
-
 
 def _forms(*names: str) -> tuple[str, ...]:
   """A folder or what it may be packed to."""
   return tuple(name + suffix for name in names for suffix in ("", ".tar", ".parquet"))
 
 
+def _shards(*names: str) -> tuple[str, ...]:
+  """As CLIP_benchmark has them on the hub, and as DataComp's authors do."""
+  return tuple(f"wds_{name}{end}/test" for name in names for end in ("", "_test"))
+
+
 def _imagenet(space: Callable[[], LabelSpace]) -> Callable[[pathlib.Path], Source]:
-  return lambda path: packed.by_class(path, space())
+  return lambda path: imagenet_sets.by_class(path, space())
 
 
 def _small(path: pathlib.Path) -> Source:
@@ -49,7 +51,7 @@ def _v2(variant: str, folder: str, stored: str) -> Published:
   places = (
     *_forms(f"{name}-format-val", f"imagenetv2-{variant}"),
     f"imagenet_v2/{stored}/*.*.*",
-    f"wds_{name}/test",
+    *_shards(name, *(["imagenetv2"] if variant == "matched-frequency" else [])),
   )
   return Published(
     places, _imagenet(label_spaces.imagenet_1k), 10_000, _HUB + "vaishaal/ImageNetV2"
@@ -78,7 +80,8 @@ def _with_spaces(
 _IMAGENET = (
   *("imagenet/val", "imagenet/validation", "ILSVRC2012_img_val.tar"),
   *("imagenet/ILSVRC2012_img_val.tar", "ILSVRC2012_img_val", "imagenet2012/*.*.*"),
-  *("imagenet-1k/data", "wds_imagenet1k/test"),
+  *("imagenet-1k/data", "ILSVRC/Data/CLS-LOC/val", "imagenet/ILSVRC/Data/CLS-LOC/val"),
+  *_shards("imagenet1k"),
 )
 
 
@@ -89,30 +92,11 @@ def _validation_on(name: str, examples: int) -> Published:
 
 
 def _read_validation_on(name: str, path: pathlib.Path) -> Source:
-  return packed.validation_on(path, label_spaces.get(name))
-
-
-def _imagenet_c(group: str, name: str, severity: int) -> Published:
-  inside = f"{name}/{severity}"
-  roots = ("imagenet-c", "ImageNet-C")
-  places = [f"{root}/{middle}{inside}" for root in roots for middle in ("", f"{group}/")]
-  origin = f"https://zenodo.org/records/2235448 ({group}.tar, unpacked)"
-  return Published(tuple(places), packed.validation, 50_000, origin)
-
-
-def _imagenet_p(name: str) -> Published:
-  places = tuple(f"{root}/{name}" for root in ("imagenet-p", "ImageNet-P"))
-  frames = 41 if name == "translate" else 31
-  origin = f"https://zenodo.org/records/3565846 ({name}.tar, unpacked)"
-  return Published(places, _read_sequences, 50_000 * frames, origin)
-
-
-def _read_sequences(path: pathlib.Path) -> Source:
-  return sequences.Sequences(path, label_spaces.imagenet_1k())
+  return imagenet_sets.validation_on(path, label_spaces.get(name))
 
 
 CATALOG: dict[str, Published] = {
-  "imagenet": Published(_IMAGENET, packed.validation, 50_000, _VALIDATION),
+  "imagenet": Published(_IMAGENET, imagenet_sets.validation, 50_000, _VALIDATION),
   "imagenet-on-imagenet-a": _validation_on("imagenet-a", 10_000),
   "imagenet-on-imagenet-r": _validation_on("imagenet-r", 10_000),
   "imagenet-on-objectnet": _validation_on("objectnet", 6_250),
@@ -124,13 +108,13 @@ CATALOG: dict[str, Published] = {
   "imagenetv2-threshold-0.7": _v2("threshold-0.7", "threshold0.7", "threshold-0.7"),
   "imagenetv2-top-images": _v2("top-images", "top-images", "topimages"),
   "imagenet-a": Published(
-    (*_forms("imagenet-a"), "imagenet_a/*.*.*", "wds_imagenet-a/test"),
+    (*_forms("imagenet-a"), "imagenet_a/*.*.*", *_shards("imagenet-a")),
     _imagenet(label_spaces.imagenet_a),
     7_500,
     "https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar",
   ),
   "imagenet-r": Published(
-    (*_forms("imagenet-r"), "imagenet_r/*.*.*", "wds_imagenet-r/test"),
+    (*_forms("imagenet-r"), "imagenet_r/*.*.*", *_shards("imagenet-r")),
     _imagenet(label_spaces.imagenet_r),
     30_000,
     "https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar",
@@ -138,7 +122,7 @@ CATALOG: dict[str, Published] = {
   "imagenet-sketch": Published(
     (
       *_forms("imagenet-sketch", "sketch", "ImageNet-Sketch/sketch"),
-      *("imagenet_sketch/*.*.*", "imagenet_sketch/data", "wds_imagenet_sketch/test"),
+      *("imagenet_sketch/*.*.*", "imagenet_sketch", *_shards("imagenet_sketch")),
     ),
     _imagenet(label_spaces.imagenet_1k),
     50_889,
@@ -146,8 +130,8 @@ CATALOG: dict[str, Published] = {
   ),
   **_with_spaces(
     "objectnet",
-    ("objectnet-1.0/images", "objectnet/images", *_forms("objectnet")),
-    packed.objectnet,
+    ("objectnet-1.0/images", "objectnet/images", *_forms("objectnet"), *_shards("objectnet")),
+    imagenet_sets.objectnet,
     label_spaces.objectnet,
     18_574,
     "https://objectnet.dev (objectnet-1.0.zip, unpacked)",
@@ -184,19 +168,21 @@ CATALOG: dict[str, Published] = {
     ("cifar10/*.*.*", "cifar-10-batches-bin"),
     _small,
     10_000,
-    "https://www.cs.toronto.edu/~kriz/cifar.html (binary version, unpacked)",
+    "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-10-binary.tar.gz, unpacked)",
+    unread=("cifar-10-batches-py", "cifar-10-python.tar.gz"),  # Pickled.
   ),
   "cifar100": Published(
     ("cifar100/*.*.*", "cifar-100-binary"),
     _small,
     10_000,
-    "https://www.cs.toronto.edu/~kriz/cifar.html (binary version, unpacked)",
+    "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-100-binary.tar.gz, unpacked)",
+    unread=("cifar-100-python", "cifar-100-python.tar.gz"),
   ),
   "stl10": Published(
     ("stl10/*.*.*", "stl10_binary"),
     _small,
     8_000,
-    "https://cs.stanford.edu/~acoates/stl10 (binary files, unpacked)",
+    "https://cs.stanford.edu/~acoates/stl10 (stl10_binary.tar.gz, unpacked)",
   ),
   "rta-100": Published(("rta-100", "RTA-100"), rta_100, 1_000, "https://arxiv.org/abs/2304.04512"),
   **{
@@ -208,10 +194,5 @@ CATALOG: dict[str, Published] = {
     )
     for kind in SCAM_TYPES
   },
-  **{
-    f"imagenet-c/{name}/{severity}": _imagenet_c(group, name, severity)
-    for group, names in _CORRUPTIONS.items()
-    for name, severity in itertools.product(names, range(1, 6))
-  },
-  **{f"imagenet-p/{name}": _imagenet_p(name) for name in sequences.PERTURBATIONS},
+  **corrupted_sets.SETS,
 }

@@ -8,9 +8,13 @@ from PIL import Image
 
 from jaxbench import errors
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm")
-# Not all that Pillow knows: PostScript, for one, would run another program.
-_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000")
+# Not all that Pillow knows: PostScript, for one, would run another program. Older ones lack AVIF.
+_FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "JPEG2000", "AVIF")
+Image.init()
+_READABLE = tuple(name for name in _FORMATS if name in Image.OPEN)
+SUFFIXES = frozenset(
+  suffix for suffix, name in Image.registered_extensions().items() if name in _READABLE
+)
 # What Pillow's readers stumble with on broken files, besides OSError.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, struct.error)
 
@@ -30,7 +34,7 @@ def decode(content: bytes) -> np.ndarray:
       (179 million, against decompression bombs).
   """
   try:
-    with Image.open(io.BytesIO(content), formats=_FORMATS) as picture:
+    with Image.open(io.BytesIO(content), formats=_READABLE) as picture:
       return np.asarray(picture.convert("RGB"))
   except Image.UnidentifiedImageError as error:
     raise BadImage("is not an image") from error

@@ -1,8 +1,9 @@
 """Image files of one set, in a folder or packed: their names, and their content by index."""
 
+import collections
 import pathlib
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from jaxbench import errors
@@ -21,6 +22,10 @@ class Files(Protocol):
     """Paths inside the set, with "/" between folders."""
 
   @property
+  def left_out(self) -> Mapping[str, int]:
+    """How many other files lie there, by the reason why they are none of these."""
+
+  @property
   def stamp(self) -> Any:
     """JSON that changes when the files do: their sizes and times."""
 
@@ -28,10 +33,37 @@ class Files(Protocol):
     """The content of `names[index]`."""
 
 
-def is_image(name: str) -> bool:
-  """Whether a name is an image's, and not hidden, as those are that macOS leaves in archives."""
-  hidden = any(part.startswith(".") for part in name.split("/"))
-  return not hidden and name.lower().endswith(SUFFIXES)
+CLASS_NAMES = "classnames.txt"  # Beside the images of a set: the names of its classes, by line.
+
+# What goes with the images of a set, and is none by intention.
+NOTES = frozenset((".txt", ".md", ".json", ".jsonl", ".csv", ".tsv", ".xml", ".yaml", "hidden"))
+
+
+def why_not(name: str) -> str | None:
+  """Why a file is no image of a set, by its name; None if it is one.
+
+  Hidden ones are those that macOS leaves in archives.
+  """
+  if any(part.startswith(".") for part in name.split("/")):
+    return "hidden"
+  suffix = posixpath.splitext(name)[1].lower()
+  return None if suffix in SUFFIXES else suffix or "without suffix"
+
+
+def count(reasons: Iterable[str]) -> dict[str, int]:
+  """How often each comes, the most frequent first."""
+  return dict(collections.Counter(reasons).most_common())
+
+
+def counted(left_out: Mapping[str, int]) -> str:
+  """What was left out, in words: "3 .heic, 1 hidden"."""
+  return ", ".join(f"{number:,} {reason}" for reason, number in left_out.items())
+
+
+def no_images(where: str, left_out: Mapping[str, int], under: str = "") -> errors.InputError:
+  """The error for a place without images, which tells what it has instead."""
+  other = f"; it has {counted(left_out)}" if left_out else ""
+  return errors.InputError(f"{where} holds no images{under and f' under {under}'}{other}")
 
 
 def checked_name(name: str, where: str) -> str:
@@ -75,6 +107,17 @@ def read_lines(file: pathlib.Path) -> list[str]:
     InputError: it cannot be read, or is no text in UTF-8.
   """
   try:
-    return file.read_text("utf-8").splitlines()
+    return file.read_text("utf-8-sig").splitlines()  # Some editors on Windows begin with a mark.
   except (OSError, UnicodeDecodeError) as error:
     raise unreadable(file, error) from error
+
+
+def class_names(*folders: pathlib.Path) -> list[str] | None:
+  """The lines of `classnames.txt` in the first of the folders that has one.
+
+  Raises:
+    InputError: it cannot be read.
+  """
+  found = (folder / CLASS_NAMES for folder in folders)
+  listed = next((file for file in found if file.is_file()), None)
+  return None if listed is None else read_lines(listed)

@@ -59,3 +59,12 @@ class LabelSpace:
 def label_space(source: Source) -> LabelSpace:
   """Of a data set; one that says nothing of ImageNet has the classes that it names."""
   return getattr(source, "label_space", None) or LabelSpace(tuple(source.class_names))
+
+
+def check_classes(name: str, source: Source) -> None:
+  """Raises InputError if the data set `name` has one class alone, so that any answer is right."""
+  if len(source.class_names) == 1:
+    raise errors.InputError(
+      f"data set {name} has a single class, {source.class_names[0]!r}: whatever a model says would "
+      "be right; name a folder with a folder for each class"
+    )

@@ -5,15 +5,18 @@ import difflib
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import tqdm
 
 from jaxbench import errors
+from jaxbench.data.classes import Classes
 from jaxbench.data.decode import BadImage, decode
 from jaxbench.data.files import Files, unreadable
-from jaxbench.data.remember import remember
-from jaxbench.data.source import Example
+from jaxbench.data.remember import remember, remembered
+from jaxbench.data.source import Example, canonical_id
+
+OTHER_CLASSES = "of other classes"
 
 
 class Labelled:
@@ -30,46 +33,37 @@ class Labelled:
   ):
     self.files, self.class_names = files, tuple(class_names)
     self._indices = [index for index, _, _ in rows]
-    self.ids = [name for _, name, _ in rows]
+    self.ids = [canonical_id(name) for _, name, _ in rows]
     self.labels = [label for _, _, label in rows]
     _check_unique(files, self.ids)
 
   @classmethod
   def of(
-    cls,
-    files: Files,
-    ids: Iterable[str],
-    classes: Iterable[str | None],
-    class_names: Sequence[str] | None,
-    labels: Mapping[str, int] | None,
+    cls, files: Files, ids: Iterable[str], kinds: Iterable[str | None], classes: Classes
   ) -> "Labelled":
-    """Looks up the labels of `classes`, one for each file; files of class None are left out.
+    """Looks up the labels of `kinds`, a class for each file; files of class None are left out.
 
     Raises:
       InputError: a class is unknown, a label is out of range, or no file is left.
     """
     kept = [
       (index, name, found)
-      for index, (name, found) in enumerate(zip(ids, classes, strict=True))
+      for index, (name, found) in enumerate(zip(ids, kinds, strict=True))
       if found is not None
     ]
     if not kept:
       raise errors.InputError(f"{files.where}: no image of these classes")
-    if class_names is None:
-      if labels is not None:
-        raise errors.InputError(f"{files.where}: labels were given without class_names")
-      class_names = _in_order({found for _, _, found in kept})
-    count = len(class_names)
-    known = labels or {name: label for label, name in enumerate(class_names)}
+    count, known = len(classes.names), classes.labels
     for index, _, found in kept:
       if found not in known:
-        raise _unknown_class(files, index, found, known)
+        raise _unknown_class(files, index, found, classes)
       if not 0 <= known[found] < count:
         raise errors.InputError(
           f"{files.where}: {files.names[index]} has the label {known[found]}, but there are "
           f"{count} classes, 0 to {count - 1}"
         )
-    return cls(files, class_names, [(index, name, known[found]) for index, name, found in kept])
+    rows = [(index, name, known[found]) for index, name, found in kept]
+    return cls(files, classes.names, rows)
 
   def selected(self, class_names: Sequence[str], labels: Mapping[int, int]) -> "Labelled":
     """The examples whose label `labels` has, with the label of `class_names` that it gives.
@@ -86,26 +80,61 @@ class Labelled:
       raise errors.InputError(f"{self.files.where}: no image of these classes")
     return Labelled(self.files, class_names, rows)
 
+  @property
+  def left_out(self) -> dict[str, int]:
+    """How many files of the place are no examples, by the reason."""
+    others = len(self.files.names) - len(self._indices)
+    return {**self.files.left_out, **({OTHER_CLASSES: others} if others else {})}
+
+  @functools.cached_property
+  def groups(self) -> list[int] | None:
+    """Of each example, what it is read together with; None where each is read alone."""
+    group = getattr(self.files, "group", None)
+    return group and [group(index) for index in self._indices]
+
+  def renamed(self, id_of: Callable[[str], str]) -> "Labelled":
+    """The same examples under other ids."""
+    names = map(id_of, self.ids)
+    rows = list(zip(self._indices, names, self.labels, strict=True))
+    return Labelled(self.files, self.class_names, rows)
+
   @functools.cached_property
   def sha256(self) -> str:
     """Of ids, labels and content, in the order of the ids: the same however a set is packed."""
-    contents = remember("content1", self.files.stamp, self._hash_files)
-    rows = zip(self.ids, self.labels, self._indices, strict=True)
-    lines = sorted([name, label, contents[index]] for name, label, index in rows)
+    return self.sha256_of(range(len(self)))
+
+  def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
+    """As `sha256`, of some examples; no other file is read, and without `read` none: then ""."""
+    contents = self._contents(sorted({self._indices[index] for index in indices}), read)
+    if contents is None:
+      return ""
+    lines = sorted(
+      [self.ids[index], self.labels[index], contents[self._indices[index]]] for index in indices
+    )
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
-  def _hash_files(self) -> list[str | None]:
+  def _contents(self, files: Sequence[int], read: bool) -> dict[int, str | None] | None:
+    """Hashes of some files; None if they are not known and not to be read."""
+    kind, stamp = "content1", self.files.stamp
+    if (whole := remembered(kind, stamp)) is not None:
+      return dict(enumerate(whole))
+    if len(files) < len(self.files.names):
+      kind, stamp = "content2", [stamp, list(files)]
+    find = functools.partial(self._hash_files, files)
+    found = remember(kind, stamp, find) if read else remembered(kind, stamp)
+    return None if found is None else dict(zip(files, found, strict=True))
+
+  def _hash_files(self, files: Sequence[int]) -> list[str | None]:
     def one(index: int) -> str | None:
       try:
         return hashlib.sha256(self.read(index)).hexdigest()
       except BadImage:
         return None  # It will be in the records with its error.
 
-    count = len(self.files.names)
     with concurrent.futures.ThreadPoolExecutor() as readers:
-      hashes = readers.map(one, range(count))
+      hashes = readers.map(one, files)
       shown = f"{self.files.where} is hashed, once"
-      return list(tqdm.tqdm(hashes, shown, count, delay=2, disable=None))
+      return list(tqdm.tqdm(hashes, shown, len(files), delay=2, disable=None))
 
   def read(self, index: int) -> bytes:
     """The content of the file `index`."""
@@ -143,18 +172,10 @@ def _check_unique(files: Files, ids: Sequence[str]) -> None:
     seen.add(name)
 
 
-def _in_order(class_names: Iterable[str]) -> list[str]:
-  """Sorted; numbers as numbers, so that 10 is not between 1 and 2."""
-  names = sorted(class_names)
-  return sorted(names, key=int) if all(name.isdecimal() for name in names) else names
-
-
-def _unknown_class(
-  files: Files, index: int, found: str, known: Mapping[str, int]
-) -> errors.InputError:
-  near = difflib.get_close_matches(found, known, n=1)
+def _unknown_class(files: Files, index: int, found: str, classes: Classes) -> errors.InputError:
+  near = difflib.get_close_matches(found, classes.labels, n=1)
   hint = f" (did you mean {near[0]!r}?)" if near else ""
-  examples, count = ", ".join(list(known)[:3]), len(set(known.values()))
+  examples, count = ", ".join(list(classes.labels)[:3]), len(classes.names)
   return errors.InputError(
     f"{files.where}: {files.names[index]} is of the class {found!r}, none of the "
     f"{count} known ones{hint}, which begin with {examples}; is this the data set that was meant?"

@@ -1,132 +1,102 @@
-"""Sets of ImageNet's classes, in whatever form they were downloaded or packed."""
+"""The forms in which sets are packed: prepared by TFDS, Parquet files, WebDataset shards."""
 
-import functools
 import pathlib
-import re
-from collections.abc import Mapping, Sequence
-from importlib import resources
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
 
 from jaxbench import errors
-from jaxbench.data import imagenet, label_spaces
-from jaxbench.data.annotated import Annotated
-from jaxbench.data.folder import folder
-from jaxbench.data.label_space import LabelSpace
+from jaxbench.data import shards
+from jaxbench.data.classes import Wanted
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.parquet import parquet
-from jaxbench.data.tfds import tfds
+from jaxbench.data.tar import index
+from jaxbench.data.tfds import prepared_splits, tfds
 from jaxbench.data.webdataset import webdataset
 
-_WNID = re.compile(r"n\d{8}")
-_VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
 
+class Asked(NamedTuple):
+  """What a person has said of files that do not tell it themselves."""
 
-def by_class(path: pathlib.Path, space: LabelSpace) -> Annotated:
-  """A set whose folders are named by wnids or ImageNet labels; also packed, or by TFDS.
-
-  Args:
-    path: a folder of class folders or a tar of one, Parquet files, WebDataset shards, or what TFDS
-      has prepared.
-    space: of the set.
-
-  Raises:
-    InputError: a class is not in the label space, or see `folder` and its like.
-  """
-  names, numbers = space.class_names, _by_number(space)
-  found = packed(path, names, numbers)
-  return Annotated(found or folder(path, names, labels=_by_wnid(space) | numbers), space)
-
-
-def validation(path: pathlib.Path) -> Annotated:
-  """ImageNet's validation set; also the tar as it is distributed, without class folders.
-
-  An id is the name of the file. What the devkit says of the classes is known here.
-  """
-  space = label_spaces.imagenet_1k()
-  names = space.class_names
-  found = packed(path, names, _by_number(space), split="validation") or folder(
-    path,
-    names,
-    labels=_by_wnid(space),
-    class_of=_validation_class,
-    id_of=lambda name: name.rpartition("/")[2],
-  )
-  return Annotated(found, space)
-
-
-def validation_on(path: pathlib.Path, space: LabelSpace) -> Annotated:
-  """The images of ImageNet's validation set that are of the classes of another set."""
-  groups = dict(enumerate(space.imagenet or ()))
-  labels = {label: row for row, group in groups.items() for label in group}
-  return Annotated(validation(path).source.selected(space.class_names, labels), space)
-
-
-def objectnet(path: pathlib.Path, space: LabelSpace) -> Annotated:
-  """ObjectNet's images of the 113 classes, without the two outer pixels on each side.
-
-  Their outermost pixel is red. Images of the other 200 classes are left out.
-  """
-  labels = {name: label for label, name in enumerate(label_spaces.objectnet_folders())}
-
-  def class_of(name: str) -> str | None:
-    above = name.split("/")[-2] if "/" in name else ""
-    return above if above in labels else None
-
-  found = folder(path, space.class_names, labels=labels, class_of=class_of)
-  return Annotated(found, space, crop=2)
+  split: str | None = None
+  image: str | None = None  # Column, feature or field.
+  label: str | None = None
 
 
 def packed(
   path: pathlib.Path,
-  class_names: Sequence[str] | None = None,
-  labels: Mapping[str, int] | None = None,
+  classes: Wanted | None = None,
   *,
-  split: str = "test",
+  splits: Sequence[str] = ("test",),
+  never: Sequence[str] = (),
+  asked: Asked | None = None,
 ) -> Labelled | None:
   """What TFDS has prepared, Parquet files or WebDataset shards; None if it is none of them.
 
   Args:
     path: where it lies.
-    class_names: what the labels mean; by default as the form has it.
-    labels: of those that TFDS has stored, as text; other forms number the class names.
-    split: of TFDS, and of Parquet files with several.
+    classes: what the labels mean; by default as the form has it.
+    splits: those to take, of several the first that is there; else the only one.
+    never: of the set that is meant, this is no split.
+    asked: what a person has said of the files.
+
+  Raises:
+    InputError: it is another form that cannot be read, its split is left open, or see `tfds`,
+      `parquet` and `webdataset`.
   """
+  _refuse_saved(path)
+  asked = asked or Asked()
   if (path / "dataset_info.json").is_file():
-    return tfds(path, class_names, labels=labels, split=split)
-  files = [path] if path.suffix == ".parquet" else sorted(path.glob("*.parquet"))
-  if path.suffix == ".parquet" or files:
-    named = any(file.name.startswith(split) for file in files)
-    return parquet(path, class_names, split=split if named else None)
-  if path.is_dir() and any(path.glob("*.tar")):
-    return webdataset(path, class_names)
+    split = asked.split or _split(path, prepared_splits(path), splits, never)
+    image, label = asked.image or "image", asked.label or "label"
+    return tfds(path, classes, split=split, image=image, label=label)
+  if path.suffix == ".parquet" and path.is_file():
+    return parquet(path, classes, image=asked.image, label=asked.label)
+  if path.is_dir() and (found := shards.by_split(path)):
+    split = asked.split or _split(path, found, splits, never)
+    return parquet(path, classes, split=split, image=asked.image, label=asked.label)
+  if (place := _shards(path, splits, asked.split)) is not None:
+    return webdataset(place, classes, image=asked.image, label=asked.label or "cls")
   return None
 
 
-def _by_number(space: LabelSpace) -> dict[str, int]:
-  """Labels of the set by those of ImageNet, as text."""
-  groups = enumerate(space.imagenet or ())
-  return {str(label): row for row, group in groups for label in group}
-
-
-def _by_wnid(space: LabelSpace) -> dict[str, int]:
-  return {imagenet.wnids()[int(label)]: row for label, row in _by_number(space).items()}
-
-
-def _validation_class(name: str) -> str:
-  """The folder's name, if that is a class; else by the number in the file's name."""
-  *_, above, file = ("", *name.split("/"))
-  if _WNID.fullmatch(above):
-    return above
-  found = _VALIDATION.match(file)
-  wnids = _validation_wnids()
-  if found is None or not 1 <= int(found[1]) <= len(wnids):
+def _split(
+  path: pathlib.Path, found: Collection[str], splits: Sequence[str], never: Sequence[str]
+) -> str:
+  """The split to take."""
+  if wanted := next((split for split in splits if split in found), None):
+    return wanted
+  if len(found) > 1:
     raise errors.InputError(
-      f"{name} is not in the folder of a wnid, nor named like ILSVRC2012_val_00000001.JPEG"
+      f"{path} holds several splits, {', '.join(sorted(found))}, and none is {splits[0]}; "
+      f"name one, as {path}(split={min(found)!r})"
     )
-  return wnids[int(found[1]) - 1]
+  if set(found) & set(never):
+    raise errors.InputError(f"{path} holds the split {min(found)} alone; this set is {splits[0]}")
+  return next(iter(found))
 
 
-@functools.cache
-def _validation_wnids() -> list[str]:
-  """Of each validation image in the order of names, as TFDS has it."""
-  package = resources.files("tensorflow_datasets")
-  return (package / "datasets/imagenet2012/validation_labels.txt").read_text().split()
+def _shards(path: pathlib.Path, splits: Sequence[str], asked: str | None) -> pathlib.Path | None:
+  """Where WebDataset shards lie: the file or folder, or that of a split in it."""
+  if path.is_file():
+    found = path.suffix == ".tar" and any(name.endswith(".cls") for name, _, _ in index(path))
+    return path if found else None
+  for place in (path, *(path / split for split in ((asked,) if asked else splits))):
+    if place.is_dir() and any(place.glob("*.tar")):
+      return place
+  return None
+
+
+def _refuse_saved(path: pathlib.Path) -> None:
+  """Raises InputError for what `datasets` has saved for itself, in Arrow files."""
+  if not path.is_dir():
+    return
+  splits = path / "dataset_dict.json"
+  if splits.is_file() or (path / "state.json").is_file():
+    split = "['SPLIT']" if splits.is_file() else ""
+    raise errors.InputError(
+      f'{path} was written by save_to_disk; write Parquet from it, by python -c "import datasets; '
+      f"datasets.load_from_disk('{path}'){split}.to_parquet('{path}.parquet')\""
+      + (", of one of its splits" if split else "")
+    )
+  if any(path.glob("*.arrow")):
+    raise errors.InputError(f"{path} is a cache of datasets; write Parquet, by its to_parquet")

@@ -2,89 +2,114 @@
 
 import contextlib
 import functools
-import json
 import os
 import pathlib
-import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jaxbench import errors
+from jaxbench.data import agreement, classes, columns, shards
 from jaxbench.data import files as filing
 from jaxbench.data.labelled import Labelled
-
-_SHARD = re.compile(r"(?P<split>.+)-\d+-of-\d+")
+from jaxbench.data.row_groups import RowGroups
 
 
 def parquet(
   path: str | os.PathLike[str],
-  class_names: Sequence[str] | None = None,
+  class_names: classes.Wanted | None = None,
   *,
   labels: Mapping[str, int] | None = None,
   split: str | None = None,
-  image: str = "image",
-  label: str = "label",
+  image: str | None = None,
+  label: str | None = None,
 ) -> Labelled:
   """A data set with a column of encoded images and a column of labels.
 
-  An id is the file name that is kept beside the image where those are there and differ; else the
-  number of the row.
+  An id is the file name that is kept beside the image, or the key of a WebDataset sample, where
+  those are there and differ; else the number of the row.
 
   Args:
     path: a local file, or a folder of them: `data/test-00000-of-00002.parquet`.
-    class_names: what the labels mean; by default those in the file's own description.
-    labels: of the values in the column of labels, as text; by default numbers are the labels and
-      texts are the names of the classes.
+    class_names: what the labels mean; by default those in the file's own description (ClassLabel),
+      or in `classnames.txt` beside it. Where both are there, the file's are looked up among these.
+    labels: of the values in the column of labels, as text; by default numbers count the names of
+      the classes and texts are classes.
     split: which of the files of a folder, if they are of several splits.
-    image: the column of images: bytes, or the hub's pair of bytes and path.
-    label: the column of labels.
+    image: the column of images: bytes, or the hub's pair of bytes and path. By default "image",
+      "img" or what WebDataset calls it.
+    label: the column of labels; by default "label", "wnid" or "cls".
 
   Raises:
-    InputError: there are no such files or columns, a file is broken, the split is left open, the
-      classes have no names, or a label is out of range.
+    InputError: there are no such files or columns, a file is broken, the split is left open or has
+      no labels, the classes have no names or are none of the set's, or a label is out of range.
 
   Example:
     >>> data.parquet("imagenet_sketch", split="train")
   """
-  files = Parquet(_shards(pathlib.Path(path), split), image, label)
-  names = class_names or files.class_names
+  place = pathlib.Path(path)
+  files = Parquet(shards.of_split(place, split), image, label)
   values = [str(value) for value in files.labels]
-  if labels is None and isinstance(files.labels[0], int):
-    if names is None:
-      raise errors.InputError(f"{path} has numbers for labels and no names; name the classes")
-    labels = {str(number): number for number in range(len(names))}
-  return Labelled.of(files, files.names, values, names, labels)
+  folder = place if place.is_dir() else place.parent
+  in_file = files.class_names or filing.class_names(folder)
+  if labels is not None:
+    found = classes.given(str(path), class_names or in_file, labels)
+  elif all(isinstance(value, int) for value in files.labels):
+    found = classes.numbered(str(path), in_file, set(values), class_names)
+  else:
+    found = classes.named(str(path), values, class_names or in_file)
+  source = Labelled.of(files, files.names, values, found)
+  if labels is None:
+    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+  return source
+
+
+class _Described(NamedTuple):
+  """What one file says of its images."""
+
+  image: str  # Their column.
+  class_names: list[str] | None
+  names: list[str | None]  # Of each row.
+  labels: list[Any]
+  rows: list[int]  # Of each row group, how many.
+
+
+def _describe(path: pathlib.Path, image: str | None, label: str | None) -> _Described:
+  with _open(path) as file:
+    images, labels = columns.of(file.schema_arrow, image, label, path)
+    columns.check_embedded(file, images, path)
+    names, values = columns.small(file, images, labels, path)
+    rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+    if len(values) != sum(rows):
+      raise errors.InputError(f"{path} has {sum(rows)} rows and {len(values)} labels")
+    return _Described(images, columns.class_names(file.schema_arrow, labels), names, values, rows)
 
 
 class Parquet:
   """The images in a column of some files: `Files`."""
 
-  def __init__(self, paths: Sequence[pathlib.Path], image: str, label: str):
+  def __init__(self, paths: Sequence[pathlib.Path], image: str | None, label: str | None):
     self.where = str(paths[0] if len(paths) == 1 else paths[0].parent)
-    self._paths, self._image = paths, image
-    self.labels: list[Any] = []
-    self._groups: list[tuple[int, int]] = []  # Each row group: its file, its number there.
-    starts = [0]
-    kept: list[str | None] = []
-    for number, path in enumerate(paths):
-      with _open(path) as file:
-        self.class_names = _class_names(file.schema_arrow, label)
-        names, labels = _small_columns(file, image, label, path)
-        rows = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
-      if len(labels) != sum(rows):
-        raise errors.InputError(f"{path} has {sum(rows)} rows and {len(labels)} labels")
-      kept += names
-      self.labels += labels
-      self._groups += [(number, group) for group in range(len(rows))]
-      starts += (starts[-1] + np.cumsum(rows)).tolist()
+    self.left_out = shards.missing(paths)
+    self._paths = paths
+    found = [_describe(path, image, label) for path in paths]
+    for path, one in zip(paths, found, strict=True):
+      if (one.image, one.class_names) != (found[0].image, found[0].class_names):
+        raise errors.InputError(f"{path} has another column or other classes than {paths[0].name}")
+    self._image, self.class_names = found[0].image, found[0].class_names
+    self.labels = [label for one in found for label in one.labels]
     if not self.labels:
       raise errors.InputError(f"{self.where} holds no rows")
-    self._starts = np.asarray(starts)
+    if set(self.labels) == {-1}:
+      raise errors.InputError(f"{self.where} has no labels: all are -1; name another split")
+    self._groups = [
+      (file, group) for file, one in enumerate(found) for group in range(len(one.rows))
+    ]
+    self._starts = np.cumsum([0, *(rows for one in found for rows in one.rows)])
+    kept = [name for one in found for name in one.names]
     named = None not in kept and len(set(kept)) == len(kept)
     self.names = [str(name) if named else f"{row:08d}" for row, name in enumerate(kept)]
 
@@ -93,20 +118,25 @@ class Parquet:
     """Place, size and time of each file, and the column."""
     return [self._image, *(filing.stamp(path) for path in self._paths)]
 
+  def group(self, index: int) -> int:
+    """The row group of an image; those of one are read together."""
+    return int(np.searchsorted(self._starts, index, side="right")) - 1
+
   def read(self, index: int) -> bytes:
-    """The content of one image; reading rows in order is far quicker than at random."""
-    group = int(np.searchsorted(self._starts, index, side="right")) - 1
+    """The content of one image; reading row groups in turn is far quicker than at random."""
+    group = self.group(index)
     number, inside = self._groups[group]
-    with _READING:  # Or every thread would read the row group that all of them wait for.
-      images = _row_group(self._paths[number], inside, self._image)
+    path = self._paths[number]
+    images = _ROW_GROUPS.get(
+      (path, inside, self._image), lambda: _row_group(path, inside, self._image)
+    )
     content = images[index - int(self._starts[group])].as_py()
     return content or b""
 
 
-_READING = threading.Lock()
+_ROW_GROUPS = RowGroups()
 
 
-@functools.lru_cache(maxsize=4)
 def _row_group(path: pathlib.Path, group: int, image: str) -> pa.Array:
   with _open(path) as file:
     nested = pa.types.is_struct(file.schema_arrow.field(image).type)
@@ -115,32 +145,6 @@ def _row_group(path: pathlib.Path, group: int, image: str) -> pa.Array:
       raise errors.InputError(f"{path}: its row group {group} lacks images")
     whole = column.combine_chunks()
     return whole.field("bytes") if nested else whole
-
-
-def _small_columns(
-  file: pq.ParquetFile, image: str, label: str, path: pathlib.Path
-) -> tuple[list[str | None], list[Any]]:
-  """Names and labels of all rows."""
-  schema = file.schema_arrow
-  for column in (image, label):
-    if column not in schema.names:
-      raise errors.unknown(f"column of {path}", column, schema.names)
-  kind = schema.field(image).type
-  nested = pa.types.is_struct(kind)
-  if not (nested or pa.types.is_binary(kind) or pa.types.is_large_binary(kind)):
-    raise errors.InputError(f"{path}: the column {image!r} holds {kind}, not encoded images")
-  table = file.read(columns=[label, *([f"{image}.path"] if nested else [])])
-  labels = table[label].to_pylist()
-  if not nested:
-    return [None] * len(labels), labels
-  return table[image].combine_chunks().field("path").to_pylist(), labels
-
-
-def _class_names(schema: pa.Schema, label: str) -> list[str] | None:
-  """Of the description that the `datasets` library leaves in a file."""
-  description = (schema.metadata or {}).get(b"huggingface")
-  features = json.loads(description)["info"]["features"] if description else {}
-  return features.get(label, {}).get("names")
 
 
 @contextlib.contextmanager
@@ -153,21 +157,3 @@ def _open(path: pathlib.Path) -> Iterator[pq.ParquetFile]:
     raise
   except (OSError, pa.ArrowException, ValueError, KeyError) as error:
     raise filing.unreadable(path, error) from error
-
-
-def _shards(path: pathlib.Path, split: str | None) -> list[pathlib.Path]:
-  """The files of one split, in order."""
-  if path.is_file():
-    return [path]
-  splits: dict[str, list[pathlib.Path]] = {}
-  for file in sorted(path.rglob("*.parquet")):
-    shard = _SHARD.fullmatch(file.stem)
-    name = shard["split"] if shard else file.parent.name if file.stem.isdecimal() else file.stem
-    splits.setdefault(name, []).append(file)
-  if not splits:
-    raise errors.InputError(f"{path} holds no Parquet files")
-  if split is None and len(splits) > 1:
-    raise errors.InputError(f"{path} holds several splits, name one: {', '.join(sorted(splits))}")
-  if split is not None and split not in splits:
-    raise errors.unknown(f"split of {path}", split, splits)
-  return splits[split or next(iter(splits))]

@@ -34,7 +34,8 @@ def stream(
 ) -> Iterator[Batch]:
   """Reads batch after batch; the next ones are made while the caller works on one.
 
-  Within a batch, examples are read in the source's own order, which disks and row groups reward.
+  Within a batch, examples are read in the source's own order, a piece by each worker, which disks
+  and row groups reward.
 
   Args:
     source: of the examples; with workers, it and `preprocess` are pickled.
@@ -45,7 +46,10 @@ def stream(
   """
   import grain  # Slow to import.
 
-  orders = [np.argsort(indices, kind="stable") for indices in batches]
+  starts = np.cumsum([0, *map(len, batches)]).tolist()
+  orders = [
+    _order(indices, start, workers) for indices, start in zip(batches, starts, strict=False)
+  ]
   places = [
     int(indices[row]) for indices, order in zip(batches, orders, strict=True) for row in order
   ]
@@ -100,6 +104,21 @@ def _leave_interrupts_to_the_main_process(worker: int, workers: int) -> None:
   """Ctrl-C reaches all; the main process finishes what it has and ends the others."""
   del worker, workers
   signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _order(indices: Sequence[int], start: int, workers: int) -> np.ndarray:
+  """That in which a batch is read, so that each worker has a piece of the source's own order.
+
+  Args:
+    indices: of the batch.
+    start: how many examples are read before; workers take turns with one each.
+    workers: how many.
+  """
+  order = np.argsort(indices, kind="stable")
+  if workers > 1:
+    turns = (start + np.arange(len(order))) % workers
+    order[np.argsort(turns, kind="stable")] = order.copy()
+  return order
 
 
 def _batch(labels: Sequence[int], order: np.ndarray, examples: Iterator[_Read]) -> Batch:

@@ -19,13 +19,24 @@ def remember(kind: str, stamp: Any, find: Callable[[], Any]) -> Any:
     stamp: JSON that changes when the files do.
     find: returns JSON.
   """
-  key = hashlib.sha256(json.dumps([kind, stamp]).encode()).hexdigest()[:32]
-  root = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
-  file = root / "jaxbench" / "data" / f"{kind}-{key}.json"
-  with contextlib.suppress(OSError, ValueError):  # Absent or broken: found out anew.
-    return json.loads(file.read_text())
+  if (known := remembered(kind, stamp)) is not None:
+    return known
   found = find()
+  file = _file(kind, stamp)
   with contextlib.suppress(OSError):  # A disk that takes no cache costs time, nothing else.
     file.parent.mkdir(parents=True, exist_ok=True)
     whole.write(file, json.dumps(found).encode(), durable=False)
   return found
+
+
+def remembered(kind: str, stamp: Any) -> Any:
+  """What `remember` has found before; None if it has not, or if that is absent or broken."""
+  with contextlib.suppress(OSError, ValueError):
+    return json.loads(_file(kind, stamp).read_text())
+  return None
+
+
+def _file(kind: str, stamp: Any) -> pathlib.Path:
+  key = hashlib.sha256(json.dumps([kind, stamp]).encode()).hexdigest()[:32]
+  root = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+  return root / "jaxbench" / "data" / f"{kind}-{key}.json"

@@ -34,6 +34,34 @@ def sample(source: Source, limit: int, part: str = "") -> list[int]:
   return list(itertools.chain(*(sets[names[row]] for row in order[: limit or None])))
 
 
+def hash_content(source: Source, indices: Sequence[int], *, read: bool = True) -> str:
+  """SHA-256 of images and labels: of all, `sha256`; of a part, of it alone, no other image is read.
+
+  Without `read`, "" where it is not known yet: no image is read.
+  """
+  hash_part = getattr(source, "sha256_of", None)
+  if hash_part is None or (read and len(indices) == len(source)):
+    return source.sha256
+  return hash_part(indices, read=read)
+
+
+def blocks(source: Source, indices: Sequence[int], size: int) -> list[list[int]]:
+  """Cuts a sample into blocks.
+
+  Of a source that reads groups of examples at once, a block has few of them, which are whole but
+  for the first and the last, so that a pass reads each hardly more than once. The groups are in the
+  order in which the sample first has them, as random as it is, and so are the examples of a block.
+  """
+  groups = getattr(source, "groups", None)
+  order = list(range(len(indices)))
+  if groups is not None:
+    found = [groups[index] for index in indices]
+    rank = {group: place for place, group in enumerate(dict.fromkeys(found))}
+    order.sort(key=lambda place: rank[found[place]])
+  parts = (sorted(order[start : start + size]) for start in range(0, len(order), size))
+  return [[indices[place] for place in part] for part in parts]
+
+
 def hash_sample(source: Source, indices: Iterable[int]) -> str:
   """SHA-256 of the ids of some examples, in whatever order."""
   ids = sorted(source.ids[index] for index in indices)

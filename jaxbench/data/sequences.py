@@ -6,7 +6,7 @@ import hashlib
 import json
 import pathlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from jaxbench.data import imagenet
 from jaxbench.data.annotated import Frame
 from jaxbench.data.decode import BadImage
 from jaxbench.data.label_space import LabelSpace
-from jaxbench.data.remember import remember
+from jaxbench.data.remember import remember, remembered
 from jaxbench.data.source import Example
 
 # The ten that count in the mean flip rate, and those for validation; noise in three strengths.
@@ -45,7 +45,9 @@ class Sequences:
 
   def __init__(self, path: pathlib.Path, space: LabelSpace):
     self.label_space, self.class_names = space, space.class_names
-    self._root, self._videos = path, sorted(path.glob("*/*.mp4"))
+    files = [file for file in sorted(path.glob("*/*")) if file.is_file()]
+    self._videos = [file for file in files if file.suffix == ".mp4"]
+    self.left_out = filing.count(file.suffix for file in files if file.suffix != ".mp4")
     if not self._videos:
       raise errors.InputError(f"{path} holds no videos (<wnid>/*.mp4)")
     self._places: list[tuple[int, int]] = []  # Of each frame: its video, its number there.
@@ -66,8 +68,20 @@ class Sequences:
   @functools.cached_property
   def sha256(self) -> str:
     """Of the names and contents of the videos."""
-    contents = remember("content1", self._stamp(), self._hash_videos)
-    names = [f"{file.parent.name}/{file.name}" for file in self._videos]
+    contents = remember("content1", self._stamp(), lambda: _hash_videos(self._videos))
+    return self._hash(self._videos, contents)
+
+  def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
+    """As `sha256`, of the videos of some frames; without `read`, "" where that is not known."""
+    if (whole := remembered("content1", self._stamp())) is None and not read:
+      return ""
+    places = sorted({self._places[index][0] for index in indices})
+    videos = [self._videos[place] for place in places]
+    contents = [whole[place] for place in places] if whole else _hash_videos(videos)
+    return self._hash(videos, contents)
+
+  def _hash(self, videos: Sequence[pathlib.Path], contents: Sequence[str]) -> str:
+    names = [f"{file.parent.name}/{file.name}" for file in videos]
     return hashlib.sha256(json.dumps([names, contents]).encode()).hexdigest()
 
   def __len__(self) -> int:
@@ -94,8 +108,9 @@ class Sequences:
   def _stamp(self) -> list[Any]:
     return [filing.stamp(file) for file in self._videos]
 
-  def _hash_videos(self) -> list[str]:
-    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in self._videos]
+
+def _hash_videos(videos: Sequence[pathlib.Path]) -> list[str]:
+  return [hashlib.sha256(file.read_bytes()).hexdigest() for file in videos]
 
 
 _READING = threading.Lock()

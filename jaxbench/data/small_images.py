@@ -1,10 +1,11 @@
-"""CIFAR-10, CIFAR-100 and STL-10 in their authors' binary files."""
+"""CIFAR-10, CIFAR-100, both corrupted, and STL-10 in their authors' files."""
 
+import json
 import pathlib
 
 import numpy as np
 
-from jaxbench import errors
+from jaxbench import errors, tables
 from jaxbench.data.arrays import Arrays
 
 # Of each folder: its test images, bytes of labels before each, and the names of its classes.
@@ -27,6 +28,38 @@ def cifar(path: pathlib.Path) -> Arrays:
   records = _read(path / file, labels + 3 * 32 * 32)
   images = records[:, labels:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
   return _arrays(images, records[:, labels - 1], _lines(path / names))
+
+
+def cifar_c(name: str, severity: int, path: pathlib.Path) -> Arrays:
+  """One corruption of CIFAR's test images at one severity (Hendrycks & Dietterich, 2019).
+
+  Ids are those of the clean images.
+
+  Args:
+    name: "cifar10" or "cifar100".
+    severity: 1 to 5.
+    path: the file of the corruption, uint8 [50000, 32, 32, 3], five severities in a row; the labels
+      [50000] are beside it in `labels.npy`.
+
+  Raises:
+    InputError: a file is missing, broken or of another shape.
+  """
+  images, labels = _load(path), _load(path.with_name("labels.npy"))
+  if len(images) % 5 or labels.shape != (len(images),):
+    raise errors.InputError(
+      f"{path} has {len(images)} images, not five severities, with {len(labels)} labels"
+    )
+  each = len(images) // 5
+  part = slice((severity - 1) * each, severity * each)
+  names = json.loads(tables.path("cifar_classnames.json").read_text())[name]
+  return _arrays(images[part], labels[part], names)
+
+
+def _load(file: pathlib.Path) -> np.ndarray:
+  try:
+    return np.load(file, mmap_mode="r")
+  except (OSError, ValueError, EOFError) as error:
+    raise errors.InputError(f"{file} is not a whole .npy file of numbers: {error}") from error
 
 
 def stl10(path: pathlib.Path) -> Arrays:

@@ -1,7 +1,8 @@
 """What every data set is: examples with stable ids, read at random."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -43,6 +44,20 @@ class Source(Protocol):
 def image_size(source: Source) -> int | None:
   """Both sides of all images, in pixels, of a source that has such a size and says so."""
   return getattr(source, "image_size", None)
+
+
+def left_out(source: Source) -> Mapping[str, int]:
+  """How many files of its place a source has left out, by the reason."""
+  return getattr(source, "left_out", {})
+
+
+# The hub's imagenet-1k appends the class to the names that ImageNet's own archives have.
+_HUB_NAME = re.compile(r"(ILSVRC2012_(?:val|test)_\d{8}|\bn\d{8}_\d+)_n\d{8}(?=\.|$)")
+
+
+def canonical_id(name: str) -> str:
+  """The id of an image whose name some publishers have changed: one for all copies of it."""
+  return _HUB_NAME.sub(r"\1", name)
 
 
 def hash_id(text: str) -> np.ndarray:

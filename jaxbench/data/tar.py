@@ -1,15 +1,27 @@
 """Tar archives, read where they are: an index of their members gives random access."""
 
+import copy
 import functools
+import hashlib
+import json
 import os
 import pathlib
 import tarfile
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from jaxbench import errors
 from jaxbench.data import files as filing
 from jaxbench.data.remember import remember
+
+# What begins a compressed file, and what unpacks it.
+_COMPRESSED = {
+  b"\x1f\x8b": "gunzip -k",
+  b"BZh": "bunzip2 -k",
+  b"\xfd7zXZ": "unxz -k",
+  b"\x28\xb5\x2f\xfd": "unzstd",
+  b"PK\x03\x04": "unzip",
+}
 
 
 class Tar:
@@ -32,20 +44,38 @@ class Tar:
     self.names: list[str] = []
     self.archives: list[int] = []  # In which of the paths a file lies.
     self._spans: list[tuple[int, int]] = []
+    left_out = []
     for archive, path in enumerate(self._paths):
       for name, start, size in index(path):
-        wanted = filing.is_image(name) if images else not name.split("/")[-1].startswith(".")
-        if name.startswith(prefix) and wanted:
+        if not name.startswith(prefix):
+          continue
+        reason = filing.why_not(name)
+        if reason is None or (not images and reason != "hidden"):
           self.names.append(name.removeprefix(prefix))
           self.archives.append(archive)
           self._spans.append((start, size))
+        elif name.split("/")[-1] != filing.CLASS_NAMES:
+          left_out.append(reason)
+    self.left_out = filing.count(left_out)
     if not self.names:
-      raise errors.InputError(f"{self.where} holds no images{under and f' under {under}'}")
+      raise filing.no_images(self.where, self.left_out, under)
 
   @functools.cached_property
   def stamp(self) -> Any:
-    """Place, size and time of each archive."""
-    return [filing.stamp(path) for path in self._paths]
+    """Place, size and time of each archive, and which of its files these are."""
+    places = json.dumps([self.archives, self._spans]).encode()
+    files = hashlib.sha256(places).hexdigest()
+    return [files, *(filing.stamp(path) for path in self._paths)]
+
+  def only(self, indices: Sequence[int], left_out: Mapping[str, int]) -> "Tar":
+    """Some of the files."""
+    some = copy.copy(self)
+    some.__dict__.pop("stamp", None)
+    some.names = [self.names[index] for index in indices]
+    some.archives = [self.archives[index] for index in indices]
+    some._spans = [self._spans[index] for index in indices]
+    some.left_out = dict(left_out)
+    return some
 
   def read(self, index: int) -> bytes:
     """The content of one file."""
@@ -55,36 +85,56 @@ class Tar:
 
 
 def index(path: pathlib.Path) -> list[tuple[str, int, int]]:
-  """Name, first byte and size of every file in an archive.
+  """Name, first byte and size of every file in an archive, or in several joined to one.
 
   Raises:
     InputError: see `Tar`.
   """
   try:
-    return remember("tar1", filing.stamp(path), lambda: list(_members(path)))
+    return remember("tar2", filing.stamp(path), lambda: _members(path))
   except OSError as error:
     raise filing.unreadable(path, error) from error
   except tarfile.TarError as error:
-    with path.open("rb") as archive:
-      compressed = archive.read(2) in (b"\x1f\x8b", b"BZ", b"\xfd7", b"(\xb5")
-    if compressed:
-      raise errors.InputError(f"{path} is compressed: unpack it, or keep a plain tar") from error
+    if command := unpacking(path):
+      raise errors.InputError(f"{path} is compressed: unpack it, by {command} {path}") from error
     raise errors.InputError(f"{path} is not a whole tar archive: {error}") from error
 
 
+def unpacking(path: pathlib.Path) -> str | None:
+  """The command that unpacks a compressed file; None if it is none."""
+  with path.open("rb") as archive:
+    start = archive.read(6)
+  found = (command for magic, command in _COMPRESSED.items() if start.startswith(magic))
+  return next(found, None)
+
+
 def _members(path: pathlib.Path) -> list[tuple[str, int, int]]:
-  found = []
-  with tarfile.open(path, "r:") as archive:
-    for member in archive:
-      if member.isdir():
-        continue
-      if not member.isreg() or member.issparse():
-        raise errors.InputError(f"{path}: {member.name!r} is a link or device, not a file")
-      name = filing.checked_name(member.name, str(path))
-      found.append((name, member.offset_data, member.size))
-    end = archive.offset  # Where tarfile stopped, whatever was there.
+  found, size = [], path.stat().st_size
   with path.open("rb") as content:
-    content.seek(end)
-    if content.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-      raise tarfile.ReadError("its end is missing; was it downloaded in full?")
-  return found
+    place = 0
+    while True:  # Whoever joins archives by `cat` leaves the end of each within.
+      content.seek(place)
+      with tarfile.open(fileobj=content, mode="r:") as archive:
+        found += [one for member in archive for one in _file(member, path)]
+        end = archive.offset  # Where tarfile stopped, whatever was there.
+      content.seek(end)
+      if content.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+        raise tarfile.ReadError("its end is missing; was it downloaded in full?")
+      if (place := _after_zeros(content)) >= size:
+        return found
+
+
+def _file(member: tarfile.TarInfo, path: pathlib.Path) -> Iterator[tuple[str, int, int]]:
+  if member.isdir():
+    return
+  if not member.isreg() or member.issparse():
+    raise errors.InputError(f"{path}: {member.name!r} is a link or device, not a file")
+  yield filing.checked_name(member.name, str(path)), member.offset_data, member.size
+
+
+def _after_zeros(content: BinaryIO) -> int:
+  """Where the next block begins that is not empty; else the end of the file."""
+  while block := content.read(tarfile.BLOCKSIZE):
+    if any(block):
+      return content.tell() - len(block)
+  return content.tell()

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxbench import errors
+from jaxbench.data import agreement, classes
 from jaxbench.data import files as filing
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.remember import remember
@@ -18,7 +19,7 @@ _CHECKSUM = 4  # Bytes: one follows the length, one the record.
 
 def tfds(
   path: str | os.PathLike[str],
-  class_names: Sequence[str] | None = None,
+  class_names: classes.Wanted | None = None,
   *,
   labels: Mapping[str, int] | None = None,
   split: str,
@@ -33,22 +34,55 @@ def tfds(
 
   Args:
     path: the local folder of one version, `~/tensorflow_datasets/imagenet_a/0.1.0`.
-    class_names: what the labels mean; by default those in its description.
-    labels: of the labels that are stored, as text; by default they are kept.
+    class_names: what the labels mean; by default those in its description. Where both are there,
+      those of the description are looked up among these.
+    labels: of the labels that are stored, as text; by default they count the classes.
     split: "test", "validation", ...
     image: the feature that is the image.
     label: the feature that is the label.
     file_name: the feature that names the example.
 
   Raises:
-    InputError: there is no prepared data set, split or feature, or a file is truncated.
+    InputError: there is no prepared data set, split or feature, a file is truncated, or a class is
+      none of the set's.
   """
   prepared = Prepared(pathlib.Path(path).expanduser(), split, image, label, file_name)
-  names = class_names or prepared.class_names
-  if names is None:
-    raise errors.InputError(f"{path}: the feature {label!r} has no class names; name the classes")
-  by_number = {str(number): number for number in range(len(names))}
-  return Labelled.of(prepared, prepared.names, prepared.labels, names, labels or by_number)
+  if labels is None:
+    used = set(prepared.labels)
+    found = classes.numbered(str(path), prepared.class_names, used, class_names)
+  else:
+    found = classes.given(str(path), class_names or prepared.class_names, labels)
+  source = Labelled.of(prepared, prepared.names, prepared.labels, found)
+  if labels is None:
+    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+  return source
+
+
+def prepared_splits(path: pathlib.Path) -> list[str]:
+  """The splits of a prepared data set.
+
+  Raises:
+    InputError: it is none.
+  """
+  return list(_builder(path).info.splits)
+
+
+def versions(path: pathlib.Path) -> list[pathlib.Path]:
+  """The folders of prepared data sets below one of their names."""
+  found = [*path.glob("*/dataset_info.json"), *path.glob("*/*/dataset_info.json")]
+  return sorted(file.parent for file in found)
+
+
+def _builder(path: pathlib.Path) -> Any:
+  import tensorflow_datasets  # Slow to import.
+
+  try:
+    return tensorflow_datasets.builder_from_directory(path)
+  except Exception as error:  # Of JSON, of protocol buffers, of the file system.
+    raise errors.InputError(
+      f"{path} is no data set that TFDS has prepared: it needs dataset_info.json and "
+      "features.json, both whole, in the folder of a version"
+    ) from error
 
 
 class Prepared:
@@ -57,6 +91,7 @@ class Prepared:
   def __init__(self, path: pathlib.Path, split: str, image: str, label: str, file_name: str):
     self.where, self._path, self._split, self._image = str(path), path, split, image
     self._label, self._file_name = label, file_name
+    self.left_out: dict[str, int] = {}  # Records hold examples and nothing else.
     features, splits = self._builder.info.features, self._builder.info.splits
     if split not in splits:
       raise errors.unknown(f"split of {path}", split, splits)
@@ -92,15 +127,7 @@ class Prepared:
 
   @functools.cached_property
   def _builder(self) -> Any:
-    import tensorflow_datasets  # Slow to import.
-
-    try:
-      return tensorflow_datasets.builder_from_directory(self._path)
-    except Exception as error:  # Of JSON, of protocol buffers, of the file system.
-      raise errors.InputError(
-        f"{self._path} is no data set that TFDS has prepared: it needs dataset_info.json and "
-        "features.json, both whole, in the folder of a version"
-      ) from error
+    return _builder(self._path)
 
   @functools.cached_property
   def _records(self) -> Any:

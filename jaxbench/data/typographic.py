@@ -8,7 +8,8 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+import types
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,7 @@ from etils import epath
 from PIL import Image
 
 from jaxbench import errors
+from jaxbench.data import files as filing
 from jaxbench.data.decode import BadImage
 from jaxbench.data.source import Example
 
@@ -35,8 +37,13 @@ class Photograph(NamedTuple):
 class Typographic:
   """Photographs, each with a label and a word that is written there: a `Source` with targets."""
 
-  def __init__(self, photographs: Sequence[Photograph], vocabulary: Sequence[str]):
-    self._photographs = sorted(photographs)
+  def __init__(
+    self,
+    photographs: Sequence[Photograph],
+    vocabulary: Sequence[str],
+    left_out: Mapping[str, int] = types.MappingProxyType({}),
+  ):
+    self._photographs, self.left_out = sorted(photographs), dict(left_out)
     self.class_names = tuple(sorted(set(vocabulary)))
     index = {name: row for row, name in enumerate(self.class_names)}
     self.ids = [photograph.id for photograph in self._photographs]
@@ -47,8 +54,15 @@ class Typographic:
   @functools.cached_property
   def sha256(self) -> str:
     """Of all that is said of the files, and of their content."""
+    return self.sha256_of(range(len(self)))
+
+  def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
+    """As `sha256`, of some of the files; without `read`, ""."""
+    if not read:
+      return ""
     digest = hashlib.sha256()
-    for one in self._photographs:
+    for index in sorted(indices):
+      one = self._photographs[index]
       content = hashlib.sha256(one.file.read_bytes()).hexdigest()
       digest.update(json.dumps([one.id, one.label, one.word, content]).encode())
     return digest.hexdigest()
@@ -80,9 +94,10 @@ def rta_100(folder: epath.PathLike) -> Typographic:
   Raises:
     InputError: there are none, an image is named otherwise, or its word is its label.
   """
-  photographs = []
+  photographs, others = [], []
   for file in _files(folder):
     if file.suffix.lower() not in (".png", ".jpg", ".jpeg"):
+      others.append(file.suffix.lower() or "without suffix")
       continue
     name = _RTA_NAME.fullmatch(file.name)
     if name is None:
@@ -90,7 +105,8 @@ def rta_100(folder: epath.PathLike) -> Typographic:
     photographs.append(Photograph(f"rta-100/{file.stem}", file, name["label"], name["word"]))
   if not photographs:
     raise errors.InputError(f"{folder} holds no images named like label=dog_text=cat.png")
-  return Typographic(_checked(photographs), [name for one in photographs for name in one[2:]])
+  vocabulary = [name for one in photographs for name in one[2:]]
+  return Typographic(_checked(photographs), vocabulary, filing.count(others))
 
 
 def scam(folder: epath.PathLike, kind: str = "SCAM") -> Typographic:

@@ -3,34 +3,49 @@
 import os
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from jaxbench import errors
+from jaxbench.data import agreement, classes
 from jaxbench.data import files as filing
+from jaxbench.data.decode import SUFFIXES
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.remember import remember
 from jaxbench.data.tar import Tar
 
+_NAME = re.compile(r"(?P<key>(?:.*/)?[^.]+)\.(?P<field>[^/]*)")  # As the library splits it.
+_META = re.compile(r"__[^/]*__($|/)")
+
+Sample = dict[str, int]  # By field, the index of its file.
+
 
 def webdataset(
   path: str | os.PathLike[str],
-  class_names: Sequence[str] | None = None,
+  class_names: classes.Wanted | None = None,
   *,
   labels: Mapping[str, int] | None = None,
+  image: str | None = None,
+  label: str = "cls",
 ) -> Labelled:
-  """Shards whose samples have an image and its label, a number in a `.cls` file.
+  """Shards whose samples have an image and its label, a number or the name of a class.
 
-  An id is a sample's name; names must be unique over the shards, as the format asks.
+  As for the `webdataset` library, a sample is what has the same name up to the first dot of the
+  file's, its key; the rest is the field. The image is the field that is an image's suffix and
+  nothing more: of `1.jpg`, `1.seg.png` and `1.cls` that is `jpg`. An id is a key; keys must be
+  unique over the shards, as the format asks.
 
   Args:
     path: a shard, or the local folder of the shards.
     class_names: what the labels mean; by default the lines of `classnames.txt` in the folder or
-      the one above, where CLIP_benchmark has it.
-    labels: of the contents of the `.cls` files; by default, they are the labels.
+      the one above, where CLIP_benchmark has it. Those lines are looked up among names given here.
+    labels: of the contents of the label's files; by default numbers count the lines of
+      `classnames.txt` or the names, and texts are classes.
+    image: the field that is the image, if there are several.
+    label: the field that is the label.
 
   Raises:
     InputError: there are no shards or no class names, a shard is broken, a sample lacks its image
-      or label, or a label is out of range.
+      or label or may have several, or a class is none of the set's.
 
   Example:
     >>> data.webdataset("wds_imagenet-a/test")
@@ -40,50 +55,93 @@ def webdataset(
   if not shards:
     raise errors.InputError(f"{path} holds no shards (*.tar)")
   files = Tar(shards, images=False)
-  samples = _samples(files)
-  names = list(class_names or _class_names(place))
-  kinds = remember("webdataset1", files.stamp, lambda: _labels(files, samples))
-  ids = [_key(name) for name in files.names]
-  return Labelled.of(
-    files, ids, kinds, names, labels or {str(label): label for label in range(len(names))}
+  samples, skipped = _samples(files)
+  images = [_image(files.where, key, sample, image) for (_, key), sample in samples.items()]
+  kinds = remember("webdataset2", [files.stamp, label], lambda: _labels(files, samples, label))
+  others = [
+    f".{field}"
+    for sample, chosen in zip(samples.values(), images, strict=True)
+    for field, index in sample.items()
+    if index != chosen and field != label
+  ]
+  left_out = {**files.left_out, **filing.count(skipped + others), **_missing(place, len(shards))}
+  found = _classes(place, set(kinds), class_names, labels)
+  ids = [key for _, key in samples]
+  source = Labelled.of(files.only(images, left_out), ids, kinds, found)
+  if labels is None:
+    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+  return source
+
+
+def _samples(files: Tar) -> tuple[dict[tuple[int, str], Sample], list[str]]:
+  """By archive and key; and why other files are none of a sample."""
+  samples: dict[tuple[int, str], Sample] = {}
+  skipped = []
+  for index, (archive, name) in enumerate(zip(files.archives, files.names, strict=True)):
+    split = _NAME.fullmatch(name)
+    if split is None or _META.match(name):
+      skipped.append("without key")
+      continue
+    sample = samples.setdefault((archive, split["key"]), {})
+    field = split["field"].lower()
+    if field in sample:
+      raise errors.InputError(f"{files.where}: the sample {split['key']!r} has two files .{field}")
+    sample[field] = index
+  return samples, skipped
+
+
+def _image(where: str, key: str, sample: Sample, field: str | None) -> int:
+  """The index of the image of a sample."""
+  images = [one for one in sample if f".{one}" in SUFFIXES] if field is None else [field]
+  if len(images) == 1 and images[0] in sample:
+    return sample[images[0]]
+  has = f"{where}: the sample {key!r} has"
+  if len(images) > 1:
+    raise errors.InputError(
+      f"{has} several images, {' and '.join(images)}; name one, as image={images[0]!r}"
+    )
+  named = f" .{field}" if field else ""
+  raise errors.InputError(
+    f"{has} no image{named} but {', '.join(sorted(sample)[:3])}; a sample's name ends at the first "
+    "dot, so write 0_1.jpg for 0.1.jpg"
   )
 
 
-def _samples(files: Tar) -> dict[tuple[int, str], dict[str, int]]:
-  """By archive and key: the index of a sample's "image" and of its "label"."""
-  samples: dict[tuple[int, str], dict[str, int]] = {}
-  for index, (archive, name) in enumerate(zip(files.archives, files.names, strict=True)):
-    sample = samples.setdefault((archive, _key(name)), {})
-    if filing.is_image(name):
-      sample["image"] = index
-    elif name.endswith(".cls"):
-      sample["label"] = index
+def _labels(files: Tar, samples: Mapping[tuple[int, str], Sample], label: str) -> list[str]:
+  """What stands in the label of each sample."""
+  found = []
   for (_, key), sample in samples.items():
-    for part in ("image", "label"):
-      if part not in sample:
-        raise errors.InputError(f"{files.where}: the sample {key!r} has no {part}")
-  return samples
-
-
-def _labels(files: Tar, samples: Mapping[tuple[int, str], Mapping[str, int]]) -> list[str | None]:
-  """What stands in the label of each image; None for other files."""
-  found: list[str | None] = [None] * len(files.names)
-  for sample in samples.values():
-    content = files.read(sample["label"])
-    found[sample["image"]] = content.decode(errors="replace").strip()
+    if label not in sample:
+      fields = ", ".join(sorted(sample)[:3])
+      raise errors.InputError(
+        f"{files.where}: the sample {key!r} has no label .{label}, but {fields}"
+      )
+    found.append(files.read(sample[label]).decode(errors="replace").strip())
   return found
 
 
-def _key(name: str) -> str:
-  folder, slash, file = name.rpartition("/")
-  return folder + slash + file.partition(".")[0]
+def _missing(place: pathlib.Path, shards: int) -> dict[str, int]:
+  """How many shards of those that CLIP_benchmark has counted are not there."""
+  counted = place / "nshards.txt"
+  said = "".join(filing.read_lines(counted)).strip() if counted.is_file() else ""
+  lacking = int(said) - shards if said.isdecimal() else 0
+  return {"shards of the split, which are not there": lacking} if lacking > 0 else {}
 
 
-def _class_names(place: pathlib.Path) -> list[str]:
-  for folder in (place, place.parent):
-    if (file := folder / "classnames.txt").is_file():
-      return filing.read_lines(file)
-  raise errors.InputError(f"{place} has no classnames.txt; name the classes")
+def _classes(
+  place: pathlib.Path,
+  kinds: set[str],
+  wanted: classes.Wanted | None,
+  labels: Mapping[str, int] | None,
+) -> classes.Classes:
+  in_file = filing.class_names(place, place.parent)
+  if labels is not None:
+    return classes.given(str(place), wanted or in_file, labels)
+  if not all(kind.removeprefix("-").isdecimal() for kind in kinds):
+    return classes.named(str(place), kinds, wanted or in_file)
+  if in_file is None and wanted is None:
+    raise errors.InputError(f"{place} has no {filing.CLASS_NAMES}; name the classes")
+  return classes.numbered(str(place), in_file, kinds, wanted)
 
 
 def _numbers(path: pathlib.Path) -> list[tuple[int, str]]:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
-from references import packing
+from references import packing, readers
 
 from jaxbench import data, errors, models
 
@@ -67,3 +67,17 @@ def test_whoever_asks_for_a_broken_image_alone_is_told(pets):
   source = data.folder(pets)
   with pytest.raises(errors.InputError, match=r"dog/0.jpg in .*pets cannot be decoded"):
     data.load_images(source, [0, source.ids.index("dog/0.jpg")], PREPROCESS)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_each_worker_reads_a_piece_of_the_sources_order(workers):
+  draw = np.random.default_rng(0)
+  batches = [draw.permutation(100)[:size].tolist() for size in (13, 40, 7)]
+  source = readers.Readers(100)
+  for batch, indices in zip(
+    data.stream(source, batches, np.asarray, workers), batches, strict=True
+  ):
+    processes = batch.images[np.argsort(indices), 0, :, 0]
+    changes = np.count_nonzero((processes[1:] != processes[:-1]).any(axis=1))
+    assert changes == workers - 1
+    assert batch.labels.tolist() == [index % 2 for index in indices]

@@ -272,7 +272,7 @@ def test_wrong_shards_are_one_clear_line(pets, tmp_path):
   with pytest.raises(errors.InputError, match="holds no shards"):
     data.webdataset(tmp_path)
   packing.webdataset(pets, tmp_path / "wds", CLASSES)
-  with pytest.raises(errors.InputError, match=r"of the class '2', none of the 2 known"):
+  with pytest.raises(errors.InputError, match=r"none of the set's 2: 0 is 'bird', not 'a'"):
     data.webdataset(tmp_path / "wds/test", ("a", "b"))
   (tmp_path / "wds/classnames.txt").unlink()
   with pytest.raises(errors.InputError, match=r"has no classnames.txt; name the classes"):
@@ -293,7 +293,7 @@ def test_wrong_parquet_files_are_one_clear_line(pets, tmp_path):
     data.parquet(folder, image="picture")
   with pytest.raises(errors.InputError, match="holds int64, not encoded images"):
     data.parquet(folder, image="label")
-  with pytest.raises(errors.InputError, match=r"of the class '2', none of the 2 known"):
+  with pytest.raises(errors.InputError, match=r"none of the set's 2: 0 is 'bird', not 'a'"):
     data.parquet(folder, ("a", "b"))
   first = folder / "data/test-00000-of-00002.parquet"
   first.rename(folder / "data/train-00000-of-00001.parquet")
