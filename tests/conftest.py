@@ -3,12 +3,16 @@
 import os
 import pathlib
 
-from references.command import COMPILE_FAST
+from references.command import CACHE, COMPILE_FAST, processor
 
 os.environ["XLA_FLAGS"] = f"--xla_force_host_platform_device_count=8 {COMPILE_FAST}"
 os.environ["JAX_PLATFORMS"] = "cpu"
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+# Workers, and the next run, compile nothing that one of them has compiled before.
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(CACHE / processor())
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
 
 import hypothesis
 import jax

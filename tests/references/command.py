@@ -1,14 +1,28 @@
 """The real command line, in processes of its own."""
 
+import hashlib
 import os
 import pathlib
+import platform
+import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).parents[2]
+CACHE = ROOT / ".jax_cache"  # Compiled programs, by processor.
 # For what computes little: LLVM's optimisations would double the time to compile, and XLA's fusion
 # emitters treble it.
 COMPILE_FAST = "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false"
+
+
+def processor():
+  """A name for what this one can do: programs that are compiled for another may not run here."""
+  told = pathlib.Path("/proc/cpuinfo")
+  flags = (
+    re.search(r"^(flags|Features)\b.*$", told.read_text(), re.MULTILINE) if told.exists() else None
+  )
+  said = flags[0] if flags else platform.processor()
+  return f"{platform.machine()}-{hashlib.sha256(said.encode()).hexdigest()[:12]}"
 
 
 def environment(**others):
