@@ -25,7 +25,7 @@ def register(monkeypatch):
 
   def register(config):
     monkeypatch.setitem(models.ARCHITECTURES, "small", config)
-    monkeypatch.setitem(timm._NAMES, "small", "small")
+    monkeypatch.setitem(timm.NAMES, "small", ("small", {}))
 
   return register
 
@@ -159,7 +159,7 @@ def test_resnet_and_the_size_it_is_tested_at(tmp_path, register):
   ("change", "message"),
   [
     ({"architecture": "swin_tiny"}, "architecture 'swin_tiny' is not supported"),
-    ({"model_args": {"in_chans": 1}}, "in_chans=1 changes the architecture"),
+    ({"model_args": {"in_chans": 1}}, "model_args: 'in_chans' is set to 1: not supported"),
     ({"architecture": None}, "lacks 'architecture'"),
   ],
 )
@@ -173,9 +173,8 @@ def test_other_architectures_are_refused(tmp_path, register, change, message):
 
 
 def test_tensorflow_and_torch_weights_of_one_name_differ_in_padding():
-  b3 = models.ARCHITECTURES[timm._NAMES["tf_efficientnet_b3"]]
-  assert isinstance(b3, EfficientNetConfig)
-  ported = timm._efficientnet(b3, "tf_efficientnet_b3")
+  ported, ours = timm.named("tf_efficientnet_b3"), timm.named("efficientnet_b3")
+  assert isinstance(ported, EfficientNetConfig)
   assert (ported.same_padding, ported.epsilon) == (True, 1e-3)
   assert ported.stages[0] == Stage(2, 24, 3, 1, 1)
-  assert not timm._efficientnet(b3, "efficientnet_b3").same_padding
+  assert not ours.same_padding
