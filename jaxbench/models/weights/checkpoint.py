@@ -57,6 +57,12 @@ def parameters(model: Model) -> int:
 
 
 @functools.cache
+def names(config: Config) -> tuple[str, ...]:
+  """The names of all arrays of a model."""
+  return tuple(tensors(abstract(config)))
+
+
+@functools.cache
 def _parameters(config: Config) -> int:
   return parameters(abstract(config))
 

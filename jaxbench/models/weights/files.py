@@ -6,7 +6,7 @@ import json
 import pathlib
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -29,7 +29,9 @@ _DTYPES: dict[str, Any] = {
   "U8": np.uint8,
   "BOOL": np.bool_,
 }
-_CONTAINERS = ("state_dict", "model", "model_state_dict")  # Training checkpoints nest them.
+
+
+_NESTED = 2  # How deep training checkpoints hold a network: {"ema": {"module": {...}}}.
 
 
 class Tensors(NamedTuple):
@@ -149,14 +151,37 @@ def _open_torch(path: pathlib.Path) -> dict[str, Any]:
     ) from error
   except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
     raise errors.InputError(f"{path}: truncated, or no checkpoint of torch ({error})") from error
-  state = next((content[key] for key in _CONTAINERS if _holds(content, key)), content)
-  if not isinstance(state, Mapping) or not all(isinstance(t, torch.Tensor) for t in state.values()):
+  return {name.removeprefix("module."): tensor for name, tensor in _only(path, content).items()}
+
+
+def _only(path: pathlib.Path, content: Any) -> Mapping[str, Any]:
+  """The state dict in what a file holds: training checkpoints nest one, or two.
+
+  Raises:
+    InputError: there is none, or it is not known which of several.
+  """
+  states = dict(_states(content, ""))
+  if not states:
     raise errors.InputError(f"{path}: not a state dict, that is tensors by name")
-  return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+  if len(states) > 1:
+    last = list(states)[-1]
+    raise errors.InputError(
+      f"{path}: holds {len(states)} networks, {', '.join(states)}; write the one that you mean, as "
+      f"in `torch.save(torch.load(SRC){last}, DST)`, and load that"
+    )
+  return next(iter(states.values()))
 
 
-def _holds(content: Any, key: str) -> bool:
-  return isinstance(content, Mapping) and isinstance(content.get(key), Mapping)
+def _states(content: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+  """State dicts and where they are: mappings of tensors, not all of which are single numbers."""
+  if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
+    return
+  arrays = [value for value in content.values() if hasattr(value, "ndim")]
+  if content and len(arrays) == len(content) and any(array.ndim for array in arrays):
+    yield place, content
+  elif place.count("[") < _NESTED:
+    for key, value in content.items():
+      yield from _states(value, f"{place}[{key!r}]")
 
 
 def _from_torch(tensor: Any) -> np.ndarray:

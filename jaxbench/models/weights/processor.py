@@ -52,7 +52,7 @@ def read(folder: pathlib.Path, default: str) -> Images:
   mean, std = _normalisation(fields)
   if kind == "EfficientNet" and fields.flag("include_top", True):  # It divides by std once more,
     again = fields.deviations("image_std")  # whether it has normalised or not.
-    std = tuple(one * two for one, two in zip(std, again, strict=True))  # type: ignore[assignment]
+    std = tuple(one * two for one, two in zip(std, again, strict=True))
   fields.finish(known.PROCESSOR)
   return Images(preprocess, mean, std)
 

@@ -36,8 +36,8 @@ NAMES: dict[str, tuple[str, dict[str, Any]]] = {
     for name in EFFICIENTNETS
   },
   **{
-    f"vit_base_patch{patch}_{size}": (f"vit_b_{patch}", {})
-    for patch in (32, 16)
+    f"{name}_base_patch{patch}_{size}": (f"vit_b_{patch}", {})
+    for name, patch in (("vit", 32), ("vit", 16), ("deit", 16))
     for size in (224, 384)
   },
 }

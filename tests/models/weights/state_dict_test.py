@@ -302,6 +302,27 @@ def test_training_checkpoints_and_old_formats_are_read(tmp_path, register):
   assert str(model.fc.kernel.dtype) == "bfloat16"
 
 
+@pytest.mark.parametrize("averaged", ["state_dict_ema", "model_ema"])
+def test_of_two_networks_in_a_file_none_is_taken(tmp_path, register, averaged):
+  register(RESNET)
+  file = tmp_path / "training.pt"
+  one, two = _state(), {name: tensor + 1 for name, tensor in _state().items()}
+  optimizer = {"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}
+  whole = {"state_dict": one, averaged: two, "optimizer": optimizer, "epoch": 3}
+  torch.save(whole, file)
+  with pytest.raises(errors.InputError, match=r"2 networks, \['state_dict'\], ") as caught:
+    models.load(str(file), architecture="small")
+  way_round = re.search(r"`(.*)`", str(caught.value))[1]
+  eval(way_round, {"torch": torch, "SRC": str(file), "DST": str(tmp_path / "one.pt")})
+  torch.save({"ema": {"decay": 0.9, "module": two}, "epoch": 3}, tmp_path / "only.pt")
+  for name in ("one.pt", "only.pt"):
+    model = models.load(str(tmp_path / name), architecture="small")
+    np.testing.assert_array_equal(model.fc.bias[...], one["fc.bias"].numpy() + 1)
+  torch.save({"model": one, "ema": {"decay": 0.9, "module": two}}, file)
+  with pytest.raises(errors.InputError, match=r"2 networks, \['model'\], \['ema'\]\['module'\]"):
+    models.load(str(file), architecture="small")
+
+
 @pytest.mark.parametrize("content", [b"garbage", {"a": 1}, [1, 2]])
 def test_what_is_no_state_dict_is_refused(tmp_path, register, content):
   register(RESNET)
