@@ -6,87 +6,38 @@ A field that is in none of them is refused by name: nobody here has checked what
 from jaxbench.models.tokenizer import END
 from jaxbench.models.weights.sidecar import Known
 
+
+def _words(text: str) -> frozenset[str]:
+  return frozenset(text.split())
+
+
 # What transformers' configuration class had for all models, over the years: how to generate text,
 # what to return, names. `dtype` is that of the tensors, which say it themselves.
-_TRANSFORMERS = frozenset(
-  [
-    "_attn_implementation_autoset",
-    "_commit_hash",
-    "_name_or_path",
-    "architectures",
-    "attn_implementation",
-    "bad_words_ids",
-    "begin_suppress_tokens",
-    "bos_token_id",
-    "chunk_size_feed_forward",
-    "cross_attention_hidden_size",
-    "decoder_start_token_id",
-    "diversity_penalty",
-    "do_sample",
-    "dtype",
-    "early_stopping",
-    "encoder_no_repeat_ngram_size",
-    "exponential_decay_length_penalty",
-    "finetuning_task",
-    "forced_bos_token_id",
-    "forced_eos_token_id",
-    "gradient_checkpointing",
-    "initializer_factor",
-    "initializer_range",
-    "is_encoder_decoder",
-    "label2id",
-    "length_penalty",
-    "logit_scale_init_value",
-    "max_length",
-    "min_length",
-    "no_repeat_ngram_size",
-    "num_beam_groups",
-    "num_beams",
-    "num_return_sequences",
-    "output_attentions",
-    "output_hidden_states",
-    "output_scores",
-    "pad_token_id",
-    "prefix",
-    "problem_type",
-    "remove_invalid_values",
-    "repetition_penalty",
-    "return_dict",
-    "return_dict_in_generate",
-    "sep_token_id",
-    "suppress_tokens",
-    "task_specific_params",
-    "temperature",
-    "tf_legacy_loss",
-    "tie_encoder_decoder",
-    "tie_word_embeddings",
-    "tokenizer_class",
-    "top_k",
-    "top_p",
-    "torch_dtype",
-    "torchscript",
-    "transformers_version",
-    "typical_p",
-    "use_bfloat16",
-    "use_cache",
-  ]
+_TRANSFORMERS = _words(
+  """
+  _attn_implementation_autoset _commit_hash _name_or_path architectures attn_implementation
+  bad_words_ids begin_suppress_tokens bos_token_id chunk_size_feed_forward
+  cross_attention_hidden_size decoder_start_token_id diversity_penalty do_sample dtype
+  early_stopping encoder_no_repeat_ngram_size exponential_decay_length_penalty finetuning_task
+  forced_bos_token_id forced_eos_token_id gradient_checkpointing initializer_factor
+  initializer_range is_encoder_decoder label2id length_penalty logit_scale_init_value max_length
+  min_length no_repeat_ngram_size num_beam_groups num_beams num_return_sequences output_attentions
+  output_hidden_states output_scores pad_token_id prefix problem_type remove_invalid_values
+  repetition_penalty return_dict return_dict_in_generate sep_token_id suppress_tokens
+  task_specific_params temperature tf_legacy_loss tie_encoder_decoder tie_word_embeddings
+  tokenizer_class top_k top_p torch_dtype torchscript transformers_version typical_p use_bfloat16
+  use_cache
+  """
 )
-_TRAINING = frozenset(
-  [
-    "attention_dropout",
-    "attention_probs_dropout_prob",
-    "batch_norm_momentum",
-    "drop_connect_rate",
-    "drop_path_rate",
-    "dropout",
-    "dropout_rate",
-    "hidden_dropout_prob",
-    "layer_scale_init_value",
-  ]
+_TRAINING = _words(
+  """
+  attention_dropout attention_probs_dropout_prob batch_norm_momentum drop_connect_rate
+  drop_path_rate dropout dropout_rate hidden_dropout_prob layer_scale_init_value
+  """
 )
 _NOWHERE = {"add_cross_attention": (False,), "is_decoder": (False,), "pruned_heads": ({},)}
 _IMAGE = {**_NOWHERE, "num_channels": (3,)}
-_BACKBONE = frozenset({"out_features", "out_indices", "stage_names"})
+_BACKBONE = _words("out_features out_indices stage_names")
 
 HUGGINGFACE = {
   "clip": Known(_TRANSFORMERS | {"text_config_dict", "vision_config_dict", "id2label"}, _NOWHERE),
@@ -124,18 +75,11 @@ HUGGINGFACE_VISION = Known(
 )
 # Images are RGB here, one at a time and in memory.
 PROCESSOR = Known(
-  frozenset(
-    [
-      "_processor_class",
-      "_valid_processor_keys",
-      "data_format",
-      "device",
-      "disable_grouping",
-      "do_convert_rgb",
-      "input_data_format",
-      "processor_class",
-      "return_tensors",
-    ]
+  _words(
+    """
+    _processor_class _valid_processor_keys data_format device disable_grouping do_convert_rgb
+    input_data_format processor_class return_tensors
+    """
   ),
   {"do_pad": (False,), "do_reduce_labels": (False,), "rescale_offset": (False,)},
 )
@@ -155,23 +99,16 @@ _OPEN_CLIP_BLOCKS = {
   "scaled_cosine_attn": (False,),
 }
 OPEN_CLIP_MODEL = Known(
-  frozenset({"init_logit_scale"}),
+  _words("init_logit_scale"),
   {"custom_text": (False,), "multimodal_cfg": ({},), "nonscalar_logit_scale": (False,)},
 )
 OPEN_CLIP_VISION = Known(
   # Training; and parts of towers that are not configured: attentional pools, timm's models.
-  frozenset(
-    [
-      "attn_pooler_heads",
-      "attn_pooler_queries",
-      "patch_dropout",
-      "timm_drop",
-      "timm_drop_path",
-      "timm_model_pretrained",
-      "timm_pool",
-      "timm_proj",
-      "timm_proj_bias",
-    ]
+  _words(
+    """
+    attn_pooler_heads attn_pooler_queries patch_dropout timm_drop timm_drop_path
+    timm_model_pretrained timm_pool timm_proj timm_proj_bias
+    """
   ),
   {
     **_OPEN_CLIP_BLOCKS,
@@ -184,7 +121,7 @@ OPEN_CLIP_VISION = Known(
 )
 OPEN_CLIP_TEXT = Known(
   # Of a tower from Hugging Face, or of another pool. Padding follows the end and is not seen.
-  frozenset({"eos_id", "hf_model_pretrained", "hf_pooler_type", "hf_proj_type", "pad_id"}),
+  _words("eos_id hf_model_pretrained hf_pooler_type hf_proj_type pad_id"),
   {
     **_OPEN_CLIP_BLOCKS,
     "embed_cls": (False,),
@@ -199,38 +136,19 @@ OPEN_CLIP_TEXT = Known(
 )
 OPEN_CLIP_IMAGES = Known(
   # The fill colour is for `resize_mode` "longest", which is refused.
-  frozenset({"fill_color"}),
+  _words("fill_color"),
   {"mode": ("RGB",)},
 )
 
-TIMM = Known(frozenset({"label_descriptions", "label_names", "license", "num_features"}), {})
-TIMM_ARGUMENTS = Known(frozenset({"drop_path_rate", "drop_rate"}), {"in_chans": (3,)})
+TIMM = Known(_words("label_descriptions label_names license num_features"), {})
+TIMM_ARGUMENTS = Known(_words("drop_path_rate drop_rate"), {"in_chans": (3,)})
 TIMM_IMAGES = Known(
-  frozenset(
-    [
-      "architecture",
-      "classifier",
-      "custom_load",
-      "description",
-      "file",
-      "first_conv",
-      "fixed_input_size",
-      "hf_hub_filename",
-      "hf_hub_id",
-      "label_descriptions",
-      "label_names",
-      "license",
-      "min_input_size",
-      "notes",
-      "origin_url",
-      "paper_ids",
-      "paper_name",
-      "pool_size",
-      "source",
-      "tag",
-      "test_pool_size",
-      "url",
-    ]
+  _words(
+    """
+    architecture classifier custom_load description file first_conv fixed_input_size hf_hub_filename
+    hf_hub_id label_descriptions label_names license min_input_size notes origin_url paper_ids
+    paper_name pool_size source tag test_pool_size url
+    """
   ),
   {"label_offset": (0,)},
 )
