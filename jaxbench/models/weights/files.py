@@ -3,8 +3,11 @@
 import functools
 import hashlib
 import json
+import math
+import mmap
 import pathlib
 import pickle
+import types
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -40,6 +43,7 @@ class Tensors(NamedTuple):
   path: pathlib.Path  # For messages: the file or folder that the user named.
   files: tuple[pathlib.Path, ...]
   arrays: Mapping[str, Any]  # Views of mapped files: numpy's, or tensors of torch.
+  spans: Mapping[str, "Span"] = types.MappingProxyType({})  # Of numpy's.
 
   @property
   def names(self) -> tuple[str, ...]:
@@ -50,6 +54,28 @@ class Tensors(NamedTuple):
     """The tensor `name`, in its own dtype; bfloat16 as ml_dtypes has it."""
     array = self.arrays[name]
     return array if isinstance(array, np.ndarray) else _from_torch(array)
+
+  def release(self, *names: str) -> None:
+    """Lets go of the memory of what has been read; another read fetches it from the file again."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+      for span in (self.spans[name] for name in names if name in self.spans):
+        start = -(-span.start // mmap.PAGESIZE) * mmap.PAGESIZE
+        end = span.end // mmap.PAGESIZE * mmap.PAGESIZE
+        if start < end:
+          span.mapped.madvise(mmap.MADV_DONTNEED, start, end - start)
+
+
+class Span(NamedTuple):
+  """Bytes of a mapped file."""
+
+  mapped: mmap.mmap
+  start: int
+  end: int
+
+  def view(self, dtype: str, shape: list[int]) -> np.ndarray:
+    """The array that they are."""
+    count = math.prod(shape)
+    return np.frombuffer(self.mapped, _DTYPES[dtype], count, self.start).reshape(shape)
 
 
 def open_tensors(path: pathlib.Path) -> Tensors:
@@ -65,7 +91,7 @@ def open_tensors(path: pathlib.Path) -> Tensors:
     if start.lstrip().startswith(magic):
       raise errors.InputError(f"{path}: {what}")
   if path.suffix == ".safetensors":
-    return Tensors(path, (path,), _map_safetensors(path))
+    return _open_safetensors(path)
   return Tensors(path, (path,), _open_torch(path))
 
 
@@ -91,7 +117,7 @@ def _start(path: pathlib.Path) -> bytes:
     raise errors.InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _map_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
+def _open_safetensors(path: pathlib.Path) -> Tensors:
   """Views of the mapped file; the library, which would copy, checks that all is well with it."""
   try:
     with safetensors.safe_open(path, framework="numpy"):
@@ -103,16 +129,16 @@ def _map_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
   with path.open("rb") as file:
     length = int.from_bytes(file.read(8), "little")
     header = json.loads(file.read(length))
-  data = np.memmap(path, np.uint8, "r", offset=8 + length) if len(header) else None
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
   header.pop("__metadata__", None)
   if unknown := sorted({entry["dtype"] for entry in header.values()} - set(_DTYPES)):
     raise errors.InputError(f"{path}: tensors of dtype {unknown[0]} are not supported")
-  return {name: _view(data, **entry) for name, entry in header.items()}
-
-
-def _view(data: Any, dtype: str, shape: list[int], data_offsets: list[int]) -> np.ndarray:
-  start, end = data_offsets
-  return np.asarray(data[start:end]).view(_DTYPES[dtype]).reshape(shape)
+  spans, arrays = {}, {}
+  for name, entry in header.items():
+    start, end = (8 + length + offset for offset in entry["data_offsets"])
+    spans[name] = Span(mapped, start, end)
+    arrays[name] = spans[name].view(entry["dtype"], entry["shape"])
+  return Tensors(path, (path,), arrays, spans)
 
 
 def _open_shards(index: pathlib.Path) -> Tensors:
@@ -127,7 +153,8 @@ def _open_shards(index: pathlib.Path) -> Tensors:
       raise errors.InputError(f"{index.parent / shard}: lacks {name}, which {index.name} promises")
   files = tuple(file for shard in shards.values() for file in shard.files)
   arrays = {name: array for shard in shards.values() for name, array in shard.arrays.items()}
-  return Tensors(index.parent, files, arrays)
+  spans = {name: span for shard in shards.values() for name, span in shard.spans.items()}
+  return Tensors(index.parent, files, arrays, spans)
 
 
 def _open_torch(path: pathlib.Path) -> dict[str, Any]:

@@ -227,6 +227,12 @@ BAD_TENSORS = {
   "missing": (lambda s: s.pop("layer1.0.conv1.weight"), r"lacks layer1\.0\.conv1\.weight$"),
   "surplus": (lambda s: s.update(extra=torch.ones(2)), "has no place for extra"),
   "shape": (lambda s: s.update({"fc.bias": torch.ones(6)}), r"fc\.bias has shape \[6\]"),
+  "rank": (lambda s: s.update({"conv1.weight": torch.ones(8, 3)}), r"conv1\.weight has shape"),
+  "empty": (lambda s: s.update({"fc.weight": torch.ones(0, 8)}), r"fc\.weight has shape \[0, 8\]"),
+  "integers": (
+    lambda s: s.update({"fc.weight": s["fc.weight"].to(torch.uint8)}),
+    r"fc\.weight holds uint8, not floats",
+  ),
   "nan": (lambda s: s["fc.weight"].view(-1)[3:4].fill_(torch.nan), r"fc\.weight holds NaN"),
 }
 
@@ -343,3 +349,9 @@ def test_without_torch_its_files_are_refused_and_safetensors_are_not(
   monkeypatch.setitem(sys.modules, "torch", None)
   with pytest.raises(errors.InputError, match="pip install torch"):
     models.load(str(tmp_path / "a.pth"), architecture="small")
+
+
+def test_a_file_without_tensors_lacks_all_of_them(tmp_path, register):
+  register(RESNET)
+  with pytest.raises(errors.InputError, match=r"lacks bn1\.bias, bn1\.running_mean"):
+    _load(tmp_path, {})
