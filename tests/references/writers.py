@@ -1,16 +1,21 @@
 """open_clip and timm, which import torchvision for what no test asks of them.
 
-Where there is none (there is none for a torch without CUDA), empty classes stand for it meanwhile.
+Where there is none that can be imported (it needs the operators of a torch with CUDA), empty
+classes stand for it meanwhile.
 """
 
 import importlib.machinery
-import importlib.util
 import sys
 import types
 
 import transformers
 
 transformers.utils.is_torchvision_available()  # Asked before something stands for it.
+
+
+def _forget():
+  for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+    del sys.modules[name]
 
 
 class _Names(type):
@@ -43,15 +48,17 @@ class _Finder:
 
 
 _finder = _Finder()
-if importlib.util.find_spec("torchvision") is None:
-  sys.meta_path.append(_finder)
+try:
+  import torchvision  # noqa: F401
+except (ImportError, RuntimeError):
+  _forget()
+  sys.meta_path.insert(0, _finder)
 try:
   import open_clip
   import timm
 finally:
   if _finder in sys.meta_path:
     sys.meta_path.remove(_finder)
-    for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
-      del sys.modules[name]
+    _forget()
 
 __all__ = ["open_clip", "timm"]

@@ -123,7 +123,9 @@ def _siglip(config: Fields, images: Images) -> tuple[Config, Renamings]:
   tower, size = _tower(text, default), vision.side("image_size", 224)
   words = sidecar.read(config.path.parent / "tokenizer_config.json")
   pad = words.need("pad_token")
-  pad = pad["content"] if isinstance(pad, dict) else pad
+  pad = words.sub("pad_token").need("content") if isinstance(pad, dict) else pad
+  if not isinstance(pad, str):
+    raise words.error(f"pad_token is {pad!r}, not a token")
   file = TokenizerFile("", str(config.path.parent / "tokenizer.json"))
   ours = SigLIPConfig(
     vision=_tower(vision, default),
@@ -243,7 +245,9 @@ def _check_blocks(config: Fields, ours: EfficientNetConfig) -> None:
     InputError: the blocks that halve odd sizes are not those that are listed, images have an odd
       size, or the first block of a stage could add its input, which transformers never does.
   """
-  listed, halving = set(config.get("depthwise_padding", [])), {}
+  listed, halving = config.get("depthwise_padding", []), {}
+  if not isinstance(listed, list) or not all(isinstance(block, int) for block in listed):
+    raise config.error(f"depthwise_padding is {listed!r}, not a list of blocks")
   side, block, inputs = ours.preprocess.size // 2, 0, ours.stem
   for stage in ours.stages:
     if stage.stride == 1 and stage.channels == inputs:
@@ -253,7 +257,7 @@ def _check_blocks(config: Fields, ours: EfficientNetConfig) -> None:
       side = -(-side // 2)
     block, inputs = block + stage.depth, stage.channels
   odd = {block for block, is_odd in halving.items() if is_odd}
-  if ours.preprocess.size % 2 or odd != listed & set(halving):
+  if ours.preprocess.size % 2 or odd != set(listed) & set(halving):
     raise config.error(
       f"depthwise_padding {sorted(listed)} does not fit images of {ours.preprocess.size} pixels"
     )

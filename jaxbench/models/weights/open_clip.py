@@ -80,6 +80,8 @@ def _resnet(vision: Fields) -> ModifiedResNetConfig:
   width = vision.count("width", 768)
   vision.skip("mlp_ratio", "patch_size")  # A ResNet has neither.
   heads = width * 32 // vision.count("head_width", 64)
+  if not heads or width * 32 % heads:
+    raise vision.error(f"{width * 32} channels are no multiple of the number of heads, {heads}")
   return ModifiedResNetConfig(vision.counts("layers", []), width, heads)
 
 
@@ -92,4 +94,6 @@ def _tower(fields: Fields, width: int, heads: int, activation: str) -> TowerConf
   if not heads or width % heads:
     raise fields.error(f"width {width} is no multiple of the number of heads, {heads}")
   mlp_width = int(width * fields.number("mlp_ratio", 4.0))
+  if mlp_width < 1:
+    raise fields.error("mlp_ratio leaves the MLP no width")
   return TowerConfig(width, fields.count("layers", 12), heads, mlp_width, activation)

@@ -88,13 +88,15 @@ def _built(config: ClassifierConfig, arguments: Fields) -> ClassifierConfig:
   width, heads = arguments.count("embed_dim", old.width), arguments.count("num_heads", old.heads)
   if width % heads:
     raise arguments.error(f"embed_dim {width} is no multiple of num_heads {heads}")
-  ratio = arguments.number("mlp_ratio", old.mlp_width / old.width)
+  mlp_width = int(width * arguments.number("mlp_ratio", old.mlp_width / old.width))
+  if mlp_width < 1:
+    raise arguments.error("mlp_ratio leaves the MLP no width")
   tower = dataclasses.replace(
     old,
     width=width,
     layers=arguments.count("depth", old.layers),
     heads=heads,
-    mlp_width=int(width * ratio),
+    mlp_width=mlp_width,
   )
   patch = arguments.side("patch_size", config.patch_size)
   return dataclasses.replace(config, tower=tower, patch_size=patch)
