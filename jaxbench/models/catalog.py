@@ -51,9 +51,12 @@ def describe(
   architecture: str | None = None,
   image_size: int | None = None,
   download: bool = False,
-  **images: Any,
+  mean: Sequence[float] | None = None,
+  std: Sequence[float] | None = None,
+  preprocess: Preprocess | None = None,
 ) -> Description:
   """What is known of a model without building it; arguments and errors are those of `load`."""
+  images = {"mean": mean, "std": std, "preprocess": preprocess}
   place = _locate(path_or_name, download)
   if orbax.is_checkpoint(place):
     _only_foreign(place, architecture=architecture, image_size=image_size, **images)

@@ -140,7 +140,7 @@ OPEN_CLIP_IMAGES = Known(
   {"mode": ("RGB",)},
 )
 
-TIMM = Known(_words("label_descriptions label_names license num_features"), {})
+TIMM = Known(_words("label_descriptions label_names labels license num_features"), {})
 TIMM_ARGUMENTS = Known(_words("drop_path_rate drop_rate"), {"in_chans": (3,)})
 TIMM_IMAGES = Known(
   _words(

@@ -58,7 +58,7 @@ def named(architecture: str) -> list[Origin]:
   ]
   if not found:
     raise errors.unknown("architecture", architecture, [*ARCHITECTURES, *timm.NAMES])
-  return found[:1]
+  return [found[0]._replace(network=found[0].config)]
 
 
 def _of(name: str) -> Iterator[Origin]:
@@ -113,12 +113,16 @@ def _timm(wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Origin]
 
 
 def _hub() -> Iterator[Origin]:
-  """Repositories of CLIPs that keep OpenAI's preprocessing."""
+  """Repositories that no library lists: CLIPs as OpenAI has them, and what transformers has."""
+  listed = {*_hubs(), *(f"{TIMM}/{key}" for key in _table(TIMM))}
   for name, repositories in SOURCES.items():
     config = ARCHITECTURES[name]
-    for repository in repositories:
-      if isinstance(config, CLIPConfig) and repository not in _hubs():
+    for repository in (one for one in repositories if one not in listed):
+      if isinstance(config, CLIPConfig):
         yield Origin(repository, OPEN_CLIP, config, config)
+      elif not isinstance(config, SigLIPConfig):
+        theirs = _in_transformers(config)
+        yield Origin(repository, HUGGINGFACE, theirs, theirs, complete=False)
 
 
 @functools.cache

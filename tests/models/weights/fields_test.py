@@ -5,6 +5,7 @@ The folders are written by transformers, open_clip and timm; each is changed in 
 
 import dataclasses
 import functools
+import itertools
 import json
 
 import numpy as np
@@ -306,36 +307,60 @@ def objects(content, place=()):
 WRONG = (0, -1, 1.5, 3, True, "x", [], [1], [2, 3, 4], {}, {"height": 3, "width": 4})
 
 
-@pytest.mark.parametrize("kind", [*CONFIGS, "siglip", "open_clip", "timm"])
-def test_no_value_of_any_field_ends_in_a_traceback(tmp_path, kind):
-  """It is refused in one line, or read as what the file says."""
+def write(folder, kind):
+  """A folder of this kind, in which all fields are spelled out."""
   if kind == "open_clip":
-    vision, text = (dataclasses.asdict(part()) for part in (open_clip.CLIPVisionCfg,
-                                                            open_clip.CLIPTextCfg))  # fmt: skip
+    vision, text = (open_clip.CLIPVisionCfg(), open_clip.CLIPTextCfg())
+    vision, text = dataclasses.asdict(vision) | VISION, dataclasses.asdict(text) | TEXT
     images = dataclasses.asdict(open_clip.transform.PreprocessCfg(size=32))
-    write_open_clip(tmp_path, vision=vision | VISION, text=text | TEXT, images=images)
+    write_open_clip(folder, vision=vision, text=text, images=images)
   elif kind == "timm":
-    write_timm(tmp_path, **SMALL_VIT)
+    write_timm(folder, **SMALL_VIT)
   elif kind == "siglip":
-    checkpoints.write_tokenizer(tmp_path)
-    checkpoints.siglip().save_pretrained(tmp_path)
-    hf.SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(tmp_path)
+    checkpoints.write_tokenizer(folder)
+    checkpoints.siglip().save_pretrained(folder)
+    hf.SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
   else:
-    write_huggingface(tmp_path, kind)
-  models.describe(str(tmp_path))  # As it stands, all is well.
-  refused = 0
-  for file in tmp_path.glob("*config.json"):
+    write_huggingface(folder, kind)
+
+
+KINDS = (*CONFIGS, "siglip", "open_clip", "timm")
+
+
+def changes(folder, values):
+  """Writes each of `values` into each field of each object, and says which place it is."""
+  for file in folder.glob("*config.json"):
     whole = json.loads(file.read_text())
     for place in objects(whole):
-      for key in [*functools.reduce(lambda one, name: one[name], place, whole)]:
-        for value in WRONG:
-          changed = json.loads(json.dumps(whole))
-          functools.reduce(lambda one, name: one[name], place, changed)[key] = value
-          file.write_text(json.dumps(changed))
-          try:
-            models.describe(str(tmp_path))
-          except errors.InputError as error:
-            assert "\n" not in str(error)
-            refused += 1
+      for key, value in values(functools.reduce(lambda one, name: one[name], place, whole)):
+        changed = json.loads(json.dumps(whole))
+        functools.reduce(lambda one, name: one[name], place, changed)[key] = value
+        file.write_text(json.dumps(changed))
+        yield (file.name, *place)
     file.write_text(json.dumps(whole))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_value_of_any_field_ends_in_a_traceback(tmp_path, kind):
+  """It is refused in one line, or read as what the file says."""
+  write(tmp_path, kind)
+  models.describe(str(tmp_path))  # As it stands, all is well.
+  refused = 0
+  for _ in changes(tmp_path, lambda fields: itertools.product(fields, WRONG)):
+    try:
+      models.describe(str(tmp_path))
+    except errors.InputError as error:
+      assert "\n" not in str(error)
+      refused += 1
   assert refused > 100
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_field_that_nobody_knows_is_refused_wherever_it_is(tmp_path, kind):
+  write(tmp_path, kind)
+  unread = {"id2label", "label2id", "tokenizer_config.json"}
+  unread |= {"crop_size"} if kind == "efficientnet" else set()  # It crops nothing.
+  for place in changes(tmp_path, lambda fields: [("surprise", "!")]):
+    if unread.isdisjoint(place):
+      with pytest.raises(errors.InputError, match=r"'surprise'|is not a square"):
+        models.describe(str(tmp_path))

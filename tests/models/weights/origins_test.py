@@ -135,6 +135,10 @@ def test_tensors_of_openai_are_known_by_what_only_they_hold(tmp_path, monkeypatc
   for name in ("ViT-g-14", "open_clip/ViT-B-32.laion2b_s34b_b79k", "resnet50"):
     with pytest.raises(errors.InputError, match="as OpenAI's weights do, and"):
       models.load(file, architecture=name)
+  told = {"mean": HALF, "std": HALF}
+  for name in ("open_clip/ViT-B-32.openai", "timm/vit_base_patch32_clip_224.openai"):
+    model = models.load(file, architecture=name, **told)  # Fine-tuned: the network is the source's.
+    assert same(model.visual, reference.encode_image, *told.values(), 224)
   bare = checkpoints.write_safetensors(reference.state_dict(), tmp_path / "bare.safetensors")
   with pytest.raises(errors.InputError, match="differ in activation; name the source"):
     models.load(bare, architecture="ViT-B-32")
@@ -149,8 +153,9 @@ def test_tensors_of_transformers_need_to_be_told_how_images_come(tmp_path, monke
   monkeypatch.setitem(models.ARCHITECTURES, "vit_b_16", config)
   reference.save_pretrained(tmp_path)
   file = str(tmp_path / "model.safetensors")
-  with pytest.raises(errors.InputError, match="do not tell how images come"):
-    models.load(file, architecture="vit_b_16", mean=HALF, std=HALF)
+  for name in ("vit_b_16", "google/vit-base-patch16-224"):
+    with pytest.raises(errors.InputError, match="do not tell how images come"):
+      models.load(file, architecture=name, mean=HALF, std=HALF)
   images = {"mean": HALF, "std": HALF, "preprocess": models.Preprocess(32, squash=True)}
   model = models.load(file, architecture="vit_b_16", **images)
   assert same(model, lambda pixels: reference(pixels).logits, HALF, HALF, 32)
