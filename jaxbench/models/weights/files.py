@@ -6,10 +6,8 @@ import json
 import math
 import mmap
 import pathlib
-import pickle
 import types
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import ml_dtypes
@@ -17,6 +15,7 @@ import numpy as np
 import safetensors
 
 from jaxbench import errors
+from jaxbench.models.weights import torch_files
 
 _NOT_WEIGHTS = {
   b"<": "an HTML page, not weights: a download went wrong",
@@ -32,9 +31,6 @@ _DTYPES: dict[str, Any] = {
   "U8": np.uint8,
   "BOOL": np.bool_,
 }
-
-
-_NESTED = 2  # How deep training checkpoints hold a network: {"ema": {"module": {...}}}.
 
 
 class Tensors(NamedTuple):
@@ -53,7 +49,7 @@ class Tensors(NamedTuple):
   def read(self, name: str) -> np.ndarray:
     """The tensor `name`, in its own dtype; bfloat16 as ml_dtypes has it."""
     array = self.arrays[name]
-    return array if isinstance(array, np.ndarray) else _from_torch(array)
+    return array if isinstance(array, np.ndarray) else torch_files.to_numpy(array)
 
   def release(self, *names: str) -> None:
     """Lets go of the memory of what has been read; another read fetches it from the file again."""
@@ -92,7 +88,7 @@ def open_tensors(path: pathlib.Path) -> Tensors:
       raise errors.InputError(f"{path}: {what}")
   if path.suffix == ".safetensors":
     return _open_safetensors(path)
-  return Tensors(path, (path,), _open_torch(path))
+  return Tensors(path, (path,), torch_files.read(path))
 
 
 def sha256(files: tuple[pathlib.Path, ...]) -> str:
@@ -155,65 +151,3 @@ def _open_shards(index: pathlib.Path) -> Tensors:
   arrays = {name: array for shard in shards.values() for name, array in shard.arrays.items()}
   spans = {name: span for shard in shards.values() for name, span in shard.spans.items()}
   return Tensors(index.parent, files, arrays, spans)
-
-
-def _open_torch(path: pathlib.Path) -> dict[str, Any]:
-  archive = zipfile.is_zipfile(path)
-  if archive and any("/code/" in name for name in zipfile.ZipFile(path).namelist()):
-    raise errors.InputError(
-      f"{path}: a TorchScript archive, which holds code and is not run; write its weights with "
-      "`torch.save(torch.jit.load(SRC, 'cpu').state_dict(), DST)` and load that"
-    )
-  try:
-    import torch  # Optional, and slow to import.
-  except ImportError as error:
-    raise errors.InputError(
-      f"{path}: needs torch to be read (pip install torch); .safetensors files do not"
-    ) from error
-  try:
-    content = torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
-  except pickle.UnpicklingError as error:
-    raise errors.InputError(
-      f"{path}: a pickle that wants to run code, or no checkpoint of torch; it was not loaded"
-    ) from error
-  except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-    raise errors.InputError(f"{path}: truncated, or no checkpoint of torch ({error})") from error
-  return {name.removeprefix("module."): tensor for name, tensor in _only(path, content).items()}
-
-
-def _only(path: pathlib.Path, content: Any) -> Mapping[str, Any]:
-  """The state dict in what a file holds: training checkpoints nest one, or two.
-
-  Raises:
-    InputError: there is none, or it is not known which of several.
-  """
-  states = dict(_states(content, ""))
-  if not states:
-    raise errors.InputError(f"{path}: not a state dict, that is tensors by name")
-  if len(states) > 1:
-    last = list(states)[-1]
-    raise errors.InputError(
-      f"{path}: holds {len(states)} networks, {', '.join(states)}; write the one that you mean, as "
-      f"in `torch.save(torch.load(SRC){last}, DST)`, and load that"
-    )
-  return next(iter(states.values()))
-
-
-def _states(content: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-  """State dicts and where they are: mappings of tensors, not all of which are single numbers."""
-  if not isinstance(content, Mapping) or not all(isinstance(key, str) for key in content):
-    return
-  arrays = [value for value in content.values() if hasattr(value, "ndim")]
-  if content and len(arrays) == len(content) and any(array.ndim for array in arrays):
-    yield place, content
-  elif place.count("[") < _NESTED:
-    for key, value in content.items():
-      yield from _states(value, f"{place}[{key!r}]")
-
-
-def _from_torch(tensor: Any) -> np.ndarray:
-  if str(tensor.dtype) != "torch.bfloat16":
-    return tensor.detach().numpy()
-  import torch
-
-  return tensor.detach().contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)

@@ -40,7 +40,7 @@ _IMAGE = {**_NOWHERE, "num_channels": (3,)}
 _BACKBONE = _words("out_features out_indices stage_names")
 
 HUGGINGFACE = {
-  "clip": Known(_TRANSFORMERS | {"text_config_dict", "vision_config_dict", "id2label"}, _NOWHERE),
+  "clip": Known(_TRANSFORMERS | {"id2label"}, _NOWHERE),
   "siglip": Known(_TRANSFORMERS | {"id2label"}, _NOWHERE),
   "vit": Known(
     _TRANSFORMERS | _TRAINING | {"encoder_stride", "pooler_act", "pooler_output_size"},
