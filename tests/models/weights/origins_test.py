@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pathlib
 
 import jax
 import numpy as np
@@ -13,9 +14,11 @@ from references.writers import open_clip, timm
 from jaxbench import errors, models, tables
 from jaxbench.models.clip import OPENAI_MEAN, OPENAI_STD
 from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.weights import origins
+from jaxbench.models.weights import checkpoint, files, mapping, origins, state_dict
 
 HALF = (0.5, 0.5, 0.5)
+# All published weights of these sizes were trained with quick_gelu, whatever open_clip calls them.
+ONLY_OPENAI = ("ViT-L-14-336", "RN50", "RN101", "RN50x4", "RN50x16", "RN50x64")
 
 
 def same(model, reference, mean, std, size):
@@ -196,3 +199,27 @@ def test_every_source_is_found_under_its_own_name(name):
   for origin in origins.named(name):
     if origin.complete:
       assert origins.named(origin.name)[0].config == origin.config
+
+
+@pytest.mark.parametrize("name", models.ARCHITECTURES)
+def test_a_plain_name_stands_for_the_tensors_of_its_library(monkeypatch, name):
+  """torchvision's, of supervised models; of a CLIP, those of a name whose sources agree."""
+  config = models.ARCHITECTURES[name]
+  if isinstance(config, models.SigLIPConfig):
+    pytest.skip("needs its tokenizer, and comes in folders")
+  is_clip = isinstance(config, models.CLIPConfig)
+  (renamings, *_) = state_dict._layouts("open_clip" if is_clip else "torchvision", config)
+  arrays = {}
+  for ours, spec in checkpoint.tensors(checkpoint.abstract(config)).items():
+    shape = spec.shape[::-1] if ours.endswith("kernel") else spec.shape
+    (theirs,) = mapping.source(ours, renamings).names
+    arrays[theirs] = np.broadcast_to(np.float32(0), shape)
+  opened = files.Tensors(pathlib.Path(name), (), arrays)
+  monkeypatch.setattr(files, "open_tensors", lambda path: opened)
+  differ = "quickgelu" not in name and name not in ("ViT-g-14", *ONLY_OPENAI)
+  if is_clip and (differ or name == "ViT-H-14-quickgelu"):  # One of its sources squashes.
+    with pytest.raises(errors.InputError, match=r"differ in (activation|preprocess)"):
+      state_dict.read(opened.path, name, name)
+  else:
+    found = state_dict.read(opened.path, name, name).config
+    assert found == models.ARCHITECTURES[f"{name}-quickgelu" if name in ONLY_OPENAI else name]
