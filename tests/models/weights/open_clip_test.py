@@ -19,7 +19,7 @@ def write(folder, depths=(1, 1, 2, 1), width=16, size=64, embed_dim=24):
   tower = parity.randomize(clip.visual)
   checkpoints.write_safetensors(clip.state_dict(), folder / "open_clip_model.safetensors")
   model = {"embed_dim": embed_dim, "vision_cfg": vision, "text_cfg": text}
-  config = {"model_cfg": model, "preprocess_cfg": {"mean": [0.4, 0.5, 0.6]}}
+  config = {"model_cfg": model, "preprocess_cfg": {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.4]}}
   (folder / "open_clip_config.json").write_text(json.dumps(config))
   return tower, models.load(str(folder))
 
@@ -27,7 +27,8 @@ def write(folder, depths=(1, 1, 2, 1), width=16, size=64, embed_dim=24):
 def test_modified_resnet(tmp_path):
   tower, clip = write(tmp_path)
   assert clip.config.mean == (0.4, 0.5, 0.6)
-  parity.assert_same(clip.visual, tower, clip.config)
+  parity.assert_same(clip.visual, tower, clip.config, gradient=False)
+  parity.assert_same_gradient_in_double(clip.visual, tower.double(), clip.config)
 
 
 @pytest.mark.slow
