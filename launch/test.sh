@@ -4,6 +4,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 install test 3500
+"$PYTHON" -m pip install --quiet --no-deps --requirement "$ROOT/tests/writers.txt"
 cd "$ROOT"
 "$PYTHON" -m ruff check
 "$PYTHON" -m ruff format --check

@@ -1,6 +1,7 @@
 """Names and paths of models, and which reader serves them."""
 
 import pathlib
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import huggingface_hub
@@ -10,6 +11,7 @@ from huggingface_hub.utils import validate_repo_id
 
 from jaxbench import errors
 from jaxbench.models.architectures import ARCHITECTURES, Config, Model
+from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.sources import SOURCES
 from jaxbench.models.weights import (
   checkpoint,
@@ -49,13 +51,17 @@ def describe(
   architecture: str | None = None,
   image_size: int | None = None,
   download: bool = False,
+  mean: Sequence[float] | None = None,
+  std: Sequence[float] | None = None,
+  preprocess: Preprocess | None = None,
 ) -> Description:
   """What is known of a model without building it; arguments and errors are those of `load`."""
+  images = {"mean": mean, "std": std, "preprocess": preprocess}
   place = _locate(path_or_name, download)
   if orbax.is_checkpoint(place):
-    _only_foreign(place, architecture=architecture, image_size=image_size)
+    _only_foreign(place, architecture=architecture, image_size=image_size, **images)
     return orbax.describe(place)
-  return checkpoint.describe(_read(place, path_or_name, architecture), image_size)
+  return checkpoint.describe(_read(place, path_or_name, architecture, **images), image_size)
 
 
 def load(
@@ -64,6 +70,9 @@ def load(
   architecture: str | None = None,
   image_size: int | None = None,
   download: bool = False,
+  mean: Sequence[float] | None = None,
+  std: Sequence[float] | None = None,
+  preprocess: Preprocess | None = None,
 ) -> Model:
   """A model, in whatever public format its weights are.
 
@@ -72,24 +81,32 @@ def load(
       tensors (.safetensors; .pt, .pth or .bin if torch is installed); the name of an embedded
       model; or a repository on Hugging Face, "org/name" or "org/name@revision", if it is in
       the cache on this disk.
-    architecture: of bare tensors, from `list_models()`. Every other format says it itself.
+    architecture: of bare tensors; every other format says it itself. A source of its weights
+      ("timm/tf_efficientnet_b0.ns_jft_in1k", "open_clip/ViT-L-14.laion2b_s32b_b82k",
+      "torchvision/vit_b_16", "openai/clip-vit-base-patch32"), or a name of `list_models()` or
+      timm, which does where the names of the tensors leave one source.
     image_size: pixels, if not those of the training: position embeddings are interpolated.
     download: fetch a repository that is not in the cache.
+    mean: of bare tensors: what is taken from images in [0, 1], red, green and blue.
+    std: of bare tensors: what they are divided by then.
+    preprocess: of bare tensors: how an image file becomes the model's input.
 
   Returns:
     The model, its tensors in the dtype found; it computes in float32 (see `compute_in`).
 
   Raises:
-    InputError: there is no such model, or its files are broken, incomplete or contradictory.
+    InputError: there is no such model, or its files are broken, incomplete, contradictory, or say
+      something that is not built here.
 
   Example:
     >>> clip = load("openai/clip-vit-base-patch32", download=True)
   """
+  images = {"mean": mean, "std": std, "preprocess": preprocess}
   place = _locate(path_or_name, download)
   if orbax.is_checkpoint(place):
-    _only_foreign(place, architecture=architecture, image_size=image_size)
+    _only_foreign(place, architecture=architecture, image_size=image_size, **images)
     return orbax.load(place)
-  return checkpoint.load(_read(place, path_or_name, architecture), image_size)
+  return checkpoint.load(_read(place, path_or_name, architecture, **images), image_size)
 
 
 def _only_foreign(place: epath.Path, **options: Any) -> None:
@@ -99,13 +116,14 @@ def _only_foreign(place: epath.Path, **options: Any) -> None:
       raise errors.InputError(f"{place}: {name} is fixed in this checkpoint; convert it anew")
 
 
-def _read(place: epath.Path, name: str, architecture: str | None) -> Checkpoint:
+def _read(place: epath.Path, name: str, architecture: str | None, **images: Any) -> Checkpoint:
   """The reader's view of a foreign checkpoint."""
   path = pathlib.Path(place)
   if path.is_file():
-    return state_dict.read(path, architecture, str(path))
-  if architecture is not None:
-    raise errors.InputError(f"{path}: architecture={architecture} is for bare tensors only")
+    return state_dict.read(path, architecture, str(path), **images)
+  for option, value in {"architecture": architecture, **images}.items():
+    if value is not None:
+      raise errors.InputError(f"{path}: {option}={value} is for bare tensors only")
   source = name if name == str(path) else f"{name} ({path.name})"
   if (path / open_clip.CONFIG).exists():
     return open_clip.read(path, source)

@@ -52,6 +52,8 @@ def check(config: Config, class_names: Sequence[str], prompts: ContextPrompts) -
     raise errors.InputError(
       "prompts of tokens or vectors are for CLIP's text tower; use sentences for this model"
     )
+  if not class_names:
+    raise errors.InputError("a zero-shot classifier needs at least one class name")
   prompts = _own(config, prompts)
   contexts: Sequence[Sequence[object]]
   if isinstance(prompts, TokenPrompts):

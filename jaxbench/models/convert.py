@@ -1,6 +1,7 @@
 """Writes a model of any format as a jaxbench checkpoint.
 
   python -m jaxbench.models.convert SRC DST [--architecture=NAME] [--image_size=N] [--download]
+    [--mean=R,G,B] [--std=R,G,B] [--preprocess="preprocess(size=224, resize=256)"]
 
 The copy loads faster, carries its configuration, tokenizer and provenance (source and sha256),
 and is read from gs:// too.
@@ -11,17 +12,54 @@ import sys
 from absl import app, flags, logging
 from etils import epath
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.models import catalog
+from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights import orbax
 
 _ARCHITECTURE = flags.DEFINE_string(
-  "architecture", None, "What bare tensors are; see models.list_models()."
+  "architecture", None, "What bare tensors are, by their source; see models.load."
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
   "image_size", None, "Pixels, if not those of the training: position embeddings are interpolated."
 )
 _DOWNLOAD = flags.DEFINE_bool("download", False, "Fetch a repository that is not on this disk.")
+_MEAN = flags.DEFINE_list("mean", None, "Of bare tensors: what is taken from images in [0, 1].")
+_STD = flags.DEFINE_list("std", None, "Of bare tensors: what they are divided by then.")
+_PREPROCESS = flags.DEFINE_string(
+  "preprocess",
+  None,
+  "Of bare tensors: how an image file becomes their input, as in "
+  "\"preprocess(size=224, resize=256, interpolation='bicubic', squash=False)\".",
+)
+
+
+def _numbers(flag: flags.FlagHolder[list[str] | None]) -> tuple[float, ...] | None:
+  if flag.value is None:
+    return None
+  try:
+    return tuple(map(float, flag.value))
+  except ValueError as error:
+    raise errors.InputError(f"--{flag.name}={','.join(flag.value)} is not R,G,B") from error
+
+
+def _preprocess(
+  *, size: int, resize: int | None = None, interpolation: str = "bicubic", squash: bool = False
+) -> Preprocess:
+  return Preprocess(size, resize, interpolation, squash)
+
+
+def _options() -> dict[str, object]:
+  text = _PREPROCESS.value
+  table = {"preprocess": _preprocess}
+  return {
+    "architecture": _ARCHITECTURE.value,
+    "image_size": _IMAGE_SIZE.value,
+    "download": _DOWNLOAD.value,
+    "mean": _numbers(_MEAN),
+    "std": _numbers(_STD),
+    "preprocess": None if text is None else spec.build(spec.resolve(text, table, "preprocess")),
+  }
 
 
 def convert(source: str, destination: str, **options: object) -> str:
@@ -43,14 +81,9 @@ def main(argv: list[str]) -> None:
   """Command line; wrong input is one line and exit status 2."""
   logging.set_verbosity(logging.WARNING)
   if len(argv) != 3:
-    sys.exit(f"usage: {__doc__.strip().splitlines()[2].strip()}")
-  options = {
-    "architecture": _ARCHITECTURE.value,
-    "image_size": _IMAGE_SIZE.value,
-    "download": _DOWNLOAD.value,
-  }
+    sys.exit("usage: " + " ".join(line.strip() for line in __doc__.splitlines()[2:4]))
   try:
-    print(convert(argv[1], argv[2], **options))
+    print(convert(argv[1], argv[2], **_options()))
   except errors.InputError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)

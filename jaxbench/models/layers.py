@@ -10,6 +10,8 @@ from flax import nnx
 from jax import lax
 from jax.experimental import checkify
 
+from jaxbench import errors
+
 # A backward pass computes them again: a ViT-B/32 gradient takes a third less memory, and less time.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   "gelu": jax.checkpoint(functools.partial(jax.nn.gelu, approximate=False)),
@@ -18,6 +20,14 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 LayerList = getattr(nnx, "List", list)  # flax < 0.12 takes a plain list and has no nnx.List.
 T = TypeVar("T")
+
+
+def require_floats(images: jax.Array) -> None:
+  """Raises InputError for images that are not floats, when traced: 8 bits are not in [0, 1]."""
+  if not jnp.issubdtype(images.dtype, jnp.floating):
+    raise errors.InputError(
+      f"images are {images.dtype}; a classifier takes float32 in [0, 1]: divide 8 bits by 255"
+    )
 
 
 class Network(nnx.Module):
@@ -29,6 +39,7 @@ class Network(nnx.Module):
     self, images: jax.Array, mean: tuple[float, ...], std: tuple[float, ...]
   ) -> jax.Array:
     """float32 [B, H, W, 3] in [0, 1] -> (images - mean) / std, in the computation's dtype."""
+    require_floats(images)
     checkify.debug_check(
       jnp.all((images >= 0) & (images <= 1)), "images must be in [0, 1]; do not normalise them"
     )

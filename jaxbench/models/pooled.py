@@ -10,6 +10,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
+from jaxbench.models.layers import require_floats
 
 POOLS = ("max", "mean")
 
@@ -27,6 +28,7 @@ class Pooled:
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Logits of the groups."""
+    require_floats(images)
     logits = self.classifier(images)
     if logits.shape[-1] < self.least:  # Indices out of range would be clamped in silence.
       raise errors.InputError(

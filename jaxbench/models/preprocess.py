@@ -5,6 +5,8 @@ import dataclasses
 import numpy as np
 from PIL import Image
 
+from jaxbench import errors
+
 
 @dataclasses.dataclass(frozen=True)
 class Preprocess:
@@ -24,6 +26,14 @@ class Preprocess:
   resize: int | None = None
   interpolation: str = "bicubic"
   squash: bool = False
+
+  def __post_init__(self) -> None:
+    sizes = (self.size,) if self.resize is None else (self.size, self.resize)
+    if not all(isinstance(size, int) and size > 0 for size in sizes):
+      raise errors.InputError(f"{self} needs sizes that are whole numbers of pixels")
+    if self.interpolation.upper() not in Image.Resampling.__members__:
+      known = [name.lower() for name in Image.Resampling.__members__]
+      raise errors.unknown("interpolation", self.interpolation, known)
 
   def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray:
     """uint8 [h, w, 3], or a Pillow image of any mode -> uint8 [size, size, 3]."""

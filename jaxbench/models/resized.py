@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
+from jaxbench.models.layers import require_floats
 
 
 @struct.dataclass
@@ -52,6 +53,7 @@ def resized(classifier: Any, size: int) -> Resized:
 
 def resize(images: jax.Array, size: int) -> jax.Array:
   """Float32 [B, H, W, 3] in [0, 1] -> [B, size, size, 3], bicubic, antialiased."""
+  require_floats(images)
   if images.shape[1:3] == (size, size):
     return images
   # Bicubic overshoots: without the clip a white edge would leave [0, 1].

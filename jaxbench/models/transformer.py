@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxbench import errors
 from jaxbench.models.layers import ACTIVATIONS, LayerList, LayerNorm, Linear, attend
 
 
@@ -19,6 +20,12 @@ class TowerConfig:
   mlp_width: int
   activation: str  # From `layers.ACTIVATIONS`.
   epsilon: float = 1e-5  # Of all layer norms.
+
+  def __post_init__(self) -> None:
+    if self.activation not in ACTIVATIONS:
+      raise errors.unknown("activation", self.activation, ACTIVATIONS)
+    if self.heads < 1 or self.width % self.heads:
+      raise errors.InputError(f"a width of {self.width} is no multiple of {self.heads} heads")
 
 
 class Attention(nnx.Module):

@@ -19,6 +19,7 @@ from jaxbench.models.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.tokenizer import tokenize
 
 _BATCH = 256  # Sentences embedded at a time.
+_STEP = 4  # Tokens by which the lengths of batches differ.
 
 
 @struct.dataclass
@@ -96,13 +97,17 @@ def zero_shot(
 
 
 def _embed_sentences(clip: CLIP | SigLIP, sentences: Sequence[Sequence[str]]) -> jax.Array:
-  """The K classes [K, D] by their sentences, unit rows."""
+  """The K classes [K, D] by their sentences, unit rows.
+
+  Raises:
+    InputError: there are no classes.
+  """
+  if not sentences:
+    raise errors.InputError("a zero-shot classifier needs at least one class name")
   tokens = clip.tokenize([sentence for group in sentences for sentence in group])
-  if isinstance(clip, CLIP):  # Causal attention: what follows the last end token changes nothing.
-    tokens = tokens[:, : int(tokens.argmax(axis=1).max()) + 1]
-  padded = np.pad(tokens, ((0, -len(tokens) % min(_BATCH, len(tokens))), (0, 0)), mode="edge")
-  batches = padded.reshape(-1, min(_BATCH, len(tokens)), tokens.shape[1])
-  each = jnp.concatenate([_embed(clip, batch) for batch in batches])[: len(tokens)]
+  # Causal attention: what follows the last end token changes nothing. Others read all positions.
+  ends = tokens.argmax(axis=1) if isinstance(clip, CLIP) else np.full(len(tokens), tokens.shape[1])
+  each = _embed_by_length(clip, tokens, np.minimum(ends + 1, tokens.shape[1]))
   owners = np.repeat(np.arange(len(sentences)), [len(group) for group in sentences])
   return normalize(jax.ops.segment_sum(each, jnp.asarray(owners), len(sentences)))
 
@@ -125,6 +130,22 @@ def _same_as(
       name = class_names[indices[0]]
       logging.warning("classes %s are all called %r: the first is predicted", indices, name)
   return jnp.asarray([places[key][0] for key in called], jnp.int32)
+
+
+def _embed_by_length(clip: CLIP | SigLIP, tokens: np.ndarray, lengths: np.ndarray) -> jax.Array:
+  """Sentences int32 [N, T] that end at `lengths` [N] -> float32 [N, D], unit rows.
+
+  Batches are of sentences of about one length, because the longest of ImageNet's is three times as
+  long as most; lengths are rounded up, so that there are few programs.
+  """
+  order = np.argsort(lengths, kind="stable")
+  size, longest = min(_BATCH, len(tokens)), int(lengths.max())
+  padded = np.pad(order, (0, -len(order) % size), mode="edge").reshape(-1, size)
+  each = []
+  for rows in padded:
+    length = -(-int(lengths[rows[-1]]) // _STEP) * _STEP
+    each.append(_embed(clip, tokens[rows, : min(length, longest)]))
+  return jnp.concatenate(each)[: len(tokens)][np.argsort(order)]
 
 
 def check_prompts(

@@ -61,9 +61,25 @@ def test_bare_tensors_with_an_architecture(tmp_path):
   _assert_equal(models.load(str(tmp_path / "out")), models.load(file, architecture="resnet18"))
 
 
+def test_bare_tensors_of_ones_own_training(tmp_path):
+  torch.manual_seed(0)
+  reference = networks.ResNet((2, 2, 2, 2), 64, False, 1000)
+  file = checkpoints.write_safetensors(reference.state_dict(), tmp_path / "r.safetensors")
+  told = ["--mean=0.5,0.4,0.3", "--std=0.1,0.2,0.3"]
+  preprocess = "--preprocess=preprocess(size=192, squash=True)"
+  result = convert(file, tmp_path / "out", "--architecture=resnet18", *told, preprocess)
+  assert result.returncode == 0, result.stderr
+  config = models.describe(str(tmp_path / "out")).config
+  assert (config.mean, config.std) == ((0.5, 0.4, 0.3), (0.1, 0.2, 0.3))
+  assert config.preprocess == models.Preprocess(192, squash=True)
+
+
 @pytest.mark.parametrize(
   ("arguments", "message"),
   [
+    (["digits-clip", "dst", "--mean=a,b"], "--mean=a,b is not R,G,B"),
+    (["digits-clip", "dst", "--preprocess=centre"], "unknown preprocess 'centre'"),
+    (["digits-clip", "dst", "--preprocess=preprocess()"], "missing 1 required"),
     (["nowhere", "dst"], "unknown model 'nowhere'"),
     (["digits-clip", "README.md"], "README.md exists already"),
     (["one"], "usage: python -m jaxbench.models.convert SRC DST"),

@@ -1,9 +1,12 @@
+import dataclasses
+import importlib
 import json
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 
 from jaxbench import data, errors, models
 
@@ -159,3 +162,41 @@ def test_bfloat16_computes_in_half_and_answers_in_float32(classifier, scans):
   np.testing.assert_allclose(logits, classifier(images[:20]), atol=1.0)
   resnet = models.compute_in(models.load("digits-resnet"), "bfloat16")
   assert resnet(images[:1]).dtype == np.float32
+
+
+def _tiny_clip():
+  towers = {part: models.TowerConfig(16, 2, 2, 32, "gelu") for part in ("vision", "text")}
+  config = dataclasses.replace(models.ARCHITECTURES["ViT-B-32"], **towers)
+  return models.CLIP(config, rngs=nnx.Rngs(0))
+
+
+def test_prompts_of_all_lengths_are_embedded_as_each_alone():
+  clip, names = _tiny_clip(), models.imagenet_class_names()[::20]
+  templates = models.templates("openai_80")[::4]
+  found = models.zero_shot(clip, names, templates).text.T
+  tokens = models.tokenize([template.format(name) for name in names for template in templates])
+  each = np.asarray(jax.jit(lambda clip, x: clip.encode_text(x))(clip, tokens))
+  each = each / np.linalg.norm(each, axis=1, keepdims=True)
+  expected = each.reshape(len(names), len(templates), -1).mean(axis=1)
+  expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+  np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_few_positions_behind_the_ends_of_prompts_are_read(monkeypatch):
+  module, read = importlib.import_module("jaxbench.models.zero_shot"), []
+
+  def embed(clip, tokens):
+    read.append(tokens.shape)
+    return jnp.ones((len(tokens), 2))
+
+  monkeypatch.setattr(module, "_embed", embed)
+  models.zero_shot(_tiny_clip(), models.imagenet_class_names(), models.templates("openai_80"))
+  longest = max(length for _, length in read)
+  assert sum(rows * length for rows, length in read) <= 0.6 * 80_000 * longest
+  assert len({length for _, length in read}) <= 5  # Each is another program.
+
+
+@pytest.mark.parametrize("templates", [["{}"], {}, models.TokenPrompts(((320,),))])
+def test_no_classes_are_no_classifier(templates):
+  with pytest.raises(errors.InputError, match="at least one class name"):
+    models.zero_shot(_tiny_clip(), [], templates)

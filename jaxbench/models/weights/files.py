@@ -3,9 +3,10 @@
 import functools
 import hashlib
 import json
+import math
+import mmap
 import pathlib
-import pickle
-import zipfile
+import types
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import numpy as np
 import safetensors
 
 from jaxbench import errors
+from jaxbench.models.weights import torch_files
 
 _NOT_WEIGHTS = {
   b"<": "an HTML page, not weights: a download went wrong",
@@ -29,7 +31,6 @@ _DTYPES: dict[str, Any] = {
   "U8": np.uint8,
   "BOOL": np.bool_,
 }
-_CONTAINERS = ("state_dict", "model", "model_state_dict")  # Training checkpoints nest them.
 
 
 class Tensors(NamedTuple):
@@ -38,6 +39,7 @@ class Tensors(NamedTuple):
   path: pathlib.Path  # For messages: the file or folder that the user named.
   files: tuple[pathlib.Path, ...]
   arrays: Mapping[str, Any]  # Views of mapped files: numpy's, or tensors of torch.
+  spans: Mapping[str, "Span"] = types.MappingProxyType({})  # Of numpy's.
 
   @property
   def names(self) -> tuple[str, ...]:
@@ -47,7 +49,29 @@ class Tensors(NamedTuple):
   def read(self, name: str) -> np.ndarray:
     """The tensor `name`, in its own dtype; bfloat16 as ml_dtypes has it."""
     array = self.arrays[name]
-    return array if isinstance(array, np.ndarray) else _from_torch(array)
+    return array if isinstance(array, np.ndarray) else torch_files.to_numpy(array)
+
+  def release(self, *names: str) -> None:
+    """Lets go of the memory of what has been read; another read fetches it from the file again."""
+    if hasattr(mmap, "MADV_DONTNEED"):
+      for span in (self.spans[name] for name in names if name in self.spans):
+        start = -(-span.start // mmap.PAGESIZE) * mmap.PAGESIZE
+        end = span.end // mmap.PAGESIZE * mmap.PAGESIZE
+        if start < end:
+          span.mapped.madvise(mmap.MADV_DONTNEED, start, end - start)
+
+
+class Span(NamedTuple):
+  """Bytes of a mapped file."""
+
+  mapped: mmap.mmap
+  start: int
+  end: int
+
+  def view(self, dtype: str, shape: list[int]) -> np.ndarray:
+    """The array that they are."""
+    count = math.prod(shape)
+    return np.frombuffer(self.mapped, _DTYPES[dtype], count, self.start).reshape(shape)
 
 
 def open_tensors(path: pathlib.Path) -> Tensors:
@@ -63,8 +87,8 @@ def open_tensors(path: pathlib.Path) -> Tensors:
     if start.lstrip().startswith(magic):
       raise errors.InputError(f"{path}: {what}")
   if path.suffix == ".safetensors":
-    return Tensors(path, (path,), _map_safetensors(path))
-  return Tensors(path, (path,), _open_torch(path))
+    return _open_safetensors(path)
+  return Tensors(path, (path,), torch_files.read(path))
 
 
 def sha256(files: tuple[pathlib.Path, ...]) -> str:
@@ -89,7 +113,7 @@ def _start(path: pathlib.Path) -> bytes:
     raise errors.InputError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _map_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
+def _open_safetensors(path: pathlib.Path) -> Tensors:
   """Views of the mapped file; the library, which would copy, checks that all is well with it."""
   try:
     with safetensors.safe_open(path, framework="numpy"):
@@ -101,16 +125,16 @@ def _map_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
   with path.open("rb") as file:
     length = int.from_bytes(file.read(8), "little")
     header = json.loads(file.read(length))
-  data = np.memmap(path, np.uint8, "r", offset=8 + length) if len(header) else None
+    mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
   header.pop("__metadata__", None)
   if unknown := sorted({entry["dtype"] for entry in header.values()} - set(_DTYPES)):
     raise errors.InputError(f"{path}: tensors of dtype {unknown[0]} are not supported")
-  return {name: _view(data, **entry) for name, entry in header.items()}
-
-
-def _view(data: Any, dtype: str, shape: list[int], data_offsets: list[int]) -> np.ndarray:
-  start, end = data_offsets
-  return np.asarray(data[start:end]).view(_DTYPES[dtype]).reshape(shape)
+  spans, arrays = {}, {}
+  for name, entry in header.items():
+    start, end = (8 + length + offset for offset in entry["data_offsets"])
+    spans[name] = Span(mapped, start, end)
+    arrays[name] = spans[name].view(entry["dtype"], entry["shape"])
+  return Tensors(path, (path,), arrays, spans)
 
 
 def _open_shards(index: pathlib.Path) -> Tensors:
@@ -125,43 +149,5 @@ def _open_shards(index: pathlib.Path) -> Tensors:
       raise errors.InputError(f"{index.parent / shard}: lacks {name}, which {index.name} promises")
   files = tuple(file for shard in shards.values() for file in shard.files)
   arrays = {name: array for shard in shards.values() for name, array in shard.arrays.items()}
-  return Tensors(index.parent, files, arrays)
-
-
-def _open_torch(path: pathlib.Path) -> dict[str, Any]:
-  archive = zipfile.is_zipfile(path)
-  if archive and any("/code/" in name for name in zipfile.ZipFile(path).namelist()):
-    raise errors.InputError(
-      f"{path}: a TorchScript archive, which holds code and is not run; write its weights with "
-      "`torch.save(torch.jit.load(SRC, 'cpu').state_dict(), DST)` and load that"
-    )
-  try:
-    import torch  # Optional, and slow to import.
-  except ImportError as error:
-    raise errors.InputError(
-      f"{path}: needs torch to be read (pip install torch); .safetensors files do not"
-    ) from error
-  try:
-    content = torch.load(path, map_location="cpu", weights_only=True, mmap=archive)
-  except pickle.UnpicklingError as error:
-    raise errors.InputError(
-      f"{path}: a pickle that wants to run code, or no checkpoint of torch; it was not loaded"
-    ) from error
-  except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-    raise errors.InputError(f"{path}: truncated, or no checkpoint of torch ({error})") from error
-  state = next((content[key] for key in _CONTAINERS if _holds(content, key)), content)
-  if not isinstance(state, Mapping) or not all(isinstance(t, torch.Tensor) for t in state.values()):
-    raise errors.InputError(f"{path}: not a state dict, that is tensors by name")
-  return {name.removeprefix("module."): tensor for name, tensor in state.items()}
-
-
-def _holds(content: Any, key: str) -> bool:
-  return isinstance(content, Mapping) and isinstance(content.get(key), Mapping)
-
-
-def _from_torch(tensor: Any) -> np.ndarray:
-  if str(tensor.dtype) != "torch.bfloat16":
-    return tensor.detach().numpy()
-  import torch
-
-  return tensor.detach().contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+  spans = {name: span for shard in shards.values() for name, span in shard.spans.items()}
+  return Tensors(index.parent, files, arrays, spans)

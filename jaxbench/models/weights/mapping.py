@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxbench import errors
@@ -62,26 +63,41 @@ def read(tensors: Tensors, target: str, one: Source, shape: tuple[int, ...] | No
     shape: what it must be; None takes it as it is.
 
   Raises:
-    InputError: it has another shape, or holds what is not a finite number.
+    InputError: it has another shape, or holds what is not a finite floating number.
   """
   parts = [tensors.read(name) for name in one.names]
-  array = parts[0] if len(parts) == 1 else np.concatenate(parts)
+  first, where = parts[0], f"{tensors.path}: {one.names[0]}"
+  if not jnp.issubdtype(first.dtype, jnp.floating):
+    raise errors.InputError(
+      f"{where} holds {first.dtype}, not floats; quantized weights are not read"
+    )
+  fits = all(part.shape[1:] == first.shape[1:] for part in parts) and first.ndim > 0
+  array = first if len(parts) == 1 else np.concatenate(parts) if fits else None
+  laid = None if array is None else _lay(array, target, one.transposed, shape)
+  if laid is None or array is None:
+    raise errors.InputError(
+      f"{where} has shape {list(first.shape)}, which contradicts the configuration ({target} is "
+      f"{list(shape or ())})"
+    )
   if not np.isfinite(array).all():
-    raise errors.InputError(f"{tensors.path}: {one.names[0]} holds NaN or infinity")
-  found = array.shape
+    raise errors.InputError(f"{where} holds NaN or infinity")
+  return laid
+
+
+def _lay(
+  array: np.ndarray, target: str, transposed: bool, shape: tuple[int, ...] | None
+) -> np.ndarray | None:
+  """A tensor in our layout and `shape`, if it can have that."""
   if target.endswith(".kernel"):
     wide = len(shape or ()) == 4
+    if array.ndim != 4 if wide else array.ndim < 2 or not array.size:
+      return None
     array = array.transpose(2, 3, 1, 0) if wide else array.reshape(len(array), -1).T
-  elif one.transposed:
+  elif transposed:
     array = array.T
-  if shape is not None and array.shape != shape:
-    if _without_ones(array.shape) != _without_ones(shape):
-      raise errors.InputError(
-        f"{tensors.path}: {one.names[0]} has shape {list(found)}, which contradicts the "
-        f"configuration ({target} is {list(shape)})"
-      )
-    array = array.reshape(shape)
-  return array
+  if shape is None or array.shape == shape:
+    return array
+  return array.reshape(shape) if _without_ones(array.shape) == _without_ones(shape) else None
 
 
 def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,16 +8,12 @@ from jaxbench.models.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.tokenizer import CONTEXT_LENGTH, VOCABULARY_SIZE
 from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.weights import sidecar
+from jaxbench.models.weights import known, sidecar
 from jaxbench.models.weights.checkpoint import Checkpoint
 from jaxbench.models.weights.layouts import openai as layouts
 from jaxbench.models.weights.sidecar import Fields
 
 CONFIG = "open_clip_config.json"
-# Fields of open_clip that say what we do too; any other one may change the numbers.
-_MODEL = {"embed_dim", "vision_cfg", "text_cfg", "quick_gelu", "init_logit_scale"}
-_VISION = {"image_size", "layers", "width", "patch_size", "head_width", "mlp_ratio"}
-_TEXT = {"context_length", "vocab_size", "width", "heads", "layers", "mlp_ratio"}
 
 
 def read(folder: pathlib.Path, source: str) -> Checkpoint:
@@ -27,61 +23,77 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
     InputError: a file or field is missing, or something we do not build is configured.
   """
   fields = sidecar.read(folder / CONFIG)
-  model = Fields(fields.path, fields.need("model_cfg"))
-  images = fields.sub("preprocess_cfg")
+  fields.need("model_cfg")
+  config = _config(fields.sub("model_cfg"), fields.sub("preprocess_cfg"))
+  fields.finish(sidecar.NOTHING)
   weights = sidecar.weights(
     folder,
     "open_clip_model.safetensors",
     "open_clip_model.safetensors.index.json",
     "open_clip_pytorch_model.bin",
   )
-  return Checkpoint(_config(model, images), weights, layouts.clip(), source)
+  return Checkpoint(config, weights, layouts.clip(), source)
 
 
 def _config(model: Fields, images: Fields) -> CLIPConfig:
-  vision, text = (Fields(model.path, model.need(key)) for key in ("vision_cfg", "text_cfg"))
-  for part, known in ((model, _MODEL), (vision, _VISION), (text, _TEXT)):
-    if unknown := sorted(key for key in set(part.content) - known if part.content[key]):
-      raise model.error(f"{unknown[0]!r} is set, which is not supported; load another format of it")
-  if text.get("vocab_size", VOCABULARY_SIZE) != VOCABULARY_SIZE:
-    raise model.error(f"vocab_size: only CLIP's own {VOCABULARY_SIZE} tokens are known")
-  activation = "quick_gelu" if model.get("quick_gelu", False) else "gelu"
-  size = images.get("size", None) or vision.get("image_size", 224)
-  size = size[0] if isinstance(size, list) else size
-  if size != vision.get("image_size", 224):
-    raise model.error(f"preprocess_cfg says {size} pixels, model_cfg {vision.need('image_size')}")
-  return CLIPConfig(
-    embed_dim=model.need("embed_dim"),
-    vision=_vision(vision, activation),
-    text=_tower(text, text.get("width", 512), text.get("heads", 8), activation),
-    patch_size=None if isinstance(vision.get("layers", 12), list) else vision.get("patch_size", 16),
-    preprocess=_preprocess(images, size),
-    mean=images.triple("mean") if images.get("mean", None) else OPENAI_MEAN,
-    std=images.triple("std") if images.get("std", None) else OPENAI_STD,
-    context_length=text.get("context_length", CONTEXT_LENGTH),
+  for key in ("vision_cfg", "text_cfg"):
+    model.need(key)
+  vision, text = model.sub("vision_cfg"), model.sub("text_cfg")
+  if (words := text.count("vocab_size", VOCABULARY_SIZE)) != VOCABULARY_SIZE:
+    raise text.error(f"vocab_size {words}: only CLIP's own {VOCABULARY_SIZE} tokens are known")
+  activation = "quick_gelu" if model.flag("quick_gelu", False) else "gelu"
+  trained = vision.side("image_size", 224)
+  if (size := images.side("size", trained)) != trained:
+    raise images.error(f"size is {size} pixels, image_size of the model is {trained}")
+  is_resnet = isinstance(vision.get("layers", 12), list)
+  config = CLIPConfig(
+    embed_dim=model.count("embed_dim"),
+    vision=_resnet(vision) if is_resnet else _vision(vision, activation),
+    text=_tower(text, text.count("width", 512), text.count("heads", 8), activation),
+    patch_size=None if is_resnet else vision.side("patch_size", 16),
+    context_length=text.count("context_length", CONTEXT_LENGTH),
+    **preprocessing(images, trained),
   )
+  model.finish(known.OPEN_CLIP_MODEL)
+  vision.finish(known.OPEN_CLIP_VISION)
+  text.finish(known.OPEN_CLIP_TEXT)
+  return config
 
 
-def _preprocess(images: Fields, size: int) -> Preprocess:
-  interpolation = images.get("interpolation", "bicubic")
-  mode = images.get("resize_mode", "shortest")
-  squash = images.choose("resize_mode", mode, {"shortest": False, "squash": True})
-  known: dict[Any, str] = {"bicubic": "bicubic", "bilinear": "bilinear"}
-  return Preprocess(
+def preprocessing(images: Fields, size: int) -> dict[str, Any]:
+  """Fields of our configurations from a `preprocess_cfg`, for a model of `size` pixels."""
+  preprocess = Preprocess(
     size,
-    interpolation=images.choose("interpolation", interpolation, known),
-    squash=squash,
+    interpolation=images.choose(
+      "interpolation", {"bicubic": "bicubic", "bilinear": "bilinear"}, "bicubic"
+    ),
+    squash=images.choose("resize_mode", {"shortest": False, "squash": True}, "shortest"),
   )
+  mean = images.triple("mean") if images.get("mean", None) is not None else OPENAI_MEAN
+  std = images.deviations("std") if images.get("std", None) is not None else OPENAI_STD
+  images.skip("size")
+  images.finish(known.OPEN_CLIP_IMAGES)
+  return {"preprocess": preprocess, "mean": mean, "std": std}
 
 
-def _vision(vision: Fields, activation: str) -> TowerConfig | ModifiedResNetConfig:
-  layers, width = vision.get("layers", 12), vision.get("width", 768)
-  head_width = vision.get("head_width", 64)
-  if isinstance(layers, list):
-    return ModifiedResNetConfig(tuple(layers), width, width * 32 // head_width)
-  return _tower(vision, width, width // head_width, activation)
+def _resnet(vision: Fields) -> ModifiedResNetConfig:
+  width = vision.count("width", 768)
+  vision.skip("mlp_ratio", "patch_size")  # A ResNet has neither.
+  heads = width * 32 // vision.count("head_width", 64)
+  if not heads or width * 32 % heads:
+    raise vision.error(f"{width * 32} channels are no multiple of the number of heads, {heads}")
+  return ModifiedResNetConfig(vision.counts("layers", []), width, heads)
+
+
+def _vision(vision: Fields, activation: str) -> TowerConfig:
+  width = vision.count("width", 768)
+  return _tower(vision, width, width // vision.count("head_width", 64), activation)
 
 
 def _tower(fields: Fields, width: int, heads: int, activation: str) -> TowerConfig:
-  mlp_width = int(width * fields.get("mlp_ratio", 4.0))
-  return TowerConfig(width, fields.get("layers", 12), heads, mlp_width, activation)
+  if not heads or width % heads:
+    raise fields.error(f"width {width} is no multiple of the number of heads, {heads}")
+  mlp_width = int(width * fields.number("mlp_ratio", 4.0))
+  if mlp_width < 1:
+    raise fields.error("mlp_ratio leaves the MLP no width")
+  return TowerConfig(width, fields.count("layers", 12), heads, mlp_width, activation)

@@ -73,7 +73,11 @@ def describe(folder: epath.Path) -> Description:
   try:
     fields = json.loads((folder / _DESCRIPTION).read_text())
     _, config_class = FAMILIES[fields["architecture"]]
-    return Description(**{**fields, "config": _build(config_class, fields["config"])})
+    config = _build(config_class, fields.pop("config"))
+    hints = typing.get_type_hints(Description)
+    return Description(
+      config=config, **{name: _build(hints[name], fields[name]) for name in fields}
+    )
   except (KeyError, TypeError, ValueError) as error:
     raise errors.InputError(
       f"{folder / _DESCRIPTION}: not a model description ({error})"
@@ -122,20 +126,32 @@ def _alone() -> Any:
 
 
 def _build(kind: Any, value: Any) -> Any:
-  """`value` from JSON as the (nested) dataclass or tuple that `kind` declares."""
+  """`value` from JSON as what `kind` declares: numbers, text, and dataclasses and tuples of them.
+
+  Raises:
+    TypeError: it is something else.
+  """
+  options = typing.get_args(kind)
   if isinstance(kind, types.UnionType):
-    keys = set(value) if isinstance(value, dict) else None
-    kind = next((k for k in typing.get_args(kind) if _keys(k) == keys), None)
-  if _keys(kind) is not None:
+    fitting = [one for one in options if _is_like(one, value)]
+    return _build(fitting[0] if fitting else options[0], value)
+  if not _is_like(kind, value):
+    raise TypeError(f"{value!r} in place of {getattr(kind, '__name__', kind)}")
+  if dataclasses.is_dataclass(kind):
     hints = typing.get_type_hints(kind)
-    return kind(**{name: _build(hints[name], item) for name, item in value.items()})
-  if isinstance(value, list):
-    inner = (typing.get_args(kind) or (None,))[0]
-    return tuple(_build(inner, item) for item in value)
+    return typing.cast(Any, kind)(**{key: _build(hints[key], item) for key, item in value.items()})
+  if typing.get_origin(kind) is tuple:
+    return tuple(_build(options[0], item) for item in value)
   return value
 
 
-def _keys(kind: Any) -> set[str] | None:
-  return (
-    {field.name for field in dataclasses.fields(kind)} if dataclasses.is_dataclass(kind) else None
-  )
+def _is_like(kind: Any, value: Any) -> bool:
+  """Whether JSON's `value` can be a `kind`, by its outermost part."""
+  if dataclasses.is_dataclass(kind):
+    return isinstance(value, dict) and set(value) == {one.name for one in dataclasses.fields(kind)}
+  if typing.get_origin(kind) is tuple:
+    options = typing.get_args(kind)
+    return isinstance(value, list) and (options[-1] is ... or len(value) == len(options))
+  if kind is float:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+  return type(value) is kind

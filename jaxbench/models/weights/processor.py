@@ -2,66 +2,130 @@
 
 import math
 import pathlib
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.weights import sidecar
+from jaxbench.models.weights import known, sidecar
 from jaxbench.models.weights.sidecar import Fields
 
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers.
 
 
-def read(folder: pathlib.Path) -> Fields:
-  """The image processor of a folder; newer releases nest it in processor_config.json."""
+class Images(NamedTuple):
+  """What a model takes, as fields of our configurations."""
+
+  preprocess: Preprocess
+  mean: tuple[float, float, float]
+  std: tuple[float, float, float]
+
+
+def read(folder: pathlib.Path, default: str) -> Images:
+  """What the image processor of a folder does; newer releases nest it in processor_config.json.
+
+  Args:
+    folder: of the checkpoint.
+    default: the class that transformers takes for this model where the file names none.
+
+  Raises:
+    InputError: a field is missing or does something else.
+  """
   nested = folder / "processor_config.json"
   if not (folder / "preprocessor_config.json").exists() and nested.exists():
-    return sidecar.read(nested).sub("image_processor")
-  return sidecar.read(folder / "preprocessor_config.json")
+    fields = sidecar.read(nested).sub("image_processor")
+  else:
+    fields = sidecar.read(folder / "preprocessor_config.json")
+  name = fields.get("image_processor_type", fields.get("feature_extractor_type", default))
+  kind = re.sub(r"FeatureExtractor$|ImageProcessor(Fast|Pil)?$", "", str(name))
+  readers = {
+    "CLIP": _short_side,
+    "ViT": lambda fields: _squash(fields, number=True),
+    "Siglip": lambda fields: _squash(fields, number=False),
+    "ConvNext": _crop_fraction,
+    "EfficientNet": lambda fields: _squash(fields, number=True),
+  }
+  if kind not in readers:
+    raise fields.error(f"image processor {name!r} is not supported; supported are {list(readers)}")
+  if not fields.flag("do_resize", True):
+    raise fields.error("do_resize is false: images of any size come in, the model has one")
+  preprocess = readers[kind](fields)
+  mean, std = _normalisation(fields)
+  if kind == "EfficientNet" and fields.flag("include_top", True):  # It divides by std once more,
+    again = fields.deviations("image_std")  # whether it has normalised or not.
+    std = tuple(one * two for one, two in zip(std, again, strict=True))
+  fields.finish(known.PROCESSOR)
+  return Images(preprocess, mean, std)
 
 
-def normalisation(images: Fields) -> dict[str, Any]:
-  """Mean and std, as fields of our configurations."""
-  if not math.isclose(images.get("rescale_factor", 1 / 255), 1 / 255):
-    raise images.error("rescale_factor is not 1/255: images are in [0, 1] here")
-  if not images.get("do_normalize", True):
-    return {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
-  return {"mean": images.triple("image_mean"), "std": images.triple("image_std")}
-
-
-def resize_and_crop(images: Fields, square: bool, crops: bool) -> Preprocess:
-  """Resize and crop; `square` and `crops` are what the processor class does unless told.
-
-  A bare number in "size" is both sides to classes that squash, the short side to the others.
-  """
-  size, crop = images.need("size"), images.get("crop_size", None)
-  if isinstance(size, int):
-    size = {"height": size, "width": size} if square else {"shortest_edge": size}
-  crop = crop.get("height") if isinstance(crop, dict) else crop
-  resample = images.choose("resample", images.need("resample"), _RESAMPLING)
-  crop = crop if images.get("do_center_crop", crops) else None
-  if "shortest_edge" in size:
-    if crop is None:
-      raise images.error("resizes the short side and crops nothing: the size is not fixed")
-    return Preprocess(crop, size["shortest_edge"], resample)
-  if size.get("height") != size.get("width") or size.get("height") is None:
-    raise images.error(f"size {size} is not a square")
-  return Preprocess(crop or size["height"], size["height"], resample, squash=True)
-
-
-def fitting(images: Fields, preprocess: Preprocess, size: int) -> Preprocess:
-  """`preprocess`, if its images have the `size` that the model's configuration says."""
-  if preprocess.size != size:
-    raise images.error(
-      f"its images have {preprocess.size} pixels, which contradicts image_size {size} of the model"
+def fitting(path: pathlib.Path, images: Images, size: int) -> Images:
+  """`images`, if they have the `size` that the model's configuration says."""
+  if images.preprocess.size != size:
+    raise Fields(path, {}).error(
+      f"its image processor gives {images.preprocess.size} pixels, which contradicts image_size "
+      f"{size} of the model"
     )
-  return preprocess
+  return images
 
 
-def crop_fraction(images: Fields) -> Preprocess:
+def _normalisation(fields: Fields) -> tuple[Any, Any]:
+  """Mean and std; images are in [0, 1] here, as a processor makes them of 8 bits."""
+  rescaled = fields.flag("do_rescale", True)
+  if not rescaled or not math.isclose(fields.number("rescale_factor", 1 / 255), 1 / 255):
+    raise fields.error(
+      "do_rescale is false, or rescale_factor is not 1/255: images are in [0, 1] here"
+    )
+  if not fields.flag("do_normalize", True):
+    fields.skip("image_mean", "image_std")
+    return (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+  return fields.triple("image_mean"), fields.deviations("image_std")
+
+
+def _crop(fields: Fields, default: bool) -> int | None:
+  """The side of the square that is cut from the centre, if one is."""
+  if not fields.flag("do_center_crop", default):
+    fields.skip("crop_size")
+    return None
+  return fields.side("crop_size")
+
+
+def _short_side(fields: Fields) -> Preprocess:
+  """CLIP's: the short side is resized, the centre cut out; or both sides, if both are given."""
+  size = fields.need("size")
+  if isinstance(size, dict) and "shortest_edge" not in size:
+    return _squash(fields, number=False, crops=True)
+  crop, resample = _crop(fields, True), fields.choose("resample", _RESAMPLING)
+  if crop is None:
+    raise fields.error("resizes the short side and crops nothing: the size is not fixed")
+  return Preprocess(crop, _shortest(fields, size), resample)
+
+
+def _shortest(fields: Fields, size: Any) -> int:
+  """The length of the short side."""
+  if not isinstance(size, dict):
+    return fields.count("size")
+  sides = fields.sub("size")
+  short = sides.count("shortest_edge")
+  sides.finish(sidecar.NOTHING)
+  return short
+
+
+def _squash(fields: Fields, number: bool, crops: bool = False) -> Preprocess:
+  """Both sides are resized; whether a `number` is both of them depends on the class."""
+  size = fields.need("size")
+  if isinstance(size, int) and not number:
+    raise fields.error(f"size {size} does not say of which side; it needs height and width")
+  side, crop = fields.side("size"), _crop(fields, crops)
+  return Preprocess(crop or side, side, fields.choose("resample", _RESAMPLING), squash=True)
+
+
+def _crop_fraction(fields: Fields) -> Preprocess:
   """ConvNeXt's image processor, which ResNet shares: from 384 on it squashes."""
-  size = images.need("size")
-  size = size["shortest_edge"] if isinstance(size, dict) else size
-  resample = images.choose("resample", images.need("resample"), _RESAMPLING)
-  if size >= 384:
-    return Preprocess(size, size, resample, squash=True)
-  return Preprocess(size, int(size / images.get("crop_pct", 224 / 256)), resample)
+  short = _shortest(fields, fields.need("size"))
+  resample, fraction = fields.choose("resample", _RESAMPLING), fields.number("crop_pct", 224 / 256)
+  if _crop(fields, False) is not None:
+    raise fields.error("do_center_crop is true, which crops a second time: not supported")
+  if short >= 384:
+    return Preprocess(short, short, resample, squash=True)
+  if not 0 < fraction <= 1:
+    raise fields.error(f"crop_pct {fraction} is not between 0 and 1")
+  return Preprocess(short, int(short / fraction), resample)

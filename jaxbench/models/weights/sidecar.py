@@ -1,20 +1,34 @@
 """The JSON files beside weights, and the fields that a model cannot be built without."""
 
 import json
+import math
 import pathlib
-from typing import Any
+from collections.abc import Mapping, Set
+from typing import Any, NamedTuple
 
 from jaxbench import errors
 
 
-class Fields:
-  """A JSON object whose missing or wrong fields are one clear line."""
+class Known(NamedTuple):
+  """What a format says beside what its reader reads; see `Fields.finish`."""
 
-  def __init__(self, path: pathlib.Path, content: dict[str, Any]):
-    self.path, self.content = path, content
+  irrelevant: Set[str]  # To what one image or text gives in a forward pass.
+  fixed: Mapping[str, tuple[Any, ...]]  # The values with which the format computes what we do.
+
+
+NOTHING = Known(frozenset(), {})
+
+
+class Fields:
+  """A JSON object whose missing, wrong or unread fields are one clear line."""
+
+  def __init__(self, path: pathlib.Path, content: dict[str, Any], place: str = ""):
+    self.path, self.content, self.place = path, content, place
+    self._read: set[str] = set()
 
   def get(self, key: str, default: Any) -> Any:
     """The field `key`; where it is absent or null, what the format says that means."""
+    self._read.add(key)
     value = self.content.get(key)
     return default if value is None else value
 
@@ -26,32 +40,113 @@ class Fields:
     """
     if self.content.get(key) is None:
       raise self.error(f"lacks {key!r}, without which the model is not known")
-    return self.content[key]
+    return self.get(key, None)
+
+  def skip(self, *keys: str) -> None:
+    """Fields that what has been read makes irrelevant."""
+    self._read.update(keys)
+
+  def finish(self, known: Known) -> None:
+    """Says that all is read that changes a number.
+
+    Raises:
+      InputError: a field is neither read, nor irrelevant, nor has a value that we build.
+    """
+    for key, value in self.content.items():
+      if value is None or key in self._read or key in known.irrelevant:
+        continue
+      if key not in known.fixed:
+        raise self.error(f"{key!r} is set to {value!r}: it is not known here what that changes")
+      allowed = known.fixed[key]
+      if not any(value == one and type(value) is type(one) for one in allowed):
+        supported = ", ".join(map(repr, allowed))
+        raise self.error(f"{key!r} is set to {value!r}: not supported; supported is {supported}")
 
   def sub(self, key: str) -> "Fields":
     """The object in field `key`, or an empty one."""
-    return Fields(self.path, self.get(key, {}))
+    value = self.get(key, {})
+    if not isinstance(value, dict):
+      raise self.error(f"{key!r} is {value!r}, not an object")
+    return Fields(self.path, value, f"{self.place}{key}: ")
 
   def error(self, message: str) -> errors.InputError:
-    """An error that names this file."""
-    return errors.InputError(f"{self.path}: {message}")
+    """An error that names this file and the object in it."""
+    return errors.InputError(f"{self.path}: {self.place}{message}")
 
-  def choose(self, key: str, value: Any, table: dict[Any, Any]) -> Any:
-    """What `table` says of `value`, found in field `key`.
+  def choose(self, key: str, table: Mapping[Any, Any], default: Any = None) -> Any:
+    """What `table` says of the field `key`.
 
     Raises:
-      InputError: the value is not in the table.
+      InputError: the value is not in the table, or absent and without default.
     """
-    if value not in table:
+    value = self.need(key) if default is None else self.get(key, default)
+    if isinstance(value, list | dict) or value not in table:
       known = ", ".join(map(str, table))
       raise self.error(f"{key} {value!r} is not supported; supported are {known}")
     return table[value]
 
+  def count(self, key: str, default: int | None = None) -> int:
+    """A whole number above 0."""
+    value = self.need(key) if default is None else self.get(key, default)
+    if not _is_count(value):
+      raise self.error(f"{key} is {value!r}, not a whole number above 0")
+    return value
+
+  def counts(self, key: str, default: list[int]) -> tuple[int, ...]:
+    """Whole numbers above 0, at least one."""
+    value = self.get(key, default)
+    if not isinstance(value, list) or not value or not all(map(_is_count, value)):
+      raise self.error(f"{key} is {value!r}, not a list of whole numbers above 0")
+    return tuple(value)
+
+  def side(self, key: str, default: Any = None) -> int:
+    """Pixels of a square: a number, [n, n], or an object with height and width."""
+    value = self.need(key) if default is None else self.get(key, default)
+    sides = value
+    if isinstance(value, dict) and set(value) == {"height", "width"}:
+      sides = list(value.values())
+    first, second = sides if isinstance(sides, list) and len(sides) == 2 else (sides, sides)
+    if not _is_count(first) or first != second:
+      raise self.error(f"{key} {value!r} is not a square of whole pixels")
+    return first
+
+  def number(self, key: str, default: float) -> float:
+    """A finite number."""
+    value = self.get(key, default)
+    if not _is_number(value):
+      raise self.error(f"{key} is {value!r}, not a number")
+    return value
+
+  def flag(self, key: str, default: bool) -> bool:
+    """True or false."""
+    value = self.get(key, default)
+    if not isinstance(value, bool):
+      raise self.error(f"{key} is {value!r}, not true or false")
+    return value
+
   def triple(self, key: str) -> tuple[float, float, float]:
-    """Three numbers, one per channel."""
+    """Three numbers, one per channel; one number stands for three."""
     value = self.need(key)
-    red, green, blue = value if isinstance(value, list) else [value] * 3
+    numbers = value if isinstance(value, list) else [value] * 3
+    if len(numbers) != 3 or not all(map(_is_number, numbers)):
+      raise self.error(f"{key} is {value!r}, not three numbers, one per channel")
+    red, green, blue = map(float, numbers)
     return (red, green, blue)
+
+  def deviations(self, key: str) -> tuple[float, float, float]:
+    """A triple of numbers above 0."""
+    value = self.triple(key)
+    if min(value) <= 0:
+      raise self.error(f"{key} is {list(value)}: images cannot be divided by it")
+    return value
+
+
+def _is_number(value: object) -> bool:
+  return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_count(value: object) -> bool:
+  return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
 def read(path: pathlib.Path) -> Fields:

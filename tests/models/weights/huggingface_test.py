@@ -84,7 +84,7 @@ def test_classifiers(tmp_path, family):
 
 def test_efficientnet_normalises_twice_as_its_processor_does(tmp_path):
   reference = checkpoints.efficientnet()
-  processor = hf.EfficientNetImageProcessor(size={"height": 32, "width": 32}, resample=3)
+  processor = hf.EfficientNetImageProcessorPil(size={"height": 32, "width": 32}, resample=3)
   processor.save_pretrained(tmp_path)
   reference.save_pretrained(tmp_path)
   model = models.load(str(tmp_path))

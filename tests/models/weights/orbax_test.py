@@ -69,6 +69,26 @@ def test_a_broken_description_is_refused(checkpoint, content):
     models.load(str(folder))
 
 
+@pytest.mark.parametrize(
+  ("key", "value"),
+  [
+    ("num_classes", "ten"),
+    ("mean", [0.5]),
+    ("depths", [1, "2"]),
+    ("bottleneck", 1),
+    ("preprocess", {"size": 32}),
+    ("surprise", 1),
+  ],
+)
+def test_a_value_of_the_wrong_kind_is_refused(checkpoint, key, value):
+  _, folder = checkpoint
+  description = json.loads((folder / "model.json").read_text())
+  description["config"][key] = value
+  (folder / "model.json").write_text(json.dumps(description))
+  with pytest.raises(errors.InputError, match=r"not a model description .* in place of "):
+    models.describe(str(folder))
+
+
 def test_nothing_is_overwritten(checkpoint):
   model, folder = checkpoint
   with pytest.raises(FileExistsError):

@@ -227,6 +227,12 @@ BAD_TENSORS = {
   "missing": (lambda s: s.pop("layer1.0.conv1.weight"), r"lacks layer1\.0\.conv1\.weight$"),
   "surplus": (lambda s: s.update(extra=torch.ones(2)), "has no place for extra"),
   "shape": (lambda s: s.update({"fc.bias": torch.ones(6)}), r"fc\.bias has shape \[6\]"),
+  "rank": (lambda s: s.update({"conv1.weight": torch.ones(8, 3)}), r"conv1\.weight has shape"),
+  "empty": (lambda s: s.update({"fc.weight": torch.ones(0, 8)}), r"fc\.weight has shape \[0, 8\]"),
+  "integers": (
+    lambda s: s.update({"fc.weight": s["fc.weight"].to(torch.uint8)}),
+    r"fc\.weight holds uint8, not floats",
+  ),
   "nan": (lambda s: s["fc.weight"].view(-1)[3:4].fill_(torch.nan), r"fc\.weight holds NaN"),
 }
 
@@ -302,6 +308,27 @@ def test_training_checkpoints_and_old_formats_are_read(tmp_path, register):
   assert str(model.fc.kernel.dtype) == "bfloat16"
 
 
+@pytest.mark.parametrize("averaged", ["state_dict_ema", "model_ema"])
+def test_of_two_networks_in_a_file_none_is_taken(tmp_path, register, averaged):
+  register(RESNET)
+  file = tmp_path / "training.pt"
+  one, two = _state(), {name: tensor + 1 for name, tensor in _state().items()}
+  optimizer = {"state": {0: {"exp_avg": torch.ones(2)}}, "param_groups": [{"lr": 0.1}]}
+  whole = {"state_dict": one, averaged: two, "optimizer": optimizer, "epoch": 3}
+  torch.save(whole, file)
+  with pytest.raises(errors.InputError, match=r"2 networks, \['state_dict'\], ") as caught:
+    models.load(str(file), architecture="small")
+  way_round = re.search(r"`(.*)`", str(caught.value))[1]
+  eval(way_round, {"torch": torch, "SRC": str(file), "DST": str(tmp_path / "one.pt")})
+  torch.save({"ema": {"decay": 0.9, "module": two}, "epoch": 3}, tmp_path / "only.pt")
+  for name in ("one.pt", "only.pt"):
+    model = models.load(str(tmp_path / name), architecture="small")
+    np.testing.assert_array_equal(model.fc.bias[...], one["fc.bias"].numpy() + 1)
+  torch.save({"model": one, "ema": {"decay": 0.9, "module": two}}, file)
+  with pytest.raises(errors.InputError, match=r"2 networks, \['model'\], \['ema'\]\['module'\]"):
+    models.load(str(file), architecture="small")
+
+
 @pytest.mark.parametrize("content", [b"garbage", {"a": 1}, [1, 2]])
 def test_what_is_no_state_dict_is_refused(tmp_path, register, content):
   register(RESNET)
@@ -322,3 +349,9 @@ def test_without_torch_its_files_are_refused_and_safetensors_are_not(
   monkeypatch.setitem(sys.modules, "torch", None)
   with pytest.raises(errors.InputError, match="pip install torch"):
     models.load(str(tmp_path / "a.pth"), architecture="small")
+
+
+def test_a_file_without_tensors_lacks_all_of_them(tmp_path, register):
+  register(RESNET)
+  with pytest.raises(errors.InputError, match=r"lacks bn1\.bias, bn1\.running_mean"):
+    _load(tmp_path, {})
