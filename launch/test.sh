@@ -1,14 +1,34 @@
 #!/usr/bin/env bash
-# Everything that must pass before a change lands: bash launch/test.sh [arguments of pytest]
+# Everything that must pass before a change lands: bash launch/test.sh
+# A part of it, in seconds and without the static checks: bash launch/test.sh PATH, -k WORDS or other
+# arguments of pytest. The tests that take minutes each: bash launch/test.sh --slow
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 
 install test 3500
 "$PYTHON" -m pip install --quiet --no-deps --requirement "$ROOT/tests/writers.txt"
 cd "$ROOT"
-"$PYTHON" -m ruff check
-"$PYTHON" -m ruff format --check
-"$PYTHON" -m mypy
-"$VENV/bin/lint-imports"
 # By file: tests of one file share what they compile and run. tests/conftest.py orders the files.
-exec "$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"
+tests=("$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder)
+if [ "${1:-}" = --slow ]; then exec "${tests[@]}" -m slow "${@:2}"; fi
+if [ $# -gt 0 ]; then exec "${tests[@]}" "$@"; fi
+
+logs="$(mktemp -d)"
+trap 'rm -rf "$logs"' EXIT
+check() { # NAME COMMAND...: beside the tests; what it says is shown if it fails.
+  "${@:2}" > "$logs/$1" 2>&1 && rm "$logs/$1"
+}
+check "ruff check" "$PYTHON" -m ruff check &
+check "ruff format" "$PYTHON" -m ruff format --check &
+check "mypy" "$PYTHON" -m mypy &
+check "lint-imports" "$VENV/bin/lint-imports" &
+status=0
+"${tests[@]}" --durations=10 || status=$?
+wait
+for log in "$logs"/*; do
+  [ -e "$log" ] || continue
+  echo "failed: $(basename "$log")"
+  cat "$log"
+  status=1
+done
+exit "$status"
