@@ -65,6 +65,7 @@ def run(
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
   store = records.Store(workdir, describe_run(settings, plan))
+  journal.mend(store.workdir)
   with leases.Leases(store.workdir) as held:
     traced = trace.Trace(profile)
     work = _Work(settings, plan, store, workers, cache, held, host, traced)

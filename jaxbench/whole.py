@@ -148,6 +148,20 @@ def remove(file: File) -> None:
     pass
 
 
+def move(file: File, target: File) -> None:
+  """Moves a file within its store, to a name that is free.
+
+  Raises:
+    FileNotFoundError: it is not there.
+    OSError: it cannot be moved.
+  """
+  if _is_remote(file):
+    _, path = fsspec.url_to_fs(str(target))
+    _remotely("mv", file, path)
+  else:
+    _move(file, target)
+
+
 def _is_remote(file: File) -> bool:
   return "://" in str(file)
 
@@ -171,6 +185,11 @@ def _replace(file: File, content: bytes, durable: bool) -> None:
       os.fsync(folder)
     finally:
       os.close(folder)
+
+
+@_patiently
+def _move(file: File, target: File) -> None:
+  os.replace(file, target)
 
 
 @_patiently

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from etils import epath
 
 from jaxbench import errors
@@ -23,7 +22,7 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
     columns: names of `SCHEMA` to read; all by default. "picture" is the only large one.
 
   Raises:
-    InputError: the folder holds no records.
+    InputError: the folder holds no records, or damaged ones.
 
   Example:
     >>> rows = records.read("runs/quickstart")
@@ -55,7 +54,7 @@ def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None)
   "cell" is among the columns.
 
   Raises:
-    InputError: the folder holds no run or no records.
+    InputError: the folder holds no run or no records, or damaged ones.
   """
   rows = read(workdir, columns)
   for absent in load_run(workdir)["absent"]:
@@ -98,7 +97,7 @@ def unreadable(workdir: epath.PathLike) -> pa.Table:
   They are in every cell of their data set, and count in none.
 
   Raises:
-    InputError: the folder holds no records.
+    InputError: the folder holds no records, or damaged ones.
   """
   names = ["data", "example", "label", "error"]
   tables = [parts.read(part, names) for part in _some(workdir)]
@@ -149,7 +148,7 @@ def _in_order_of_appearance(column: pa.Array, kind: pa.DataType) -> pa.Array:
   return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(seen))
 
 
-def _column(opened: list[pq.ParquetFile], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
+def _column(opened: list[parts.Part], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
   """One column of all parts, in one piece: the rows that are `kept` of each."""
   kind = schema.NAME if name == "example" else schema.SCHEMA.field(name).type
   columns = [parts.column(part, name, kind) for part in opened]
