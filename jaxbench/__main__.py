@@ -7,6 +7,11 @@ Any field of the config can be set on the command line: --config.limit=100,
 The same command again continues a run that was interrupted.
 """
 
+from jaxbench import interrupt
+
+if __name__ == "__main__":  # What follows takes seconds to import.
+  interrupt.stop_at_once("jaxbench", "the same command continues the run")
+
 import sys
 from collections.abc import Sequence
 
@@ -21,7 +26,6 @@ from jaxbench import (
   errors,
   estimate,
   hosts,
-  interrupt,
   memory,
   metrics,
   prompt_search,
@@ -82,9 +86,6 @@ def main(arguments: Sequence[str]) -> int:
   except interrupt.Interrupted as signal:
     print(signal.message, file=sys.stderr)
     return signal.exit_status
-  except KeyboardInterrupt:  # A second Ctrl-C, or one before anything ran.
-    print("jaxbench: stopped at once; the same command continues the run", file=sys.stderr)
-    return 130
   except OSError as error:  # A full disk, most often; parts are whole or absent.
     print(f"jaxbench: {error}; mend it, then the same command continues the run", file=sys.stderr)
     return 1

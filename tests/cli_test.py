@@ -1,6 +1,8 @@
 """The real command line on real files: killing, resuming, devices, batches, bad input."""
 
+import pathlib
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -100,6 +102,54 @@ def test_asked_to_stop_it_writes_what_it_has_and_says_how_to_go_on(number, refer
   assert before < records.read(reference[0]).num_rows
   run(*SMALL, f"--workdir={workdir}")
   assert records.read(workdir).equals(records.read(reference[0]))
+
+
+def _catches(process, number):
+  """Whether a process has a handler for a signal."""
+  status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+  (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+  return int(caught, 16) >> (number - 1) & 1
+
+
+def _has(pattern):
+  return lambda process, workdir: any(workdir.glob(pattern))
+
+
+MOMENTS = {  # Python itself catches SIGINT, so that SIGTERM tells when jaxbench does.
+  "imports": lambda process, workdir: _catches(process, signal.SIGTERM),
+  "the folder": _has("run.json"),
+  "compilation": _has("leases/*.0"),
+}
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc").exists(), reason="tells when a process is ready")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_signal_at_any_moment_is_one_line_and_its_status(moment, number, tmp_path):
+  process = start(*SMALL, f"--workdir={tmp_path / 'run'}", "--nocompilation_cache")
+  while process.poll() is None and not MOMENTS[moment](process, tmp_path / "run"):
+    time.sleep(0.001)
+  process.send_signal(number)
+  out, err = process.communicate(timeout=60)
+  assert (process.returncode, out) == (128 + number, "")
+  assert (
+    err
+    == f"jaxbench: stopped by {signal.Signals(number).name}; the same command continues the run\n"
+  )
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc").exists(), reason="tells when a process is ready")
+@pytest.mark.parametrize("name", ["corruptions", "imagenet_c", "overlap", "report", "typography"])
+def test_every_program_stops_while_it_is_imported(name):
+  command = [sys.executable, "-m", f"jaxbench.{name}"]
+  process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+  while process.poll() is None and not _catches(process, signal.SIGTERM):
+    time.sleep(0.001)
+  process.send_signal(signal.SIGINT)
+  _, err = process.communicate(timeout=60)
+  assert process.returncode == 130
+  assert err.startswith(f"jaxbench.{name}: stopped by SIGINT")
+  assert err.count("\n") == 1
 
 
 def test_eight_devices_and_two_workers_give_the_same_rows_as_one_process(reference, tmp_path):
