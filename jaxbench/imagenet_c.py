@@ -26,7 +26,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from jaxbench import block as blocks
-from jaxbench import config, corrupted, corruptions, data, devices, errors, models, whole
+from jaxbench import config, corrupted, corruptions, data, devices, errors, models, places, whole
 
 _DATA = flags.DEFINE_string("data", None, "The clean data set, as --config.data names it.")
 _ROOT = flags.DEFINE_string("data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.")
@@ -183,6 +183,7 @@ def main(arguments: Sequence[str]) -> int:
   try:
     if len(arguments) > 1 or not _DATA.value or not _OUT.value:
       raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")
+    places.for_folder("--out", _OUT.value)
     devices.use_all_cores()
     devices.use_compilation_cache()
     broken = write(
