@@ -24,23 +24,35 @@ def write(file: epath.Path, table: pa.Table, compression: str = "zstd") -> None:
 
 
 def read(file: epath.Path) -> pa.Table:
-  """All of a file."""
-  return opened(file).read(use_threads=False)
+  """All of a file.
+
+  Raises:
+    OSError: it cannot be read, or a page is not as its checksum says.
+    pyarrow.ArrowException: it is no Parquet.
+  """
+  return parsed(content(file)).read(use_threads=False)
 
 
-def opened(file: epath.Path, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
+def content(file: epath.Path) -> bytes:
+  """The bytes of a file.
+
+  Raises:
+    OSError: it cannot be read; FileNotFoundError if it is not there.
+  """
+  found = whole.read(file)
+  if found is None:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+  return found
+
+
+def parsed(content: bytes, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
   """A file in memory, to be read with `use_threads=False`; some columns with dictionaries.
-
-  What differs from its page's checksum is an OSError; without one, nobody would notice.
 
   Not `pq.read_table`: its threads may outlive the call, and abort a process that ends meanwhile
   (https://github.com/apache/arrow/issues/34314).
   """
-  content = whole.read(file)
-  if content is None:
-    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
   return pq.ParquetFile(
     pa.BufferReader(content),
     read_dictionary=list(dictionaries),
-    page_checksum_verification=True,
+    page_checksum_verification=True,  # Without it, most flipped bits come back as other values.
   )

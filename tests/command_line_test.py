@@ -158,3 +158,17 @@ def test_what_is_available_is_run_if_that_was_asked_for(command, tmp_path):
   status, out, _ = command(*_frost(tmp_path, "frost"), "--config.available")
   assert status == 0
   assert "absent: frost: " in out
+
+
+def test_a_suite_that_could_not_be_run_after_all_is_told_in_the_end(command, tmp_path):
+  """Which words fit on an image is known when it is seen."""
+  small = [one for one in SMALL if "names=" not in one]
+  asked = ("--config.corruptions.names=", "--config.attacks.names=")
+  arguments = (*small, *asked, "--config.typography=imagenet_t", f"--workdir={tmp_path / 'run'}")
+  status, out, err = command(*arguments)
+  assert status == 2
+  assert "absent: digits-resnet:supervised:digits:imagenet_t" in out
+  assert out.splitlines()[-1].startswith("report: ")
+  last = err.splitlines()[-1]
+  assert last.startswith("jaxbench: nothing of --config.typography can be run. digits-resnet:")
+  assert "cannot write 'stingray'" in last

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from etils import epath
 
-from jaxbench import config, damage, errors, parquet, plan, records, report, runner
+from jaxbench import config, damage, errors, parquet, plan, records, report, runner, whole
 
 SETTINGS = config.checked(
   config.Config(
@@ -161,15 +161,34 @@ def test_a_folder_that_lost_its_description_takes_no_other_run(finished, tmp_pat
   assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
 
 
+def test_a_disk_that_cannot_be_read_is_no_damage(finished, tmp_path, monkeypatch):
+  """A part that another moment can read stays where it is."""
+  run = tmp_path / "run"
+  shutil.copytree(finished[0], run)
+  read = whole.read
+
+  def fail(file):
+    if file.suffix == ".parquet":
+      raise OSError("the store does not answer")
+    return read(file)
+
+  monkeypatch.setattr(whole, "read", fail)
+  with pytest.raises(OSError, match="does not answer"):
+    _run(run)
+  monkeypatch.undo()
+  assert not (run / damage.FOLDER).exists()
+  assert records.read(run).equals(finished[1])
+
+
 def test_flipped_bits_never_come_back_as_other_values(finished, tmp_path):
   """412 of 1,200 did, before pages had checksums."""
-  whole = PART(finished[0]).read_bytes()
+  written = PART(finished[0]).read_bytes()
   file, expected = epath.Path(tmp_path) / "part", pq.read_table(PART(finished[0]))
-  end = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")  # Of the pages.
+  end = len(written) - 8 - int.from_bytes(written[-8:-4], "little")  # Of the pages.
   draw = random.Random(0)
   unlike = told = 0
   for _ in range(300):
-    flipped = bytearray(whole)
+    flipped = bytearray(written)
     flipped[draw.randrange(4, end)] ^= 1 << draw.randrange(8)
     file.write_bytes(flipped)
     try:

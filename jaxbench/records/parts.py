@@ -56,11 +56,12 @@ def opened(file: epath.Path) -> Part:
 
   Raises:
     Damaged: it is no part.
-    FileNotFoundError: it has gone.
+    OSError: it cannot be read; FileNotFoundError if it has gone.
   """
   place(file)
+  content = parquet.content(file)
   with _told(file):
-    part = Part(file, parquet.opened(file, dictionaries=["example"]))
+    part = Part(file, parquet.parsed(content, dictionaries=["example"]))
   missing = [one.name for one in schema.SCHEMA if not one.nullable and one.name not in _names(part)]
   if missing:
     raise damage.Damaged(file, f"no column {missing[0]!r}")
@@ -71,7 +72,7 @@ def column(part: Part, name: str, kind: pa.DataType) -> pa.ChunkedArray:
   """One column; nulls where the part is of a version that did not have it yet.
 
   Raises:
-    Damaged: it cannot be read.
+    Damaged: it makes no sense.
   """
   if name not in _names(part):
     return pa.chunked_array([pa.nulls(part.content.metadata.num_rows, kind)])
@@ -85,8 +86,8 @@ def read(file: epath.Path, columns: Iterable[str]) -> pa.Table:
   """Some columns.
 
   Raises:
-    Damaged: they cannot be read.
-    FileNotFoundError: the part has gone.
+    Damaged: they make no sense.
+    OSError: the part cannot be read; FileNotFoundError if it has gone.
   """
   part, kinds = opened(file), schema.fields(columns)
   arrays = [column(part, field.name, field.type) for field in kinds]
@@ -102,8 +103,6 @@ def _told(file: epath.Path) -> Iterator[None]:
   """What Arrow cannot make sense of becomes Damaged."""
   try:
     yield
-  except FileNotFoundError:
-    raise
   except KeyError as error:
     raise damage.Damaged(file, f"no column {error.args[0].decode()!r}") from error
   except (pa.ArrowException, OSError, ValueError) as error:
