@@ -74,11 +74,14 @@ def column(part: Part, name: str, kind: pa.DataType) -> pa.ChunkedArray:
   Raises:
     Damaged: it makes no sense.
   """
+  rows = part.content.metadata.num_rows
   if name not in _names(part):
-    return pa.chunked_array([pa.nulls(part.content.metadata.num_rows, kind)])
+    return pa.chunked_array([pa.nulls(rows, kind)])
   with _told(part.file):
     found = part.content.read([name], use_threads=False)[name].cast(kind)
     found.validate(full=True)
+  if len(found) != rows or (found.null_count and not schema.SCHEMA.field(name).nullable):
+    raise damage.Damaged(part.file, f"column {name!r} lacks values")
   return found
 
 
