@@ -155,11 +155,14 @@ def move(file: File, target: File) -> None:
     FileNotFoundError: it is not there.
     OSError: it cannot be moved.
   """
-  if _is_remote(file):
-    _, path = fsspec.url_to_fs(str(target))
-    _remotely("mv", file, path)
-  else:
+  if not _is_remote(file):
     _move(file, target)
+    return
+  content = read(file)
+  if content is None:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+  write(target, content)
+  remove(file)
 
 
 def _is_remote(file: File) -> bool:

@@ -162,6 +162,30 @@ def test_a_folder_that_lost_its_description_takes_no_other_run(finished, tmp_pat
   assert {file: file.read_bytes() for file in run.rglob("*") if file.is_file()} == before
 
 
+def test_rows_of_another_run_are_told_and_in_no_figure(finished, tmp_path, capsys):
+  run = tmp_path / "run"
+  other = config.Config(models=("digits-resnet",), data=("digits",), limit=8, seed=1, slots=4)
+  _run(tmp_path / "other", config.checked(other))
+  shutil.copytree(finished[0], run)
+  shutil.copy(PART(tmp_path / "other"), run / "records")
+  _run(run)
+  (line,) = capsys.readouterr().err.splitlines()
+  assert "has rows of 1 cells that are not asked for, as digits-resnet:supervised:digits:cl" in line
+  (summary,) = report.write([run], tmp_path / "report.html")
+  (expected,) = report.write([finished[0]], tmp_path / "expected.html")
+  assert summary.equals(expected)
+
+
+def test_parts_without_checksums_are_read_as_before(finished, tmp_path):
+  run = tmp_path / "run"
+  shutil.copytree(finished[0], run)
+  for part in (run / "records").iterdir():
+    pq.write_table(pq.read_table(part), part, compression="zstd")
+  before = {part: part.read_bytes() for part in (run / "records").iterdir()}
+  assert _run(run).equals(finished[1])
+  assert {part: part.read_bytes() for part in (run / "records").iterdir()} == before
+
+
 def test_a_disk_that_cannot_be_read_is_no_damage(finished, tmp_path, monkeypatch):
   """A part that another moment can read stays where it is."""
   run = tmp_path / "run"

@@ -49,18 +49,20 @@ def _distinct(order: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
 
 
 def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
-  """All rows but those of cells that had to be given up half way; see `read`.
+  """All rows of the run's cells but those that had to be given up half way; see `read`.
 
   "cell" is among the columns.
 
   Raises:
     InputError: the folder holds no run or no records, or damaged ones.
   """
-  rows = read(workdir, columns)
-  for absent in load_run(workdir)["absent"]:
-    lost = is_value(rows["cell"], absent["what"])
-    if pc.any(lost).as_py():
-      rows = rows.filter(pc.invert(lost))
+  rows, run = read(workdir, columns), load_run(workdir)
+  there = _encoded(rows["cell"]).dictionary.to_pylist()
+  asked = [cell["id"] for cell in run["cells"]] if "cells" in run else there
+  kept = set(asked) - {absent["what"] for absent in run["absent"]}
+  for name in there:
+    if name not in kept:
+      rows = rows.filter(pc.invert(is_value(rows["cell"], name)))
   return rows
 
 
