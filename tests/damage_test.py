@@ -151,6 +151,31 @@ def _write_old(file: pathlib.Path, content: bytes):
   os.utime(file, (then, then))
 
 
+def test_a_run_whose_description_was_deleted_goes_on(finished, tmp_path):
+  run = tmp_path / "run"
+  shutil.copytree(finished[0], run)
+  (run / "run.json").unlink()
+  with pytest.raises(errors.InputError, match=r"not the --workdir of a run \(no run.json\)"):
+    report.write([run], tmp_path / "report.html")
+  PART(run).unlink()
+  assert _run(run).equals(finished[1])
+  report.write([run], tmp_path / "report.html")
+
+
+@pytest.mark.parametrize("names", [["report.html"], ["records/mine.parquet"], ["records/a", "b"]])
+@pytest.mark.parametrize("described", ["", "[]"])
+def test_a_folder_of_something_else_is_left_alone(names, described, tmp_path):
+  for name in names:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("precious")
+  if described:
+    (tmp_path / "run.json").write_text(described)
+  before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+  with pytest.raises(errors.InputError, match="holds something else"):
+    _run(tmp_path)
+  assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
 def test_a_folder_that_lost_its_description_takes_no_other_run(finished, tmp_path):
   run = tmp_path / "run"
   shutil.copytree(finished[0], run)

@@ -16,7 +16,7 @@ from jaxbench.records import description, parts, rows, schema
 
 _KEYS = ("cell", "example")
 # What a run that has lost its description may have left.
-_OWN = ("records", "sessions", "leases", "logs", "report.html", damage.FOLDER, description.SLOTS)
+_OWN = {"records", "sessions", "leases", "logs", "report.html", damage.FOLDER, description.SLOTS}
 
 
 class Store:
@@ -67,10 +67,13 @@ class Store:
 
   def _require_own(self, run: Mapping[str, Any]) -> None:
     """Raises InputError if a folder without a description has more than rows of this run."""
-    there = list(self.workdir.iterdir()) if self.workdir.exists() else []
-    if any(map(_is_foreign, there)):
+    there = {file.name for file in self.workdir.iterdir()} if self.workdir.exists() else set()
+    rest = {name for name in there if not _is_description(name)}
+    cells = self._cells()
+    lost = bool(parts.files(self.workdir)) and not cells
+    if not rest <= _OWN or (rest and "records" not in rest) or lost:
       raise errors.InputError(f"--workdir={self.workdir} holds something else; name a new folder")
-    if others := self._cells() - {cell["id"] for cell in run.get("cells", ())}:
+    if others := cells - {cell["id"] for cell in run.get("cells", ())}:
       raise errors.InputError(
         f"--workdir={self.workdir} has lost its {description.FILE}, and has rows of cells that are "
         f"not asked for, as {min(others)}: ask for the same again, or name another --workdir"
@@ -153,8 +156,6 @@ class Store:
     parquet.write(self.workdir / "records" / name, pa.concat_tables(tables).unify_dictionaries())
 
 
-def _is_foreign(file: epath.Path) -> bool:
-  """Whether it is neither a run's nor a run.json that another host is writing."""
-  return file.name not in _OWN and not file.name.startswith(
-    (description.FILE, f".{description.FILE}.")
-  )
+def _is_description(name: str) -> bool:
+  """Whether it is run.json, or one that another host is writing."""
+  return name == description.FILE or name.startswith(f".{description.FILE}.")
