@@ -7,27 +7,35 @@ Any field of the config can be set on the command line: --config.limit=100,
 The same command again continues a run that was interrupted.
 """
 
+from jaxbench import interrupt
+
+if __name__ == "__main__":  # What follows takes seconds to import.
+  interrupt.stop_at_once("jaxbench", "the same command continues the run")
+
 import sys
 from collections.abc import Sequence
 
 import jax
-from absl import app, flags, logging
+from absl import app, flags
 from etils import epath
 from ml_collections import config_flags
 
 from jaxbench import (
+  classifiers,
+  command_line,
   config,
   devices,
   errors,
   estimate,
   hosts,
-  interrupt,
   memory,
   metrics,
+  places,
   prompt_search,
   records,
   report,
   runner,
+  suites,
   training,
 )
 from jaxbench import plan as planning
@@ -82,9 +90,6 @@ def main(arguments: Sequence[str]) -> int:
   except interrupt.Interrupted as signal:
     print(signal.message, file=sys.stderr)
     return signal.exit_status
-  except KeyboardInterrupt:  # A second Ctrl-C, or one before anything ran.
-    print("jaxbench: stopped at once; the same command continues the run", file=sys.stderr)
-    return 130
   except OSError as error:  # A full disk, most often; parts are whole or absent.
     print(f"jaxbench: {error}; mend it, then the same command continues the run", file=sys.stderr)
     return 1
@@ -106,6 +111,9 @@ def _run(arguments: Sequence[str]) -> None:
   settings = _settings()
   if _WORKDIR.value is None and not _PLAN.value:
     raise errors.InputError("--workdir is missing: name a folder for the results")
+  for flag in (_WORKDIR, _CACHE_DIR, _IMAGES, _PROFILE):
+    if flag.value:
+      places.for_folder(f"--{flag.name}", flag.value)
   host = hosts.find(_HOST.value)
   devices.use_all_cores()
   if _JOIN.value is None:
@@ -135,31 +143,44 @@ def _search(settings: config.PromptSearch, workdir: epath.Path, host: hosts.Host
 
 def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host) -> None:
   plan = planning.make(settings, read=not _PLAN.value)
+  suites.require(settings, plan.cells, plan.absent)
   if _PLAN.value:
     print(*estimate.lines(plan), sep="\n")
     return
   if not plan.cells:
-    reasons = "; ".join(f"{absent.what}: {absent.reason}" for absent in plan.absent)
-    raise errors.InputError(f"nothing can be run. {reasons}")
+    raise errors.InputError(f"nothing can be run. {'; '.join(suites.lines(plan.absent))}")
+  for line in suites.lines(plan.absent):
+    print(f"jaxbench: cannot be run: {line}", file=sys.stderr)
   workers = devices.cores() // 16 if _WORKERS.value is None else _WORKERS.value
   runner.run(settings, plan, workdir, workers, _IMAGES.value or None, host, _PROFILE.value or None)
   if host.index:
     print(f"host {host.index} of {host.count} is done; host 0 writes the report")
     return
+  _tell(plan, workdir)
+  absent = [classifiers.Absent(**one) for one in records.load_run(workdir)["absent"]]
+  given_up = {one.what for one in absent}
+  suites.require(settings, [cell for cell in plan.cells if cell.id not in given_up], absent)
+
+
+def _tell(plan: planning.Plan, workdir: epath.PathLike) -> None:
+  """Writes the report, and prints what matters most."""
   page = epath.Path(workdir) / "report.html"
   (summary,) = report.write([workdir], page)
+  run = records.load_run(workdir)
   print(metrics.overview(summary))
   print(*(f"{sentence}\n" for sentence in planning.native(plan)), sep="", end="")
   shifts = metrics.summarize_shifts(summary)
   if text := metrics.overview_shifts(shifts):
     print(f"\n{text}\n")
   tables = (shifts.to_pylist(), summary.to_pylist())
-  if differs := report.unlike_models(*tables, records.load_run(workdir)):
+  if differs := report.unlike_models(*tables, run):
     print(f"not as the published models that accuracy is expected from: {differs}\n")
   doubts = report.doubtful(workdir)
   print(*(f"doubtful: {line}\n" for line in doubts[:_MOST_DOUBTS]), sep="", end="")
   if len(doubts) > _MOST_DOUBTS:
     print(f"{len(doubts) - _MOST_DOUBTS} more reasons for doubt; the report has them all")
+  for line in suites.lines(classifiers.Absent(**one) for one in run["absent"]):
+    print(f"absent: {line}")
   print(f"report: {page}")
 
 
@@ -172,49 +193,12 @@ def _settings() -> config.Config | config.Training | config.PromptSearch:
     try:
       settings.models  # noqa: B018 -- ml_collections reports a missing file when it is first read.
     except OSError as error:
-      raise errors.InputError(f"--config: {_last_line(error)}") from error
+      raise errors.InputError(f"--config: {command_line.last_line(error)}") from error
     except AttributeError:
       pass
     raise errors.InputError("--config: get_config() must return a jaxbench.config.Config")
   return settings
 
 
-def parse_flags(arguments: Sequence[str]) -> list[str]:
-  """absl's parser, with one line and status 2 for whatever goes wrong, a broken config included."""
-  try:
-    rest = flags.FLAGS(arguments)
-    if flags.FLAGS["verbosity"].using_default_value:
-      logging.set_verbosity(logging.WARNING)  # Libraries tell much at absl's INFO.
-    return rest
-  except flags.Error as error:
-    message = str(error)
-  except (KeyError, AttributeError) as error:
-    message = _unknown_field(arguments) or _broken_config(arguments, error)
-  except Exception as error:
-    message = _broken_config(arguments, error)
-  print(f"jaxbench: {message}; see --help", file=sys.stderr)
-  sys.exit(2)
-
-
-def _unknown_field(arguments: Sequence[str]) -> str | None:
-  """The first --config.field of the command line that no config has."""
-  kinds = (config.Config, config.Training, config.PromptSearch)
-  known = [field for kind in kinds for field in config.fields(kind)]
-  for argument in arguments:
-    name = argument.lstrip("-").partition("=")[0].removeprefix("config.")
-    if argument.lstrip("-").startswith("config.") and name not in known:
-      return str(errors.unknown("config field", name, known))
-  return None
-
-
-def _broken_config(arguments: Sequence[str], error: Exception) -> str:
-  named = [argument for argument in arguments if argument.lstrip("-").startswith("config")]
-  return f"{named[0] if named else '--config'}: {type(error).__name__}: {_last_line(error)}"
-
-
-def _last_line(error: Exception) -> str:
-  return str(error).strip().splitlines()[-1].strip() if str(error).strip() else ""
-
-
 if __name__ == "__main__":
-  app.run(main, flags_parser=parse_flags)
+  app.run(main, flags_parser=command_line.parse)

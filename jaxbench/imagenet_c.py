@@ -7,6 +7,11 @@ refused. A run with storage="jpeg85" judges the same pictures, if its preprocess
 files (by default ImageNet-C's, which is not CLIP's) and so are seed, variant and photographs.
 """
 
+from jaxbench import interrupt
+
+if __name__ == "__main__":
+  interrupt.stop_at_once("jaxbench.imagenet_c", "the same command goes on")
+
 import dataclasses
 import io
 import json
@@ -21,7 +26,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from jaxbench import block as blocks
-from jaxbench import config, corrupted, corruptions, data, devices, errors, models, whole
+from jaxbench import config, corrupted, corruptions, data, devices, errors, models, places, whole
 
 _DATA = flags.DEFINE_string("data", None, "The clean data set, as --config.data names it.")
 _ROOT = flags.DEFINE_string("data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.")
@@ -170,6 +175,7 @@ def main(arguments: Sequence[str]) -> int:
   try:
     if len(arguments) > 1 or not _DATA.value or not _OUT.value:
       raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")
+    places.for_folder("--out", _OUT.value)
     devices.use_all_cores()
     devices.use_compilation_cache()
     source = data.load(_DATA.value, _ROOT.value)

@@ -1,5 +1,7 @@
 """SIGTERM and Ctrl-C as a request to stop at the next good moment; a second one stops at once.
 
+Where there is no good moment, while a program starts or a page is written, the first one does.
+
 Machines that are taken away grant some thirty seconds. If the good moment does not come within
 twenty, the work in flight is abandoned.
 """
@@ -9,11 +11,11 @@ import multiprocessing
 import os
 import select
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _GRACE = 20.0  # Seconds from the first signal; from a second one, 1.
 _LAST_WORDS = 5.0  # More seconds to save what is finished.
 
@@ -23,12 +25,37 @@ class Interrupted(Exception):
 
   def __init__(self, number: int):
     super().__init__(signal.Signals(number).name)
-    self.exit_status = 128 + number
+    self.exit_status = _status(number)
 
   @property
   def message(self) -> str:
     """For the person who asked."""
-    return f"jaxbench: stopped by {self}; the same command continues the run"
+    return _told("jaxbench", self.args[0], "the same command continues the run")
+
+
+def stop_at_once(program: str, *advice: str) -> None:
+  """From now on SIGTERM and Ctrl-C end this process with one line, unless a block does `listen`.
+
+  For programs, before they import anything large. The process is ended by a thread: the main one
+  may be deep in an import or a compilation, and a KeyboardInterrupt is swallowed where it comes in
+  a callback of JAX's.
+
+  Args:
+    program: its name.
+    *advice: how to go on.
+  """
+  numbers, tell = _pipe()
+
+  def watch() -> None:
+    number = os.read(numbers, 1)[0]
+    while number not in _SIGNALS:
+      number = os.read(numbers, 1)[0]
+    _leave(_told(program, signal.Signals(number).name, *advice), _status(number))
+
+  threading.Thread(target=watch, daemon=True).start()
+  signal.set_wakeup_fd(tell, warn_on_full_buffer=False)
+  for number in _SIGNALS:
+    signal.signal(number, lambda number, frame: None)  # Only Python's handlers tell the thread.
 
 
 class Request:
@@ -49,6 +76,9 @@ def listen(abandon: Callable[[], None] = lambda: None) -> Iterator[Request]:
   Args:
     abandon: saves what is finished, in a thread of its own, if the block does not end in time; then
       the process ends.
+
+  Raises:
+    Interrupted: the block has ended, and a signal had come.
   """
   request = Request()
 
@@ -59,34 +89,36 @@ def listen(abandon: Callable[[], None] = lambda: None) -> Iterator[Request]:
   if threading.current_thread() is not threading.main_thread():
     yield request
     return
-  signals = (signal.SIGTERM, signal.SIGINT)
-  with _watch(abandon):
-    previous = {number: signal.signal(number, handle) for number in signals}
+  with _watch(request, abandon):
+    previous = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
       yield request
     finally:
       for number, handler in previous.items():
         signal.signal(number, handler)
+  request.obey()
 
 
 @contextlib.contextmanager
-def _watch(abandon: Callable[[], None]) -> Iterator[None]:
+def _watch(request: Request, abandon: Callable[[], None]) -> Iterator[None]:
   """Ends the process if a signal has come and the block goes on for too long.
 
   Python's handlers wait for the main thread, which may be deep in a computation; the numbers of
   signals come through a pipe at once.
   """
-  numbers, tell = os.pipe()
-  os.set_blocking(tell, False)
+  numbers, tell = _pipe()
 
   def watch() -> None:
     number = os.read(numbers, 1)[0]
     if not number:  # The block has ended.
       return
+    request.number = number
     second, *_ = select.select([numbers], [], [], _GRACE)
     if second and (not os.read(numbers, 1)[0] or select.select([numbers], [], [], 1.0)[0]):
       return
-    _leave(Interrupted(number), abandon)
+    interrupted = Interrupted(number)
+    _save(abandon)
+    _leave(interrupted.message, interrupted.exit_status)
 
   thread = threading.Thread(target=watch, daemon=True)
   thread.start()
@@ -94,15 +126,30 @@ def _watch(abandon: Callable[[], None]) -> Iterator[None]:
   try:
     yield
   finally:
-    signal.set_wakeup_fd(earlier)
+    signal.set_wakeup_fd(earlier, warn_on_full_buffer=False)
     os.write(tell, b"\0")
     thread.join()
     os.close(numbers)
     os.close(tell)
 
 
-def _leave(interrupted: Interrupted, abandon: Callable[[], None]) -> None:
-  """Ends the process, whatever else it does; it has been asked long ago."""
+def _pipe() -> tuple[int, int]:
+  """To read numbers of signals from, and for `signal.set_wakeup_fd` to write them to."""
+  numbers, tell = os.pipe()
+  os.set_blocking(tell, False)
+  return numbers, tell
+
+
+def _told(program: str, name: str, *advice: str) -> str:
+  return "; ".join([f"{program}: stopped by {name}", *advice])
+
+
+def _status(number: int) -> int:
+  return 128 + number
+
+
+def _save(abandon: Callable[[], None]) -> None:
+  """Saves what is finished, if that goes fast; the process has been asked to end long ago."""
 
   def save() -> None:
     with contextlib.suppress(Exception):
@@ -111,7 +158,11 @@ def _leave(interrupted: Interrupted, abandon: Callable[[], None]) -> None:
   saving = threading.Thread(target=save, daemon=True)
   saving.start()
   saving.join(_LAST_WORDS)
+
+
+def _leave(message: str, status: int) -> None:
+  """Ends the process, whatever else it does."""
   for child in multiprocessing.active_children():
     child.terminate()
-  print(interrupted.message, file=sys.stderr, flush=True)
-  os._exit(interrupted.exit_status)
+  os.write(2, f"{message}\n".encode())  # Not `print`, which the main thread may be amidst.
+  os._exit(status)

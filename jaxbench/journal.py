@@ -10,7 +10,7 @@ from typing import Any
 import jax
 from etils import epath
 
-from jaxbench import clock, whole
+from jaxbench import clock, damage, whole
 
 SPENT = ("waiting", "decoding", "writing")  # What `Journal.spend` counts.
 PARTS = (*SPENT, *clock.PARTS, "host")  # All that a block's seconds are made of.
@@ -76,15 +76,38 @@ class Journal:
 
 
 def read(workdir: epath.PathLike) -> list[dict[str, Any]]:
-  """The lines of all processes of a run, each with its `session`; by time."""
-  folder = epath.Path(workdir) / "logs"
-  found = [
-    json.loads(line) | {"session": name.removesuffix(".jsonl")}
-    for name in whole.listing(folder)
-    if name.endswith(".jsonl") and not name.startswith(".")
-    for line in (whole.read(folder / name) or b"").decode().splitlines()
-  ]
+  """The lines of all processes of a run, each with its `session`; by time.
+
+  Raises:
+    Damaged: a log holds something else.
+  """
+  found = [line for file in _files(epath.Path(workdir)) for line in _lines(file)]
   return sorted(found, key=lambda line: line["time"])
+
+
+def mend(workdir: epath.Path) -> None:
+  """Sets damaged logs aside."""
+  for file in _files(workdir):
+    try:
+      _lines(file)
+    except damage.Damaged as error:
+      damage.set_aside(workdir, error, "the report will not tell how its time was spent")
+
+
+def _files(workdir: epath.Path) -> list[epath.Path]:
+  folder = workdir / "logs"
+  names = [name for name in whole.listing(folder) if name.endswith(".jsonl")]
+  return [folder / name for name in sorted(names) if not name.startswith(".")]
+
+
+def _lines(file: epath.Path) -> list[dict[str, Any]]:
+  """Raises Damaged if they are none."""
+  session = file.name.removesuffix(".jsonl")
+  needed: dict[str, type] = dict.fromkeys(("time", "seconds", "occupancy"), float)
+  return [
+    damage.parsed(file, line, **needed) | {"session": session}
+    for line in (whole.read(file) or b"").splitlines()
+  ]
 
 
 def _memory() -> int | None:

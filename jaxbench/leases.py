@@ -14,6 +14,7 @@ import functools
 import hashlib
 import os
 import pathlib
+import re
 import socket
 import threading
 import uuid
@@ -28,6 +29,7 @@ _BEAT = 15.0  # Seconds between two signs of life.
 # Seconds without one after which a holder is dead. NFS may show the last one 60 late.
 _EXPIRY = 120.0
 
+_HOLDER = re.compile(r".*-(?P<machine>[0-9a-f]+)-(?P<process>[0-9]{1,10})-[0-9a-f]+", re.ASCII)
 _HERE: set[str] = set()  # Holders that live in this process.
 
 
@@ -114,7 +116,10 @@ class Leases:
   def lives(self, holder: str, there: dict[str, float] | None = None) -> bool:
     """Whether a process seems to be at work; `there` lists the folder, if it is known."""
     there = whole.listing(self._folder) if there is None else there
-    _, machine, process, _ = holder.rsplit("-", 3)
+    found = _HOLDER.fullmatch(holder)
+    if not found:  # No process has that name.
+      return False
+    machine, process = found["machine"], found["process"]
     if int(process) == os.getpid() and machine == _machine():
       return holder in _HERE  # Not that of an earlier process with the same number.
     if machine == _machine() and not _runs(int(process)):
@@ -136,14 +141,18 @@ class Leases:
     whole.remove(self._folder / f"{self.holder}.alive")
 
   def _give_back(self, name: str) -> None:
-    for number in range(self._held.pop(name), -1, -1):
-      whole.remove(self._folder / f"{name}.{number}")
+    held = self._held.pop(name)
+    for lease in whole.listing(self._folder):
+      of, number = _parsed(lease)
+      if of == name and 0 <= number <= held:
+        whole.remove(self._folder / lease)
 
   def _is_held(self, lease: str, there: dict[str, float]) -> bool:
     if lease not in self._holders:
-      holder = (whole.read(self._folder / lease) or b"").decode()
-      if not holder:  # It has gone, or is being written; unless its writer was stopped just there.
-        return max(there.values()) - there[lease] < _EXPIRY
+      holder = (whole.read(self._folder / lease) or b"").decode(errors="replace")
+      if not _HOLDER.fullmatch(holder):
+        # It has gone, or is being written; unless its writer was stopped just there.
+        return max(there.values()) - there.get(lease, 0.0) < _EXPIRY
       self._holders[lease] = holder
     return self.lives(self._holders[lease], there)
 
@@ -159,11 +168,15 @@ class Leases:
 def _newest(there: Iterable[str]) -> dict[str, int]:
   """The highest number among the leases of each name."""
   newest: dict[str, int] = {}
-  for file in there:
-    name, _, number = file.rpartition(".")
-    if number.isdigit():
-      newest[name] = max(newest.get(name, 0), int(number))
+  for name, number in map(_parsed, there):
+    newest[name] = max(newest.get(name, -1), number)
   return newest
+
+
+def _parsed(file: str) -> tuple[str, int]:
+  """The name and the number of a lease; -1 of what is none."""
+  name, _, number = file.rpartition(".")
+  return name, int(number) if number.isdecimal() else -1
 
 
 def _runs(process: int) -> bool:

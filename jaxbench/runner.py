@@ -65,6 +65,7 @@ def run(
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
   store = records.Store(workdir, describe_run(settings, plan))
+  journal.mend(store.workdir)
   with leases.Leases(store.workdir) as held:
     traced = trace.Trace(profile)
     work = _Work(settings, plan, store, workers, cache, held, host, traced)
@@ -110,8 +111,16 @@ class _Work:
     self._share = share.Share(plan, settings.block, store, held, host, self._skip)
     self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
-    done = self._share.done
-    self.finished = sum(cells[cell].cost * len(ids) for (cell, _, _), ids in done.items())
+    done = {key: len(ids) for key, ids in self._share.done.items()}
+    self.finished = sum(
+      cells[cell].cost * some for (cell, *_), some in done.items() if cell in cells
+    )
+    if others := {cell for cell, *_ in done} - cells.keys():
+      print(
+        f"jaxbench: {store.workdir} has rows of {len(others)} cells that are not asked for, as "
+        f"{min(others)}: they are in no figure",
+        file=sys.stderr,
+      )
 
   @functools.cached_property
   def progress(self) -> Progress:

@@ -148,6 +148,23 @@ def remove(file: File) -> None:
     pass
 
 
+def move(file: File, target: File) -> None:
+  """Moves a file within its store, to a name that is free.
+
+  Raises:
+    FileNotFoundError: it is not there.
+    OSError: it cannot be moved.
+  """
+  if not _is_remote(file):
+    _move(file, target)
+    return
+  content = read(file)
+  if content is None:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+  write(target, content)
+  remove(file)
+
+
 def _is_remote(file: File) -> bool:
   return "://" in str(file)
 
@@ -171,6 +188,11 @@ def _replace(file: File, content: bytes, durable: bool) -> None:
       os.fsync(folder)
     finally:
       os.close(folder)
+
+
+@_patiently
+def _move(file: File, target: File) -> None:
+  os.replace(file, target)
 
 
 @_patiently

@@ -41,6 +41,9 @@ other.write("d", 3, [records.table(cell, {"example": ["x"]} | columns)])
 assert records.read(folder)["example"].to_pylist() == ["x"]
 store.save_session("me", {"started": "now", "absent": [], "warnings": []})
 assert records.load_run(folder)["sessions"] == [{"started": "now", "name": "me"}]
+whole.write(folder / "records" / "d-000009-0.parquet", b"")
+assert other.done("d", 9) == {}
+assert [whole.read(folder / "broken" / name) for name in whole.listing(folder / "broken")] == [b""]
 print("written", len(parts.files(folder)))
 """
 

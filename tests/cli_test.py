@@ -1,6 +1,8 @@
 """The real command line on real files: killing, resuming, devices, batches, bad input."""
 
+import pathlib
 import random
+import re
 import resource
 import signal
 import subprocess
@@ -102,6 +104,54 @@ def test_asked_to_stop_it_writes_what_it_has_and_says_how_to_go_on(number, refer
   assert records.read(workdir).equals(records.read(reference[0]))
 
 
+def _catches(process, number):
+  """Whether a process has a handler for a signal."""
+  status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+  (caught,) = re.findall(r"^SigCgt:\s*([0-9a-f]+)$", status, re.MULTILINE)
+  return int(caught, 16) >> (number - 1) & 1
+
+
+def _has(pattern):
+  return lambda process, workdir: any(workdir.glob(pattern))
+
+
+MOMENTS = {  # Python itself catches SIGINT, so that SIGTERM tells when jaxbench does.
+  "imports": lambda process, workdir: _catches(process, signal.SIGTERM),
+  "the folder": _has("run.json"),
+  "compilation": _has("leases/*.0"),
+}
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc").exists(), reason="tells when a process is ready")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_signal_at_any_moment_is_one_line_and_its_status(moment, number, tmp_path):
+  process = start(*SMALL, f"--workdir={tmp_path / 'run'}", "--nocompilation_cache")
+  while process.poll() is None and not MOMENTS[moment](process, tmp_path / "run"):
+    time.sleep(0.001)
+  process.send_signal(number)
+  out, err = process.communicate(timeout=60)
+  assert (process.returncode, out) == (128 + number, "")
+  assert (
+    err
+    == f"jaxbench: stopped by {signal.Signals(number).name}; the same command continues the run\n"
+  )
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc").exists(), reason="tells when a process is ready")
+@pytest.mark.parametrize("name", ["corruptions", "imagenet_c", "overlap", "report", "typography"])
+def test_every_program_stops_while_it_is_imported(name):
+  command = [sys.executable, "-m", f"jaxbench.{name}"]
+  process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+  while process.poll() is None and not _catches(process, signal.SIGTERM):
+    time.sleep(0.001)
+  process.send_signal(signal.SIGINT)
+  _, err = process.communicate(timeout=60)
+  assert process.returncode == 130
+  assert err.startswith(f"jaxbench.{name}: stopped by SIGINT")
+  assert err.count("\n") == 1
+
+
 def test_eight_devices_and_two_workers_give_the_same_rows_as_one_process(reference, tmp_path):
   _, err = run(*SMALL, f"--workdir={tmp_path / 'run'}", "--workers=2", devices=8)
   assert "leaked" not in err  # Of the memory that workers share with the main process.
@@ -153,27 +203,16 @@ def test_help_shows_the_handful_of_flags():
   assert len(out.splitlines()) < 40
 
 
-BAD = {
-  "no config": ((), "--config is missing"),
-  "no such config": (("--config=nope.py",), "nope.py"),
-  "no such config, overridden": (("--config=nope.py", "--config.seed=1"), "nope.py"),
-  "broken config": (("--config=README.md",), "README.md"),
-  "no workdir": (SMALL[:1], "--workdir is missing"),
-  "unknown flag": ((*SMALL, "--wrkdir=x"), "Did you mean: workdir"),
-  "unknown field": ((*SMALL, "--config.atacks.names=x"), "Did you mean 'attacks.names'"),
-  "wrong type": ((*SMALL, "--config.seed=abc"), "--config.seed=abc"),
-  "unknown model": ((*SMALL, "--config.models=digits-clp"), "Did you mean 'digits-clip'"),
-  "unknown corruption": ((*SMALL, "--config.corruptions.names=jpg"), "unknown corruption 'jpg'"),
-  "unknown attack": ((*SMALL, "--config.attacks.names=pdg"), "Did you mean 'pgd'"),
-  "bad epsilon": ((*SMALL, "--config.attacks.epsilons=4of255"), "'4of255' is not a number"),
-  "stray argument": ((*SMALL, "quickstart"), "unexpected argument 'quickstart'"),
+BAD = {  # The rest is in command_line_test.py, in one process.
+  "flags": ((*SMALL, "--wrkdir=x"), "Did you mean: workdir"),
+  "a config": (("--config=configs/roz.py:huge",), "'huge' is no size"),
+  "settings": ((*SMALL, "--config.models=digits-clp"), "Did you mean 'digits-clip'"),
 }
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
 def test_bad_input_is_one_line_and_status_2(arguments, message, tmp_path):
-  workdir = () if message == "--workdir is missing" else (f"--workdir={tmp_path / 'run'}",)
-  out, err = run(*arguments, *workdir, status=2)
+  out, err = run(*arguments, f"--workdir={tmp_path / 'run'}", status=2)
   assert not out
   (line,) = err.strip().splitlines()
   assert line.startswith("jaxbench: ")
@@ -221,12 +260,28 @@ def test_several_runs_make_one_report(reference, tmp_path):
   command = [sys.executable, "-m", "jaxbench.report", reference[0], reference[0]]
   subprocess.run([*command, f"--out={tmp_path / 'both.html'}"], check=True, cwd=ROOT)
   assert (tmp_path / "both.html").read_text().count(">Protocol</h3>") == 2
-  failed = subprocess.run(
-    [sys.executable, "-m", "jaxbench.report", tmp_path], capture_output=True, text=True, cwd=ROOT
-  )
+
+
+@pytest.mark.parametrize(
+  ("arguments", "message"),
+  [
+    ((), "name at least one run"),
+    (("{folder}",), "not the --workdir of a run"),
+    (("{run}", "--out={folder}/none/page.html"), "there is no folder"),
+    (("{run}", "--export={folder}/file"), "cannot be used: Not a directory"),
+    (("{run}", "--robustbench={folder}/file/deep"), "cannot be used: Not a directory"),
+  ],
+)
+def test_a_report_that_cannot_be_written_is_one_line(arguments, message, reference, tmp_path):
+  (tmp_path / "file").write_text("")
+  filled = [one.format(run=reference[0], folder=tmp_path) for one in arguments]
+  command = [sys.executable, "-m", "jaxbench.report", f"--out={tmp_path / 'page.html'}", *filled]
+  failed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
   assert failed.returncode == 2
-  assert failed.stderr.startswith("jaxbench.report: ")
-  assert failed.stderr.count("\n") == 1
+  (line,) = failed.stderr.splitlines()
+  assert line.startswith("jaxbench.report: ")
+  assert message in line
+  assert not (tmp_path / "page.html").exists()
 
 
 FULL = """

@@ -104,13 +104,14 @@ def separate(host, chips):
   print(host)
   sys.exit()
 hosts.separate = separate
-sys.argv = ["jaxbench", "--config=configs/quickstart.py", "--workdir=/nowhere", "--host=1/4"]
-command.app.run(command.main, flags_parser=command.parse_flags)
+sys.argv[1:] = ["--config=configs/quickstart.py", f"--workdir={sys.argv[1]}", "--host=1/4"]
+command.app.run(command.main, flags_parser=command.command_line.parse)
 """
 
 
-def test_importing_and_parsing_leave_jax_without_a_backend():
-  process = subprocess.run([sys.executable, "-c", WATCH], capture_output=True, text=True)
+def test_importing_and_parsing_leave_jax_without_a_backend(tmp_path):
+  command = [sys.executable, "-c", WATCH, tmp_path / "run"]
+  process = subprocess.run(command, capture_output=True, text=True)
   assert process.stdout == "Host(index=1, count=4)\n", process.stderr
 
 

@@ -3,7 +3,13 @@
 python -m jaxbench.corruptions IMAGE --out=sheet.png [--frost=FOLDER] [--variant=imagenet]
 """
 
+from jaxbench import interrupt
+
+if __name__ == "__main__":
+  interrupt.stop_at_once("jaxbench.corruptions")
+
 import functools
+import pathlib
 import sys
 import textwrap
 from typing import Any
@@ -15,7 +21,7 @@ from absl import app, flags, logging
 from matplotlib import figure
 from PIL import Image, ImageOps
 
-from jaxbench import corruptions, errors
+from jaxbench import corruptions, errors, places
 
 _OUT = flags.DEFINE_string("out", "sheet.png", "The file to write; its suffix names the format.")
 _FROST = flags.DEFINE_string("frost", None, "Folder with the photographs of frost.")
@@ -74,12 +80,22 @@ def _explain(row: np.ndarray, reason: str) -> None:
   text.set_in_layout(False)
 
 
+def _require_format(out: str) -> None:
+  """Raises InputError for a file whose suffix names no format of pictures."""
+  known = figure.Figure().canvas.get_supported_filetypes()
+  suffix = pathlib.Path(out).suffix.removeprefix(".").lower()
+  if suffix not in known:
+    raise errors.unknown(f"format of --out={out}:", suffix, known)
+
+
 def main(arguments: list[str]) -> int:
   """Command line; wrong input is one line and exit status 2."""
   logging.set_verbosity(logging.WARNING)  # Libraries tell much at absl's INFO.
   try:
     if len(arguments) != 2:
       raise errors.InputError("usage: python -m jaxbench.corruptions IMAGE --out=sheet.png")
+    _require_format(_OUT.value)
+    places.for_file("--out", _OUT.value)
     with Image.open(arguments[1]) as picture:
       square = ImageOps.fit(picture.convert("RGB"), (_SIZE.value, _SIZE.value))
     _sheet(jnp.asarray(square, jnp.float32) / 255).savefig(_OUT.value, dpi=140)

@@ -12,12 +12,17 @@ same model: .npy (as LAION's img_emb) or Parquet, local or gs://. Several hosts 
 --index=0 --count=4 and so on, in one folder. Each command goes on where it was stopped.
 """
 
+from jaxbench import interrupt
+
+if __name__ == "__main__":
+  interrupt.stop_at_once("jaxbench.overlap", "the same command goes on")
+
 import sys
 from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from jaxbench import data, devices, errors, overlap
+from jaxbench import data, devices, errors, overlap, places
 
 _MODEL = flags.DEFINE_string("model", None, "What makes vectors: a model, or a Python file.")
 _DOWNLOAD = flags.DEFINE_bool("download", False, "Fetch a model that is not on this disk.")
@@ -125,15 +130,14 @@ def main(arguments: Sequence[str]) -> int:
   try:
     if len(arguments) != 2 or arguments[1] not in _COMMANDS:
       raise errors.InputError(f"usage: python -m jaxbench.overlap {'|'.join(_COMMANDS)} --out=DIR")
+    if _OUT.value:
+      places.for_folder("--out", _OUT.value)
     devices.use_all_cores()
     devices.use_compilation_cache()
     print(_COMMANDS[arguments[1]]())
   except (errors.InputError, OSError) as error:
     print(f"jaxbench.overlap: {error}", file=sys.stderr)
     return 2
-  except KeyboardInterrupt:
-    print("jaxbench.overlap: stopped; the same command goes on", file=sys.stderr)
-    return 130
   return 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from etils import epath
 
-from jaxbench import errors, whole
+from jaxbench import damage, errors, whole
 
 FILE = "run.json"
 SLOTS = "slots.json"
@@ -17,12 +17,11 @@ def load_run(workdir: epath.PathLike) -> dict[str, Any]:
   """What `run.json` and all sessions say of a run.
 
   Raises:
-    InputError: there is none.
+    InputError: there is none, or it is damaged.
   """
-  content = whole.read(epath.Path(workdir) / FILE)
-  if content is None:
+  run = described(epath.Path(workdir))
+  if run is None:
     raise errors.InputError(f"{workdir}: not the --workdir of a run (no run.json)")
-  run = json.loads(content)
   found = sessions(epath.Path(workdir))
   own: list[dict[str, Any]] = [one | {"name": name} for name, one in found.items()]
   for name in ("absent", "warnings"):
@@ -31,21 +30,56 @@ def load_run(workdir: epath.PathLike) -> dict[str, Any]:
   return run | {"sessions": [*run.get("sessions", []), *own]}
 
 
+def described(workdir: epath.Path) -> dict[str, Any] | None:
+  """What `run.json` says; None if there is none.
+
+  Raises:
+    Damaged: it says nothing.
+  """
+  content = whole.read(workdir / FILE)
+  return None if content is None else damage.parsed(workdir / FILE, content, identity=dict)
+
+
 def slots(workdir: epath.Path) -> int | None:
-  """Slots on each device, where they are not as the config has them."""
+  """Slots on each device, where they are not as the config has them.
+
+  Raises:
+    Damaged: the file says no number.
+  """
   content = whole.read(workdir / SLOTS)
-  return json.loads(content) if content else None
+  if not content:
+    return None
+  found = damage.parsed(workdir / SLOTS, content)
+  if not isinstance(found, int) or found < 1:
+    raise damage.Damaged(workdir / SLOTS, "it is no number of slots")
+  return found
+
+
+def session_files(workdir: epath.Path) -> list[epath.Path]:
+  """One of each process."""
+  folder = workdir / "sessions"
+  names = [name for name in whole.listing(folder) if name.endswith(".json")]
+  return [folder / name for name in sorted(names) if not name.startswith(".")]
+
+
+def session(file: epath.Path) -> dict[str, Any] | None:
+  """What one process says; None if the file has gone.
+
+  Raises:
+    Damaged: it says nothing.
+  """
+  content = whole.read(file)
+  return None if content is None else damage.parsed(file, content, started=str)
 
 
 def sessions(workdir: epath.Path) -> dict[str, dict[str, Any]]:
-  """By name, in the order in which they began."""
-  folder = workdir / "sessions"
-  names = [name for name in whole.listing(folder) if name.endswith(".json")]
-  found = {
-    name.removesuffix(".json"): json.loads(content)
-    for name in sorted(names)
-    if not name.startswith(".") and (content := whole.read(folder / name))
-  }
+  """By name, in the order in which they began.
+
+  Raises:
+    Damaged: one says nothing.
+  """
+  told = {file.name.removesuffix(".json"): session(file) for file in session_files(workdir)}
+  found = {name: one for name, one in told.items() if one is not None}
   return dict(sorted(found.items(), key=lambda item: item[1]["started"]))
 
 

@@ -1,13 +1,19 @@
 """The files of rows: what they are called, and how one is opened."""
 
+import contextlib
+import re
 import urllib.parse
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from etils import epath
 
-from jaxbench import parquet, whole
+from jaxbench import damage, parquet, whole
 from jaxbench.records import schema
+
+_NAME = re.compile(r"(?P<data>.+)-(?P<block>\d{6,})-[^-]+\.parquet")
 
 
 def files(workdir: epath.Path, start: str = "") -> list[epath.Path]:
@@ -27,26 +33,80 @@ def prefix(data: str, block: int) -> str:
 
 
 def place(part: epath.Path) -> tuple[str, int]:
-  """The data set and the block of a part."""
-  data, block = part.stem.rsplit("-", 2)[:2]
-  return urllib.parse.unquote(data), int(block)
+  """The data set and the block of a part.
+
+  Raises:
+    Damaged: it is none, by its name.
+  """
+  found = _NAME.fullmatch(part.name)
+  if not found:
+    raise damage.Damaged(part, "no run has named it")
+  return urllib.parse.unquote(found["data"]), int(found["block"])
 
 
-def read(part: epath.Path, columns: list[str]) -> pa.Table:
-  """Some columns."""
-  file = opened(part)
-  kinds = schema.fields(columns)
-  arrays = [column(file, field.name, field.type) for field in kinds]
+class Part(NamedTuple):
+  """One that is open."""
+
+  file: epath.Path
+  content: pq.ParquetFile
+
+
+def opened(file: epath.Path) -> Part:
+  """Of ids there are few, so that they have a dictionary too.
+
+  Raises:
+    Damaged: it is no part.
+    OSError: it cannot be read; FileNotFoundError if it has gone.
+  """
+  place(file)
+  content = parquet.content(file)
+  with _told(file):
+    part = Part(file, parquet.parsed(content, dictionaries=["example"]))
+  missing = [one.name for one in schema.SCHEMA if not one.nullable and one.name not in _names(part)]
+  if missing:
+    raise damage.Damaged(file, f"no column {missing[0]!r}")
+  return part
+
+
+def column(part: Part, name: str, kind: pa.DataType) -> pa.ChunkedArray:
+  """One column; nulls where the part is of a version that did not have it yet.
+
+  Raises:
+    Damaged: it makes no sense.
+  """
+  rows = part.content.metadata.num_rows
+  if name not in _names(part):
+    return pa.chunked_array([pa.nulls(rows, kind)])
+  with _told(part.file):
+    found = part.content.read([name], use_threads=False)[name].cast(kind)
+    found.validate(full=True)
+  if len(found) != rows or (found.null_count and not schema.SCHEMA.field(name).nullable):
+    raise damage.Damaged(part.file, f"column {name!r} lacks values")
+  return found
+
+
+def read(file: epath.Path, columns: Iterable[str]) -> pa.Table:
+  """Some columns.
+
+  Raises:
+    Damaged: they make no sense.
+    OSError: the part cannot be read; FileNotFoundError if it has gone.
+  """
+  part, kinds = opened(file), schema.fields(columns)
+  arrays = [column(part, field.name, field.type) for field in kinds]
   return pa.Table.from_arrays(arrays, schema=kinds)
 
 
-def column(file: pq.ParquetFile, name: str, kind: pa.DataType) -> pa.ChunkedArray:
-  """One column; nulls where the part is of a version that did not have it yet."""
-  if name not in file.schema_arrow.names:
-    return pa.chunked_array([pa.nulls(file.metadata.num_rows, kind)])
-  return file.read([name], use_threads=False)[name].cast(kind)
+def _names(part: Part) -> list[str]:
+  return part.content.schema_arrow.names
 
 
-def opened(part: epath.Path) -> pq.ParquetFile:
-  """Of ids there are few, so that they have a dictionary too."""
-  return parquet.opened(part, dictionaries=["example"])
+@contextlib.contextmanager
+def _told(file: epath.Path) -> Iterator[None]:
+  """What Arrow cannot make sense of becomes Damaged."""
+  try:
+    yield
+  except KeyError as error:
+    raise damage.Damaged(file, f"no column {error.args[0].decode()!r}") from error
+  except (pa.ArrowException, OSError, ValueError) as error:
+    raise damage.Damaged(file, str(error).partition("\n")[0].strip(" .")) from error

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from etils import epath
 
 from jaxbench import errors
@@ -23,7 +22,7 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
     columns: names of `SCHEMA` to read; all by default. "picture" is the only large one.
 
   Raises:
-    InputError: the folder holds no records.
+    InputError: the folder holds no records, or damaged ones.
 
   Example:
     >>> rows = records.read("runs/quickstart")
@@ -50,18 +49,20 @@ def _distinct(order: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
 
 
 def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
-  """All rows but those of cells that had to be given up half way; see `read`.
+  """All rows of the run's cells but those that had to be given up half way; see `read`.
 
   "cell" is among the columns.
 
   Raises:
-    InputError: the folder holds no run or no records.
+    InputError: the folder holds no run or no records, or damaged ones.
   """
-  rows = read(workdir, columns)
-  for absent in load_run(workdir)["absent"]:
-    lost = is_value(rows["cell"], absent["what"])
-    if pc.any(lost).as_py():
-      rows = rows.filter(pc.invert(lost))
+  rows, run = read(workdir, columns), load_run(workdir)
+  there = _encoded(rows["cell"]).dictionary.to_pylist()
+  asked = [cell["id"] for cell in run["cells"]] if "cells" in run else there
+  kept = set(asked) - {absent["what"] for absent in run["absent"]}
+  for name in there:
+    if name not in kept:
+      rows = rows.filter(pc.invert(is_value(rows["cell"], name)))
   return rows
 
 
@@ -98,7 +99,7 @@ def unreadable(workdir: epath.PathLike) -> pa.Table:
   They are in every cell of their data set, and count in none.
 
   Raises:
-    InputError: the folder holds no records.
+    InputError: the folder holds no records, or damaged ones.
   """
   names = ["data", "example", "label", "error"]
   tables = [parts.read(part, names) for part in _some(workdir)]
@@ -149,7 +150,7 @@ def _in_order_of_appearance(column: pa.Array, kind: pa.DataType) -> pa.Array:
   return pa.DictionaryArray.from_arrays(indices, column.dictionary.take(seen))
 
 
-def _column(opened: list[pq.ParquetFile], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
+def _column(opened: list[parts.Part], name: str, kept: list[pa.ChunkedArray]) -> pa.Array:
   """One column of all parts, in one piece: the rows that are `kept` of each."""
   kind = schema.NAME if name == "example" else schema.SCHEMA.field(name).type
   columns = [parts.column(part, name, kind) for part in opened]

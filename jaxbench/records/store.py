@@ -1,6 +1,7 @@
 """The folder of a run, as its processes write it."""
 
 import collections
+import contextlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
@@ -10,12 +11,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from etils import epath
 
-from jaxbench import errors, parquet, whole
-from jaxbench.records import description, parts, rows
+from jaxbench import damage, errors, parquet, whole
+from jaxbench.records import description, parts, rows, schema
+
+_KEYS = ("cell", "example")
+# What a run that has lost its description may have left.
+_OWN = {"records", "sessions", "leases", "logs", "report.html", damage.FOLDER, description.SLOTS}
 
 
 class Store:
-  """The folder of one run.
+  """The folder of one run. What is damaged there is set aside, and made anew.
 
   Raises:
     InputError: the folder belongs to another configuration or to something else, or cannot be
@@ -26,14 +31,13 @@ class Store:
     self.workdir = epath.Path(workdir)
     try:
       self.run = self._open(run)
+      self._mend()
     except OSError as error:
       reason = error.strerror or error
       raise errors.InputError(f"--workdir={workdir} cannot be used: {reason}") from error
 
   def _open(self, run: Mapping[str, Any]) -> dict[str, Any]:
-    if whole.read(self.workdir / description.FILE) is None:
-      self._begin(run)
-    found = json.loads(whole.read(self.workdir / description.FILE) or b"{}")
+    found = self._described(run)
     asked = json.loads(description.encoded(run))  # As JSON gives it back.
     if differences := description.unlike(found["identity"], asked["identity"]):
       raise errors.InputError(
@@ -46,12 +50,54 @@ class Store:
       whole.write(self.workdir / description.FILE, description.encoded(told))
     return told
 
-  def _begin(self, run: Mapping[str, Any]) -> None:
-    """Makes a folder a run's; other hosts may be doing the same."""
-    if self.workdir.exists() and any(map(_is_foreign, self.workdir.iterdir())):
+  def _described(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the folder's run.json says, once it has one; other hosts may be beginning it too."""
+    broken = None
+    try:
+      found = description.described(self.workdir)
+    except damage.Damaged as error:
+      found, broken = None, error
+    if found is None:
+      self._require_own(run)
+      if broken:
+        damage.set_aside(self.workdir, broken, "it is written anew, its rows are those asked for")
+      self.workdir.mkdir(parents=True, exist_ok=True)
+      whole.write(self.workdir / description.FILE, description.encoded(run))
+    return found or description.described(self.workdir) or run
+
+  def _require_own(self, run: Mapping[str, Any]) -> None:
+    """Raises InputError if a folder without a description has more than rows of this run."""
+    there = {file.name for file in self.workdir.iterdir()} if self.workdir.exists() else set()
+    rest = {name for name in there if not _is_description(name)}
+    cells = self._cells()
+    lost = bool(parts.files(self.workdir)) and not cells
+    if not rest <= _OWN or (rest and "records" not in rest) or lost:
       raise errors.InputError(f"--workdir={self.workdir} holds something else; name a new folder")
-    self.workdir.mkdir(parents=True, exist_ok=True)
-    whole.write(self.workdir / description.FILE, description.encoded(run))
+    if others := cells - {cell["id"] for cell in run.get("cells", ())}:
+      raise errors.InputError(
+        f"--workdir={self.workdir} has lost its {description.FILE}, and has rows of cells that are "
+        f"not asked for, as {min(others)}: ask for the same again, or name another --workdir"
+      )
+
+  def _cells(self) -> set[str]:
+    """Those of all parts that can be read."""
+    found: set[str] = set()
+    for part in parts.files(self.workdir):
+      with contextlib.suppress(damage.Damaged):
+        found.update(parts.read(part, ["cell"])["cell"].unique().to_pylist())
+    return found
+
+  def _mend(self) -> None:
+    """Sets aside what processes have said and nobody understands."""
+    for file in description.session_files(self.workdir):
+      try:
+        description.session(file)
+      except damage.Damaged as error:
+        damage.set_aside(self.workdir, error, "the report will not tell of this session")
+    try:
+      self.slots()
+    except damage.Damaged as error:
+      damage.set_aside(self.workdir, error, "they are settled anew")
 
   def save_session(self, name: str, session: Mapping[str, Any]) -> None:
     """Replaces what one process says of itself, of what it gave up, and of its warnings."""
@@ -79,14 +125,21 @@ class Store:
   def done(self, data: str = "", block: int | None = None) -> dict[tuple[str, str, int], set[str]]:
     """Examples that have a row already, by cell, data set and block; of one block, if it is named.
 
-    Looks into the folder each time: other hosts may have written there.
+    Looks into the folder each time: other hosts may have written there. Damaged parts are set
+    aside.
     """
     start = "" if block is None else parts.prefix(data, block)
     result: dict[tuple[str, str, int], set[str]] = collections.defaultdict(set)
     for part in parts.files(self.workdir, start):
-      name, number = parts.place(part)
-      written = parts.read(part, ["cell", "example"])
-      for cell, example in zip(*(column.to_pylist() for column in written), strict=True):
+      try:
+        name, number = parts.place(part)
+        written = parts.read(part, schema.SCHEMA.names)  # All, so that damage shows here.
+      except damage.Damaged as error:
+        damage.set_aside(self.workdir, error, "its cells are run again")
+        continue
+      except FileNotFoundError:  # Another host has just set it aside.
+        continue
+      for cell, example in zip(*(written[key].to_pylist() for key in _KEYS), strict=True):
         result[cell, name, number].add(example)
     return result
 
@@ -103,6 +156,6 @@ class Store:
     parquet.write(self.workdir / "records" / name, pa.concat_tables(tables).unify_dictionaries())
 
 
-def _is_foreign(file: epath.Path) -> bool:
-  """Whether it is anything but a run.json that another host is writing."""
-  return not file.name.startswith(f".{description.FILE}.")
+def _is_description(name: str) -> bool:
+  """Whether it is run.json, or one that another host is writing."""
+  return name == description.FILE or name.startswith(f".{description.FILE}.")

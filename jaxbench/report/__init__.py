@@ -10,7 +10,7 @@ import jinja2
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import whole
+from jaxbench import places, whole
 from jaxbench.report import comparison, content
 from jaxbench.report import overlap as overlapping
 from jaxbench.report.doubts import doubtful
@@ -43,11 +43,13 @@ def write(
     of each run, `metrics.summarize`.
 
   Raises:
-    InputError: a folder holds no run or no records, or the overlap is of other examples.
+    InputError: a folder holds no run or no records, the overlap is of other examples, or `out`
+      cannot be written.
 
   Example:
     >>> (summary,) = report.write(["runs/quickstart"], "report.html")
   """
+  places.for_file("out", out)
   known = None if overlap is None else overlapping.load(overlap, overlap_threshold)
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),

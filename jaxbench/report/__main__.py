@@ -4,12 +4,17 @@ python -m jaxbench.report runs/quickstart --out=report.html [--export=tables] \
   [--robustbench=model_info] [--overlap=FOLDER]
 """
 
+from jaxbench import interrupt
+
+if __name__ == "__main__":
+  interrupt.stop_at_once("jaxbench.report")
+
 import sys
 from collections.abc import Sequence
 
 from absl import app, flags
 
-from jaxbench import errors, report
+from jaxbench import errors, places, report
 
 _EXPORT = flags.DEFINE_string(
   "export", None, "Also write CSV, LaTeX and model cards to this folder; of several, one for each."
@@ -30,6 +35,10 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) < 2:
       raise errors.InputError("name at least one run: python -m jaxbench.report runs/quickstart")
     _, *runs = arguments
+    places.for_file("--out", _OUT.value)
+    for flag in (_EXPORT, _ROBUSTBENCH):
+      if flag.value:
+        places.for_folder(f"--{flag.name}", flag.value)
     report.write(runs, _OUT.value, overlap=_OVERLAP.value, overlap_threshold=_THRESHOLD.value)
     for number, run in enumerate(runs, 1):
       if _EXPORT.value:

@@ -1,0 +1,174 @@
+"""Bad input to `python -m jaxbench`, in this process: one line and status 2, before any work."""
+
+import pathlib
+import sys
+
+import grain  # noqa: F401 -- It defines flags, which flagsaver would take away again.
+import pytest
+from absl.testing import flagsaver
+
+from jaxbench import __main__ as program
+from jaxbench import command_line, plan, runner
+
+# ml_collections reads configs with it.
+pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+
+ROOT = pathlib.Path(__file__).parents[1]
+QUICKSTART, ROZ = (f"--config={ROOT / 'configs' / name}.py" for name in ("quickstart", "roz"))
+SMALL = (
+  QUICKSTART,
+  "--config.models=digits-resnet",
+  "--config.corruptions.names=contrast",
+  "--config.corruptions.severities=1",
+  "--config.attacks.names=fgsm",
+  "--config.attacks.epsilons=4/255",
+  "--config.limit=4",
+  "--config.slots=1",
+)
+
+
+@pytest.fixture
+def command(capsys, monkeypatch):
+  """The program, which leaves JAX's settings and the flags of the process as they were."""
+
+  def call(*arguments):
+    line = ["jaxbench", "--nocompilation_cache", *arguments]
+    monkeypatch.setattr(sys, "argv", line)  # Where ml_collections looks for --config.FIELD.
+    with flagsaver.flagsaver():
+      try:
+        status = program.main(command_line.parse(line))
+      except SystemExit as error:
+        status = error.code
+    return status, *capsys.readouterr()
+
+  return call
+
+
+BAD = {
+  "no config": ((), "--config is missing"),
+  "no such config": (("--config=nope.py",), "nope.py"),
+  "no such config, overridden": (("--config=nope.py", "--config.seed=1"), "nope.py"),
+  "broken config": ((f"--config={ROOT / 'README.md'}",), "README.md"),
+  "unknown argument of a config": ((f"{ROZ}:huge",), "roz.py:huge: 'huge' is no size: tiny, small"),
+  "argument of a config without": ((f"{QUICKSTART}:tiny",), "this config takes no argument"),
+  "no workdir": (SMALL[:1], "--workdir is missing"),
+  "unknown flag": ((*SMALL, "--wrkdir=x"), "Did you mean: workdir"),
+  "unknown field": ((*SMALL, "--config.atacks.names=x"), "Did you mean 'attacks.names'"),
+  "wrong type": ((*SMALL, "--config.seed=abc"), "--config.seed=abc"),
+  "unknown model": ((*SMALL, "--config.models=digits-clp"), "Did you mean 'digits-clip'"),
+  "unknown corruption": ((*SMALL, "--config.corruptions.names=jpg"), "unknown corruption 'jpg'"),
+  "unknown attack": ((*SMALL, "--config.attacks.names=pdg"), "Did you mean 'pgd'"),
+  "bad epsilon": ((*SMALL, "--config.attacks.epsilons=4of255"), "'4of255' is not a number"),
+  "stray argument": ((*SMALL, "quickstart"), "unexpected argument 'quickstart'"),
+  "trace in a file": ((*SMALL, f"--profile={ROOT / 'README.md'}"), "--profile="),
+  "programs in a file": ((*SMALL, f"--compilation_cache_dir={ROOT / 'README.md'}"), "directory"),
+}
+
+
+def _is_one_line(found, message):
+  status, out, err = found
+  assert (status, out) == (2, "")
+  (line,) = err.strip().splitlines()
+  assert line.startswith("jaxbench: ")
+  assert message in line
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD.values(), ids=BAD)
+def test_bad_input_is_one_line_and_status_2(arguments, message, command, tmp_path):
+  workdir = () if message == "--workdir is missing" else (f"--workdir={tmp_path / 'run'}",)
+  _is_one_line(command(*arguments, *workdir), message)
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+  ("written", "message"),
+  [
+    ("Config(modles=('a',))", "unknown field of Config 'modles'. Did you mean 'models'?"),
+    ("Config(attacks=config.Attacks(nmes=()))", "unknown field of Attacks 'nmes'. Did you mean"),
+    ("Config(models=1/0)", "ZeroDivisionError: division by zero"),
+    ("Cnofig()", "has no attribute 'Cnofig'"),
+  ],
+)
+def test_a_mistake_in_a_config_is_one_line(written, message, command, tmp_path):
+  file = tmp_path / "mine.py"
+  file.write_text(f"from jaxbench import config\ndef get_config():\n  return config.{written}\n")
+  _is_one_line(command(f"--config={file}", f"--workdir={tmp_path / 'run'}"), message)
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+  def work(*_):
+    raise AssertionError("work has begun")
+
+  monkeypatch.setattr(plan, "make", work)
+
+
+@pytest.mark.parametrize("flag", ["workdir", "compilation_cache_dir", "profile"])
+@pytest.mark.parametrize(
+  ("place", "message"),
+  [
+    ("gs://bucket/run", "gs:// needs a package: pip install jaxbench[tpu]"),
+    ("xx://bucket/run", "xx:// is no store; write gs:// or s3://"),
+    ("{file}/run", "cannot be used: Not a directory"),
+  ],
+)
+def test_a_place_that_cannot_be_used_is_told_early(
+  flag, place, message, command, tmp_path, monkeypatch, no_work
+):
+  monkeypatch.setitem(sys.modules, "gcsfs", None)  # As if it were not installed.
+  monkeypatch.setattr(sys.modules["fsspec.registry"], "registry", {})
+  (tmp_path / "file").write_text("")
+  named = {"workdir": tmp_path / "run", flag: place.format(file=tmp_path / "file")}
+  found = command(*SMALL, *(f"--{name}={value}" for name, value in named.items()))
+  _is_one_line(found, f"--{flag}=")
+  assert message in found[2]
+
+
+def _frost(tmp_path, *names):
+  (tmp_path / "none").mkdir()
+  asked = [f"--config.corruptions.names={name}" for name in names]
+  small = [one for one in SMALL if "names=" not in one]
+  textures = f"--config.corruptions.textures={tmp_path / 'none'}"
+  return (*small, *asked, "--config.attacks.names=", textures, f"--workdir={tmp_path / 'run'}")
+
+
+def test_what_is_absent_is_told_before_and_after(command, tmp_path):
+  status, out, err = command(*_frost(tmp_path, "contrast", "frost"))
+  assert status == 0
+  assert err.splitlines()[0].startswith("jaxbench: cannot be run: frost: ")
+  (line,) = [line for line in out.splitlines() if line.startswith("absent: ")]
+  assert line.startswith("absent: frost: ")
+
+
+def test_a_suite_that_is_wholly_absent_is_refused(command, tmp_path, no_run):
+  arguments = _frost(tmp_path, "frost")
+  _is_one_line(command(*arguments), "nothing of --config.corruptions.names can be run. frost: ")
+  assert not (tmp_path / "run").exists()
+
+
+@pytest.fixture
+def no_run(monkeypatch):
+  def run(*_):
+    raise AssertionError("it is run")
+
+  monkeypatch.setattr(runner, "run", run)
+
+
+def test_what_is_available_is_run_if_that_was_asked_for(command, tmp_path):
+  status, out, _ = command(*_frost(tmp_path, "frost"), "--config.available")
+  assert status == 0
+  assert "absent: frost: " in out
+
+
+def test_a_suite_that_could_not_be_run_after_all_is_told_in_the_end(command, tmp_path):
+  """Which words fit on an image is known when it is seen."""
+  small = [one for one in SMALL if "names=" not in one]
+  asked = ("--config.corruptions.names=", "--config.attacks.names=")
+  arguments = (*small, *asked, "--config.typography=imagenet_t", f"--workdir={tmp_path / 'run'}")
+  status, out, err = command(*arguments)
+  assert status == 2
+  assert "absent: digits-resnet:supervised:digits:imagenet_t" in out
+  assert out.splitlines()[-1].startswith("report: ")
+  last = err.splitlines()[-1]
+  assert last.startswith("jaxbench: nothing of --config.typography can be run. digits-resnet:")
+  assert "cannot write 'stingray'" in last
