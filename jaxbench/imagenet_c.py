@@ -7,11 +7,6 @@ refused. A run with storage="jpeg85" judges the same pictures, if its preprocess
 files (by default ImageNet-C's, which is not CLIP's) and so are seed, variant and photographs.
 """
 
-from jaxbench import interrupt
-
-if __name__ == "__main__":
-  interrupt.stop_at_once("jaxbench.imagenet_c", "the same command goes on")
-
 import dataclasses
 import io
 import json

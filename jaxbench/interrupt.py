@@ -11,6 +11,7 @@ import multiprocessing
 import os
 import select
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -31,6 +32,11 @@ class Interrupted(Exception):
   def message(self) -> str:
     """For the person who asked."""
     return _told("jaxbench", self.args[0], "the same command continues the run")
+
+
+def starting_program() -> str:
+  """The module that `python -m` is about to run."""
+  return sys.orig_argv[sys.orig_argv.index("-m") + 1]
 
 
 def stop_at_once(program: str, *advice: str) -> None:

@@ -3,11 +3,6 @@
 python -m jaxbench.corruptions IMAGE --out=sheet.png [--frost=FOLDER] [--variant=imagenet]
 """
 
-from jaxbench import interrupt
-
-if __name__ == "__main__":
-  interrupt.stop_at_once("jaxbench.corruptions")
-
 import functools
 import pathlib
 import sys

@@ -12,11 +12,6 @@ same model: .npy (as LAION's img_emb) or Parquet, local or gs://. Several hosts 
 --index=0 --count=4 and so on, in one folder. Each command goes on where it was stopped.
 """
 
-from jaxbench import interrupt
-
-if __name__ == "__main__":
-  interrupt.stop_at_once("jaxbench.overlap", "the same command goes on")
-
 import sys
 from collections.abc import Callable, Sequence
 

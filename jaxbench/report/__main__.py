@@ -4,11 +4,6 @@ python -m jaxbench.report runs/quickstart --out=report.html [--export=tables] \
   [--robustbench=model_info] [--overlap=FOLDER]
 """
 
-from jaxbench import interrupt
-
-if __name__ == "__main__":
-  interrupt.stop_at_once("jaxbench.report")
-
 import sys
 from collections.abc import Sequence
 

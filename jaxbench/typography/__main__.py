@@ -5,11 +5,6 @@
 SPEC is what a config takes: "text(size=0.2, copies=3, place='top')", imagenet_t, cifar10_t.
 """
 
-from jaxbench import interrupt
-
-if __name__ == "__main__":
-  interrupt.stop_at_once("jaxbench.typography")
-
 import pathlib
 import sys
 
