@@ -125,19 +125,12 @@ def _parted(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.nda
   finite = np.isfinite(first).all(axis=-1)
   if not finite.any():
     return ~finite & finite
-  margins, sizes = _margins(first[finite], labels[finite])
-  others, _ = _margins(second[finite], labels[finite])
+  margins, sizes = verdict.leads(first[finite], labels[finite])
+  others, _ = verdict.leads(second[finite], labels[finite])
   allowed = _STEADY * np.median(np.abs(margins)) + _ROUNDING * np.finfo(np.float32).eps * sizes
   found = finite.copy()
   found[finite] = ~(np.abs(margins - others) <= allowed)
   return found
-
-
-def _margins(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-  """Those of the labels [N] in logits [N, K], and the size of the larger logit in each."""
-  own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-  others = np.where(np.arange(logits.shape[1]) == labels[:, None], -np.inf, logits).max(axis=1)
-  return own - others, np.maximum(np.abs(own), np.abs(others))
 
 
 @struct.dataclass

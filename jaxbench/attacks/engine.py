@@ -110,7 +110,8 @@ def attack(
         costs["refuted"][found] += wrong
         again, left = wrong & bool(turns), ~success & ~(wrong & bool(turns))
         if again.any() and searcher is searchers[-1]:
-          lacking = _lacking(fetch("logits")[again], examples.labels[found[again]])
+          lead, size = verdict.leads(fetch("logits")[again], examples.labels[found[again]])
+          lacking = lead + _ULPS * size
           handicaps[found[again]] = 2 * np.maximum(handicaps[found[again]], lacking)
         refuted += found[again].tolist()
         survivors += found[left].tolist()
@@ -119,13 +120,6 @@ def attack(
         yield Harvest(stage, found, final, success, so_far, fetch)
       rows = sorted(refuted)
     rows = sorted(survivors)
-
-
-def _lacking(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-  """By how much, and the rounding, the labels [n] lead in logits [n, K]; [n] float32."""
-  own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
-  others = np.where(np.arange(logits.shape[1]) == labels[:, None], -np.inf, logits).max(axis=1)
-  return own - others + _ULPS * np.maximum(np.abs(own), np.abs(others))
 
 
 def trace(

@@ -75,6 +75,13 @@ def predict(logits: Any, xp: Any = jnp) -> Any:
   return xp.where(finite, xp.argmax(logits, axis=-1), NOTHING).astype(xp.int32)
 
 
+def leads(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """By how much the labels [N] lead in logits [N, K], and the size of the larger logit in each."""
+  own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+  others = np.where(np.arange(logits.shape[1]) == labels[:, None], -np.inf, logits).max(axis=1)
+  return own - others, np.maximum(np.abs(own), np.abs(others))
+
+
 @functools.cache
 def classify() -> Callable[..., jax.Array]:
   """A program (classifier, images [B, H, W, 3]) -> float32 logits [B, K]."""
