@@ -2,10 +2,11 @@
 
 import sys
 
-from jaxbench import interrupt
-
 __version__ = "0.1.0"
 
 # `python -m jaxbench.report` imports all of its package before the program itself can do anything.
-if sys.argv[:1] == ["-m"] and (_program := interrupt.starting_program()) != __name__:
-  interrupt.stop_at_once(_program, "the same command starts again")
+if sys.argv[:1] == ["-m"]:
+  from jaxbench import interrupt
+
+  if _program := interrupt.starting_program(__name__):
+    interrupt.stop_at_once(_program, "the same command starts again")

@@ -34,9 +34,13 @@ class Interrupted(Exception):
     return _told("jaxbench", self.args[0], "the same command continues the run")
 
 
-def starting_program() -> str:
-  """The module that `python -m` is about to run."""
-  return sys.orig_argv[sys.orig_argv.index("-m") + 1]
+def starting_program(package: str) -> str:
+  """The module of a package that `python -m` is about to run; "" for a program of somebody else's.
+
+  Python puts "-m" and the program's own arguments into `sys.argv` until the module is found.
+  """
+  module = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
+  return module if module.startswith(f"{package}.") else ""
 
 
 def stop_at_once(program: str, *advice: str) -> None:

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from jaxbench import interrupt
+
 CHILD = """
 import hashlib, os, sys, threading, time
 from jaxbench import interrupt
@@ -113,3 +115,21 @@ def test_a_program_ends_at_once_wherever_it_is(where, number):
   out, err = process.communicate(timeout=60)
   assert (process.returncode, out) == (128 + number, "")
   assert err == f"prog: stopped by {signal.Signals(number).name}; again\n"
+
+
+@pytest.mark.parametrize(
+  ("command", "arguments", "program"),
+  [
+    ("-m jaxbench.report a b", "a b", "jaxbench.report"),
+    ("-u -Bm jaxbench.data", "", "jaxbench.data"),
+    ("-mjaxbench.data check", "check", "jaxbench.data"),
+    ("-m jaxbench --help", "--help", ""),  # Which does so by itself, with better advice.
+    ("-m theirs.evaluate jaxbench.report", "jaxbench.report", ""),
+    ("-m pytest -m slow", "-m slow", ""),
+  ],
+)
+def test_only_programs_of_the_package_are_stopped(monkeypatch, command, arguments, program):
+  """Somebody's own program that imports jaxbench keeps its handlers."""
+  monkeypatch.setattr(sys, "orig_argv", ["python", *command.split()])
+  monkeypatch.setattr(sys, "argv", ["-m", *arguments.split()])
+  assert interrupt.starting_program("jaxbench") == program
