@@ -119,15 +119,12 @@ def _key(key: Any) -> jax.Array:
 class _Closed:
   """A callable that is no pytree. Nobody knows what it closes over, so that no two are the same."""
 
-  function: Any
-
-  def __call__(self, images: jax.Array, **key: jax.Array) -> Any:
-    return self.function(images, **key)
+  whole: Any
 
 
 @struct.dataclass
 class Opened:
-  """A pytree callable of which some leaves are no arrays, like functions: they are structure."""
+  """A callable of which some leaves, or all of it, are no arrays: they are structure."""
 
   arrays: tuple[Any, ...]
   others: tuple[Any, ...] = struct.field(pytree_node=False)  # (place, leaf) of each.
@@ -135,10 +132,21 @@ class Opened:
 
   def __call__(self, images: jax.Array, **key: jax.Array) -> Any:
     """What the callable says."""
+    return self._whole()(images, **key)
+
+  def __getattr__(self, name: str) -> Any:
+    """What a classifier may tell beside its logits, if the callable does."""
+    if name == "same_as":
+      return self._whole().same_as
+    if name == "compute_in" and (compute_in := self._whole().compute_in):
+      return lambda dtype: opened(compute_in(dtype))
+    raise AttributeError(name)
+
+  def _whole(self) -> Any:
     leaves = list(self.arrays)
     for place, leaf in self.others:
-      leaves.insert(place, leaf)
-    return jax.tree.unflatten(self.structure, leaves)(images, **key)
+      leaves.insert(place, leaf.whole if isinstance(leaf, _Closed) else leaf)
+    return jax.tree.unflatten(self.structure, leaves)
 
 
 def opened(classifier: Any) -> Any:
@@ -156,7 +164,7 @@ def opened(classifier: Any) -> Any:
     )
   leaves, structure = jax.tree.flatten(classifier)
   if len(leaves) == 1 and leaves[0] is classifier:
-    return jax.tree_util.Partial(_Closed(classifier))
+    return Opened((), ((0, _Closed(classifier)),), structure)
   others = tuple((place, leaf) for place, leaf in enumerate(leaves) if not _is_array(leaf))
   arrays = [_narrow(leaf) for leaf in leaves if _is_array(leaf)]
   if not others:

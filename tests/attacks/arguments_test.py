@@ -162,3 +162,25 @@ def test_what_cannot_be_called_or_hashed_is_one_line(examples):
 
   with pytest.raises(errors.InputError, match="a leaf of the classifier is a set"):
     _run(Module({"cat"}), examples)
+
+
+def test_what_a_callable_declares_counts_whether_it_is_a_pytree_or_not(tiny, examples):
+  """Classes that are the same, and a way to compute in another dtype."""
+  asked = []
+
+  class Declared(_Object):
+    same_as = np.arange(20) % 10
+
+    def __call__(self, images):
+      return _forward(self.weights, images)[:, self.same_as]
+
+    def compute_in(self, dtype):
+      asked.append(dtype)
+      return self
+
+  attack = attacks.apgd(steps=4, loss="margin")
+  expected = _run(tiny, examples, attack)
+  found = _run(Declared(tiny.args[0]), examples, attack, search_dtype="bfloat16")
+  np.testing.assert_array_equal(found.success, expected.success)
+  assert expected.success.any()
+  assert asked == ["bfloat16"]
