@@ -3,6 +3,8 @@
 Reference: Croce & Hein, 2020 (arXiv:2003.01690), and the flags of its implementation.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from jaxbench.attacks import verdict
@@ -36,63 +38,55 @@ def doubts(
     refuted: int32, claims that the judge refuted.
     bisected: whether the smallest epsilon was looked for.
   """
-  return tuple(
-    doubt
-    for doubt in (
-      _masked(cascade, stage),
-      _broken(stage, prediction),
-      _refuted(refuted, prediction == label),
-      None if bisected else _unconverged(cascade, steps, prediction != label),
-    )
-    if doubt
+  unfinished = () if bisected else _unconverged(cascade, steps, prediction != label)
+  return (
+    *_masked(cascade, stage),
+    *_broken(stage, prediction),
+    *_refuted(refuted, prediction == label),
+    *unfinished,
   )
 
 
-def _masked(cascade: Cascade, stage: np.ndarray) -> Doubt | None:
+def _masked(cascade: Cascade, stage: np.ndarray) -> Iterator[Doubt]:
   if "square" not in cascade.names or len(cascade.names) < 2:
-    return None
+    return
   alone = int((stage == cascade.names.index("square")).sum())
-  if alone <= _BLACK_BOX * len(stage):
-    return None
-  return Doubt(
-    "gradient_masking",
-    f"Square fooled {alone} of {len(stage)} examples that every gradient attack had left: "
-    "gradients are likely masked; adapt the attack",
-  )
+  if alone > _BLACK_BOX * len(stage):
+    yield Doubt(
+      "gradient_masking",
+      f"Square fooled {alone} of {len(stage)} examples that every gradient attack had left: "
+      "gradients are likely masked; adapt the attack",
+    )
 
 
-def _broken(stage: np.ndarray, prediction: np.ndarray) -> Doubt | None:
-  count = int(((stage >= 0) & (prediction == verdict.NOTHING)).sum())
-  if not count:
-    return None
-  return Doubt(
-    "not_finite_attacked",
-    f"logits of {count} of {len(stage)} attacked images are not finite; they count as successes, "
-    "with the prediction -1: mend the model",
-  )
+def _broken(stage: np.ndarray, prediction: np.ndarray) -> Iterator[Doubt]:
+  if count := int(((stage >= 0) & (prediction == verdict.NOTHING)).sum()):
+    yield Doubt(
+      "not_finite_attacked",
+      f"logits of {count} of {len(stage)} attacked images are not finite; they count as successes, "
+      "with the prediction -1: mend the model",
+    )
 
 
-def _refuted(refuted: np.ndarray, withstood: np.ndarray) -> Doubt | None:
-  if not refuted.any():
-    return None
-  lost = int(((refuted > 0) & withstood).sum())
-  return Doubt(
-    "refuted",
-    f"{refuted.sum()} claims of the attack on {(refuted > 0).sum()} of {len(refuted)} examples did "
-    f"not hold when judged; it was searched again, and {lost} of them withstood. Many are a sign "
-    "of a classifier whose logits depend on the batch or the precision",
-  )
+def _refuted(refuted: np.ndarray, withstood: np.ndarray) -> Iterator[Doubt]:
+  if refuted.any():
+    lost = int(((refuted > 0) & withstood).sum())
+    yield Doubt(
+      "refuted",
+      f"{refuted.sum()} claims of the attack on {(refuted > 0).sum()} of {len(refuted)} examples "
+      f"did not hold when judged; it was searched again, and {lost} of them withstood. Many are a "
+      "sign of a classifier whose logits depend on the batch or the precision",
+    )
 
 
-def _unconverged(cascade: Cascade, steps: np.ndarray, success: np.ndarray) -> Doubt | None:
+def _unconverged(cascade: Cascade, steps: np.ndarray, success: np.ndarray) -> Iterator[Doubt]:
   if len(cascade.attacks) > 1 or cascade.attacks[0].keep_going or cascade.attacks[0].minimizes:
-    return None
+    return
   most = int(steps[~success].max(initial=0))
   late = int((success & (steps > (1 - _LATE) * most) & (steps <= most)).sum())
-  if most < _FEWEST_STEPS or late <= max(_SHARE * len(steps), 1):
-    return None
-  return Doubt(
-    "unconverged",
-    f"{late} of {len(steps)} examples fell in the last tenth of {most} steps: the attack has not "
-    "converged, give it more",
-  )
+  if most >= _FEWEST_STEPS and late > max(_SHARE * len(steps), 1):
+    yield Doubt(
+      "unconverged",
+      f"{late} of {len(steps)} examples fell in the last tenth of {most} steps: the attack has not "
+      "converged, give it more",
+    )
