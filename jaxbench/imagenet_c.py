@@ -92,8 +92,11 @@ def write(
   wanted = [(name, severity) for name in names for severity in severities]
   for name, severity in wanted:
     corrupted.stream(name, severity, writer.asked)
-  writer.claim({"data": source.sha256, "preprocess": dataclasses.asdict(preprocess)})
   order = data.sample(source, limit)
+  hashes = zip(
+    (source.ids[index] for index in order), data.image_hashes(source, order), strict=True
+  )
+  writer.claim({"preprocess": dataclasses.asdict(preprocess)}, dict(hashes))
   parts = data.blocks(source, order, block)
   broken = []
   with tqdm(total=len(order) * len(wanted), unit="file", disable=None) as bar:
@@ -115,8 +118,8 @@ class _Writer(NamedTuple):
   slots: int
   places: Mapping[str, pathlib.Path]  # Of each id, below the folder of a severity.
 
-  def claim(self, made_of: dict[str, Any]) -> None:
-    """Writes down how the files of the folder are made.
+  def claim(self, made_of: dict[str, Any], images: Mapping[str, str | None]) -> None:
+    """Writes down how the files of the folder are made, and of which images, hashes by id.
 
     Raises:
       InputError: it holds others.
@@ -127,12 +130,16 @@ class _Writer(NamedTuple):
     if photographs := corrupted.digest(dataclasses.replace(self.asked, names=("frost",))):
       here["frost"] = photographs
     there = json.loads(file.read_text()) if file.exists() else {}
-    if differing := [name for name in here if there.get(name, here[name]) != here[name]]:
+    differing = [name for name in here if there.get(name, here[name]) != here[name]]
+    before = there.pop("data", {})
+    if isinstance(before, str) or any(before.get(name, one) != one for name, one in images.items()):
+      differing.insert(0, "data")
+    if differing:
       raise errors.InputError(
         f"{self.folder} holds files of another {' and '.join(differing)}; name another folder"
       )
     self.folder.mkdir(parents=True, exist_ok=True)
-    whole.write(file, json.dumps(there | here, indent=1).encode())
+    whole.write(file, json.dumps(there | here | {"data": before | images}, indent=1).encode())
 
   def write(self, images: blocks.Block, name: str, severity: int) -> None:
     """One corruption of those images that have no file yet."""

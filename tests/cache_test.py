@@ -34,7 +34,7 @@ class _Counted:
   def __init__(self, source):
     self._source, self.decoded = source, []
     self.class_names, self.ids, self.labels = source.class_names, source.ids, source.labels
-    self.sha256 = source.sha256
+    self.image_hashes = source.image_hashes
 
   def __len__(self):
     return len(self.ids)
@@ -87,6 +87,15 @@ def test_a_repacked_set_finds_the_images_and_another_preprocessing_does_not(pets
   assert len(list((tmp_path / "cache").iterdir())) == 2
 
 
+def test_an_image_that_has_changed_is_decoded_anew_and_the_others_are_not(pets, tmp_path):
+  changed = tmp_path / "pets"
+  shutil.copytree(pets, changed)
+  _check(changed, tmp_path / "cache")
+  shutil.copy(changed / "cat/0.jpg", changed / "bird/1.jpg")
+  assert _check(changed, tmp_path / "cache") == [1, 8]
+  assert _check(changed, tmp_path / "cache") == _check(pets, tmp_path / "cache") == [8]
+
+
 def test_a_worker_process_reads_the_cache(pets, tmp_path):
   batches = [[0, 1, 2], [3, 4, 5]]
   _check(pets, tmp_path / "cache", batches=batches)
@@ -116,7 +125,8 @@ def test_pixels_must_have_the_checksum_of_the_index(pets, tmp_path, capsys):
   _check(pets, tmp_path / "cache")
   (file,) = _files(tmp_path / "cache", ".json")
   index = json.loads(file.read_text())
-  index["ids"] = index["ids"][1:] + index["ids"][:1]
+  for name in ("ids", "sha256"):
+    index[name] = index[name][1:] + index[name][:1]
   file.write_text(json.dumps(index))
   assert _check(pets, tmp_path / "cache") == list(range(9))
   assert capsys.readouterr().err.count("another checksum") == 8

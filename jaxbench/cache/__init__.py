@@ -28,8 +28,9 @@ def stream(
 ) -> Iterator[data.Batch]:
   """`data.stream`, which decodes only what the cache lacks; the batches are equal to the bit.
 
-  Images are known by the hash of their data set, the preprocessing and the version of Pillow. A
-  damaged record is decoded anew, and standard error says so, as it says how much will be written.
+  Images are known by their own hash and id, the ids of their data set, the preprocessing and the
+  version of Pillow. A damaged record is decoded anew, and standard error says so, as it says how
+  much will be written.
   Of runs that lack the same images at the same time, one writes them.
 
   Args:
@@ -44,16 +45,23 @@ def stream(
   """
   if "://" in os.fspath(folder):
     raise errors.InputError(f"--cache={folder} is not a folder of this machine; name a local one")
-  described = {"source": source.sha256, "preprocess": repr(preprocess), "pillow": PIL.__version__}
+  described = {
+    "ids": data.hash_sample(source, range(len(source))),
+    "preprocess": repr(preprocess),
+    "pillow": PIL.__version__,
+  }
   key = hashlib.sha256(json.dumps(described).encode()).hexdigest()[:32]
   place = pathlib.Path(folder).expanduser() / key
-  kept = Kept(source, preprocess, find(place))
-  lacking = {source.ids[index] for indices in batches for index in indices} - kept.records.keys()
+  indices = sorted({int(index) for indices in batches for index in indices})
+  names = [source.ids[index] for index in indices]
+  hashes = dict(zip(names, data.image_hashes(source, indices), strict=True))
+  kept = Kept(source, preprocess, find(place, hashes))
+  lacking = {name: one or "" for name, one in hashes.items() if name not in kept.records}
   part = Part(place, described, lacking)
   found = data.stream(kept, batches, np.asarray, workers)
   try:
-    for number, (indices, batch) in enumerate(zip(batches, found, strict=True), start=1):
-      part.add([source.ids[index] for index in np.asarray(indices)[batch.readable]], batch.images)
+    for number, (asked, batch) in enumerate(zip(batches, found, strict=True), start=1):
+      part.add([source.ids[index] for index in np.asarray(asked)[batch.readable]], batch.images)
       if number == len(batches):
         part.publish()  # Whoever has all batches may never ask for the end.
       yield batch

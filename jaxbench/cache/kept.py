@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,7 +28,11 @@ class Kept:
   ):
     self._source, self._preprocess, self.records = source, preprocess, records
     self.class_names, self.ids, self.labels = source.class_names, source.ids, source.labels
-    self.sha256 = source.sha256
+
+  @property
+  def sha256(self) -> str:
+    """That of the source, which reads all of it."""
+    return self._source.sha256
 
   def __len__(self) -> int:
     return len(self.ids)
@@ -49,8 +53,13 @@ class Kept:
     return np.frombuffer(content, np.uint8).reshape(size, size, 3)
 
 
-def find(place: pathlib.Path) -> dict[str, Record]:
-  """The records of all sound parts, by id."""
+def find(place: pathlib.Path, hashes: Mapping[str, str | None]) -> dict[str, Record]:
+  """The records of images in all sound parts, by id.
+
+  Args:
+    place: folder of the parts.
+    hashes: of each image by id; what was kept of another image of that id is left aside.
+  """
   import grain  # Slow to import.
 
   found: dict[str, Record] = {}
@@ -59,8 +68,14 @@ def find(place: pathlib.Path) -> dict[str, Record]:
       content = json.loads(index.read_text())
       file = index.with_suffix(".array_record")
       pixels = grain.sources.ArrayRecordDataSource(str(file))
-      rows = zip(content["ids"], range(len(pixels)), content["crc32"], strict=True)
-      found |= {name: Record(file, pixels, row, checksum) for name, row, checksum in rows}
+      rows = zip(content["ids"], content["sha256"], content["crc32"], strict=True)
+      if len(pixels) != len(content["ids"]):
+        raise ValueError(f"{len(pixels)} images of {len(content['ids'])}")
+      found |= {
+        name: Record(file, pixels, row, checksum)
+        for row, (name, sha256, checksum) in enumerate(rows)
+        if hashes.get(name) == sha256
+      }
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
       say(f"{index} is of no use ({error}); remove {place}, and it is made anew")
   return found

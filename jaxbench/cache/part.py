@@ -7,7 +7,7 @@ import pathlib
 import shutil
 import sys
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO
 
 import numpy as np
@@ -23,12 +23,13 @@ class Part:
   Args:
     place: folder of the parts.
     described: what they are of, for the index.
-    lacking: ids of the images that no part has.
+    lacking: the images that no part has, their hashes by id.
   """
 
-  def __init__(self, place: pathlib.Path, described: dict[str, str], lacking: Collection[str]):
-    self._place, self._described, self._lacking = place, described, set(lacking)
+  def __init__(self, place: pathlib.Path, described: dict[str, str], lacking: Mapping[str, str]):
+    self._place, self._described, self._lacking = place, described, dict(lacking)
     self._ids: list[str] = []
+    self._sha256: list[str] = []
     self._crc32: list[int] = []
     self._writer: ArrayRecordWriter | None = None
     self._lock: IO[bytes] | None = None
@@ -44,8 +45,8 @@ class Part:
       content = image.tobytes()
       with _failing_as_os_error(self._place):
         writer.write(content)
-      self._lacking.remove(name)
       self._ids.append(name)
+      self._sha256.append(self._lacking.pop(name))
       self._crc32.append(crc32(name, content))
 
   def _begin(self, size: int) -> ArrayRecordWriter | None:
@@ -59,7 +60,7 @@ class Part:
       raise errors.InputError(f"--cache={self._place.parent} cannot be used: {error}") from error
     if self._lock is None:
       say(f"another run fills {self._place}; this one adds nothing to it")
-      self._lacking = set()
+      self._lacking = {}
       return None
     if free < total:
       self._lock.close()
@@ -86,8 +87,8 @@ class Part:
         writer.close()
       number = max((int(index.stem) for index in self._place.glob("*.json")), default=-1) + 1
       self._new.rename(self._place / f"{number}.array_record")
-      index = self._described | {"ids": self._ids, "crc32": self._crc32}
-      self._new.write_text(json.dumps(index))
+      index = {"ids": self._ids, "sha256": self._sha256, "crc32": self._crc32}
+      self._new.write_text(json.dumps({"described": self._described} | index))
       self._new.rename(self._place / f"{number}.json")
 
 

@@ -23,7 +23,7 @@ from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.printed import printed
-from jaxbench.data.sample import blocks, hash_content, hash_sample, sample
+from jaxbench.data.sample import blocks, hash_content, hash_sample, image_hashes, sample
 from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size, left_out
 from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
@@ -147,6 +147,7 @@ __all__ = [
   "hash_content",
   "hash_id",
   "hash_sample",
+  "image_hashes",
   "image_size",
   "label_space",
   "layout",

@@ -65,6 +65,11 @@ class Annotated:
     source = self.source.sha256_of(some, read=read)
     return source and self._hash(source, *said)
 
+  def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
+    """Of each of some examples, a SHA-256 of its file and the crop; None where it has none."""
+    found = self.source.image_hashes(indices)
+    return [one and f"{one}, {self._crop} pixels cut off" for one in found]
+
   def _hash(self, source: str, targets: Any, frames: Any) -> str:
     return hashlib.sha256(json.dumps([source, self._crop, targets, frames]).encode()).hexdigest()
 

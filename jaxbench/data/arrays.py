@@ -75,6 +75,10 @@ class Arrays:
     )
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
+  def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
+    """Of each of some images, the SHA-256 of its pixels."""
+    return [_hash(self._images[index]) for index in indices]
+
   def __len__(self) -> int:
     """Number of images."""
     return len(self.ids)

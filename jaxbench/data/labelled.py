@@ -13,7 +13,7 @@ from jaxbench import errors
 from jaxbench.data.classes import Classes
 from jaxbench.data.decode import BadImage, decode
 from jaxbench.data.files import Files, unreadable
-from jaxbench.data.remember import remember, remembered
+from jaxbench.data.remember import keep, remembered
 from jaxbench.data.source import Example, canonical_id
 
 OTHER_CLASSES = "of other classes"
@@ -105,24 +105,30 @@ class Labelled:
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
     """As `sha256`, of some examples; no other file is read, and without `read` none: then ""."""
-    contents = self._contents(sorted({self._indices[index] for index in indices}), read)
+    contents = self._contents(indices, read)
     if contents is None:
       return ""
     lines = sorted(
-      [self.ids[index], self.labels[index], contents[self._indices[index]]] for index in indices
+      [self.ids[index], self.labels[index], content]
+      for index, content in zip(indices, contents, strict=True)
     )
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
-  def _contents(self, files: Sequence[int], read: bool) -> dict[int, str | None] | None:
-    """Hashes of some files; None if they are not known and not to be read."""
-    kind, stamp = "content1", self.files.stamp
-    if (whole := remembered(kind, stamp)) is not None:
-      return dict(enumerate(whole))
-    if len(files) < len(self.files.names):
-      kind, stamp = "content2", [stamp, list(files)]
-    find = functools.partial(self._hash_files, files)
-    found = remember(kind, stamp, find) if read else remembered(kind, stamp)
-    return None if found is None else dict(zip(files, found, strict=True))
+  def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
+    """Of each of some examples, the SHA-256 of its file; None where that cannot be read."""
+    return self._contents(indices, True) or []
+
+  def _contents(self, indices: Sequence[int], read: bool) -> list[str | None] | None:
+    """Hashes of the files of some examples; None if not all are known and none is to be read."""
+    known: dict[str, str | None] = remembered("content3", self.files.stamp) or {}
+    files = [self._indices[index] for index in indices]
+    lacking = sorted({file for file in files if str(file) not in known})
+    if lacking and not read:
+      return None
+    if lacking:
+      known |= zip(map(str, lacking), self._hash_files(lacking), strict=True)
+      keep("content3", self.files.stamp, known)
+    return [known[str(file)] for file in files]
 
   def _hash_files(self, files: Sequence[int]) -> list[str | None]:
     def one(index: int) -> str | None:

@@ -22,15 +22,20 @@ def remember(kind: str, stamp: Any, find: Callable[[], Any]) -> Any:
   if (known := remembered(kind, stamp)) is not None:
     return known
   found = find()
+  keep(kind, stamp, found)
+  return found
+
+
+def keep(kind: str, stamp: Any, found: Any) -> None:
+  """Has `remembered` return `found`, JSON, from now on."""
   file = _file(kind, stamp)
   with contextlib.suppress(OSError):  # A disk that takes no cache costs time, nothing else.
     file.parent.mkdir(parents=True, exist_ok=True)
     whole.write(file, json.dumps(found).encode(), durable=False)
-  return found
 
 
 def remembered(kind: str, stamp: Any) -> Any:
-  """What `remember` has found before; None if it has not, or if that is absent or broken."""
+  """What was found and kept before; None if nothing was, or if that is absent or broken."""
   with contextlib.suppress(OSError, ValueError):
     return json.loads(_file(kind, stamp).read_text())
   return None

@@ -45,6 +45,15 @@ def hash_content(source: Source, indices: Sequence[int], *, read: bool = True) -
   return hash_part(indices, read=read)
 
 
+def image_hashes(source: Source, indices: Sequence[int]) -> list[str | None]:
+  """Of each of some images, a SHA-256 of what fixes it; no other is read, None if it cannot be.
+
+  Of a source that does not know its images apart, that of the whole.
+  """
+  each = getattr(source, "image_hashes", None)
+  return [source.sha256] * len(indices) if each is None else each(indices)
+
+
 def blocks(source: Source, indices: Sequence[int], size: int) -> list[list[int]]:
   """Cuts a sample into blocks.
 

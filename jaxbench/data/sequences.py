@@ -73,12 +73,23 @@ class Sequences:
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
     """As `sha256`, of the videos of some frames; without `read`, "" where that is not known."""
-    if (whole := remembered("content1", self._stamp())) is None and not read:
+    if not read and remembered("content1", self._stamp()) is None:
       return ""
+    contents = self._contents(indices)
+    return self._hash([self._videos[place] for place in contents], list(contents.values()))
+
+  def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
+    """Of each of some frames, the SHA-256 of its video."""
+    contents = self._contents(indices)
+    return [contents[self._places[index][0]] for index in indices]
+
+  def _contents(self, indices: Sequence[int]) -> dict[int, str]:
+    """Hashes of the videos of some frames, by their places."""
     places = sorted({self._places[index][0] for index in indices})
-    videos = [self._videos[place] for place in places]
-    contents = [whole[place] for place in places] if whole else _hash_videos(videos)
-    return self._hash(videos, contents)
+    if (whole := remembered("content1", self._stamp())) is not None:
+      return {place: whole[place] for place in places}
+    found = _hash_videos([self._videos[place] for place in places])
+    return dict(zip(places, found, strict=True))
 
   def _hash(self, videos: Sequence[pathlib.Path], contents: Sequence[str]) -> str:
     names = [f"{file.parent.name}/{file.name}" for file in videos]

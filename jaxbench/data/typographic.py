@@ -60,12 +60,16 @@ class Typographic:
     """As `sha256`, of some of the files; without `read`, ""."""
     if not read:
       return ""
-    digest = hashlib.sha256()
-    for index in sorted(indices):
+    digest, order = hashlib.sha256(), sorted(indices)
+    for index, content in zip(order, self.image_hashes(order), strict=True):
       one = self._photographs[index]
-      content = hashlib.sha256(one.file.read_bytes()).hexdigest()
       digest.update(json.dumps([one.id, one.label, one.word, content]).encode())
     return digest.hexdigest()
+
+  def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
+    """Of each of some photographs, the SHA-256 of its file."""
+    files = (self._photographs[index].file for index in indices)
+    return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
   def __len__(self) -> int:
     """Number of photographs."""

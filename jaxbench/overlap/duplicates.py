@@ -120,7 +120,8 @@ def _check(
   if json.loads(json.dumps(encoder.identity)) != queries.described["encoder"]:
     raise errors.InputError(f"{encoder.name} is not what made these embeddings; embed anew")
   for name, (digest, _) in queries.described["data"].items():
-    if sources[name].sha256 != digest:
+    sample = data.sample(sources[name], queries.described.get("limit", 0))
+    if data.hash_content(sources[name], sample) != digest:
       raise errors.InputError(f"data set {name} is not what was embedded; embed anew")
 
 

@@ -59,8 +59,12 @@ def embed(
   if empty := [name for name, indices in chosen.items() if not indices]:
     raise errors.InputError(f"data set {empty[0]} is empty: there is nothing to embed")
   hashes = {name: data.hash_sample(sources[name], chosen[name]) for name in chosen}
-  contents = {name: [source.sha256, hashes[name]] for name, source in sources.items()}
-  claim(root / "embeddings.json", {"encoder": encoder.identity, "data": contents})
+  contents = {
+    name: [data.hash_content(source, chosen[name]), hashes[name]]
+    for name, source in sources.items()
+  }
+  sampled = {"limit": limit} if limit else {}
+  claim(root / "embeddings.json", {"encoder": encoder.identity, "data": contents, **sampled})
   for part in ("img_emb", "metadata"):
     (root / part).mkdir(parents=True, exist_ok=True)
   parts = [
