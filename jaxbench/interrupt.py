@@ -9,6 +9,7 @@ twenty, the work in flight is abandoned.
 import contextlib
 import multiprocessing
 import os
+import pathlib
 import select
 import signal
 import sys
@@ -55,6 +56,8 @@ def stop_at_once(program: str, *advice: str) -> None:
     *advice: how to go on.
   """
   numbers, tell = _pipe()
+  # Of semaphores that processes leave behind when they are ended, which it removes.
+  sys.warnoptions.append("ignore:resource_tracker:UserWarning")
 
   def watch() -> None:
     number = os.read(numbers, 1)[0]
@@ -72,6 +75,21 @@ class Request:
   """Whether a signal has come."""
 
   number: int | None = None
+  waits: bool = False  # The block has nothing in flight that would be lost.
+
+  @contextlib.contextmanager
+  def waiting(self) -> Iterator[None]:
+    """While the block waits for somebody else, a signal does not wait for it.
+
+    Raises:
+      Interrupted: a signal has come before.
+    """
+    self.obey()
+    self.waits = True
+    try:
+      yield
+    finally:
+      self.waits = False
 
   def obey(self) -> None:
     """Raises Interrupted if a signal has come."""
@@ -84,8 +102,8 @@ def listen(abandon: Callable[[], None] = lambda: None) -> Iterator[Request]:
   """Collects SIGTERM and SIGINT while the block runs; only the main thread can.
 
   Args:
-    abandon: saves what is finished, in a thread of its own, if the block does not end in time; then
-      the process ends.
+    abandon: saves what is finished, in a thread of its own, if the block does not end in time or
+      is `waiting`; then the process ends.
 
   Raises:
     Interrupted: the block has ended, and a signal had come.
@@ -123,7 +141,7 @@ def _watch(request: Request, abandon: Callable[[], None]) -> Iterator[None]:
     if not number:  # The block has ended.
       return
     request.number = number
-    second, *_ = select.select([numbers], [], [], _GRACE)
+    second, *_ = select.select([numbers], [], [], 0.0 if request.waits else _GRACE)
     if second and (not os.read(numbers, 1)[0] or select.select([numbers], [], [], 1.0)[0]):
       return
     interrupted = Interrupted(number)
@@ -174,5 +192,11 @@ def _leave(message: str, status: int) -> None:
   """Ends the process, whatever else it does."""
   for child in multiprocessing.active_children():
     child.terminate()
+  for thread in pathlib.Path("/proc/self/task").glob(
+    "*/children"
+  ):  # Those just being started, too.
+    with contextlib.suppress(OSError):  # One has just ended.
+      for number in thread.read_text().split():
+        os.kill(int(number), signal.SIGTERM)
   os.write(2, f"{message}\n".encode())  # Not `print`, which the main thread may be amidst.
   os._exit(status)

@@ -139,8 +139,7 @@ class _Work:
       worked = [self._run_data(name, request) for name in names]
       if not any(worked):
         self.progress.show("waiting for other hosts; lost ones are replaced after 2 minutes")
-        request.obey()
-        with self._journal.spend("waiting"):
+        with self._journal.spend("waiting"), request.waiting():
           time.sleep(_POLL_SECONDS)
 
   def _settle(self) -> None:
@@ -222,7 +221,8 @@ class _Work:
     ours = True
     for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
       same = [cell for cell in cells if cell.preprocess == preprocess]
-      with self._journal.spend("decoding"):  # Of a lost block too: streams keep in step.
+      # Of a lost block too: streams keep in step.
+      with self._journal.spend("decoding"), request.waiting():
         block, missing = next(streams[preprocess])
       lost.add(missing)
       ours = ours and self._run_cells(judging, same, block, missing, number, request)

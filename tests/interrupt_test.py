@@ -1,10 +1,14 @@
 """Signals in processes of their own, busy in Python or deep in a computation."""
 
+import os
+import pathlib
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
+from references import command
 
 from jaxbench import interrupt
 
@@ -21,9 +25,14 @@ def acknowledge():
 try:
   with interrupt.listen(save) as request:
     threading.Thread(target=acknowledge, daemon=True).start()
-    say("ready")
+    if sys.argv[1] != "waiting":
+      say("ready")
     if sys.argv[1] == "deep":
       hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)  # Many minutes without a look at signals.
+    if sys.argv[1] == "waiting":
+      with request.waiting():
+        say("ready")
+        time.sleep(100)
     while True:
       time.sleep(0.01)
       request.obey()
@@ -34,8 +43,8 @@ except interrupt.Interrupted as interrupted:
 
 
 def _start(code, *arguments):
-  command = [sys.executable, "-c", code, *map(str, arguments)]
-  process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+  started = [sys.executable, "-c", code, *map(str, arguments)]
+  process = subprocess.Popen(started, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
   assert process.stdout.readline() == "ready\n"
   return process
 
@@ -65,6 +74,29 @@ def test_work_that_does_not_end_in_time_is_abandoned(save, expected):
 def test_a_second_signal_ends_the_grace():
   status, *_ = _stopped(signal.SIGINT, "deep", 1000, "saves", again=True)
   assert status == 128 + signal.SIGINT
+
+
+def test_a_block_that_waits_is_not_waited_for():
+  assert _stopped(signal.SIGINT, "waiting", 1000, "saves") == (
+    128 + signal.SIGINT,
+    "saved\n",
+    "jaxbench: stopped by SIGINT; the same command continues the run\n",
+  )
+
+
+@pytest.mark.skipif(not pathlib.Path("/proc").exists(), reason="children are looked up in /proc")
+def test_ctrl_c_while_workers_start_is_one_line(tmp_path):
+  arguments = ["--config=configs/quickstart.py", f"--workdir={tmp_path}", "--workers=2"]
+  process = command.start(*arguments, start_new_session=True)
+  tasks, started = pathlib.Path(f"/proc/{process.pid}/task"), 0
+  while started < 3:  # Two, and what counts their semaphores.
+    started = sum(len(task.read_text().split()) for task in tasks.glob("*/children"))
+    time.sleep(0.01)
+  os.killpg(process.pid, signal.SIGINT)  # As a terminal does.
+  _, err = process.communicate(timeout=60)
+  assert process.returncode == 128 + signal.SIGINT
+  assert err.splitlines()[-1] == "jaxbench: stopped by SIGINT; the same command continues the run"
+  assert not any(word in err for word in ("Traceback", "KeyboardInterrupt", "resource_tracker"))
 
 
 UNHEARD = """

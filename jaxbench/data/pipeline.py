@@ -1,8 +1,10 @@
 """From a source to a model's pixels: decoded, resized and cropped ahead of who waits for them."""
 
+import contextlib
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from multiprocessing import resource_tracker
+from typing import Any, NamedTuple
 
 import numpy as np
 from absl import flags
@@ -58,8 +60,8 @@ def stream(
     if not flags.FLAGS.is_parsed():  # In a notebook; grain's workers look at its flags.
       flags.FLAGS.mark_as_parsed()
     options = grain.MultiprocessingOptions(num_workers=workers)
-    dataset = dataset.mp_prefetch(options, worker_init_fn=_leave_interrupts_to_the_main_process)
-  examples, labels = iter(dataset), source.labels
+    dataset = dataset.mp_prefetch(options)
+  labels, examples = source.labels, _Started(dataset)
   try:
     for number, (indices, order) in enumerate(zip(batches, orders, strict=True), start=1):
       batch = _batch([labels[index] for index in indices], order, examples)
@@ -100,10 +102,36 @@ class _Reader:
       return _Read(None, str(error))
 
 
-def _leave_interrupts_to_the_main_process(worker: int, workers: int) -> None:
-  """Ctrl-C reaches all; the main process finishes what it has and ends the others."""
-  del worker, workers
-  signal.signal(signal.SIGINT, signal.SIG_IGN)
+class _Started(Iterator[_Read]):
+  """The examples of a grain dataset, whose workers are from their birth deaf to Ctrl-C.
+
+  It reaches all processes of a terminal; the main one finishes what it has and ends the others.
+  """
+
+  def __init__(self, dataset: Any):
+    with _deaf():
+      self._examples: Any = iter(dataset)
+    self._first = True
+
+  def __next__(self) -> _Read:
+    with _deaf() if self._first else contextlib.nullcontext():
+      self._first = False
+      return next(self._examples)
+
+  def close(self) -> None:
+    """Ends the workers."""
+    self._examples.close()
+
+
+@contextlib.contextmanager
+def _deaf() -> Iterator[None]:
+  """Processes and threads that start in this block never see SIGINT."""
+  resource_tracker.ensure_running()  # It would end the block.
+  heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+  try:
+    yield
+  finally:
+    signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _order(indices: Sequence[int], start: int, workers: int) -> np.ndarray:
