@@ -5,8 +5,9 @@
 Random weights as transformers writes them (1.7 GB in a temporary folder), each load in a process of
 its own after one that has touched as much memory, which a virtual machine is slow to give the first
 time. "memory" is the peak above the process before, pages of mapped files included. transformers
-maps the file and copies nothing until it computes; its second row also reads all parameters once,
-as ours does, which checks them and lays kernels as XLA wants them.
+maps the file and reads nothing until it computes. Its second row also reads all parameters once;
+its third copies them into memory of their own, as ours does, which checks them on the way and lays
+kernels as XLA wants them.
 
 The second table is the text side of a zero-shot classifier over ImageNet's names with 80 templates,
 on a text tower of two layers: batches of about one length against all padded to the longest.
@@ -46,6 +47,10 @@ load = lambda: CLIPModel.from_pretrained(sys.argv[1])
   "transformers, read": """
 from transformers.models.clip.modeling_clip import CLIPModel
 load = lambda: sum(float(p.sum()) for p in CLIPModel.from_pretrained(sys.argv[1]).parameters())
+""",
+  "transformers, copied": """
+from transformers.models.clip.modeling_clip import CLIPModel
+load = lambda: [p.clone() for p in CLIPModel.from_pretrained(sys.argv[1]).parameters()]
 """,
 }
 _MEASURE = """
