@@ -6,7 +6,7 @@ __version__ = "0.1.0"
 
 # `python -m jaxbench.report` imports all of its package before the program itself can do anything.
 if sys.argv[:1] == ["-m"]:
-  from jaxbench import interrupt
+  from jaxbench.distributed import interrupt
 
   if _program := interrupt.starting_program(__name__):
     interrupt.stop_at_once(_program, "the same command starts again")

@@ -7,7 +7,7 @@ Any field of the config can be set on the command line: --config.limit=100,
 The same command again continues a run that was interrupted.
 """
 
-from jaxbench import interrupt
+from jaxbench.distributed import interrupt
 
 if __name__ == "__main__":  # What follows takes seconds to import.
   interrupt.stop_at_once("jaxbench", "the same command continues the run")
@@ -20,25 +20,13 @@ from absl import app, flags
 from etils import epath
 from ml_collections import config_flags
 
-from jaxbench import (
-  classifiers,
-  command_line,
-  config,
-  devices,
-  errors,
-  estimate,
-  hosts,
-  memory,
-  metrics,
-  places,
-  prompt_search,
-  records,
-  report,
-  runner,
-  suites,
-  training,
-)
+from jaxbench import command_line, config, devices, errors, metrics, records, report, training
 from jaxbench import plan as planning
+from jaxbench.distributed import hosts
+from jaxbench.evaluate import memory, runner
+from jaxbench.plan import classifiers, cost, suites
+from jaxbench.prompt_search import search
+from jaxbench.storage import places
 
 
 class _Slots(flags.IntegerParser):
@@ -135,9 +123,9 @@ def _run(arguments: Sequence[str]) -> None:
 
 
 def _search(settings: config.PromptSearch, workdir: epath.Path, host: hosts.Host) -> None:
-  prompt_search.run(settings, workdir)
+  search.run(settings, workdir)
   if settings.held_out:
-    evaluation = prompt_search.evaluation(settings, workdir)
+    evaluation = search.evaluation(settings, workdir)
     _evaluate(config.checked(evaluation), workdir / "held_out", host)
 
 
@@ -145,7 +133,7 @@ def _evaluate(settings: config.Config, workdir: epath.PathLike, host: hosts.Host
   plan = planning.make(settings, read=not _PLAN.value)
   suites.require(settings, plan.cells, plan.absent)
   if _PLAN.value:
-    print(*estimate.lines(plan), sep="\n")
+    print(*cost.lines(plan), sep="\n")
     return
   if not plan.cells:
     raise errors.InputError(f"nothing can be run. {'; '.join(suites.lines(plan.absent))}")

@@ -16,7 +16,7 @@ from flax import struct
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from jaxbench import clock
+from jaxbench.telemetry import clock
 
 _AXIS = "data"
 # JAX 0.7 cannot differentiate batched convolutions under shard_map; there, one device works alone.

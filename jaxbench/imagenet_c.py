@@ -20,8 +20,10 @@ from absl import app, flags, logging
 from PIL import Image
 from tqdm import tqdm
 
-from jaxbench import block as blocks
-from jaxbench import config, corrupted, corruptions, data, devices, errors, models, places, whole
+from jaxbench import config, corruptions, data, devices, errors, models
+from jaxbench.evaluate import blocks
+from jaxbench.plan import corrupted
+from jaxbench.storage import atomic, places
 
 _DATA = flags.DEFINE_string("data", None, "The clean data set, as --config.data names it.")
 _ROOT = flags.DEFINE_string("data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.")
@@ -139,7 +141,7 @@ class _Writer(NamedTuple):
         f"{self.folder} holds files of another {' and '.join(differing)}; name another folder"
       )
     self.folder.mkdir(parents=True, exist_ok=True)
-    whole.write(file, json.dumps(there | here | {"data": before | images}, indent=1).encode())
+    atomic.write(file, json.dumps(there | here | {"data": before | images}, indent=1).encode())
 
   def write(self, images: blocks.Block, name: str, severity: int) -> None:
     """One corruption of those images that have no file yet."""
@@ -161,7 +163,7 @@ def _save(image: np.ndarray, file: pathlib.Path, quality: int) -> None:
   buffer = io.BytesIO()
   Image.fromarray(image).save(buffer, "JPEG", quality=quality)
   file.parent.mkdir(parents=True, exist_ok=True)
-  whole.write(file, buffer.getvalue(), durable=False)
+  atomic.write(file, buffer.getvalue(), durable=False)
 
 
 def _severities() -> list[int]:

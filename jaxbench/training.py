@@ -16,8 +16,8 @@ from etils import epath
 from flax import nnx
 
 from jaxbench import config, data, errors, models
-from jaxbench.attacks import norms
-from jaxbench.progress import Progress
+from jaxbench.attacks.parts import norms
+from jaxbench.telemetry.progress import Progress
 
 _PREPROCESS = models.Preprocess(size=32)
 _FIRST_STAGE = 16  # ResNet channels.

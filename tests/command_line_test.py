@@ -8,7 +8,8 @@ import pytest
 from absl.testing import flagsaver
 
 from jaxbench import __main__ as program
-from jaxbench import command_line, plan, runner
+from jaxbench import command_line, plan
+from jaxbench.evaluate import runner
 
 # ml_collections reads configs with it.
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")

@@ -11,19 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxbench import (
-  config,
-  corrupted,
-  corruptions,
-  data,
-  errors,
-  imagenet_c,
-  models,
-  plan,
-  records,
-  report,
-  runner,
-)
+from jaxbench import config, corruptions, data, errors, imagenet_c, models, plan, records, report
+from jaxbench.evaluate import runner
+from jaxbench.plan import corrupted
 
 NAMES = ("contrast", "frost")
 ASKED = config.Corruptions(names=NAMES, severities=(1, 5), variant="cifar", storage="jpeg85")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from references import runs
 
-from jaxbench import attacks, config, data, errors, models, plan, provenance, records, spec
+from jaxbench import attacks, config, data, errors, models, plan, records, spec
+from jaxbench.evaluate import provenance
 
 ROOT = pathlib.Path(__file__).parents[1]
 

@@ -16,20 +16,20 @@ from jaxbench.attacks.cw_linf import cw_linf
 from jaxbench.attacks.ddn import ddn
 from jaxbench.attacks.deepfool import deepfool
 from jaxbench.attacks.dim import dim
-from jaxbench.attacks.doubt import Doubt
 from jaxbench.attacks.ead import ead
+from jaxbench.attacks.engine.doubt import Doubt
 from jaxbench.attacks.ensemble import Ensemble, ensemble
 from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.finite_differences import nes, spsa
 from jaxbench.attacks.fmn import fmn
 from jaxbench.attacks.hopskipjump import hopskipjump
-from jaxbench.attacks.losses import LOSSES
 from jaxbench.attacks.mim import mim
 from jaxbench.attacks.minimal import Smallest, minimal_epsilon, most_probes
 from jaxbench.attacks.ni import ni
-from jaxbench.attacks.norms import NORMS
-from jaxbench.attacks.norms import name_of as norm_name
+from jaxbench.attacks.parts.losses import LOSSES
+from jaxbench.attacks.parts.norms import NORMS
+from jaxbench.attacks.parts.norms import name_of as norm_name
 from jaxbench.attacks.pgd import pgd
 from jaxbench.attacks.run import Result, run
 from jaxbench.attacks.si import si

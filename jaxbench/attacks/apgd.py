@@ -13,9 +13,9 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import climb, distance, losses, norms, strongest
 from jaxbench.attacks.apgd_l1 import apgd_l1
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import ascent, embedding_loss, losses, norms, strongest
 
 _MOMENTUM = 0.75  # Share of the new direction in a step; the rest repeats the last one.
 _RHO = 0.75  # Fewer rises than this share of a window halve the step.
@@ -100,8 +100,8 @@ def apgd(
     raise errors.InputError(f"apgd needs steps >= 1, not {steps}")
   if compat not in ("clean", "official"):
     raise errors.unknown("compat", compat, ("clean", "official"))
-  keep_going = keep_going or loss == distance.NAME
-  hill = climb.make("apgd", loss, targets, restarts, draws)
+  keep_going = keep_going or loss == embedding_loss.NAME
+  hill = ascent.make("apgd", loss, targets, restarts, draws)
   if norm == "l1":
     return apgd_l1(steps, hill, keep_going)
   ball = norms.get(norm)
@@ -141,7 +141,7 @@ def apgd(
       done=jnp.bool_(False),
     )
 
-  def ascend(state: APGDState, view: climb.View, steps_taken: jax.Array) -> APGDState:
+  def ascend(state: APGDState, view: ascent.View, steps_taken: jax.Array) -> APGDState:
     first, last = steps_taken == 0, steps_taken == steps
     better = first | (view.value > state.best_loss)
     best = jnp.where(better, state.image, state.best)
@@ -178,4 +178,4 @@ def apgd(
       done=stop,
     )
 
-  return climb.attack(hill, ball, init, ascend, steps + 1, "image", keep_going)
+  return ascent.attack(hill, ball, init, ascend, steps + 1, "image", keep_going)

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench.attacks import climb, norms, strongest
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import ascent, norms, strongest
 
 _SHARES = (0.3, 0.3)  # Of the steps, in the two larger balls.
 _SHRINK = 1.5  # By which the step size falls while the sparsity does.
@@ -49,7 +49,7 @@ class APGDL1State:
     return self.strongest.loss
 
 
-def apgd_l1(steps: int, hill: climb.Climb, keep_going: bool) -> Attack:
+def apgd_l1(steps: int, hill: ascent.Climb, keep_going: bool) -> Attack:
   """What `apgd(norm="l1")` is; its arguments are documented there."""
   ball = norms.get("l1")
   lengths = [math.ceil(share * steps) for share in _SHARES]
@@ -94,7 +94,7 @@ def apgd_l1(steps: int, hill: climb.Climb, keep_going: bool) -> Attack:
       done=jnp.bool_(False),
     )
 
-  def ascend(state: APGDL1State, view: climb.View, look: jax.Array) -> APGDL1State:
+  def ascend(state: APGDL1State, view: ascent.View, look: jax.Array) -> APGDL1State:
     look = jnp.minimum(look, total - 1)
     begins, last = jnp.asarray(first)[look], look == total - 1
     ends = last | jnp.asarray(first)[jnp.minimum(look + 1, total - 1)]
@@ -137,4 +137,4 @@ def apgd_l1(steps: int, hill: climb.Climb, keep_going: bool) -> Attack:
       done=stop,
     )
 
-  return climb.attack(hill, ball, init, ascend, total, "point", keep_going)
+  return ascent.attack(hill, ball, init, ascend, total, "point", keep_going)

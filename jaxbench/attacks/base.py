@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench.attacks.norms import Norm
+from jaxbench.attacks.parts.norms import Norm
 
 Classifier = Callable[[jax.Array], jax.Array]  # A pytree callable: [B, H, W, 3] -> [B, K].
 

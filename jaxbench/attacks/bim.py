@@ -1,7 +1,7 @@
 """The basic iterative method, or I-FGSM (Kurakin et al., 2017, arXiv:1607.02533)."""
 
-from jaxbench.attacks import losses
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import losses
 from jaxbench.attacks.pgd import pgd
 
 

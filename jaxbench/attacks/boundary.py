@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import decision, norms
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import decision, norms
 
 _HALVINGS = 10  # Of the way from the clean image to the noise that fools.
 _EVERY = 10  # So many steps apart, one is around alone, to see whether that still fools.

@@ -14,8 +14,8 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import best, losses, norms, tradeoff
 from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.parts import best, losses, norms, tradeoff
 
 _ALMOST = 0.999999  # Of the range of tanh: its ends are at infinity.
 

@@ -15,9 +15,9 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import best, losses, norms
 from jaxbench.attacks.base import Attack, Classifier, logits_of
 from jaxbench.attacks.cw import image_of, weights_of
+from jaxbench.attacks.parts import best, losses, norms
 
 _SOLVED = 1e-4  # Share of the constant below which the objective of a search is as good as zero.
 _SHRINK = 0.9  # Of the threshold, after a search that fools.

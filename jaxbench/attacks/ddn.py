@@ -13,8 +13,8 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import best, losses, norms
 from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.parts import best, losses, norms
 
 _LAST_STRIDE = 0.01  # Of a step, along a cosine from 1.
 

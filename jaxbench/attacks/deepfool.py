@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import best, hyperplane, losses, norms
 from jaxbench.attacks.base import Attack, Classifier, logits_of
-from jaxbench.attacks.climb import NO_TARGET
+from jaxbench.attacks.parts import best, hyperplane, losses, norms
+from jaxbench.attacks.parts.ascent import NO_TARGET
 
 _NORMS = ("linf", "l2")
 _EXTRA = 1e-4  # Added to each distance, so that a step at the boundary still moves.

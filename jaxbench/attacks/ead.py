@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import best, losses, norms, tradeoff
 from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.parts import best, losses, norms, tradeoff
 
 _RULES = ("en", "l1")
 

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import best, hyperplane, losses, norms
 from jaxbench.attacks.base import Attack, Classifier, logits_of
-from jaxbench.attacks.climb import NO_TARGET
+from jaxbench.attacks.parts import best, hyperplane, losses, norms
+from jaxbench.attacks.parts.ascent import NO_TARGET
 
 _MOST_BIAS = 0.1  # Towards the clean image (alpha_max in the paper).
 _OVERSHOOT = 1.05  # Of a projection (eta).

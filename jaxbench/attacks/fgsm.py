@@ -2,8 +2,8 @@
 
 import functools
 
-from jaxbench.attacks import losses
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import losses
 from jaxbench.attacks.pgd import pgd
 
 

@@ -16,8 +16,9 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import losses, norms, view
 from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.engine import view
+from jaxbench.attacks.parts import losses, norms
 
 
 @struct.dataclass

@@ -20,8 +20,8 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import best, hyperplane, losses, norms
 from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.parts import best, hyperplane, losses, norms
 
 _LAST_STRIDE = 0.01  # In units of the first one.
 _LAST_GAMMA = 0.001

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import decision, norms
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import decision, norms
 
 _ESTIMATE, _JUMP = decision.SEARCH, decision.SEARCH + 1  # Phases.
 _FIRST_PROBE = 0.1  # Size of the first estimate's noise, in pixel units.

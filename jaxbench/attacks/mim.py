@@ -3,8 +3,8 @@
 import functools
 
 from jaxbench import errors
-from jaxbench.attacks import losses, momentum
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import losses, momentum
 
 
 @functools.cache

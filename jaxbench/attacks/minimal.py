@@ -8,9 +8,10 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import arguments, engine, slots
+from jaxbench.attacks import arguments
 from jaxbench.attacks.base import Attack, Cascade, Classifier
-from jaxbench.attacks.doubt import Doubt
+from jaxbench.attacks.engine import batching, slots
+from jaxbench.attacks.engine.doubt import Doubt
 from jaxbench.attacks.run import search
 
 
@@ -99,7 +100,7 @@ def minimal_epsilon(
     raise errors.InputError(f"tolerance must be a number > 0, not {tolerance}")
   with arguments.single_precision():
     asked = arguments.checked(attack, classifier, images, labels, upper, key, slots)
-    settings = engine.Settings(slots, quantize, float(tolerance))
+    settings = batching.Settings(slots, quantize, float(tolerance))
     result = search(asked, asked.classifier, settings, search_dtype, progress)
   return Smallest(
     epsilon=np.where(result.success, result.distance, np.inf).astype(np.float32),

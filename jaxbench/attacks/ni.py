@@ -1,7 +1,7 @@
 """NI-FGSM, with Nesterov's momentum (Lin et al., 2020, arXiv:1908.06281, section 3.1)."""
 
-from jaxbench.attacks import losses
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import losses
 from jaxbench.attacks.si import si
 
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import distance, losses, norms, strongest
 from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.parts import embedding_loss, losses, norms, strongest
 
 
 @struct.dataclass
@@ -74,8 +74,8 @@ def pgd(
     )
   if restarts > 1 and not random_start:
     raise errors.InputError("pgd: restarts without random_start would all be the same")
-  distance.check("pgd", loss, usable=random_start and target is None)
-  keep_going = keep_going or loss == distance.NAME  # Which knows nothing of being fooled.
+  embedding_loss.check("pgd", loss, usable=random_start and target is None)
+  keep_going = keep_going or loss == embedding_loss.NAME  # Which knows nothing of being fooled.
   ball = norms.get(norm)
 
   def init(
@@ -99,7 +99,7 @@ def pgd(
     )
 
   def step(classifier: Classifier, state: PGDState) -> PGDState:
-    climb = distance.bind(loss, classifier, state.clean)
+    climb = embedding_loss.bind(loss, classifier, state.clean)
 
     def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
       logits = logits_of(classifier, image)
@@ -109,7 +109,7 @@ def pgd(
     (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
     moved = state.image + relative_step * state.epsilon / steps * ball.climb(gradient, state.image)
     moved = ball.project(state.clean, moved, state.epsilon)
-    fooled = distance.fooled(loss, logits, state.label)
+    fooled = embedding_loss.fooled(loss, logits, state.label)
     return settle(state, value, fooled, moved, steps, keep_going)
 
   return Attack(
@@ -117,7 +117,7 @@ def pgd(
     step,
     ball,
     steps,
-    forwards=1 + distance.looks(loss),
+    forwards=1 + embedding_loss.looks(loss),
     backwards=1,
     runs=restarts,
     keep_going=keep_going,

@@ -10,9 +10,10 @@ from flax import struct
 from tqdm.auto import tqdm
 
 from jaxbench import devices
-from jaxbench.attacks import arguments, checks, engine, outcome, verdict, view
+from jaxbench.attacks import arguments
 from jaxbench.attacks.base import Attack, Averaged, Cascade, Classifier
-from jaxbench.attacks.doubt import Doubt
+from jaxbench.attacks.engine import batching, checks, outcome, verdict, view
+from jaxbench.attacks.engine.doubt import Doubt
 
 
 @struct.dataclass
@@ -88,13 +89,13 @@ def run(
   """
   with arguments.single_precision():
     asked = arguments.checked(attack, classifier, images, labels, epsilon, key, slots)
-    settings = engine.Settings(slots, quantize, own=surrogate is None)
+    settings = batching.Settings(slots, quantize, own=surrogate is None)
     known = asked.classifier if surrogate is None else arguments.opened(surrogate)
     return search(asked, known, settings, search_dtype, progress)
 
 
 def search(
-  asked: arguments.Asked, known: Any, settings: engine.Settings, search_dtype: str, progress: bool
+  asked: arguments.Asked, known: Any, settings: batching.Settings, search_dtype: str, progress: bool
 ) -> Result:
   """What `run` and `minimal_epsilon` share; `known` is what the attack sees of the classifier."""
   stages, classifier, images, labels, epsilons, key = asked
@@ -126,11 +127,11 @@ def search(
   )
   padded = np.arange(1 << (len(labels) - 1).bit_length())  # So that few programs serve any B.
   words = np.asarray(jax.random.key_data(_keys(key, padded)))[: len(labels), :2]
-  examples = engine.Examples(words, images, labels, searched, epsilons)
-  local = engine.Examples(*(array[right] for array in examples))
-  tally = engine.Tally()
+  examples = batching.Examples(words, images, labels, searched, epsilons)
+  local = batching.Examples(*(array[right] for array in examples))
+  tally = batching.Tally()
   with tqdm(total=len(labels), initial=len(labels) - len(right), disable=not progress) as bar:
-    for found in engine.attack(stages, judge, searchers, local, settings, tally):
+    for found in batching.attack(stages, judge, searchers, local, settings, tally):
       rows = right[found.rows]
       for name in ("logits", "prediction", "distance"):
         getattr(result, name)[rows] = found.fetch(name)

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 
 from jaxbench import errors
-from jaxbench.attacks import losses, momentum
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import losses, momentum
 
 
 @functools.cache

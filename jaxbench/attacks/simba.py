@@ -13,8 +13,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import losses, norms
 from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.parts import losses, norms
 
 _BASES = ("pixel", "dct")
 

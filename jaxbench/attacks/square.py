@@ -13,8 +13,8 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks import losses, norms, windows
 from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.parts import losses, norms, square_windows
 
 # From so many queries of 10,000 on, the share of pixels is halved once more.
 _HALVINGS = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
@@ -73,7 +73,7 @@ def square(
     )
   if compat not in ("clean", "official"):
     raise errors.unknown("compat", compat, ("clean", "official"))
-  ball, draw = norms.get(norm), windows.get(norm)
+  ball, draw = norms.get(norm), square_windows.get(norm)
   age = np.arange(queries + 1)
   age = age * 10_000 // queries if rescale else age
   shares = (share / 2.0 ** np.searchsorted(_HALVINGS, age, side="right")).astype(np.float32)

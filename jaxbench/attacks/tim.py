@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench import errors
-from jaxbench.attacks import losses, momentum
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.dim import diverse
+from jaxbench.attacks.parts import losses, momentum
 
 _REACH = 3.0  # Standard deviations from the kernel's centre to its border.
 

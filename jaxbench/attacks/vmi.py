@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
-from jaxbench.attacks import losses, momentum, norms
 from jaxbench.attacks.base import Attack
+from jaxbench.attacks.parts import losses, momentum, norms
 
 
 @functools.cache

@@ -20,13 +20,7 @@ from jaxbench.corruptions.glass import glass_blur
 from jaxbench.corruptions.motion import IM_ROUNDS, motion_blur
 from jaxbench.corruptions.noise import gaussian_noise, impulse_noise, speckle_noise
 from jaxbench.corruptions.pixelate import pixelate
-from jaxbench.corruptions.sequences import (
-  EXTRA_SEQUENCES,
-  SEQUENCES,
-  Film,
-  film,
-  sequence,
-)
+from jaxbench.corruptions.sequences import EXTRA_SEQUENCES, SEQUENCES, Film, film, sequence
 from jaxbench.corruptions.shot import shot_noise
 from jaxbench.corruptions.snow import snow
 from jaxbench.corruptions.spatter import spatter

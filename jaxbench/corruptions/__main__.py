@@ -16,7 +16,8 @@ from absl import app, flags, logging
 from matplotlib import figure
 from PIL import Image, ImageOps
 
-from jaxbench import corruptions, errors, places
+from jaxbench import corruptions, errors
+from jaxbench.storage import places
 
 _OUT = flags.DEFINE_string("out", "sheet.png", "The file to write; its suffix names the format.")
 _FROST = flags.DEFINE_string("frost", None, "Folder with the photographs of frost.")

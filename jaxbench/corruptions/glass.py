@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxbench.corruptions import gaussian
 from jaxbench.corruptions.base import Corruption, Leaf, floor, of_variant
-from jaxbench.corruptions.in_turn import in_turn
+from jaxbench.corruptions.sequential import in_turn
 
 _CONSTANTS: dict[str, tuple[tuple[float, int, int], ...]] = {  # Sigma, reach and passes.
   "imagenet": ((0.7, 1, 2), (0.9, 2, 1), (1, 2, 3), (1.1, 3, 2), (1.5, 4, 2)),

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench.corruptions.base import Corruption, Level, floor, of_variant
-from jaxbench.corruptions.in_turn import in_turn
+from jaxbench.corruptions.sequential import in_turn
 
 # How ImageMagick brings 16 bits back to 8: to the nearest until October 2019, so in the published
 # sets, and down since then.

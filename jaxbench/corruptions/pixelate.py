@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench.corruptions.base import Corruption, Leaf, constants, floor, nothing
-from jaxbench.corruptions.in_turn import in_turn
+from jaxbench.corruptions.sequential import in_turn
 
 _BITS = 22  # Of Pillow's weights.
 

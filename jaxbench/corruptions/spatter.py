@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxbench.corruptions import edges, gaussian
 from jaxbench.corruptions.base import Corruption, Leaf, constants
-from jaxbench.corruptions.in_turn import in_turn
+from jaxbench.corruptions.sequential import in_turn
 
 _WATER, _MUD = (175.0, 238.0, 238.0), (63.0, 42.0, 20.0)
 _LIMIT = 20  # Pixels; farther from an edge than this is all the same.

@@ -9,20 +9,20 @@ import pathlib
 from collections.abc import Callable
 
 from jaxbench import errors, spec
-from jaxbench.data import catalog, own
+from jaxbench.data import catalog, custom
 from jaxbench.data.annotated import Annotated, Frame, columns, frames, has_several_labels
 from jaxbench.data.arrays import Arrays
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
-from jaxbench.data.files import NOTES, counted
 from jaxbench.data.folder import folder
+from jaxbench.data.image_files import NOTES, counted
 from jaxbench.data.imagenet import wnids
 from jaxbench.data.label_space import LabelSpace, check_classes, label_space
 from jaxbench.data.labelled import OTHER_CLASSES, Labelled
 from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
-from jaxbench.data.printed import printed
+from jaxbench.data.printed_digits import printed
 from jaxbench.data.sample import blocks, hash_content, hash_sample, image_hashes, sample
 from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size, left_out
 from jaxbench.data.subsets import SUBSETS
@@ -64,12 +64,14 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
 def _own(name: str) -> Source | None:
   """One's own set, with what is said of it in brackets; None if there is no such path."""
   if (path := pathlib.Path(name).expanduser()).exists():
-    return own.read(path)
+    return custom.read(path)
   place, bracket, said = name.rpartition("(")
   if not bracket or not (path := pathlib.Path(place).expanduser()).exists():
     return None
-  asked = spec.resolve(f"read({said}", {"read": own.read}, f"what is said of the data set {place}:")
-  return own.read(path, **asked.arguments)
+  asked = spec.resolve(
+    f"read({said}", {"read": custom.read}, f"what is said of the data set {place}:"
+  )
+  return custom.read(path, **asked.arguments)
 
 
 def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:

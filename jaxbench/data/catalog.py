@@ -4,14 +4,7 @@ import functools
 import pathlib
 from collections.abc import Callable
 
-from jaxbench.data import (
-  corrupted_sets,
-  imagenet_sets,
-  label_spaces,
-  shapes,
-  small_images,
-  videos,
-)
+from jaxbench.data import corrupted_sets, imagenet_sets, label_spaces, shapes, small_images, videos
 from jaxbench.data.annotated import Annotated
 from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.published import Published

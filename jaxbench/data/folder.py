@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jaxbench import errors
-from jaxbench.data import classes
-from jaxbench.data import files as filing
+from jaxbench.data import classes, image_files
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.tar import Tar
 
@@ -50,7 +49,7 @@ def folder(
   """
   place = pathlib.Path(path)
   files = Tar([place], under) if place.is_file() else Folder(place / under)
-  ids = filing.without_shared_folders(files.names)
+  ids = image_files.without_shared_folders(files.names)
   if class_of is None:
     _check_layout(files.where, files.names, ids)
   kinds = [(class_of or _last_folder)(name) for name in files.names]
@@ -103,18 +102,20 @@ class Folder:
     try:
       found = sorted(_files(root, root.resolve()))
     except OSError as error:
-      raise filing.unreadable(error.filename or root, error) from error
-    reasons = {name: filing.why_not(name) for name in found}
+      raise image_files.unreadable(error.filename or root, error) from error
+    reasons = {name: image_files.why_not(name) for name in found}
     self.names = [name for name in found if reasons[name] is None]
-    lost = (reason for name, reason in reasons.items() if reason and name != filing.CLASS_NAMES)
-    self.left_out = filing.count(lost)
+    lost = (
+      reason for name, reason in reasons.items() if reason and name != image_files.CLASS_NAMES
+    )
+    self.left_out = image_files.count(lost)
     if not self.names:
-      raise filing.no_images(self.where, self.left_out)
+      raise image_files.no_images(self.where, self.left_out)
 
   @functools.cached_property
   def stamp(self) -> Any:
     """Place, size and time of every file."""
-    return [filing.stamp(self._root / name) for name in self.names]
+    return [image_files.stamp(self._root / name) for name in self.names]
 
   def read(self, index: int) -> bytes:
     """The content of one file."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from jaxbench import errors
-from jaxbench.data import files as filing
+from jaxbench.data import image_files
 
 _FILE = "LOC_val_solution.csv"
 _NAME = re.compile(r"ILSVRC2012_val_(\d{8})")
@@ -26,7 +26,7 @@ def check(place: pathlib.Path, wnids: Sequence[str]) -> None:
   table = next((folder / _FILE for folder in above if (folder / _FILE).is_file()), None)
   if table is None:
     return
-  rows = csv.DictReader(filing.read_lines(table))
+  rows = csv.DictReader(image_files.read_lines(table))
   if not {"ImageId", "PredictionString"} <= set(rows.fieldnames or ()):
     raise errors.InputError(f"{table} lacks the columns ImageId and PredictionString")
   for row in rows:

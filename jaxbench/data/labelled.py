@@ -12,8 +12,8 @@ import tqdm
 from jaxbench import errors
 from jaxbench.data.classes import Classes
 from jaxbench.data.decode import BadImage, decode
-from jaxbench.data.files import Files, unreadable
-from jaxbench.data.remember import keep, remembered
+from jaxbench.data.disk_cache import keep, remembered
+from jaxbench.data.image_files import Files, unreadable
 from jaxbench.data.source import Example, canonical_id
 
 OTHER_CLASSES = "of other classes"

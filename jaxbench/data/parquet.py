@@ -12,8 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jaxbench import errors
-from jaxbench.data import agreement, classes, columns, shards
-from jaxbench.data import files as filing
+from jaxbench.data import agreement, classes, columns, image_files, shards
 from jaxbench.data.labelled import Labelled
 from jaxbench.data.row_groups import RowGroups
 
@@ -54,7 +53,7 @@ def parquet(
   files = Parquet(shards.of_split(place, split), image, label)
   values = [str(value) for value in files.labels]
   folder = place if place.is_dir() else place.parent
-  in_file = files.class_names or filing.class_names(folder)
+  in_file = files.class_names or image_files.class_names(folder)
   if labels is not None:
     found = classes.given(str(path), class_names or in_file, labels)
   elif all(isinstance(value, int) for value in files.labels):
@@ -116,7 +115,7 @@ class Parquet:
   @functools.cached_property
   def stamp(self) -> Any:
     """Place, size and time of each file, and the column."""
-    return [self._image, *(filing.stamp(path) for path in self._paths)]
+    return [self._image, *(image_files.stamp(path) for path in self._paths)]
 
   def group(self, index: int) -> int:
     """The row group of an image; those of one are read together."""
@@ -156,4 +155,4 @@ def _open(path: pathlib.Path) -> Iterator[pq.ParquetFile]:
   except errors.InputError:
     raise
   except (OSError, pa.ArrowException, ValueError, KeyError) as error:
-    raise filing.unreadable(path, error) from error
+    raise image_files.unreadable(path, error) from error

@@ -12,12 +12,11 @@ from typing import Any
 import numpy as np
 
 from jaxbench import errors
-from jaxbench.data import files as filing
-from jaxbench.data import imagenet
+from jaxbench.data import image_files, imagenet
 from jaxbench.data.annotated import Frame
 from jaxbench.data.decode import BadImage
+from jaxbench.data.disk_cache import remember, remembered
 from jaxbench.data.label_space import LabelSpace
-from jaxbench.data.remember import remember, remembered
 from jaxbench.data.source import Example
 
 # The ten that count in the mean flip rate, and those for validation; noise in three strengths.
@@ -47,7 +46,7 @@ class Sequences:
     self.label_space, self.class_names = space, space.class_names
     files = [file for file in sorted(path.glob("*/*")) if file.is_file()]
     self._videos = [file for file in files if file.suffix == ".mp4"]
-    self.left_out = filing.count(file.suffix for file in files if file.suffix != ".mp4")
+    self.left_out = image_files.count(file.suffix for file in files if file.suffix != ".mp4")
     if not self._videos:
       raise errors.InputError(f"{path} holds no videos (<wnid>/*.mp4)")
     self._places: list[tuple[int, int]] = []  # Of each frame: its video, its number there.
@@ -117,7 +116,7 @@ class Sequences:
     return remember("frames1", self._stamp(), lambda: [_count(file) for file in self._videos])
 
   def _stamp(self) -> list[Any]:
-    return [filing.stamp(file) for file in self._videos]
+    return [image_files.stamp(file) for file in self._videos]
 
 
 def _hash_videos(videos: Sequence[pathlib.Path]) -> list[str]:

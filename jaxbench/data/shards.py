@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from jaxbench import errors
-from jaxbench.data import files as filing
+from jaxbench.data import image_files
 
 # As `datasets` names them; what is pushed to the hub may have a hash behind.
 _SHARD = re.compile(r"(?P<split>.+?)-(?P<number>\d+)-of-(?P<count>\d+)(?:-[0-9a-f]{16})?")
@@ -24,7 +24,7 @@ def by_split(path: pathlib.Path) -> dict[str, list[pathlib.Path]]:
   try:
     files = sorted(_below(path))
   except OSError as error:
-    raise filing.unreadable(error.filename or path, error) from error
+    raise image_files.unreadable(error.filename or path, error) from error
   for file in files:
     shard = _SHARD.fullmatch(file.stem)
     name = shard["split"] if shard else file.parent.name if file.stem.isdecimal() else file.stem
@@ -40,7 +40,7 @@ def _below(folder: pathlib.Path, depth: int = 0) -> Iterator[pathlib.Path]:
         yield from _below(folder / entry.name, depth + 1) if depth < _DEPTH else ()
       elif entry.name.endswith(".parquet"):
         yield folder / entry.name
-      elif depth and filing.why_not(entry.name) is None:
+      elif depth and image_files.why_not(entry.name) is None:
         return
 
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from jaxbench import errors
-from jaxbench.data import files as filing
-from jaxbench.data.remember import remember
+from jaxbench.data import image_files
+from jaxbench.data.disk_cache import remember
 
 # What begins a compressed file, and what unpacks it.
 _COMPRESSED = {
@@ -49,23 +49,23 @@ class Tar:
       for name, start, size in index(path):
         if not name.startswith(prefix):
           continue
-        reason = filing.why_not(name)
+        reason = image_files.why_not(name)
         if reason is None or (not images and reason != "hidden"):
           self.names.append(name.removeprefix(prefix))
           self.archives.append(archive)
           self._spans.append((start, size))
-        elif name.split("/")[-1] != filing.CLASS_NAMES:
+        elif name.split("/")[-1] != image_files.CLASS_NAMES:
           left_out.append(reason)
-    self.left_out = filing.count(left_out)
+    self.left_out = image_files.count(left_out)
     if not self.names:
-      raise filing.no_images(self.where, self.left_out, under)
+      raise image_files.no_images(self.where, self.left_out, under)
 
   @functools.cached_property
   def stamp(self) -> Any:
     """Place, size and time of each archive, and which of its files these are."""
     places = json.dumps([self.archives, self._spans]).encode()
     files = hashlib.sha256(places).hexdigest()
-    return [files, *(filing.stamp(path) for path in self._paths)]
+    return [files, *(image_files.stamp(path) for path in self._paths)]
 
   def only(self, indices: Sequence[int], left_out: Mapping[str, int]) -> "Tar":
     """Some of the files."""
@@ -91,9 +91,9 @@ def index(path: pathlib.Path) -> list[tuple[str, int, int]]:
     InputError: see `Tar`.
   """
   try:
-    return remember("tar2", filing.stamp(path), lambda: _members(path))
+    return remember("tar2", image_files.stamp(path), lambda: _members(path))
   except OSError as error:
-    raise filing.unreadable(path, error) from error
+    raise image_files.unreadable(path, error) from error
   except tarfile.TarError as error:
     if command := unpacking(path):
       raise errors.InputError(f"{path} is compressed: unpack it, by {command} {path}") from error
@@ -129,7 +129,7 @@ def _file(member: tarfile.TarInfo, path: pathlib.Path) -> Iterator[tuple[str, in
     return
   if not member.isreg() or member.issparse():
     raise errors.InputError(f"{path}: {member.name!r} is a link or device, not a file")
-  yield filing.checked_name(member.name, str(path)), member.offset_data, member.size
+  yield image_files.checked_name(member.name, str(path)), member.offset_data, member.size
 
 
 def _after_zeros(content: BinaryIO) -> int:

@@ -8,10 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxbench import errors
-from jaxbench.data import agreement, classes
-from jaxbench.data import files as filing
+from jaxbench.data import agreement, classes, image_files
+from jaxbench.data.disk_cache import remember
 from jaxbench.data.labelled import Labelled
-from jaxbench.data.remember import remember
 
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = 4  # Bytes: one follows the length, one the record.
@@ -104,7 +103,7 @@ class Prepared:
     except errors.InputError:
       raise
     except Exception as error:  # Each format's library has its own.
-      raise filing.unreadable(f"the split {split} of {path}", error) from error
+      raise image_files.unreadable(f"the split {split} of {path}", error) from error
     self.names = [name for name, _ in described]
     self.labels = [label for _, label in described]
 
@@ -116,14 +115,14 @@ class Prepared:
   @functools.cached_property
   def stamp(self) -> Any:
     """Place, size and time of each file of the split, and the feature."""
-    return [self._image, *(filing.stamp(path) for path in self._files())]
+    return [self._image, *(image_files.stamp(path) for path in self._files())]
 
   def read(self, index: int) -> bytes:
     """The content of one image."""
     try:
       return bytes(self._example(index)[self._image])
     except Exception as error:
-      raise filing.unreadable(f"example {index} of {self._path}", error) from error
+      raise image_files.unreadable(f"example {index} of {self._path}", error) from error
 
   @functools.cached_property
   def _builder(self) -> Any:
@@ -166,7 +165,9 @@ class TFRecords:
     self._spans = [
       (number, start, size)
       for number, path in enumerate(paths)
-      for start, size in remember("tfrecord1", filing.stamp(path), functools.partial(_spans, path))
+      for start, size in remember(
+        "tfrecord1", image_files.stamp(path), functools.partial(_spans, path)
+      )
     ]
 
   def __len__(self) -> int:

@@ -17,7 +17,7 @@ from etils import epath
 from PIL import Image
 
 from jaxbench import errors
-from jaxbench.data import files as filing
+from jaxbench.data import image_files
 from jaxbench.data.decode import BadImage
 from jaxbench.data.source import Example
 
@@ -110,7 +110,7 @@ def rta_100(folder: epath.PathLike) -> Typographic:
   if not photographs:
     raise errors.InputError(f"{folder} holds no images named like label=dog_text=cat.png")
   vocabulary = [name for one in photographs for name in one[2:]]
-  return Typographic(_checked(photographs), vocabulary, filing.count(others))
+  return Typographic(_checked(photographs), vocabulary, image_files.count(others))
 
 
 def scam(folder: epath.PathLike, kind: str = "SCAM") -> Typographic:

@@ -6,11 +6,10 @@ import re
 from collections.abc import Mapping
 
 from jaxbench import errors
-from jaxbench.data import agreement, classes
-from jaxbench.data import files as filing
+from jaxbench.data import agreement, classes, image_files
 from jaxbench.data.decode import SUFFIXES
+from jaxbench.data.disk_cache import remember
 from jaxbench.data.labelled import Labelled
-from jaxbench.data.remember import remember
 from jaxbench.data.tar import Tar
 
 _NAME = re.compile(r"(?P<key>(?:.*/)?[^.]+)\.(?P<field>[^/]*)")  # As the library splits it.
@@ -64,7 +63,11 @@ def webdataset(
     for field, index in sample.items()
     if index != chosen and field != label
   ]
-  left_out = {**files.left_out, **filing.count(skipped + others), **_missing(place, len(shards))}
+  left_out = {
+    **files.left_out,
+    **image_files.count(skipped + others),
+    **_missing(place, len(shards)),
+  }
   found = _classes(place, set(kinds), class_names, labels)
   ids = [key for _, key in samples]
   source = Labelled.of(files.only(images, left_out), ids, kinds, found)
@@ -123,7 +126,7 @@ def _labels(files: Tar, samples: Mapping[tuple[int, str], Sample], label: str) -
 def _missing(place: pathlib.Path, shards: int) -> dict[str, int]:
   """How many shards of those that CLIP_benchmark has counted are not there."""
   counted = place / "nshards.txt"
-  said = "".join(filing.read_lines(counted)).strip() if counted.is_file() else ""
+  said = "".join(image_files.read_lines(counted)).strip() if counted.is_file() else ""
   lacking = int(said) - shards if said.isdecimal() else 0
   return {"shards of the split, which are not there": lacking} if lacking > 0 else {}
 
@@ -134,13 +137,13 @@ def _classes(
   wanted: classes.Wanted | None,
   labels: Mapping[str, int] | None,
 ) -> classes.Classes:
-  in_file = filing.class_names(place, place.parent)
+  in_file = image_files.class_names(place, place.parent)
   if labels is not None:
     return classes.given(str(place), wanted or in_file, labels)
   if not all(kind.removeprefix("-").isdecimal() for kind in kinds):
     return classes.named(str(place), kinds, wanted or in_file)
   if in_file is None and wanted is None:
-    raise errors.InputError(f"{place} has no {filing.CLASS_NAMES}; name the classes")
+    raise errors.InputError(f"{place} has no {image_files.CLASS_NAMES}; name the classes")
   return classes.numbered(str(place), in_file, kinds, wanted)
 
 

@@ -10,8 +10,8 @@ from jaxbench.overlap.duplicates import find as find_duplicates
 from jaxbench.overlap.duplicates import read as read_duplicates
 from jaxbench.overlap.embeddings import Embeddings, embed
 from jaxbench.overlap.embeddings import read as read_embeddings
-from jaxbench.overlap.encoder import Encoder
-from jaxbench.overlap.encoder import load as load_encoder
+from jaxbench.overlap.encoders import Encoder
+from jaxbench.overlap.encoders import load as load_encoder
 from jaxbench.overlap.kernel import Nearest, Settings
 from jaxbench.overlap.neighbours import nearest, piece_size
 from jaxbench.overlap.pairs import write as write_pairs

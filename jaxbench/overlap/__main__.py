@@ -17,7 +17,8 @@ from collections.abc import Callable, Sequence
 
 from absl import app, flags, logging
 
-from jaxbench import data, devices, errors, overlap, places
+from jaxbench import data, devices, errors, overlap
+from jaxbench.storage import places
 
 _MODEL = flags.DEFINE_string("model", None, "What makes vectors: a model, or a Python file.")
 _DOWNLOAD = flags.DEFINE_bool("download", False, "Fetch a model that is not on this disk.")

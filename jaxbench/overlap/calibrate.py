@@ -9,8 +9,7 @@ import pyarrow as pa
 
 from jaxbench import data
 from jaxbench.metrics import proportion
-from jaxbench.overlap import encoder as encoders
-from jaxbench.overlap import fingerprints
+from jaxbench.overlap import encoders, fingerprints
 from jaxbench.overlap.embeddings import Embeddings
 from jaxbench.overlap.planted import KINDS, Change
 

@@ -13,12 +13,12 @@ import numpy as np
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import data, errors, parquet
-from jaxbench.overlap import calibrate, embeddings, fingerprints, neighbours
-from jaxbench.overlap import encoder as encoders
+from jaxbench import data, errors
+from jaxbench.overlap import calibrate, embeddings, encoders, fingerprints, neighbours
 from jaxbench.overlap.calibrate import Subject
 from jaxbench.overlap.embeddings import Embeddings
 from jaxbench.overlap.kernel import Settings
+from jaxbench.storage import parquet
 
 _NEIGHBOURS = 4
 

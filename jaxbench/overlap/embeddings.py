@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import data, errors, parquet, whole
-from jaxbench.overlap import encoder as encoders
-from jaxbench.overlap import shards
-from jaxbench.progress import Progress
+from jaxbench import data, errors
+from jaxbench.overlap import encoders, shards
+from jaxbench.storage import atomic, parquet
+from jaxbench.telemetry.progress import Progress
 
 _SHARD = 16_384  # Images of a shard; one is of one data set.
 _BATCH = 1024  # Decoded images in memory.
@@ -122,7 +122,7 @@ def claim(file: epath.Path, described: Mapping[str, Any]) -> None:
       )
     return
   file.parent.mkdir(parents=True, exist_ok=True)
-  whole.write(file, json.dumps(described, indent=1).encode())
+  atomic.write(file, json.dumps(described, indent=1).encode())
 
 
 def _write_shard(
@@ -153,4 +153,4 @@ def _write_shard(
   parquet.write(shards.metadata(file), pa.table(table), compression="snappy")  # As LAION's are.
   buffer = io.BytesIO()
   np.save(buffer, np.concatenate(vectors))
-  whole.write(file, buffer.getvalue())
+  atomic.write(file, buffer.getvalue())

@@ -12,8 +12,9 @@ import pyarrow as pa
 from etils import epath
 from PIL import Image
 
-from jaxbench import data, whole
+from jaxbench import data
 from jaxbench.overlap import duplicates, scan
+from jaxbench.storage import atomic
 
 _SHOWN = 12  # Pairs on either side of a threshold.
 _SIDE = 112  # Pixels of a picture.
@@ -64,7 +65,7 @@ def write(
   page = environment.get_template("pairs.html").render(
     groups=groups, picture=_Pictures(sources), folder=str(folder)
   )
-  whole.write(root / "pairs.html", page.encode())
+  atomic.write(root / "pairs.html", page.encode())
   return root / "pairs.html"
 
 

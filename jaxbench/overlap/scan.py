@@ -15,11 +15,12 @@ import numpy as np
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import errors, parquet, whole
+from jaxbench import errors
 from jaxbench.overlap import embeddings, neighbours, shards
 from jaxbench.overlap.embeddings import Embeddings
 from jaxbench.overlap.kernel import EXACT, Nearest, Settings
-from jaxbench.progress import Progress
+from jaxbench.storage import atomic, parquet
+from jaxbench.telemetry.progress import Progress
 
 MATCHES = pa.schema(
   [
@@ -162,7 +163,7 @@ def _part(root: epath.Path, number: int) -> epath.Path:
 def _write(file: epath.Path, found: Nearest) -> None:
   buffer = io.BytesIO()
   np.savez(buffer, **found._asdict())
-  whole.write(file, buffer.getvalue())
+  atomic.write(file, buffer.getvalue())
 
 
 def _read(file: epath.Path) -> Nearest:

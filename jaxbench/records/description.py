@@ -7,7 +7,8 @@ from typing import Any
 
 from etils import epath
 
-from jaxbench import damage, errors, whole
+from jaxbench import errors
+from jaxbench.storage import atomic, damage
 
 FILE = "run.json"
 SLOTS = "slots.json"
@@ -36,7 +37,7 @@ def described(workdir: epath.Path) -> dict[str, Any] | None:
   Raises:
     Damaged: it says nothing.
   """
-  content = whole.read(workdir / FILE)
+  content = atomic.read(workdir / FILE)
   return None if content is None else damage.parsed(workdir / FILE, content, identity=dict)
 
 
@@ -46,7 +47,7 @@ def slots(workdir: epath.Path) -> int | None:
   Raises:
     Damaged: the file says no number.
   """
-  content = whole.read(workdir / SLOTS)
+  content = atomic.read(workdir / SLOTS)
   if not content:
     return None
   found = damage.parsed(workdir / SLOTS, content)
@@ -58,7 +59,7 @@ def slots(workdir: epath.Path) -> int | None:
 def session_files(workdir: epath.Path) -> list[epath.Path]:
   """One of each process."""
   folder = workdir / "sessions"
-  names = [name for name in whole.listing(folder) if name.endswith(".json")]
+  names = [name for name in atomic.listing(folder) if name.endswith(".json")]
   return [folder / name for name in sorted(names) if not name.startswith(".")]
 
 
@@ -68,7 +69,7 @@ def session(file: epath.Path) -> dict[str, Any] | None:
   Raises:
     Damaged: it says nothing.
   """
-  content = whole.read(file)
+  content = atomic.read(file)
   return None if content is None else damage.parsed(file, content, started=str)
 
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from etils import epath
 
-from jaxbench import damage, parquet, whole
 from jaxbench.records import schema
+from jaxbench.storage import atomic, damage, parquet
 
 _NAME = re.compile(r"(?P<data>.+)-(?P<block>\d{6,})-[^-]+\.parquet")
 
@@ -19,7 +19,7 @@ _NAME = re.compile(r"(?P<data>.+)-(?P<block>\d{6,})-[^-]+\.parquet")
 def files(workdir: epath.Path, start: str = "") -> list[epath.Path]:
   """Those of a run whose names begin so; all by default."""
   folder = workdir / "records"
-  names = whole.listing(folder)
+  names = atomic.listing(folder)
   return [folder / name for name in sorted(names) if _is_part(name) and name.startswith(start)]
 
 

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from etils import epath
 
-from jaxbench import damage, errors, parquet, whole
+from jaxbench import errors
 from jaxbench.records import description, parts, rows, schema
+from jaxbench.storage import atomic, damage, parquet
 
 _KEYS = ("cell", "example")
 # What a run that has lost its description may have left.
@@ -47,7 +48,7 @@ class Store:
     for name in ("records", "sessions"):
       (self.workdir / name).mkdir(parents=True, exist_ok=True)
     if (told := found | asked) != found:
-      whole.write(self.workdir / description.FILE, description.encoded(told))
+      atomic.write(self.workdir / description.FILE, description.encoded(told))
     return told
 
   def _described(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -62,7 +63,7 @@ class Store:
       if broken:
         damage.set_aside(self.workdir, broken, "it is written anew, its rows are those asked for")
       self.workdir.mkdir(parents=True, exist_ok=True)
-      whole.write(self.workdir / description.FILE, description.encoded(run))
+      atomic.write(self.workdir / description.FILE, description.encoded(run))
     return found or description.described(self.workdir) or run
 
   def _require_own(self, run: Mapping[str, Any]) -> None:
@@ -101,7 +102,7 @@ class Store:
 
   def save_session(self, name: str, session: Mapping[str, Any]) -> None:
     """Replaces what one process says of itself, of what it gave up, and of its warnings."""
-    whole.write(self.workdir / "sessions" / f"{name}.json", description.encoded(session))
+    atomic.write(self.workdir / "sessions" / f"{name}.json", description.encoded(session))
 
   def slots(self) -> int | None:
     """Slots on each device that the run's processes have settled on, if they had to."""
@@ -109,12 +110,12 @@ class Store:
 
   def settle(self, slots: int) -> int:
     """Says how many slots fit, or hears it from whoever has said so before."""
-    whole.create(self.workdir / description.SLOTS, description.encoded(slots))
+    atomic.create(self.workdir / description.SLOTS, description.encoded(slots))
     return self.slots() or slots
 
   def lower(self, slots: int) -> None:
     """Says that no more slots than these have fitted after all."""
-    whole.write(self.workdir / description.SLOTS, description.encoded(slots))
+    atomic.write(self.workdir / description.SLOTS, description.encoded(slots))
 
   def retry(self, over: Callable[[str], bool]) -> None:
     """Forgets what sessions gave up that are over; it is tried again."""

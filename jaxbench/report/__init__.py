@@ -10,13 +10,13 @@ import jinja2
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import places, whole
 from jaxbench.report import comparison, content
 from jaxbench.report import overlap as overlapping
 from jaxbench.report.doubts import doubtful
 from jaxbench.report.export import export
 from jaxbench.report.leaderboard import robustbench
 from jaxbench.report.natural import unlike_models
+from jaxbench.storage import atomic, places
 
 _HERE = pathlib.Path(__file__).parent
 
@@ -73,7 +73,7 @@ def write(
     script=script,
     script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
   )
-  whole.write(epath.Path(out), page.encode())
+  atomic.write(epath.Path(out), page.encode())
   return [run.summary for run in runs]
 
 

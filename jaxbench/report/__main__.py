@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from absl import app, flags
 
-from jaxbench import errors, places, report
+from jaxbench import errors, report
+from jaxbench.storage import places
 
 _EXPORT = flags.DEFINE_string(
   "export", None, "Also write CSV, LaTeX and model cards to this folder; of several, one for each."

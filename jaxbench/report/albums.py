@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from jaxbench import perturbations
+from jaxbench.plan import perturbations
 from jaxbench.report import gallery
 from jaxbench.report.sections import ByCell, Classifier, Row, Table, Text
 

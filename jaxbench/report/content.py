@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import metrics, perturbations, records
+from jaxbench import metrics, records
+from jaxbench.plan import perturbations
 from jaxbench.report import (
   albums,
   natural,

@@ -7,7 +7,8 @@ from typing import Any
 
 from etils import epath
 
-from jaxbench import errors, metrics, published, records, spec
+from jaxbench import errors, metrics, records, spec
+from jaxbench.metrics import published
 from jaxbench.report import protocols
 
 _THREATS = {"linf": "Linf", "l2": "L2"}  # The leaderboard has no other norms.

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy
 
-from jaxbench import metrics, published
+from jaxbench import metrics
+from jaxbench.metrics import published
 from jaxbench.report import plots, protocols
 from jaxbench.report.sections import Classifier, Row
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from jaxbench import attacks, published, spec
-from jaxbench.published import Protocol
+from jaxbench import attacks, spec
+from jaxbench.metrics import published
+from jaxbench.metrics.published import Protocol
 
 Row = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from jaxbench import published
+from jaxbench.metrics import published
 from jaxbench.report import protocols
 from jaxbench.report.protocols import Beside
 from jaxbench.report.sections import Classifier, Row, Table

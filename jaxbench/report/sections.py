@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from jaxbench import metrics, plan, published
+from jaxbench import metrics, plan
+from jaxbench.metrics import published
 from jaxbench.report import on_disk, plots, protocols
 
 Row = dict[str, Any]

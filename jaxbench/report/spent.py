@@ -4,7 +4,7 @@ import itertools
 
 from etils import epath
 
-from jaxbench import journal
+from jaxbench.telemetry import journal
 
 
 def spent(workdir: epath.PathLike) -> dict[str, str]:

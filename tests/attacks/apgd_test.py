@@ -8,8 +8,9 @@ import torch
 from references import attacks as reference
 
 from jaxbench import attacks, errors
-from jaxbench.attacks import losses, slots
 from jaxbench.attacks.apgd import checkpoints
+from jaxbench.attacks.engine import slots
+from jaxbench.attacks.parts import losses
 
 STEPS = 40
 RADII = {"linf": 3 / 255, "l2": 0.15, "l1": 0.4}  # Not all are fooled.

@@ -8,7 +8,7 @@ from references import blackbox as reference
 from references import towers
 
 from jaxbench import attacks, data, errors, models
-from jaxbench.attacks import decision
+from jaxbench.attacks.parts import decision
 
 KEY = jax.random.key(0)
 

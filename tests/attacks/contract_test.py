@@ -11,7 +11,7 @@ from references import laws, passes
 from references.table import TABLE, name_of, radius
 
 from jaxbench import attacks
-from jaxbench.attacks import slots
+from jaxbench.attacks.engine import slots
 
 every_attack = pytest.mark.parametrize("attack", TABLE.values(), ids=TABLE)
 COUNT = 24  # Examples.

@@ -11,7 +11,7 @@ from references import minnorm as reference
 from references import passes
 
 from jaxbench import attacks, errors
-from jaxbench.attacks import slots
+from jaxbench.attacks.engine import slots
 
 KEY = jax.random.key(0)
 DUAL = {"linf": 1, "l2": 2}

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from jaxbench import attacks, errors
-from jaxbench.attacks import losses
+from jaxbench.attacks.parts import losses
 
 WEIGHTS = [np.random.default_rng(seed).normal(size=(48, 3)).astype(np.float32) for seed in (0, 1)]
 

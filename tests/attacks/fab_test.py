@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from jaxbench import attacks, errors
-from jaxbench.attacks import hyperplane
+from jaxbench.attacks.parts import hyperplane
 
 SHAPE = (3, 2, 3)
 ORDERS = {"linf": np.inf, "l2": 2, "l1": 1}

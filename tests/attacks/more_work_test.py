@@ -6,7 +6,7 @@ import pytest
 from references import awkward, laws
 
 from jaxbench import attacks, errors
-from jaxbench.attacks import losses
+from jaxbench.attacks.parts import losses
 
 RESTARTED = {
   "pgd": lambda n: attacks.pgd(steps=4, restarts=n),

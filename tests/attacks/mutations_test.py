@@ -9,7 +9,8 @@ import pytest
 from references import awkward, laws, passes
 
 from jaxbench import attacks
-from jaxbench.attacks import engine, grid, norms, slots, verdict
+from jaxbench.attacks.engine import batching, slots, verdict
+from jaxbench.attacks.parts import grid, norms
 
 RADIUS = 7.9 / 255  # Not on the grid of 8 bits.
 
@@ -87,7 +88,7 @@ def test_a_judge_that_trusts_claims(monkeypatch):
 
     return judged
 
-  monkeypatch.setattr(engine.verdict, "judge", trust)
+  monkeypatch.setattr(batching.verdict, "judge", trust)
   with pytest.raises(AssertionError, match="law 1"):
     _check(_with_step(attacks.pgd(steps=5), boast))
 
@@ -126,7 +127,7 @@ def test_restarts_that_return_the_last_image(monkeypatch, tiny, examples):
 
   honest = slots._repeated
   monkeypatch.setattr(slots, "_repeated", conclude)
-  engine._advance.cache_clear()
+  batching._advance.cache_clear()
   images, labels = examples
   few, many = (
     attacks.run(
@@ -136,7 +137,7 @@ def test_restarts_that_return_the_last_image(monkeypatch, tiny, examples):
   )
   with pytest.raises(AssertionError, match="law 6"):
     laws.more_is_never_weaker(few, many, tiny, labels)
-  engine._advance.cache_clear()
+  batching._advance.cache_clear()
 
 
 def test_distances_that_are_not_cut_at_the_bound():

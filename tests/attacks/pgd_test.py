@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxbench import attacks, errors
-from jaxbench.attacks import losses, slots
+from jaxbench.attacks.engine import slots
+from jaxbench.attacks.parts import losses
 
 IMAGES = 0.4 + 0.2 * np.random.default_rng(0).random((16, 4, 4, 3), np.float32)
 EPSILON = 0.05

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from jaxbench import attacks, errors
-from jaxbench.attacks import slots, windows
+from jaxbench.attacks.engine import slots
+from jaxbench.attacks.parts import square_windows
 
 KEY = jax.random.key(0)
 
@@ -99,11 +100,11 @@ def _bump(side, power, order):
 @pytest.mark.parametrize("side", [3, 5, 8, 11])
 def test_bumps_are_those_of_the_authors_code(side, order, power):
   image = jnp.zeros((14, 17, 3))
-  window = windows.Window(jnp.int32(2), jnp.int32(4), jnp.int32(side))
+  window = square_windows.Window(jnp.int32(2), jnp.int32(4), jnp.int32(side))
   expected = _bump(side, power, order)
   seen = set()
   for seed in range(6):
-    found = windows._Pyramids(order, power).bump(jax.random.key(seed), image, window)
+    found = square_windows._Pyramids(order, power).bump(jax.random.key(seed), image, window)
     found = np.asarray(found)[2 : 2 + side, 4 : 4 + side, 0]
     turned = bool(np.abs(found - expected).max() > 1e-5)
     np.testing.assert_allclose(found, expected.T if turned else expected, atol=1e-6)

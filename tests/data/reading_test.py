@@ -10,8 +10,9 @@ import pytest
 from PIL import Image
 from references import packing
 
-from jaxbench import cache, config, data, imagenet_c, models, overlap, plan, records, runner
+from jaxbench import cache, config, data, imagenet_c, models, overlap, plan, records
 from jaxbench.data import row_groups
+from jaxbench.evaluate import runner
 
 
 @pytest.fixture

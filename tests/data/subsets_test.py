@@ -3,7 +3,8 @@ import collections
 import numpy as np
 import pytest
 
-from jaxbench import config, data, errors, plan, provenance, records
+from jaxbench import config, data, errors, plan, records
+from jaxbench.evaluate import provenance
 
 
 class _Named:

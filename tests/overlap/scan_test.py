@@ -115,8 +115,9 @@ def test_merging_in_any_order_is_the_same():
 
 KILLED = """
 import os, signal, sys
-from jaxbench import overlap, whole
-write, left = whole.write, int(sys.argv[4])
+from jaxbench import overlap
+from jaxbench.storage import atomic
+write, left = atomic.write, int(sys.argv[4])
 def dying(file, content):
   global left
   left -= file.suffix == ".npz"
@@ -124,7 +125,7 @@ def dying(file, content):
     file.with_name("." + file.name + ".tmp").write_bytes(content[:100])
     os.kill(os.getpid(), signal.SIGKILL)
   write(file, content)
-whole.write = dying
+atomic.write = dying
 queries, reference, out = sys.argv[1:4]
 overlap.search(overlap.read_embeddings(queries), reference, out, overlap.Settings(6))
 """

@@ -22,8 +22,9 @@ from flax import nnx
 from references import attacks as reference
 from references import machine, towers
 
-from jaxbench import attacks, data, devices, estimate, models
-from jaxbench.attacks import checks, engine, verdict
+from jaxbench import attacks, data, devices, models
+from jaxbench.attacks.engine import batching, checks, verdict
+from jaxbench.plan import cost
 
 _PARTS = flags.DEFINE_list(
   "parts", ["digits", "clip", "worst", "robust", "cascade", "curve"], "What to do."
@@ -188,7 +189,7 @@ def _gradient_flops(classifier: Any, images: np.ndarray) -> float:
   def gradient(classifier: Any, images: jax.Array) -> jax.Array:
     return jax.grad(lambda x: classifier(x)[:, 0].sum())(images)
 
-  return estimate.count_flops(gradient, classifier, images)
+  return cost.count_flops(gradient, classifier, images)
 
 
 def _cascade() -> None:
@@ -230,10 +231,10 @@ def _cascade() -> None:
     )
 
 
-_STEPS = ((engine, "_advance"),)
+_STEPS = ((batching, "_advance"),)
 _PROGRAMS = (
   *_STEPS,
-  (engine, "_compact"),
+  (batching, "_compact"),
   (verdict, "judge"),
   (verdict, "classify"),
   (checks, "_gradients"),

@@ -17,7 +17,8 @@ import numpy as np
 from absl import app, flags
 from PIL import Image
 
-from jaxbench import config, plan, provenance, records, report
+from jaxbench import config, plan, records, report
+from jaxbench.evaluate import provenance
 
 _ROWS = flags.DEFINE_integer("rows", 5_000_000, "Rows, about.")
 _MODELS, _CLASSES, _BLOCK = 20, 1000, 2048

@@ -21,7 +21,10 @@ from PIL import Image
 sys.path.append(str(pathlib.Path(__file__).parents[1]))
 from references.command import start
 
-from jaxbench import journal, leases, models, whole
+from jaxbench import models
+from jaxbench.distributed import leases
+from jaxbench.storage import atomic
+from jaxbench.telemetry import journal
 
 _STEPS = flags.DEFINE_integer("steps", 200, "Of the attack.")
 _STEP_SECONDS = flags.DEFINE_float("step_seconds", None, "Of one device, for the model.")
@@ -119,13 +122,13 @@ def _storage_seconds(folder):
   """Of a durable part of 100 kB, of a lease taken and finished, of a listing of 1,000 files."""
   folder.mkdir()
   content = os.urandom(100_000)
-  times = [_time(lambda n=n: whole.write(folder / f"{n}", content)) for n in range(50)]
+  times = [_time(lambda n=n: atomic.write(folder / f"{n}", content)) for n in range(50)]
   with leases.Leases(folder) as held:
     names = [f"d-{number:06d}" for number in range(50)]
     lease = _time(lambda: [held.finish(name) for name in held.take(names, 50)]) / 50
   for number in range(1000):
     (folder / f"f{number}").touch()
-  return float(np.median(times)), lease, _time(lambda: whole.listing(folder))
+  return float(np.median(times)), lease, _time(lambda: atomic.listing(folder))
 
 
 def _time(action):

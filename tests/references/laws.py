@@ -4,7 +4,7 @@ import jax
 import numpy as np
 
 from jaxbench import attacks
-from jaxbench.attacks import slots
+from jaxbench.attacks.engine import slots
 
 _ORDERS = {"linf": np.inf, "l2": 2, "l1": 1}
 _ROUNDING = 2e-6  # Share of a logit by which one program may differ from another.

@@ -6,7 +6,8 @@ import json
 import numpy as np
 from PIL import Image
 
-from jaxbench import plan, provenance, records
+from jaxbench import plan, records
+from jaxbench.evaluate import provenance
 
 
 def write(folder, settings, right, *, names=None):

@@ -1,7 +1,7 @@
 """Every attack, with settings for tiny classifiers; a new one adds a row here."""
 
 from jaxbench import attacks
-from jaxbench.attacks import norms
+from jaxbench.attacks.parts import norms
 
 TABLE = {
   "fgsm": attacks.fgsm(),

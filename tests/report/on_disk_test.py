@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from jaxbench import config, metrics, plan, provenance, published, records, report, tables
-from jaxbench.metrics import mce
+from jaxbench import config, metrics, plan, records, report, tables
+from jaxbench.evaluate import provenance
+from jaxbench.metrics import mce, published
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jaxbench import config, errors, overlap, plan, provenance, records, report
+from jaxbench import config, errors, overlap, plan, records, report
+from jaxbench.evaluate import provenance
 from jaxbench.overlap import calibrate, duplicates, planted
 
 ROOT = pathlib.Path(__file__).parents[2]

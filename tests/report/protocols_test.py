@@ -4,7 +4,8 @@ import csv
 
 import pytest
 
-from jaxbench import attacks, metrics, published, spec, tables
+from jaxbench import attacks, metrics, spec, tables
+from jaxbench.metrics import published
 from jaxbench.report import natural, protocols
 
 BILINEAR = {"size": 224, "resize": 256, "interpolation": "bilinear", "squash": False}

@@ -6,7 +6,9 @@ import re
 import numpy as np
 import pytest
 
-from jaxbench import config, errors, plan, provenance, published, records, report
+from jaxbench import config, errors, plan, records, report
+from jaxbench.evaluate import provenance
+from jaxbench.metrics import published
 
 EPSILONS = (2 / 255, 4 / 255)
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from jaxbench import config, metrics, plan, records, report, runner
+from jaxbench import config, metrics, plan, records, report
+from jaxbench.evaluate import runner
 from jaxbench.report import gallery, plots, sections
 
 

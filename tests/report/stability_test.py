@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from jaxbench import config, metrics, plan, provenance, records, report
+from jaxbench import config, metrics, plan, records, report
+from jaxbench.evaluate import provenance
 
 
 def _page(folder, reference, still=""):

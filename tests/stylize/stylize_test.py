@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 from torch import nn
 
-from jaxbench import config, data, errors, models, plan, records, report, runner, stylize
+from jaxbench import config, data, errors, models, plan, records, report, stylize
+from jaxbench.evaluate import runner
 
 
 def _sequence(plan):

@@ -15,13 +15,7 @@ from jaxbench import errors
 from jaxbench.models.architectures import FAMILIES, Model, family
 from jaxbench.models.siglip import SigLIP
 from jaxbench.models.tokenizer import TokenizerFile
-from jaxbench.models.weights.checkpoint import (
-  Description,
-  abstract,
-  fill,
-  parameters,
-  tensors,
-)
+from jaxbench.models.weights.checkpoint import Description, abstract, fill, parameters, tensors
 
 _DESCRIPTION, _TENSORS, _TOKENIZER = "model.json", "tensors", "tokenizer.json"
 

@@ -1,0 +1,1 @@
+"""The machinery beside the attacks: slots, the batches that go through them, and the judge."""

@@ -1,0 +1,274 @@
+"""Keeps the slots of all devices filled, one attack after another; no arithmetic happens here."""
+
+import dataclasses
+import functools
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxbench import devices
+from jaxbench.attacks.base import Attack, Cascade, as_run
+from jaxbench.attacks.engine import slots, verdict
+from jaxbench.attacks.engine.slots import NOBODY, Orders, Report, Search, Slots, Waiting
+
+_LIMIT = 128  # Steps before the host has a look, whatever happens.
+# The end of the work runs in a quarter of the slots, unless that is too few for a second program to
+# save more than it takes to compile.
+_TAIL, _FEWEST = 4, 8
+_AGAIN = 3  # Times that an example is searched again after its claim was refuted.
+_ULPS = 2 * np.finfo(np.float32).eps  # What rounding may part two logits by, as a share of them.
+
+
+class Examples(NamedTuple):
+  """What is attacked, on the host; one row each."""
+
+  words: np.ndarray  # [N, 2] uint32: the data of threefry keys.
+  images: np.ndarray  # [N, H, W, 3] float32 in [0, 1] or uint8.
+  labels: np.ndarray  # [N] int32.
+  searched: np.ndarray  # [N] int32: the labels, as the searcher counts classes (`view.searched`).
+  epsilons: np.ndarray  # [N] float32; for a bisection, the largest to try.
+
+
+class Settings(NamedTuple):
+  """How the engine works."""
+
+  slots: int  # Per device.
+  quantize: bool = False
+  tolerance: float | None = None  # Bisect for the smallest epsilon.
+  own: bool = True  # What is climbed is the classifier that judges, so that claims are about it.
+
+
+@dataclasses.dataclass
+class Tally:
+  """What the slots of all devices did."""
+
+  useful: int = 0  # Steps of single slots that worked on an example.
+  offered: int = 0  # Steps times slots.
+
+  @property
+  def occupancy(self) -> float:
+    """The share of slot steps that worked on an example."""
+    return self.useful / self.offered if self.offered else 1.0
+
+
+class Harvest(NamedTuple):
+  """Examples that one attack has finished with."""
+
+  stage: int  # Index of the attack in its cascade.
+  rows: np.ndarray  # [n], of `Examples`.
+  final: np.ndarray  # [n] bool: nothing more will come of this example.
+  success: np.ndarray  # [n] bool.
+  costs: dict[str, np.ndarray]  # Those of `COSTS`, [n] int32: so far, in all.
+  fetch: Callable[[str], np.ndarray]  # A column of `Verdict`, [n, ...].
+
+
+COSTS = ("steps", "forwards", "backwards", "refuted")  # The last: claims that the judge refuted.
+
+
+def attack(
+  cascade: Cascade,
+  classifier: devices.Replicated,
+  searchers: Sequence[devices.Replicated],
+  examples: Examples,
+  settings: Settings,
+  tally: Tally,
+) -> Iterator[Harvest]:
+  """Attacks all examples, which the classifier has right, and yields them as they finish.
+
+  Where the judge refutes what an attack claims, the search goes on: with the next searcher or, if
+  there is none, with a handicap for the label that makes up for what was lacking (another rounding,
+  other neighbours in the batch).
+
+  Args:
+    cascade: attacks, each on what those before it left.
+    classifier: judges.
+    searchers: what is climbed, the cheapest first; the last is as precise as the classifier.
+    examples: in any number. The forward pass that had them right is counted as theirs.
+    settings: of the engine.
+    tally: is added to.
+  """
+  rows: Sequence[int] = range(len(examples.labels))
+  costs = {name: np.zeros(len(rows), np.int32) for name in COSTS}
+  costs["forwards"] += 1
+  for stage, written in enumerate(cascade.attacks):
+    one = as_run(written, bisected=settings.tolerance is not None)
+    search = Search(one, settings.quantize, settings.tolerance)
+    handicaps, survivors = np.zeros(len(examples.labels), np.float32), []
+    turns = deque([*searchers, *[searchers[-1]] * _AGAIN] if settings.own else searchers[:1])
+    while turns and len(rows):
+      searcher, refuted = turns.popleft(), []
+      work = _Work(search, stage, classifier, searcher, examples, handicaps, settings.slots, tally)
+      for found, fetch in work.run(rows):
+        success, steps = fetch("prediction") != examples.labels[found], fetch("steps")
+        wrong = fetch("claimed") & ~success & settings.own
+        costs["steps"][found] += steps
+        costs["forwards"][found] += 1 + one.forwards * steps
+        costs["backwards"][found] += one.backwards * steps
+        costs["refuted"][found] += wrong
+        again, left = wrong & bool(turns), ~success & ~(wrong & bool(turns))
+        if again.any() and searcher is searchers[-1]:
+          lead, size = verdict.leads(fetch("logits")[again], examples.labels[found[again]])
+          lacking = lead + _ULPS * size
+          handicaps[found[again]] = 2 * np.maximum(handicaps[found[again]], lacking)
+        refuted += found[again].tolist()
+        survivors += found[left].tolist()
+        final = success | (left & (stage == len(cascade.attacks) - 1))
+        so_far = {name: array[found] for name, array in costs.items()}
+        yield Harvest(stage, found, final, success, so_far, fetch)
+      rows = sorted(refuted)
+    rows = sorted(survivors)
+
+
+def trace(
+  attack: Attack, searcher: devices.Replicated, settings: Settings, side: int
+) -> jax.stages.Traced:
+  """The program that an attack spends its time in, for uint8 images [side, side, 3]."""
+  one = as_run(attack, bisected=settings.tolerance is not None)
+  search, count = Search(one, settings.quantize, settings.tolerance), devices.mesh().size
+
+  def like(dtype: Any, *shape: int) -> Any:
+    return jax.ShapeDtypeStruct((settings.slots * count, *shape), dtype)
+
+  waiting = Waiting(
+    row=like(np.int32),
+    words=like(np.uint32, 2),
+    image=like(np.uint8, side, side, 3),
+    label=like(np.int32),
+    epsilon=like(np.float32),
+    handicap=like(np.float32),
+  )
+  number: Any = jax.ShapeDtypeStruct((count,), np.int32)
+  orders = Orders(number, number, number, number)
+  arguments = slots.shapes(search, waiting), waiting, orders
+  return _advance(search).trace(searcher, *devices.scattered(arguments))
+
+
+@functools.cache
+def _advance(search: Search) -> jax.stages.Wrapped:
+  return devices.shard(slots.advance(search), donate=(1,))
+
+
+@functools.cache
+def _compact(size: int) -> Callable[..., Any]:
+  return devices.shard(slots.compact(size))
+
+
+class _Flight(NamedTuple):
+  """A chunk of steps that the devices have been told to take."""
+
+  seats: np.ndarray  # [devices, size] rows in the waiting room, or NOBODY.
+  judged: Any
+  report: Report
+
+
+class _Work:
+  """One attack on some examples."""
+
+  def __init__(
+    self,
+    search: Search,
+    stage: int,
+    classifier: devices.Replicated,
+    searcher: devices.Replicated,
+    examples: Examples,
+    handicaps: np.ndarray,
+    most_slots: int,
+    tally: Tally,
+  ):
+    self._search, self._stage = search, stage
+    self._classifier, self._searcher = classifier, searcher
+    self._examples, self._handicaps, self._tally = examples, handicaps, tally
+    self._devices = devices.mesh().size
+    self._size = self._most = most_slots
+    self._queue: deque[int] = deque()
+    self._slots: Slots | None = None
+    self._blank: Waiting | None = None  # A waiting room without examples.
+    self._occupied = np.zeros(self._devices, np.int32)  # Slots, when last heard.
+
+  def run(self, rows: Sequence[int]) -> Iterator[tuple[np.ndarray, Callable[[str], np.ndarray]]]:
+    """Yields (rows, fetch) as the examples at `rows` finish."""
+    self._queue.extend(rows)
+    self._size = self._fitting(-(-len(rows) // self._devices))
+    self._blank = self._waiting(self._nobody())
+    self._slots = devices.scatter(slots.vacant(self._search, self._blank))
+    flights: deque[_Flight] = deque()
+    while self._queue or flights or self._occupied.any():
+      if self._queue or not flights:
+        flights.append(self._dispatch())
+      # While there is work to hand out, a chunk is read when the next one is under way.
+      if len(flights) > 1 or not self._queue:
+        flight = flights.popleft()
+        self._read(flight)
+        yield from _harvest(flight)
+        if not self._queue and not flights:
+          self._shrink()
+
+  def _dispatch(self) -> _Flight:
+    """Tells the devices to go on, with as many fresh examples as there are seats."""
+    seats = self._nobody()
+    count = min(len(self._queue), seats.size)
+    rows = np.array([self._queue.popleft() for _ in range(count)], np.int64)
+    fresh = np.array([len(rows[d :: self._devices]) for d in range(self._devices)])
+    for device in range(self._devices):
+      seats[device, : fresh[device]] = rows[device :: self._devices]
+    tail = self._fitting(0)
+    floor = np.where(self._occupied > tail, tail, self._occupied // 2)
+    numbers = {"fresh": fresh, "limit": _LIMIT, "floor": floor, "stage": self._stage}
+    each = {name: np.full(self._devices, value, np.int32) for name, value in numbers.items()}
+    orders = Orders(**devices.scatter(each))
+    waiting = self._waiting(seats) if count else self._blank
+    self._slots, left, report = _advance(self._search)(self._searcher, self._slots, waiting, orders)
+    judged = verdict.judge(self._search.attack.norm)(self._classifier, left)
+    return _Flight(seats, judged, report)
+
+  def _read(self, flight: _Flight) -> None:
+    """Waits for a chunk; puts back in the queue what found no slot."""
+    report = devices.fetch(flight.report)
+    self._tally.useful += int(report.useful.sum())
+    self._tally.offered += int(report.steps.sum()) * flight.seats.shape[1]
+    for seats, taken in zip(flight.seats, report.taken, strict=True):
+      self._queue.extend(row for row in seats[taken:].tolist() if row != NOBODY)
+    self._occupied = report.occupied
+
+  def _shrink(self) -> None:
+    """Goes on with fewer slots, when they are enough for the busiest device."""
+    size = self._fitting(int(self._occupied.max()))
+    if size < self._size and self._occupied.any():
+      self._slots = _compact(size)(self._classifier, self._slots)
+      self._size = size
+      self._blank = self._waiting(self._nobody())
+
+  def _fitting(self, count: int) -> int:
+    """The smaller of the two sizes that programs are compiled for, if it is large enough."""
+    tail = self._most // _TAIL
+    return tail if tail >= max(count, _FEWEST) else self._most
+
+  def _nobody(self) -> np.ndarray:
+    return np.full((self._devices, self._size), NOBODY, np.int64)
+
+  def _waiting(self, seats: np.ndarray) -> Waiting:
+    rows = seats.ravel()
+    there = np.maximum(rows, 0)
+    columns = {
+      "row": rows.astype(np.int32),
+      "words": self._examples.words[there],
+      "image": self._examples.images[there],
+      "label": self._examples.searched[there],
+      "epsilon": self._examples.epsilons[there],
+      "handicap": self._handicaps[there],
+    }
+    return Waiting(**devices.scatter(columns))
+
+
+def _harvest(flight: _Flight) -> Iterator[tuple[np.ndarray, Callable[[str], np.ndarray]]]:
+  rows = devices.fetch(flight.judged.row)
+  there = rows != NOBODY
+  if there.any():
+
+    def fetch(name: str) -> np.ndarray:
+      return devices.fetch(getattr(flight.judged, name))[there]
+
+    yield rows[there], fetch

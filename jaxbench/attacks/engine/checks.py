@@ -1,0 +1,210 @@
+"""Signs in the clean images that a robustness figure cannot be trusted; AutoAttack's, and more.
+
+Reference: Croce & Hein, 2020 (arXiv:2003.01690), and the flags of its implementation.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from jaxbench import devices
+from jaxbench.attacks.base import Cascade, Classifier, as_float, logits_of
+from jaxbench.attacks.engine import verdict, view
+from jaxbench.attacks.engine.doubt import Doubt
+from jaxbench.attacks.parts import losses
+
+_SIMPLEX = 1e-5  # How near to a distribution logits are suspect.
+_STEADY = 1e-3  # Share of the median margin that a margin may change by from pass to pass.
+_ROUNDING = 128  # Units in the last place of a logit that two programs may differ by.
+_VANISHED = -87.0  # Log-odds at which the gradient of a softmax is zero in float32.
+_FLAT = 0.1  # Range of logits below which a softmax hardly tells classes apart.
+
+
+def of_classifier(
+  classifier: devices.Replicated,
+  images: np.ndarray,
+  labels: np.ndarray,
+  logits: np.ndarray,
+  slots: int,
+) -> tuple[Doubt, ...]:
+  """What clean images show of a classifier, whatever attacks it.
+
+  Args:
+    classifier: on the devices.
+    images: float32 [N, H, W, 3] or uint8.
+    labels: int32 [N].
+    logits: float32 [N, K], in a first pass.
+    slots: images per device and batch.
+  """
+  size = slots * devices.mesh().size
+  rows = np.arange(size) % min(len(images), size)
+  searcher = view.distinct(classifier.tree())  # As attacks see it.
+  searched = view.searched(searcher, labels)
+  seen = devices.fetch(_look()(devices.replicate(searcher), images[rows], searched[rows]))
+  seen = jax.tree.map(lambda array: array[: len(images)], seen)
+  return (
+    *_of_logits(logits),
+    *_of_passes(classifier, images[rows], labels[rows], logits[rows]),
+    *_of_gradients(seen),
+  )
+
+
+def of_cascade(cascade: Cascade, classes: int) -> tuple[Doubt, ...]:
+  """What an attack cannot do with so few classes."""
+  found = []
+  if any(one.classes > classes for one in cascade.attacks):
+    instead = "margin itself" if classes < 3 else "third logit for the fourth"
+    found.append(Doubt("few_classes", f"with {classes} classes, DLR takes the {instead} instead"))
+  most = max(one.targets for one in cascade.attacks)
+  if most > classes - 1:
+    detail = (
+      f"{most} targets were asked for; {classes} classes have {classes - 1}, which were taken"
+    )
+    found.append(Doubt("fewer_targets", detail))
+  return tuple(found)
+
+
+def _of_logits(logits: np.ndarray) -> Iterator[Doubt]:
+  finite = np.isfinite(logits).all(axis=-1)
+  if not finite.all():
+    yield Doubt(
+      "not_finite",
+      f"logits of {(~finite).sum()} of {len(finite)} clean images are not finite; they count "
+      "against the model, with the prediction -1: mend the model",
+    )
+  some = logits[finite]
+  distributed = np.abs(some.sum(axis=-1) - 1) < _SIMPLEX
+  distributed &= (some > -_SIMPLEX).all(axis=-1) & (some < 1 + _SIMPLEX).all(axis=-1)
+  if len(some) and distributed.all():
+    yield Doubt(
+      "softmax",
+      f"the outputs for all {len(some)} clean images are probabilities, whose gradients vanish; "
+      "return logits instead",
+    )
+
+
+def _of_passes(
+  classifier: devices.Replicated, images: np.ndarray, labels: np.ndarray, logits: np.ndarray
+) -> Iterator[Doubt]:
+  """Whether the same images have the same logits again, in other places, and alone."""
+
+  def changed(other: np.ndarray) -> int:
+    return int(_parted(logits, other, labels).sum())
+
+  count = len(images)
+  if moved := changed(devices.fetch(verdict.classify()(classifier, images))):
+    yield Doubt(
+      "randomized",
+      f"two passes over the same images gave different logits to {moved} of {count}; attacks and "
+      "verdicts assume that they do not: fix the classifier's randomness, or average it inside",
+    )
+    return
+  turned = devices.fetch(verdict.classify()(classifier, np.roll(images, 1, axis=0)))
+  alone = devices.fetch(_alone()(classifier, images))
+  found = {
+    "beside other images": changed(np.roll(turned, -1, axis=0)),
+    "in a batch of their own": changed(alone),
+  }
+  if any(found.values()):
+    seen = " and ".join(f"{number} of {count} {where}" for where, number in found.items() if number)
+    yield Doubt(
+      "batch_dependent",
+      f"images have other logits {seen}: verdicts depend on the batch, and on the number of slots; "
+      "let the classifier treat each image by itself (in torch: module.eval())",
+    )
+
+
+def _parted(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:
+  """Whose margins [N] differ by more than rounding, and by enough to matter for verdicts.
+
+  Where the first are not finite there is nothing to compare.
+  """
+  finite = np.isfinite(first).all(axis=-1)
+  if not finite.any():
+    return ~finite & finite
+  margins, sizes = verdict.leads(first[finite], labels[finite])
+  others, _ = verdict.leads(second[finite], labels[finite])
+  allowed = _STEADY * np.median(np.abs(margins)) + _ROUNDING * np.finfo(np.float32).eps * sizes
+  found = finite.copy()
+  found[finite] = ~(np.abs(margins - others) <= allowed)
+  return found
+
+
+@struct.dataclass
+class _Seen:
+  """Of the clean images; arrays [B]."""
+
+  finite: jax.Array  # [] bool: the logits are. Others are not attacked.
+  flat: jax.Array  # [] bool: the margin's gradient is zero.
+  broken: jax.Array  # [] bool: it is not finite.
+  odds: jax.Array  # [] float32: log-odds against the label.
+  range: jax.Array  # [] float32: by how much the farthest logit differs from the label's.
+
+
+def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
+  count = len(seen.finite)
+  seen = jax.tree.map(lambda array: array[seen.finite], seen)
+  if flat := int(seen.flat.sum()):
+    yield Doubt(
+      "zero_gradient",
+      f"the margin of {flat} of {count} clean images has no gradient at all; gradient attacks are "
+      "blind there: trust Square",
+    )
+  if broken := int(seen.broken.sum()):
+    yield Doubt(
+      "gradient_not_finite",
+      f"the gradient at {broken} of {count} clean images is not finite; gradient attacks are blind "
+      "there: trust Square",
+    )
+  if saturated := int((seen.odds < _VANISHED).sum()):
+    yield Doubt(
+      "saturated",
+      f"the labels of {saturated} of {count} clean images lead by so much that the gradient of a "
+      "softmax in float32 is zero; the cross-entropy here goes on along its tangent, a loss of "
+      "your own may not: take margin or dlr, or divide the logits",
+    )
+  if alike := int((seen.range < _FLAT).sum()):
+    yield Doubt(
+      "flat_logits",
+      f"the logits of {alike} of {count} clean images differ by less than {_FLAT:g}: their softmax "
+      "is nearly uniform, and the cross-entropy a weak loss: take dlr, or multiply the logits",
+    )
+
+
+@functools.cache
+def _look() -> Callable[..., _Seen]:
+  """A program (searcher, images, labels) -> _Seen."""
+
+  def one(classifier: Classifier, image: jax.Array, label: jax.Array) -> _Seen:
+    def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+      logits = logits_of(classifier, image).astype(jnp.float32)
+      return losses.margin(logits, label), logits
+
+    slope, logits = jax.grad(objective, has_aux=True)(image)
+    return _Seen(
+      finite=jnp.isfinite(logits).all(),
+      flat=~(slope != 0).any(),
+      broken=~jnp.isfinite(slope).all(),
+      odds=losses.log_odds(logits, label),
+      range=jnp.abs(logits - logits[label]).max(),
+    )
+
+  def look(classifier: Classifier, images: jax.Array, labels: jax.Array) -> _Seen:
+    return jax.vmap(one, (None, 0, 0))(classifier, as_float(images), labels)
+
+  return devices.shard(look)
+
+
+@functools.cache
+def _alone() -> Callable[..., jax.Array]:
+  """A program (classifier, images) -> float32 logits [B, K], of batches of one, as attacks look."""
+
+  def alone(classifier: Classifier, images: jax.Array) -> jax.Array:
+    each = jax.vmap(lambda image: logits_of(classifier, image))
+    return each(as_float(images)).astype(jnp.float32)
+
+  return devices.shard(alone)

@@ -1,0 +1,98 @@
+"""The only judge of success: a float32 forward pass on the image that is returned.
+
+What is returned is inside the ball and [0, 1], or it is the clean image. Where a logit of it is no
+number, `NOTHING` is predicted. An attack has had success where the prediction is not the label.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from jaxbench import devices
+from jaxbench.attacks.base import Classifier, as_float
+from jaxbench.attacks.engine.slots import Job
+from jaxbench.attacks.parts.norms import Norm
+
+NOTHING = -1  # In place of a class.
+_TOLERANCE = 1e-6  # Pixel units: what float32 rounding may add to a radius.
+
+
+@struct.dataclass
+class Verdict:
+  """On the jobs that left their slots; arrays [S, ...]."""
+
+  row: jax.Array  # [] int32, or `slots.NOBODY`.
+  image: jax.Array  # [H, W, 3] float32: what is returned.
+  logits: jax.Array  # [K] float32, of it.
+  prediction: jax.Array  # [] int32, or NOTHING.
+  claimed: jax.Array  # [] bool: the attack says that it fools.
+  distance: jax.Array  # [] float32, from the clean image; never more than the radius.
+  steps: jax.Array  # [] int32.
+
+
+@functools.cache
+def judge(norm: Norm) -> Callable[..., Verdict]:
+  """A program (classifier, jobs) -> Verdict, mapped over the devices."""
+
+  def verdict(classifier: Classifier, job: Job) -> Verdict:
+    image, distance = inside(norm, job.image, job.clean, job.radius)
+    logits = classifier(image).astype(jnp.float32)
+    return Verdict(
+      row=job.row,
+      image=image,
+      logits=logits,
+      prediction=predict(logits),
+      claimed=job.fooled,
+      distance=distance,
+      steps=job.steps,
+    )
+
+  return devices.shard(verdict)
+
+
+def inside(
+  norm: Norm, images: jax.Array, clean: jax.Array, radius: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+  """Images [S, H, W, 3], the clean ones where they are outside ball or box, and distances [S]."""
+  distance = jax.vmap(norm.size)(images - clean)
+  real = ((images >= 0) & (images <= 1)).all(axis=(1, 2, 3))
+  real &= distance <= radius * (1 + _TOLERANCE) + _TOLERANCE
+  images = jnp.where(real[:, None, None, None], images, clean)
+  return images, jnp.where(real, jnp.minimum(distance, radius), 0.0)
+
+
+def predict(logits: Any, xp: Any = jnp) -> Any:
+  """int32 [B] of logits [B, K]; of equal ones the first class.
+
+  Arrays are those of `xp`: of jax.numpy in a program; of numpy on the host.
+  """
+  finite = xp.isfinite(logits).all(axis=-1)
+  return xp.where(finite, xp.argmax(logits, axis=-1), NOTHING).astype(xp.int32)
+
+
+def leads(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """By how much the labels [N] lead in logits [N, K], and the size of the larger logit in each."""
+  own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+  others = np.where(np.arange(logits.shape[1]) == labels[:, None], -np.inf, logits).max(axis=1)
+  return own - others, np.maximum(np.abs(own), np.abs(others))
+
+
+@functools.cache
+def classify() -> Callable[..., jax.Array]:
+  """A program (classifier, images [B, H, W, 3]) -> float32 logits [B, K]."""
+
+  def forward(classifier: Classifier, images: jax.Array) -> jax.Array:
+    return classifier(as_float(images)).astype(jnp.float32)
+
+  return devices.shard(forward)
+
+
+def logits(classifier: devices.Replicated, images: np.ndarray, slots: int) -> np.ndarray:
+  """float32 [N, K] of images [N, H, W, 3], float32 in [0, 1] or uint8."""
+  batches = devices.stream(classify(), classifier, (images,), slots)
+  return np.concatenate([batch.fetch() for batch in batches])

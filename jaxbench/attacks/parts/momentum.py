@@ -1,0 +1,151 @@
+"""What the attacks with momentum share (Dong et al., 2018, arXiv:1710.06081, algorithm 1).
+
+A step adds a gradient to a decaying sum and moves along it. The attacks differ in where they take
+the gradient: at the image (`mim`), at a random resize of it (`dim`), smoothed (`tim`), ahead of it
+(`ni`), at darker copies of it (`si`), among its neighbours (`vmi`).
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+from jaxbench import errors
+from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.parts import losses, norms, strongest
+from jaxbench.attacks.pgd import settle
+
+Objective = Callable[[jax.Array], tuple[jax.Array, jax.Array]]  # Image -> its loss [], logits [K].
+
+
+@struct.dataclass
+class MomentumState:
+  """One example."""
+
+  key: jax.Array  # PRNG key of the example.
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  image: jax.Array  # [H, W, 3] float32, inside the ball and inside [0, 1].
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32, radius of the ball around `clean`.
+  step_size: jax.Array  # [] float32.
+  momentum: jax.Array  # [H, W, 3] float32: the decaying sum of gradients of mean size 1.
+  memory: Any  # What the estimator keeps from one step to the next.
+  strongest: strongest.Strongest  # Of all iterates that were looked at.
+  count: jax.Array  # [] int32, steps taken.
+  fooled: jax.Array  # [] bool.
+  done: jax.Array  # [] bool.
+
+
+class Estimate(NamedTuple):
+  """What an estimator has seen."""
+
+  value: jax.Array  # [] float32: the loss at the image itself.
+  logits: jax.Array  # [K], there.
+  gradient: jax.Array  # [H, W, 3] float32: what the momentum takes up.
+  memory: Any = ()  # For the next step.
+
+
+class Estimator(Protocol):
+  """Looks at the state's image and comes by a gradient."""
+
+  def __call__(self, objective: Objective, state: MomentumState, key: jax.Array) -> Estimate:
+    """The key is another one at every step."""
+
+
+def plain(objective: Objective, state: MomentumState, key: jax.Array) -> Estimate:
+  """The gradient at the image."""
+  (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
+  return Estimate(value, logits, gradient)
+
+
+def attack(
+  name: str,
+  estimate: Estimator,
+  *,
+  steps: int,
+  loss: str | losses.Loss,
+  decay: float,
+  relative_step: float,
+  keep_going: bool,
+  norm: str = "linf",
+  forwards: int = 1,
+  backwards: int = 1,
+  remember: Callable[[jax.Array], Any] = lambda image: (),
+) -> Attack:
+  """An attack with momentum from the image itself.
+
+  Args:
+    name: for messages.
+    estimate: comes by the gradients, with so many `forwards` and `backwards`.
+    steps: see `mim`, as for `loss`, `decay`, `relative_step`, `keep_going` and `norm`.
+    remember: the estimator's memory before the first step, from the image.
+
+  Raises:
+    InputError: a value is out of range or a name unknown.
+  """
+  if steps < 1 or relative_step <= 0 or decay < 0:
+    raise errors.InputError(
+      f"{name} needs steps >= 1, relative_step > 0 and decay >= 0, not "
+      f"{steps}, {relative_step}, {decay}"
+    )
+  ball, climb = norms.get(norm), losses.get(loss)
+
+  def init(
+    key: jax.Array,
+    image: jax.Array,
+    label: jax.Array,
+    epsilon: jax.Array,
+    run: jax.Array | int = 0,
+  ) -> MomentumState:
+    return MomentumState(
+      key=key,
+      clean=image,
+      image=image,
+      label=label,
+      epsilon=epsilon,
+      step_size=relative_step * epsilon / steps,
+      momentum=jnp.zeros_like(image),
+      memory=remember(image),
+      strongest=strongest.nothing(image),
+      count=jnp.int32(0),
+      fooled=jnp.bool_(False),
+      done=jnp.bool_(False),
+    )
+
+  def step(classifier: Classifier, state: MomentumState) -> MomentumState:
+    def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+      logits = logits_of(classifier, image)
+      return climb(logits, state.label), logits
+
+    seen = estimate(objective, state, jax.random.fold_in(state.key, state.count))
+    momentum = decay * state.momentum + _normalised(seen.gradient)
+    moved = state.image + state.step_size * ball.climb(momentum, state.image)
+    moved = ball.project(state.clean, moved, state.epsilon)
+    state = dataclasses.replace(state, momentum=momentum, memory=seen.memory)
+    fooled = losses.fooled(seen.logits, state.label)
+    return settle(state, seen.value, fooled, moved, steps, keep_going)
+
+  return Attack(
+    init,
+    step,
+    ball,
+    steps,
+    forwards=forwards,
+    backwards=backwards,
+    keep_going=keep_going,
+    classes=2 + (loss == "dlr"),
+    unseen=not keep_going,
+  )
+
+
+def _normalised(gradient: jax.Array) -> jax.Array:
+  """At mean size 1; zero stays zero.
+
+  Papers divide by the 1-norm, their code by the mean size. Only the look-ahead of `ni` and `si` can
+  tell the two apart, and it needs the mean.
+  """
+  total = jnp.abs(gradient).sum()
+  return jnp.where(total > 0, gradient / jnp.where(total > 0, total, 1.0) * gradient.size, 0.0)

@@ -1,0 +1,302 @@
+"""Runs the cells of a plan: one pass over the data feeds every cell that shares it."""
+
+import dataclasses
+import functools
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pyarrow as pa
+from absl import logging
+from etils import epath
+
+from jaxbench import config, data, models, records
+from jaxbench import plan as planning
+from jaxbench.distributed import hosts, interrupt, leases
+from jaxbench.evaluate import blocks, evaluator, loaded, scheduler, unreadable
+from jaxbench.evaluate.provenance import describe_run, describe_session
+from jaxbench.evaluate.rows import Rows
+from jaxbench.plan import Cell
+from jaxbench.telemetry import journal
+from jaxbench.telemetry.profile import Trace
+from jaxbench.telemetry.progress import Progress
+
+_FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
+_POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
+
+_Stream = Iterator[tuple[blocks.Block, blocks.Unreadable]]
+
+
+def run(
+  settings: config.Config,
+  plan: planning.Plan,
+  workdir: epath.PathLike,
+  workers: int = 0,
+  cache: epath.PathLike | None = None,
+  host: hosts.Host = hosts.Host(),  # noqa: B008 -- A tuple of numbers.
+  profile: epath.PathLike | None = None,
+) -> None:
+  """Computes the rows of `plan` that `workdir` lacks, beside any other hosts; returns when all do.
+
+  Args:
+    settings: as `plan.checked` returns them.
+    plan: of these settings.
+    workdir: a new folder, or one that holds a part of this run.
+    workers: processes that decode images; 0 is threads of this one.
+    cache: folder of decoded images that runs share; None decodes all.
+    host: where this process begins; others may work on the same folder.
+    profile: folder for a trace of one block; None takes none.
+
+  Raises:
+    InputError: the folder belongs to another configuration or cannot be written, the cache cannot,
+      or more images cannot be read than the settings allow.
+    Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
+  """
+  store = records.Store(workdir, describe_run(settings, plan))
+  journal.mend(store.workdir)
+  with leases.Leases(store.workdir) as held:
+    traced = Trace(profile)
+    work = _Work(settings, plan, store, workers, cache, held, host, traced)
+    if work.finished == work.total:
+      return
+    store.retry(lambda session: not held.lives(session))
+    work.save_session(over=False)
+    with interrupt.listen(work.abandon) as request:
+      try:
+        work.run(request)
+      finally:
+        work.progress.close()
+        work.save_session(over=True)
+  if traced.lacking:
+    logging.warning("no trace: no block followed another of its data set; lower --config.block")
+
+
+class _Work:
+  """What one process has to do on a run, and what it has not written yet."""
+
+  def __init__(
+    self,
+    settings: config.Config,
+    plan: planning.Plan,
+    store: records.Store,
+    workers: int,
+    cache: epath.PathLike | None,
+    held: leases.Leases,
+    host: hosts.Host,
+    traced: Trace,
+  ):
+    self.absent: list[dict[str, str]] = []
+    self.warnings: list[dict[str, str]] = []
+    self._settings, self._plan, self._store = settings, plan, store
+    self._workers, self._cache, self._leases, self._trace = workers, cache, held, traced
+    self._session = {**describe_session(), "host": dataclasses.asdict(host)}
+    self._started = self._written = time.monotonic()
+    self._judges = loaded.Judges(settings)
+    self._waiting: list[pa.Table] = []
+    self._block: tuple[str, int] | None = None  # Of which rows are waiting.
+    self._writing = threading.Lock()
+    self._journal = journal.Journal(store.workdir, held.holder)
+    self._share = scheduler.Share(plan, settings.block, store, held, host, self._skip)
+    self.total = sum(cell.passes for cell in plan.cells)
+    cells = {cell.id: cell for cell in plan.cells}
+    done = {key: len(ids) for key, ids in self._share.done.items()}
+    self.finished = sum(
+      cells[cell].cost * some for (cell, *_), some in done.items() if cell in cells
+    )
+    if others := {cell for cell, *_ in done} - cells.keys():
+      print(
+        f"jaxbench: {store.workdir} has rows of {len(others)} cells that are not asked for, as "
+        f"{min(others)}: they are in no figure",
+        file=sys.stderr,
+      )
+
+  @functools.cached_property
+  def progress(self) -> Progress:
+    """In planned passes, which tell the time left better than cells do."""
+    return Progress(self.total, self.finished, "pass")
+
+  def run(self, request: interrupt.Request) -> None:
+    """Works on what is left until nothing is, waiting for other hosts in the end.
+
+    Raises:
+      InputError: too many images cannot be read.
+      Interrupted: a signal has come.
+    """
+    self._settle()
+    while names := self._share.unfinished():
+      worked = [self._run_data(name, request) for name in names]
+      if not any(worked):
+        self.progress.show("waiting for other hosts; lost ones are replaced after 2 minutes")
+        with self._journal.spend("waiting"), request.waiting():
+          time.sleep(_POLL_SECONDS)
+
+  def _settle(self) -> None:
+    """Takes the slots that the run has settled on, or settles on as many as fit."""
+    slots = self._store.slots() or self._settings.slots
+    if slots == config.AUTO:
+      slots = self._store.settle(self._judges.fitting(self._plan))
+      print(f"jaxbench: {slots} slots on each device", file=sys.stderr, flush=True)
+    self._use(slots)
+
+  def _use(self, slots: int) -> None:
+    self._session["slots"] = slots
+    self._judges.use(slots)
+
+  def save_session(self, *, over: bool) -> None:
+    """Writes what this process says of itself; its seconds when it is over."""
+    seconds = round(time.monotonic() - self._started, 1) if over else None
+    found = {"absent": self.absent, "warnings": self.warnings, "seconds": seconds}
+    self._store.save_session(self._leases.holder, self._session | found)
+
+  def abandon(self) -> None:
+    """Writes the rows of finished cells, in a moment when the main thread is busy elsewhere."""
+    self._flush()
+    self.save_session(over=True)
+    self._leases.release()
+
+  def _skip(self, cells: list[tuple[Cell, int]]) -> None:
+    """Counts what other hosts have done: so many examples of each cell."""
+    self.progress.update(sum(cell.cost * examples for cell, examples in cells))
+
+  def _run_data(self, name: str, request: interrupt.Request) -> bool:
+    """Runs all cells of the blocks of one data set that can be leased; whether there were any."""
+    taken = self._share.take(name)
+    if not taken:
+      return False
+    source, judging = self._judges.source(name), self._judges.of(name)
+    if short := data.shortfall(name, source):
+      warning = {"what": name, "name": "incomplete", "detail": short}
+      self.warnings += [warning] * (warning not in self.warnings)
+    parts = self._parts(name, source)
+    examples = sum(map(len, parts))
+    lost = unreadable.Lost(self._settings, name, examples, self._store.unreadable(name))
+    first = True
+    while taken:
+      streams = self._streams(source, parts, taken)
+      for number, cells in taken.items():
+        with self._trace.block(first=first):
+          ours = self._run_block(judging, cells, streams, number, lost, request)
+        first = False
+        if ours:
+          self._share.finish(name, number)
+          passes = sum(cell.cost * len(parts[number]) for cell in cells)
+          occupancy = self._judges.tally.occupancy
+          self._journal.add(name, number, passes, judging.settings.slots, occupancy)
+      taken = self._share.take(name)
+    return True
+
+  def _parts(self, name: str, source: data.Source) -> list[list[int]]:
+    """The blocks of a data set, cut as those that have rows already."""
+    order = data.sample(source, self._settings.limit, self._settings.subset)
+    size = self._settings.block
+    parts = data.blocks(source, order, size)
+    ids = [{source.ids[index] for index in part} for part in parts]
+    written = ((number, found) for (_, of, number), found in self._share.done.items() if of == name)
+    if all(found <= ids[number] for number, found in written):
+      return parts
+    return [order[start : start + size] for start in range(0, len(order), size)]
+
+  def _run_block(
+    self,
+    judging: evaluator.Judge,
+    cells: list[Cell],
+    streams: dict[models.Preprocess, _Stream],
+    number: int,
+    lost: unreadable.Lost,
+    request: interrupt.Request,
+  ) -> bool:
+    """Writes the rows of all cells on one block; False if another host has taken it over."""
+    ours = True
+    for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
+      same = [cell for cell in cells if cell.preprocess == preprocess]
+      # Of a lost block too: streams keep in step.
+      with self._journal.spend("decoding"), request.waiting():
+        block, missing = next(streams[preprocess])
+      lost.add(missing)
+      ours = ours and self._run_cells(judging, same, block, missing, number, request)
+    return ours
+
+  def _run_cells(
+    self,
+    judging: evaluator.Judge,
+    cells: list[Cell],
+    block: blocks.Block,
+    missing: blocks.Unreadable,
+    number: int,
+    request: interrupt.Request,
+  ) -> bool:
+    """Writes the rows of cells on one block; False if another host has taken it over.
+
+    Raises:
+      Interrupted: a signal has come.
+    """
+    self._block = cells[0].data, number
+    self._write_off(cells, missing, number)
+    done = functools.partial(self._done, number=number)
+    rows = Rows(judging, block, done, self.progress)
+    try:
+      for table in rows.of(cells):
+        with self._writing:
+          self._waiting.append(table)
+        if request.number is not None:
+          break
+        if time.monotonic() - self._written > _FLUSH_SECONDS:
+          self._flush()
+      self._flush()
+    except leases.Lost:
+      return False
+    finally:
+      self.absent += [one for one in rows.absent if one not in self.absent]
+      if (slots := judging.settings.slots) < self._session["slots"]:
+        self._store.lower(slots)
+        self._use(slots)
+    self.warnings += [found for found in judging.warnings if found not in self.warnings]
+    request.obey()
+    return True
+
+  def _streams(
+    self, source: data.Source, parts: list[list[int]], pending: dict[int, list[Cell]]
+  ) -> dict[models.Preprocess, _Stream]:
+    """The blocks that have pending cells, once for each preprocessing."""
+    wanted: dict[models.Preprocess, list[int]] = {}
+    for number, cells in pending.items():
+      for preprocess in dict.fromkeys(cell.preprocess for cell in cells):
+        wanted.setdefault(preprocess, []).append(number)
+    gallery, size = self._settings.gallery, self._settings.block
+    return {
+      preprocess: blocks.stream(
+        source,
+        [parts[number] for number in numbers],
+        preprocess,
+        [max(0, gallery - number * size) for number in numbers],
+        self._workers,
+        self._cache,
+      )
+      for preprocess, numbers in wanted.items()
+    }
+
+  def _write_off(self, cells: list[Cell], missing: blocks.Unreadable, number: int) -> None:
+    """Rows that say why there is no verdict, where they are not written yet."""
+    for cell in cells:
+      rows = unreadable.rows(cell, missing, self._done(cell, number))
+      if len(rows):
+        self._waiting.append(rows)
+        self.progress.update(cell.cost * len(rows))
+
+  def _done(self, cell: Cell, number: int) -> set[str]:
+    """Examples of a block that had rows when it was leased."""
+    return self._share.done.get((cell.id, cell.data, number), set())
+
+  def _flush(self) -> None:
+    """Writes what is waiting.
+
+    Raises:
+      Lost: its block is another host's by now.
+    """
+    with self._writing:
+      waiting, self._waiting, self._written = self._waiting, [], time.monotonic()
+      if waiting and self._block:
+        self._share.keep(*self._block)
+        with self._journal.spend("writing"):
+          self._store.write(*self._block, waiting)

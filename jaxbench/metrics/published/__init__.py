@@ -1,0 +1,32 @@
+"""Accuracies that others have published, with the protocols they were measured under."""
+
+from jaxbench.metrics.published.clean import clean, standard_models
+from jaxbench.metrics.published.corruption import ALEXNET, corruption_error
+from jaxbench.metrics.published.protocol import Pixels, Prompts, Protocol, Reference
+from jaxbench.metrics.published.robust import (
+  TABLES,
+  Accuracy,
+  Table,
+  accuracies,
+  check,
+  protocol,
+  under_attack,
+)
+
+__all__ = [
+  "ALEXNET",
+  "TABLES",
+  "Accuracy",
+  "Pixels",
+  "Prompts",
+  "Protocol",
+  "Reference",
+  "Table",
+  "accuracies",
+  "check",
+  "clean",
+  "corruption_error",
+  "protocol",
+  "standard_models",
+  "under_attack",
+]

@@ -1,0 +1,17 @@
+"""What is asked: a config becomes cells, each a classifier, a data set and a perturbation."""
+
+from jaxbench.plan.cells import Cell, DataSet, Plan, format_epsilon, make, native, where
+from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
+
+__all__ = [
+  "Absent",
+  "Cell",
+  "Classifier",
+  "DataSet",
+  "Plan",
+  "Surrogate",
+  "format_epsilon",
+  "make",
+  "native",
+  "where",
+]

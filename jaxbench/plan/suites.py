@@ -1,0 +1,73 @@
+"""What was asked for as a whole, and of which nothing can be run."""
+
+from collections.abc import Callable, Iterable
+
+from jaxbench import config, errors
+from jaxbench.plan import Cell, perturbations
+from jaxbench.plan.classifiers import Absent
+
+_NAMED = 5  # Of what is absent for one reason; the report has them all.
+
+# By the field of a config that asks for them: which cells they have.
+_SUITES: dict[str, Callable[[Cell], bool]] = {
+  "corruptions.names": lambda cell: cell.severity is not None,
+  "corruptions.sequences": lambda cell: cell.sequence is not None,
+  "stylization.weights": lambda cell: cell.perturbation == perturbations.STYLIZED,
+  "typography": lambda cell: cell.knowledge is not None and cell.attack is None,
+  "attacks.names": lambda cell: _is_attack(cell, transfer=False, bisected=False),
+  "attacks.smallest": lambda cell: _is_attack(cell, transfer=False, bisected=True),
+  "attacks.transfer": lambda cell: _is_attack(cell, transfer=True, bisected=False),
+  "attacks.smallest_transfer": lambda cell: _is_attack(cell, transfer=True, bisected=True),
+}
+
+
+def _is_attack(cell: Cell, *, transfer: bool, bisected: bool) -> bool:
+  found = cell.surrogate is not None, cell.tolerance is not None
+  return cell.attack is not None and found == (transfer, bisected)
+
+
+def require(settings: config.Config, cells: Iterable[Cell], absent: Iterable[Absent]) -> None:
+  """Raises InputError if a field asks for what none of the `cells` is; `available` allows it.
+
+  A data set is such a whole too: a natural shift that no model can serve.
+
+  Args:
+    settings: as `config.checked` returns them.
+    cells: that can be run, or have been.
+    absent: the others, with the reasons.
+  """
+  if settings.available:
+    return
+  cells = list(cells)
+  gone = [
+    f"--config.{field}"
+    for field, has in _SUITES.items()
+    if _asked(settings, field) and not any(map(has, cells))
+  ]
+  served = {cell.data for cell in cells}
+  gone += [f"--config.data={name}" for name in settings.data if name not in served]
+  if gone:
+    raise errors.InputError(
+      f"nothing of {' and '.join(gone)} can be run. {'; '.join(lines(absent))}. "
+      "Leave it out, or set --config.available to go on with the rest"
+    )
+
+
+def lines(absent: Iterable[Absent]) -> list[str]:
+  """What cannot be run, a line for each reason."""
+  reasons: dict[str, list[str]] = {}
+  for one in absent:
+    reasons.setdefault(one.reason, []).append(one.what)
+  return [f"{_some(what)}: {reason}" for reason, what in reasons.items()]
+
+
+def _some(names: list[str]) -> str:
+  more = len(names) - _NAMED
+  return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _asked(settings: config.Config, field: str) -> bool:
+  value = settings
+  for name in field.split("."):
+    value = getattr(value, name)
+  return bool(value)

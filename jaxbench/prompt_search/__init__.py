@@ -1,0 +1,1 @@
+"""Prompts searched on a data set: CLIP-Auto, and vectors in place of words."""

@@ -1,0 +1,1 @@
+"""How bytes land: whole files, Parquet with checksums, and what to say of damaged ones."""

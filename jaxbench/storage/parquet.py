@@ -1,0 +1,58 @@
+"""Tables as whole Parquet files, local or in an object store."""
+
+import errno
+import io
+import os
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from etils import epath
+
+from jaxbench.storage import atomic
+
+
+def write(file: epath.Path, table: pa.Table, compression: str = "zstd") -> None:
+  """Replaces `file` in one go; its pages have checksums.
+
+  Raises:
+    OSError: it cannot be written.
+  """
+  buffer = io.BytesIO()
+  pq.write_table(table, buffer, compression=compression, write_page_checksum=True)
+  atomic.write(file, buffer.getvalue())
+
+
+def read(file: epath.Path) -> pa.Table:
+  """All of a file.
+
+  Raises:
+    OSError: it cannot be read, or a page is not as its checksum says.
+    pyarrow.ArrowException: it is no Parquet.
+  """
+  return parsed(content(file)).read(use_threads=False)
+
+
+def content(file: epath.Path) -> bytes:
+  """The bytes of a file.
+
+  Raises:
+    OSError: it cannot be read; FileNotFoundError if it is not there.
+  """
+  found = atomic.read(file)
+  if found is None:
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
+  return found
+
+
+def parsed(content: bytes, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
+  """A file in memory, to be read with `use_threads=False`; some columns with dictionaries.
+
+  Not `pq.read_table`: its threads may outlive the call, and abort a process that ends meanwhile
+  (https://github.com/apache/arrow/issues/34314).
+  """
+  return pq.ParquetFile(
+    pa.BufferReader(content),
+    read_dictionary=list(dictionaries),
+    page_checksum_verification=True,  # Without it, most flipped bits come back as other values.
+  )

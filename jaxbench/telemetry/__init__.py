@@ -1,0 +1,1 @@
+"""Where time goes: a journal, a clock, a profile and a progress bar."""

@@ -1,0 +1,117 @@
+"""What a process did with its time, a JSON line for each block of examples it has finished."""
+
+import collections
+import contextlib
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+from etils import epath
+
+from jaxbench.storage import atomic, damage
+from jaxbench.telemetry import clock
+
+SPENT = ("waiting", "decoding", "writing")  # What `Journal.spend` counts.
+PARTS = (*SPENT, *clock.PARTS, "host")  # All that a block's seconds are made of.
+
+
+class Journal:
+  """The log of one process, `logs/NAME.jsonl` in the run's folder.
+
+  A line has: `time` (seconds since 1970), `data` and `block`, `seconds` in all; of them `waiting`
+  (for blocks that other hosts held), `decoding` (the devices waited for images), `writing`,
+  `compiling` (programs, or reading them from the cache), `device` (the host had nothing to do but
+  to wait for results; a device may also be busy while the host is) and `host`, the rest, with
+  small programs of a CPU, which run where they are called; `processor` (seconds of cores that the
+  process used), `passes` (planned ones; attacks may need fewer), `slots` (on each device),
+  `occupancy` (share of slot steps that worked on an example, so far), `memory` (peak bytes on a
+  device; null where it is not told).
+  """
+
+  def __init__(self, workdir: epath.Path, name: str):
+    self._file = workdir / "logs" / f"{name}.jsonl"
+    self._lines: list[str] = []
+    self._spent: dict[str, float] = collections.defaultdict(float)
+    self._began, self._used = time.monotonic(), time.process_time()
+    self._clock = clock.spent()
+
+  @contextlib.contextmanager
+  def spend(self, part: str) -> Iterator[None]:
+    """Counts the time of the block it wraps as one of SPENT."""
+    started = time.monotonic()
+    try:
+      yield
+    finally:
+      self._spent[part] += time.monotonic() - started
+
+  def add(self, data: str, block: int, passes: int, slots: int, occupancy: float) -> None:
+    """Writes a line on a block that has ended.
+
+    Raises:
+      OSError: it cannot be written.
+    """
+    now, used = time.monotonic(), time.process_time()
+    seconds, processor = now - self._began, used - self._used
+    self._began, self._used = now, used
+    told = clock.spent()
+    spent = {part: self._spent[part] for part in SPENT}
+    spent |= {part: told[part] - self._clock[part] for part in clock.PARTS}
+    self._clock = told
+    spent = {"seconds": seconds, **spent, "host": seconds - sum(spent.values())}
+    spent["processor"] = processor
+    self._spent.clear()
+    line = {"time": round(time.time(), 3), "data": data, "block": block}
+    line |= {name: round(value, 3) for name, value in spent.items()}
+    line |= {
+      "passes": passes,
+      "slots": slots,
+      "occupancy": round(occupancy, 4),
+      "memory": _memory(),
+    }
+    self._lines.append(json.dumps(line))
+    self._file.parent.mkdir(parents=True, exist_ok=True)
+    # All of it each time: object stores cannot append.
+    atomic.write(self._file, "".join(f"{one}\n" for one in self._lines).encode(), durable=False)
+
+
+def read(workdir: epath.PathLike) -> list[dict[str, Any]]:
+  """The lines of all processes of a run, each with its `session`; by time.
+
+  Raises:
+    Damaged: a log holds something else.
+  """
+  found = [line for file in _files(epath.Path(workdir)) for line in _lines(file)]
+  return sorted(found, key=lambda line: line["time"])
+
+
+def mend(workdir: epath.Path) -> None:
+  """Sets damaged logs aside."""
+  for file in _files(workdir):
+    try:
+      _lines(file)
+    except damage.Damaged as error:
+      damage.set_aside(workdir, error, "the report will not tell how its time was spent")
+
+
+def _files(workdir: epath.Path) -> list[epath.Path]:
+  folder = workdir / "logs"
+  names = [name for name in atomic.listing(folder) if name.endswith(".jsonl")]
+  return [folder / name for name in sorted(names) if not name.startswith(".")]
+
+
+def _lines(file: epath.Path) -> list[dict[str, Any]]:
+  """Raises Damaged if they are none."""
+  session = file.name.removesuffix(".jsonl")
+  needed: dict[str, type] = dict.fromkeys(("time", "seconds", "occupancy"), float)
+  return [
+    damage.parsed(file, line, **needed) | {"session": session}
+    for line in (atomic.read(file) or b"").splitlines()
+  ]
+
+
+def _memory() -> int | None:
+  stats = [device.memory_stats() for device in jax.local_devices()]
+  peaks = [one["peak_bytes_in_use"] for one in stats if one and "peak_bytes_in_use" in one]
+  return max(peaks, default=None)
