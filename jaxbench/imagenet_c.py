@@ -20,9 +20,8 @@ from absl import app, flags, logging
 from PIL import Image
 from tqdm import tqdm
 
-from jaxbench import config, corruptions, data, devices, errors, models
-from jaxbench.evaluate import blocks
-from jaxbench.plan import corrupted
+from jaxbench import blocks, config, corruptions, data, devices, errors, models
+from jaxbench.plan.perturbations import Corruption, corruption
 from jaxbench.storage import atomic, places
 
 _DATA = flags.DEFINE_string("data", None, "The clean data set, as --config.data names it.")
@@ -93,7 +92,7 @@ def write(
     raise errors.InputError(f"severities go from 1 to 5, not {unknown[0]}")
   wanted = [(name, severity) for name in names for severity in severities]
   for name, severity in wanted:
-    corrupted.stream(name, severity, writer.asked)
+    Corruption.of(name, severity, writer.asked)
   order = data.sample(source, limit)
   hashes = zip(
     (source.ids[index] for index in order), data.image_hashes(source, order), strict=True
@@ -129,7 +128,7 @@ class _Writer(NamedTuple):
     file = self.folder / "settings.json"
     here = made_of | {"quality": self.quality, "seed": self.seed, "variant": self.asked.variant}
     here |= {"im_round": self.asked.im_round}
-    if photographs := corrupted.digest(dataclasses.replace(self.asked, names=("frost",))):
+    if photographs := corruption.photographs(self.asked.textures):
       here["frost"] = photographs
     there = json.loads(file.read_text()) if file.exists() else {}
     differing = [name for name in here if there.get(name, here[name]) != here[name]]
@@ -151,9 +150,11 @@ class _Writer(NamedTuple):
     if not len(missing):
       return
     some = images.at(missing)
-    inputs = devices.replicate(corrupted.inputs(name, severity, self.asked, some.images.shape[1:3]))
-    program = corrupted.program(name, self.asked, self.seed)
-    for batch in devices.stream(program, inputs, (some.hashes, some.images), self.slots):
+    made = Corruption.of(name, severity, self.asked)
+    inputs, program = made.inputs(some.images.shape[1:3]), made.program(self.seed)
+    for batch in devices.stream(
+      program, devices.replicate(inputs), (some.hashes, some.images), self.slots
+    ):
       pixels = np.rint(batch.fetch() * 255).astype(np.uint8)
       for row, image in zip(missing[batch.examples], pixels, strict=True):
         _save(image, files[row], self.quality)

@@ -13,7 +13,7 @@ from PIL import Image
 
 from jaxbench import config, corruptions, data, errors, imagenet_c, models, plan, records, report
 from jaxbench.evaluate import runner
-from jaxbench.plan import corrupted
+from jaxbench.plan.perturbations import Corruption
 
 NAMES = ("contrast", "frost")
 ASKED = config.Corruptions(names=NAMES, severities=(1, 5), variant="cifar", storage="jpeg85")
@@ -98,7 +98,7 @@ def test_the_command_writes_files_and_tells_what_is_wrong(tmp_path):
 
 def test_frost_without_photographs_is_absent_with_the_way_out(tmp_path):
   made = plan.make(_settings(textures=str(tmp_path)))
-  assert {cell.perturbation for cell in made.cells} == {"clean", "contrast"}
+  assert {cell.perturbation.text for cell in made.cells} == {"clean", "contrast"}
   (absent,) = made.absent
   assert absent.what == "frost"
   assert "pip install --no-deps imagecorruptions" in absent.reason
@@ -107,7 +107,7 @@ def test_frost_without_photographs_is_absent_with_the_way_out(tmp_path):
 def test_what_decides_an_image_decides_the_id(textures, tmp_path):
   def ids(name="contrast", **changes):
     cells = plan.make(_settings(textures=textures, **changes)).cells
-    return {cell.id for cell in cells if cell.perturbation == name}
+    return {cell.id for cell in cells if cell.perturbation.text == name}
 
   assert not ids() & ids(storage="none")
   assert not ids() & ids(variant="tiny")
@@ -130,13 +130,16 @@ def test_photographs_are_read_once_for_all_severities(textures, tmp_path, monkey
     corruptions, "frost_textures", lambda folder: read.append(folder) or frost_textures(folder)
   )
   asked = dataclasses.replace(ASKED, textures=str(folder))
-  assert len({corrupted.stream("frost", severity, asked) for severity in range(1, 6)}) == 5
+  assert len({Corruption.of("frost", severity, asked).stream for severity in range(1, 6)}) == 5
   assert read == [str(folder)]
 
 
 def test_draws_do_not_depend_on_the_storage(textures):
   streams = [
-    {cell.stream for cell in plan.make(_settings(textures=textures, storage=storage)).cells}
+    {
+      cell.perturbation.stream
+      for cell in plan.make(_settings(textures=textures, storage=storage)).cells
+    }
     for storage in ("none", "jpeg85")
   ]
   assert streams[0] == streams[1]

@@ -25,15 +25,17 @@ def _config(size):
 
 def test_the_tiny_world_has_every_section():
   cells = plan.make(_config("tiny")).cells
-  perturbed = {cell.data for cell in cells if cell.perturbation != "clean"}
+  perturbed = {cell.data for cell in cells if cell.perturbation.text != "clean"}
   assert perturbed == {"digits"}
   assert {cell.data for cell in cells} == {"digits", "digits-printed"}
-  searched = {cell.perturbation for cell in cells if cell.tolerance}
+  searched = {cell.perturbation.text for cell in cells if cell.described["tolerance"]}
   from_one = {name for name in searched if "digits-clip" not in name}
   assert len(from_one) == 11  # White box and from logits, and by transfer from the ResNet.
-  assert len({cell.sequence for cell in cells} - {None}) == 10
-  assert any(cell.surrogate and not cell.tolerance for cell in cells)  # The heat map.
-  assert any(cell.perturbation.startswith("text") for cell in cells)
+  assert len({cell.described["sequence"] for cell in cells} - {None}) == 10
+  assert any(
+    cell.described["surrogate"] and not cell.described["tolerance"] for cell in cells
+  )  # The heat map.
+  assert any(cell.perturbation.text.startswith("text") for cell in cells)
 
 
 def test_full_is_ten_shifts_and_known_names():

@@ -1,44 +1,44 @@
 """The programs that cells spend their time in, to know what memory they need."""
 
 import functools
+from collections.abc import Hashable
 
 import jax
 import numpy as np
 
-from jaxbench import attacks, devices
+from jaxbench import config, devices
 from jaxbench.attacks.engine import batching
-from jaxbench.evaluate import evaluator, memory
+from jaxbench.evaluate import memory
+from jaxbench.evaluate.evaluator import Evaluator, prediction
 from jaxbench.plan import Cell
+from jaxbench.plan.perturbations.base import Search
 
 
-def of(judging: evaluator.Judge, cells: list[Cell]) -> list[memory.Program]:
-  """Of each attack and each model once; what corruptions need is little beside."""
-  kinds = {
-    (cell.members or cell.model, cell.attack, cell.tolerance is None): cell for cell in cells
-  }
-  return [program for cell in kinds.values() for program in _of_cell(judging, cell)]
+def of(evaluator: Evaluator, cells: list[Cell]) -> list[memory.Program]:
+  """Of each search and each model once; what corruptions need is little beside."""
+  programs: dict[Hashable, memory.Program] = {}
+  for cell in cells:
+    member = config.Member(cell.model, cell.prompts)
+    searches = cell.perturbation.searches(evaluator, member)
+    quantize = evaluator.settings.attacks.quantize
+    for search in searches:
+      trace = functools.partial(_search, search, quantize, cell.preprocess.size)
+      key = search.models, search.attack, search.tolerance is None
+      programs[key] = memory.Program(search.searcher, trace)
+    if not searches:
+      classifier = evaluator.classifier(member)
+      trace = functools.partial(_prediction, classifier, cell.size)
+      programs[member.model] = memory.Program(classifier, trace)
+  return list(programs.values())
 
 
-def _of_cell(judging: evaluator.Judge, cell: Cell) -> list[memory.Program]:
-  if cell.attack is None:
-    classifier = judging.classifier(cell.model, cell.prompts)
-    return [memory.Program(classifier, functools.partial(_prediction, classifier, cell.size))]
-  if cell.members:
-    searcher = judging.surrogate(cell.members)
-  else:
-    searcher = judging.searchers(cell.model, cell.prompts)[0]
-
-  def trace(attack: attacks.Attack, slots: int) -> jax.stages.Traced:
-    tolerance = None if cell.members else cell.tolerance  # Targets bisect outside the slots.
-    settings = batching.Settings(slots, judging.settings.attacks.quantize, tolerance)
-    return batching.trace(attack, searcher, settings, cell.preprocess.size)
-
-  stages = evaluator.cascade(cell).attacks
-  return [memory.Program(searcher, functools.partial(trace, attack)) for attack in stages]
+def _search(search: Search, quantize: bool, side: int, slots: int) -> jax.stages.Traced:
+  settings = batching.Settings(slots, quantize, search.tolerance)
+  return batching.trace(search.attack, search.searcher, settings, side)
 
 
 def _prediction(classifier: devices.Replicated, side: int, slots: int) -> jax.stages.Traced:
   rows = slots * devices.mesh().size
   images = jax.ShapeDtypeStruct((rows, side, side, 3), np.float32)
   labels = jax.ShapeDtypeStruct((rows,), np.int32)
-  return evaluator.prediction().trace(classifier, *devices.scattered((images, labels)))
+  return prediction().trace(classifier, *devices.scattered((images, labels)))

@@ -20,7 +20,7 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   names = list(dict.fromkeys([*settings.models, *(member.model for member in members)]))
   if settings.available:
     used = {cell.model for cell in plan.cells}
-    used |= {member.model for cell in plan.cells for member in cell.members}
+    used |= {member.model for cell in plan.cells for member in cell.perturbation.members}
     names = [name for name in names if name in used]
   return {
     "identity": {
@@ -40,9 +40,7 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
       name: {"examples": known.examples, "class_names": list(known.class_names)}
       for name, known in plan.data.items()
     },
-    "cells": [
-      dataclasses.asdict(cell) | {"id": cell.id, "setting": cell.setting} for cell in plan.cells
-    ],
+    "cells": [cell.described for cell in plan.cells],
     "absent": [absent._asdict() for absent in plan.absent],
   }
 
@@ -73,7 +71,7 @@ def _streams(plan: Plan) -> dict[str, list[str]]:
   """What each perturbation is in full, at all its settings."""
   found: dict[str, set[str]] = {}
   for cell in plan.cells:
-    found.setdefault(cell.perturbation, set()).add(cell.stream)
+    found.setdefault(cell.perturbation.text, set()).add(cell.perturbation.stream)
   return {name: sorted(streams) for name, streams in found.items()}
 
 

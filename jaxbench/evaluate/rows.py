@@ -9,10 +9,13 @@ import jax
 import numpy as np
 import pyarrow as pa
 
-from jaxbench import data, errors, records
-from jaxbench.evaluate import evaluator, memory, sequences, transfer
-from jaxbench.evaluate.blocks import Block
-from jaxbench.plan import Cell, perturbations
+from jaxbench import config, data, errors, records
+from jaxbench.blocks import Block
+from jaxbench.evaluate import memory
+from jaxbench.evaluate.evaluator import Evaluator
+from jaxbench.evaluate.slots import Slots
+from jaxbench.plan import Cell
+from jaxbench.plan.perturbations import Columns, Target
 from jaxbench.telemetry.progress import Progress
 
 
@@ -20,7 +23,8 @@ class Rows:
   """Makes the rows of one block for cells with one preprocessing.
 
   Args:
-    judging: has the classifiers.
+    evaluator: has the classifiers.
+    slots: of the run, halved where a device's memory is full.
     block: of examples.
     done: the examples of a cell that have rows already.
     progress: counts passes.
@@ -28,13 +32,15 @@ class Rows:
 
   def __init__(
     self,
-    judging: evaluator.Judge,
+    evaluator: Evaluator,
+    slots: Slots,
     block: Block,
     done: Callable[[Cell], set[str]],
     progress: Progress,
   ):
-    self._judging, self._block, self._done, self._progress = judging, block, done, progress
-    self._clean: dict[Any, evaluator.Columns] = {}  # By model and prompt set.
+    self._evaluator, self._slots, self._block = evaluator, slots, block
+    self._done, self._progress = done, progress
+    self._clean: dict[config.Member, Columns] = {}
     self._made: dict[Cell, set[str]] = collections.defaultdict(set)  # Examples with rows since.
     self.absent: list[dict[str, str]] = []  # Cells that had to be given up, with the reason.
 
@@ -57,94 +63,57 @@ class Rows:
       except jax.errors.JaxRuntimeError as error:
         if not memory.is_exhausted(error):
           raise
-      self._judging.halve()
+      self._slots.halve()
 
   def _tables(self, cells: list[Cell]) -> Iterator[tuple[Cell, pa.Table]]:
-    unseen = [cell for cell in cells if (cell.model, cell.prompts) not in self._clean]
-    one_each = {(cell.model, cell.prompts): cell for cell in reversed(unseen)}
+    self._look_at_clean_images(cells)
+    for group in _groups(cells):
+      perturbation = group[0].perturbation
+      title = f"{perturbation.text} {perturbation.setting}".strip()
+      alone = "" if perturbation.shares_images else f" on {group[0].model}"
+      self._progress.show(title + alone)
+      targets = {self._target(cell): cell for cell in group}
+      try:
+        for target, rows, columns in perturbation.evaluate(
+          self._evaluator, list(targets), self._block
+        ):
+          clean = target.clean["prediction"][rows]
+          cell, some = targets[target], self._block.at(rows)
+          yield cell, _table(cell, some, columns | {"clean_prediction": clean})
+      except errors.InputError as error:
+        found = [{"what": cell.id, "reason": str(error)} for cell in group]
+        self.absent += [one for one in found if one not in self.absent]
+
+  def _look_at_clean_images(self, cells: list[Cell]) -> None:
+    """Has all classifiers answer them, each once for a block."""
+    unseen = {_member(cell): cell for cell in reversed(cells) if _member(cell) not in self._clean}
     self._progress.show("clean images")
-    for size, alike in _by(lambda cell: cell.size, one_each.values()):
-      judged = self._judging.clean(alike, self._block.centre(size))
-      self._clean |= {(cell.model, cell.prompts): columns for cell, columns in judged.items()}
-    for _, group in _by(lambda cell: (cell.perturbation, cell.setting, cell.size), cells):
-      for cell, rows, columns in self._judged(group):
-        prediction = self._clean[cell.model, cell.prompts]["prediction"][rows]
-        yield cell, _table(cell, self._block.at(rows), columns | {"clean_prediction": prediction})
+    for size, alike in _by(lambda cell: cell.size, unseen.values()):
+      members = list(map(_member, alike))
+      columns = self._evaluator.clean(members, self._block.centre(size))
+      self._clean |= zip(members, columns, strict=True)
+
+  def _target(self, cell: Cell) -> Target:
+    written = self._written(cell)
+    lacking = np.array([name not in written for name in self._block.ids], bool)
+    return Target(cell.classifier, cell.data, cell.size, self._clean[_member(cell)], lacking)
 
   def _written(self, cell: Cell) -> set[str]:
     """Examples that have rows."""
     return self._done(cell) | self._made[cell]
 
-  def _judged(self, cells: list[Cell]) -> Iterator[tuple[Cell, np.ndarray, evaluator.Columns]]:
-    """Rows of the block and their columns, for cells that share one perturbation."""
-    first, block = cells[0], self._block
-    everything = np.arange(len(block.ids))
-    if first.perturbation == perturbations.CLEAN:
-      yield from ((cell, everything, self._clean[cell.model, cell.prompts]) for cell in cells)
-    elif first.surrogate is not None and first.tolerance is None:
-      self._progress.show(f"{first.perturbation} {first.setting}")
-      yield from self._transferred(cells)
-    elif first.attack is None:
-      self._progress.show(f"{first.perturbation} {first.setting}".strip())
-      for cell, columns in self._shown(cells).items():
-        yield cell, everything, columns
+
+def _member(cell: Cell) -> config.Member:
+  return config.Member(cell.model, cell.prompts)
+
+
+def _groups(cells: list[Cell]) -> Iterator[list[Cell]]:
+  """Cells that are evaluated together: they share the images, or each is alone."""
+  for _, alike in _by(lambda cell: (cell.perturbation, cell.size), cells):
+    if alike[0].perturbation.shares_images:
+      yield alike
     else:
-      for cell in cells:
-        self._progress.show(f"{cell.perturbation} {cell.setting} on {cell.model}")
-        written = self._written(cell)
-        left = np.array([row for row in everything if block.ids[row] not in written], int)
-        known = self._clean[cell.model, cell.prompts]["prediction"][left]
-        for rows, columns in self._attacked(cell, block.at(left), known):
-          yield cell, left[rows], columns
-
-  def _attacked(
-    self, cell: Cell, block: Block, clean: np.ndarray
-  ) -> Iterator[tuple[np.ndarray, evaluator.Columns]]:
-    """Rows of the block and their columns, for a cell that shares its images with no other."""
-    if cell.surrogate is None:
-      yield from self._judging.attacked(cell, block, clean)
-      return
-    try:
-      yield transfer.bisected(self._judging, cell, block, clean)
-    except errors.InputError as error:
-      self._give_up([cell], error)
-    else:
-      wrong = np.flatnonzero(clean != block.labels)
-      yield wrong, evaluator.untouched(block, clean, wrong)
-
-  def _transferred(self, cells: list[Cell]) -> Iterator[tuple[Cell, np.ndarray, evaluator.Columns]]:
-    """Rows that are not written yet; no image is made again that no cell needs."""
-    block, written = self._block, {cell: self._written(cell) for cell in cells}
-    lacking = {cell: np.array([name not in written[cell] for name in block.ids]) for cell in cells}
-    left = np.flatnonzero(np.any(list(lacking.values()), axis=0))
-    try:
-      for cell, some, columns in transfer.attacked(self._judging, cells, block.at(left)):
-        rows = left[some]
-        keep = np.flatnonzero(lacking[cell][rows])
-        if len(keep):
-          fresh = {name: [column[i] for i in keep] for name, column in columns.items()}
-          yield cell, rows[keep], fresh
-    except errors.InputError as error:
-      self._give_up(cells, error)
-
-  def _shown(self, cells: list[Cell]) -> dict[Cell, evaluator.Columns]:
-    """Predictions on images that are made for all models; cells become absent where they cannot."""
-    judging, block = self._judging, self._block
-    if cells[0].severity is not None:
-      return judging.corrupted(cells, block)
-    if cells[0].sequence is not None:
-      return sequences.judged(judging, cells, block)
-    try:
-      if cells[0].perturbation == perturbations.STYLIZED:
-        return judging.stylized(cells, block)
-      return judging.written(cells, block)
-    except errors.InputError as error:
-      self._give_up(cells, error)
-      return {}
-
-  def _give_up(self, cells: list[Cell], error: errors.InputError) -> None:
-    found = [{"what": cell.id, "reason": str(error)} for cell in cells]
-    self.absent += [one for one in found if one not in self.absent]
+      yield from ([cell] for cell in alike)
 
 
 def _by(key: Callable[[Cell], Any], cells: Iterable[Cell]) -> Iterator[tuple[Any, list[Cell]]]:
@@ -153,7 +122,7 @@ def _by(key: Callable[[Cell], Any], cells: Iterable[Cell]) -> Iterator[tuple[Any
     yield shared, list(group)
 
 
-def _table(cell: Cell, block: Block, columns: evaluator.Columns) -> pa.Table:
+def _table(cell: Cell, block: Block, columns: Columns) -> pa.Table:
   """The rows of one cell on one block."""
   known = data.columns(block.source, block.indices)
   known |= {"example": block.ids, "label": block.labels}

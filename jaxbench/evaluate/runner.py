@@ -11,13 +11,15 @@ import pyarrow as pa
 from absl import logging
 from etils import epath
 
-from jaxbench import config, data, models, records
-from jaxbench import plan as planning
+from jaxbench import blocks, config, data, models, records
 from jaxbench.distributed import hosts, interrupt, leases
-from jaxbench.evaluate import blocks, evaluator, loaded, scheduler, unreadable
+from jaxbench.evaluate import scheduler, unreadable
+from jaxbench.evaluate.evaluator import Evaluator
+from jaxbench.evaluate.loaded import Loaded
 from jaxbench.evaluate.provenance import describe_run, describe_session
 from jaxbench.evaluate.rows import Rows
-from jaxbench.plan import Cell
+from jaxbench.evaluate.slots import Slots
+from jaxbench.plan import Cell, Plan
 from jaxbench.telemetry import journal
 from jaxbench.telemetry.profile import Trace
 from jaxbench.telemetry.progress import Progress
@@ -30,7 +32,7 @@ _Stream = Iterator[tuple[blocks.Block, blocks.Unreadable]]
 
 def run(
   settings: config.Config,
-  plan: planning.Plan,
+  plan: Plan,
   workdir: epath.PathLike,
   workers: int = 0,
   cache: epath.PathLike | None = None,
@@ -78,7 +80,7 @@ class _Work:
   def __init__(
     self,
     settings: config.Config,
-    plan: planning.Plan,
+    plan: Plan,
     store: records.Store,
     workers: int,
     cache: epath.PathLike | None,
@@ -92,7 +94,8 @@ class _Work:
     self._workers, self._cache, self._leases, self._trace = workers, cache, held, traced
     self._session = {**describe_session(), "host": dataclasses.asdict(host)}
     self._started = self._written = time.monotonic()
-    self._judges = loaded.Judges(settings)
+    self._slots = Slots(store, settings.slots)
+    self._loaded = Loaded(settings, self._slots)
     self._waiting: list[pa.Table] = []
     self._block: tuple[str, int] | None = None  # Of which rows are waiting.
     self._writing = threading.Lock()
@@ -123,7 +126,7 @@ class _Work:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
-    self._settle()
+    self._slots.settle(lambda: self._loaded.fitting(self._plan))
     while names := self._share.unfinished():
       worked = [self._run_data(name, request) for name in names]
       if not any(worked):
@@ -131,23 +134,16 @@ class _Work:
         with self._journal.spend("waiting"), request.waiting():
           time.sleep(_POLL_SECONDS)
 
-  def _settle(self) -> None:
-    """Takes the slots that the run has settled on, or settles on as many as fit."""
-    slots = self._store.slots() or self._settings.slots
-    if slots == config.AUTO:
-      slots = self._store.settle(self._judges.fitting(self._plan))
-      print(f"jaxbench: {slots} slots on each device", file=sys.stderr, flush=True)
-    self._use(slots)
-
-  def _use(self, slots: int) -> None:
-    self._session["slots"] = slots
-    self._judges.use(slots)
-
   def save_session(self, *, over: bool) -> None:
     """Writes what this process says of itself; its seconds when it is over."""
     seconds = round(time.monotonic() - self._started, 1) if over else None
-    found = {"absent": self.absent, "warnings": self.warnings, "seconds": seconds}
-    self._store.save_session(self._leases.holder, self._session | found)
+    told = {
+      "absent": self.absent,
+      "warnings": [*self.warnings, *self._slots.warnings],
+      "seconds": seconds,
+      "slots": self._slots.count,
+    }
+    self._store.save_session(self._leases.holder, self._session | told)
 
   def abandon(self) -> None:
     """Writes the rows of finished cells, in a moment when the main thread is busy elsewhere."""
@@ -164,7 +160,7 @@ class _Work:
     taken = self._share.take(name)
     if not taken:
       return False
-    source, judging = self._judges.source(name), self._judges.of(name)
+    source, evaluator = self._loaded.source(name), self._loaded.evaluator(name)
     if short := data.shortfall(name, source):
       warning = {"what": name, "name": "incomplete", "detail": short}
       self.warnings += [warning] * (warning not in self.warnings)
@@ -176,13 +172,13 @@ class _Work:
       streams = self._streams(source, parts, taken)
       for number, cells in taken.items():
         with self._trace.block(first=first):
-          ours = self._run_block(judging, cells, streams, number, lost, request)
+          ours = self._run_block(evaluator, cells, streams, number, lost, request)
         first = False
         if ours:
           self._share.finish(name, number)
           passes = sum(cell.cost * len(parts[number]) for cell in cells)
-          occupancy = self._judges.tally.occupancy
-          self._journal.add(name, number, passes, judging.settings.slots, occupancy)
+          occupancy = self._loaded.tally.occupancy
+          self._journal.add(name, number, passes, self._slots.count, occupancy)
       taken = self._share.take(name)
     return True
 
@@ -199,7 +195,7 @@ class _Work:
 
   def _run_block(
     self,
-    judging: evaluator.Judge,
+    evaluator: Evaluator,
     cells: list[Cell],
     streams: dict[models.Preprocess, _Stream],
     number: int,
@@ -214,12 +210,12 @@ class _Work:
       with self._journal.spend("decoding"), request.waiting():
         block, missing = next(streams[preprocess])
       lost.add(missing)
-      ours = ours and self._run_cells(judging, same, block, missing, number, request)
+      ours = ours and self._run_cells(evaluator, same, block, missing, number, request)
     return ours
 
   def _run_cells(
     self,
-    judging: evaluator.Judge,
+    evaluator: Evaluator,
     cells: list[Cell],
     block: blocks.Block,
     missing: blocks.Unreadable,
@@ -234,7 +230,7 @@ class _Work:
     self._block = cells[0].data, number
     self._write_off(cells, missing, number)
     done = functools.partial(self._done, number=number)
-    rows = Rows(judging, block, done, self.progress)
+    rows = Rows(evaluator, self._slots, block, done, self.progress)
     try:
       for table in rows.of(cells):
         with self._writing:
@@ -248,10 +244,7 @@ class _Work:
       return False
     finally:
       self.absent += [one for one in rows.absent if one not in self.absent]
-      if (slots := judging.settings.slots) < self._session["slots"]:
-        self._store.lower(slots)
-        self._use(slots)
-    self.warnings += [found for found in judging.warnings if found not in self.warnings]
+    self.warnings += [one for one in evaluator.warnings if one not in self.warnings]
     request.obey()
     return True
 

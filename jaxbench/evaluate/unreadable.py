@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from jaxbench import config, errors, records
 from jaxbench.attacks.engine import verdict
-from jaxbench.evaluate.blocks import Unreadable
+from jaxbench.blocks import Unreadable
 from jaxbench.plan import Cell
 
 

@@ -14,13 +14,19 @@ class Absent(NamedTuple):
   reason: str
 
 
-class Classifier(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Classifier:
   """A model with one set of prompts."""
 
   model: str
   prompts: str | None  # None for a supervised model; config.EMBEDDING for an encoder of images.
   preprocess: models.Preprocess
-  identity: dict[str, Any]  # What decides its logits.
+  identity: dict[str, Any] = dataclasses.field(hash=False)  # What decides its logits.
+
+  @property
+  def name(self) -> str:
+    """That of the model."""
+    return self.model
 
 
 class Surrogate(NamedTuple):

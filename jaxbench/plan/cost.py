@@ -8,8 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import devices, models
-from jaxbench import plan as planning
-from jaxbench.plan import Plan
+from jaxbench.plan.cells import Plan, native
 
 # Sustained float32 rate per core, measured with configs/quickstart.py on a 2-core x86 machine.
 _CPU_FLOPS_PER_CORE = 4e10
@@ -29,7 +28,8 @@ def lines(plan: Plan) -> Iterator[str]:
   width = max((len(cell.id) for cell in plan.cells), default=4)
   yield f"{'cell':{width}}  {'examples':>9} {'forward':>11} {'backward':>11}"
   for cell in plan.cells:
-    forwards, backwards = cell.examples * cell.forwards, cell.examples * cell.backwards
+    one = cell.perturbation
+    forwards, backwards = cell.examples * one.forwards, cell.examples * one.backwards
     yield f"{cell.id:{width}}  {cell.examples:9,} {forwards:11,} {backwards:11,}"
   yield ""
   forwards = sum(forwards for _, forwards, _ in _work(plan))
@@ -39,27 +39,22 @@ def lines(plan: Plan) -> Iterator[str]:
   yield _time(total)
   yield _accelerators(total)
   yield _disk(plan)
-  yield from planning.native(plan)
+  yield from native(plan)
   for absent in plan.absent:
     yield f"cannot be run: {absent.what}: {absent.reason}"
 
 
 def _work(plan: Plan) -> Iterator[tuple[str, int, int]]:
-  """Models, and forward and backward passes of them."""
+  """Models, and forward and backward passes of them; images for several targets are made once."""
   made = set()
   for cell in plan.cells:
-    if not cell.members:
-      yield cell.model, cell.examples * cell.forwards, cell.examples * cell.backwards
-      continue
-    yield cell.model, cell.examples, 0
-    images = (cell.data, cell.stream, cell.epsilon)
-    if images not in made:
-      made.add(images)
-      forwards, backwards = (
-        cell.examples * passes // len(cell.members)
-        for passes in (cell.forwards - 1, cell.backwards)
-      )
-      yield from ((member.model, forwards, backwards) for member in cell.members)
+    for passes in cell.perturbation.passes(cell.model):
+      if passes.images is not None:
+        images = cell.data, passes.images
+        if images in made:
+          continue
+        made.add(images)
+      yield passes.model, cell.examples * passes.forwards, cell.examples * passes.backwards
 
 
 def _flops(plan: Plan) -> float:

@@ -1,29 +1,12 @@
 """What was asked for as a whole, and of which nothing can be run."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from jaxbench import config, errors
 from jaxbench.plan import Cell, perturbations
 from jaxbench.plan.classifiers import Absent
 
 _NAMED = 5  # Of what is absent for one reason; the report has them all.
-
-# By the field of a config that asks for them: which cells they have.
-_SUITES: dict[str, Callable[[Cell], bool]] = {
-  "corruptions.names": lambda cell: cell.severity is not None,
-  "corruptions.sequences": lambda cell: cell.sequence is not None,
-  "stylization.weights": lambda cell: cell.perturbation == perturbations.STYLIZED,
-  "typography": lambda cell: cell.knowledge is not None and cell.attack is None,
-  "attacks.names": lambda cell: _is_attack(cell, transfer=False, bisected=False),
-  "attacks.smallest": lambda cell: _is_attack(cell, transfer=False, bisected=True),
-  "attacks.transfer": lambda cell: _is_attack(cell, transfer=True, bisected=False),
-  "attacks.smallest_transfer": lambda cell: _is_attack(cell, transfer=True, bisected=True),
-}
-
-
-def _is_attack(cell: Cell, *, transfer: bool, bisected: bool) -> bool:
-  found = cell.surrogate is not None, cell.tolerance is not None
-  return cell.attack is not None and found == (transfer, bisected)
 
 
 def require(settings: config.Config, cells: Iterable[Cell], absent: Iterable[Absent]) -> None:
@@ -41,8 +24,8 @@ def require(settings: config.Config, cells: Iterable[Cell], absent: Iterable[Abs
   cells = list(cells)
   gone = [
     f"--config.{field}"
-    for field, has in _SUITES.items()
-    if _asked(settings, field) and not any(map(has, cells))
+    for field in (kind.field for kind in perturbations.KINDS.values() if kind.field)
+    if _asked(settings, field) and not any(cell.perturbation.field == field for cell in cells)
   ]
   served = {cell.data for cell in cells}
   gone += [f"--config.data={name}" for name in settings.data if name not in served]

@@ -8,11 +8,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxbench import attacks, config, data, devices, errors, models, spec
+from jaxbench import attacks, blocks, config, data, devices, errors, models, spec
 from jaxbench.attacks.engine import batching, verdict, view
-from jaxbench.evaluate import blocks, evaluator
 from jaxbench.models.layers import normalize
-from jaxbench.plan import corrupted
+from jaxbench.plan.perturbations import Corruption, adversary
 
 _BLOCK = 1024  # Images in memory at a time.
 
@@ -65,21 +64,14 @@ def _encode() -> Callable[..., jax.Array]:
 
 
 def _corruptions(asked: config.PromptSearch) -> Iterator[Perturb]:
-  look = config.Corruptions()
   for name, severity in itertools.product(asked.corruptions, asked.severities):
-    corrupted.stream(name, severity, look)  # An unknown name is told before anything is embedded.
-    yield functools.partial(_corrupt, name, severity, look, asked)
+    corruption = Corruption.of(name, severity, config.Corruptions())
+    yield functools.partial(_corrupt, corruption, asked)
 
 
-def _corrupt(
-  name: str,
-  severity: int,
-  look: config.Corruptions,
-  asked: config.PromptSearch,
-  block: blocks.Block,
-) -> np.ndarray:
-  program = corrupted.program(name, look, asked.seed)
-  inputs = devices.replicate(corrupted.inputs(name, severity, look, block.images.shape[1:3]))
+def _corrupt(corruption: Corruption, asked: config.PromptSearch, block: blocks.Block) -> np.ndarray:
+  program = corruption.program(asked.seed)
+  inputs = devices.replicate(corruption.inputs(block.images.shape[1:3]))
   batches = devices.stream(program, inputs, (block.hashes, block.images), asked.slots)
   return np.concatenate([batch.fetch() for batch in batches])
 
@@ -104,7 +96,7 @@ def _attack(
   logits = verdict.logits(classifier, block.images, asked.slots)
   right = np.flatnonzero(verdict.predict(logits, np) == block.labels)
   searcher = devices.replicate(view.distinct(classifier.tree()))
-  everything = evaluator.attackable(name, epsilon, block, asked.seed, searcher)
+  everything = adversary.attackable(name, epsilon, block, asked.seed, searcher)
   examples = batching.Examples(*(array[right] for array in everything))
   settings = batching.Settings(asked.slots)
   for found in batching.attack(

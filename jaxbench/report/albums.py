@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from jaxbench.plan import perturbations
 from jaxbench.report import gallery
 from jaxbench.report.sections import ByCell, Classifier, Row, Table, Text
 
@@ -42,7 +41,7 @@ def choose(
   """Each perturbation at its middle setting, for each model with its first prompt set."""
   shown: list[Shown] = []
   for table in tables:
-    if table.perturbation == perturbations.CLEAN:
+    if table.perturbation == "clean":
       continue
     setting = table.settings[table.middle]
     name = f"{table.perturbation}, {table.axis} {setting}" if setting else table.perturbation
@@ -91,7 +90,7 @@ def albums(
   known = {cell["id"]: cell for cell in cells if cell["id"] in by_cell}
   clean: dict[Any, pa.Table] = {}
   for name, cell in known.items():
-    if cell["perturbation"] == perturbations.CLEAN:
+    if cell["perturbation"] == "clean":
       clean[cell["model"], cell["prompts"]] = clean[_preprocessing(cell)] = by_cell[name]
   exact = {
     "corruption": asked["corruptions"].get("storage") == "jpeg85",

@@ -9,7 +9,6 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
-from jaxbench.plan import perturbations
 from jaxbench.report import (
   albums,
   natural,
@@ -204,8 +203,8 @@ def _tables(
   texts: list[sections.Text] = []
   for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
     same = list(group)
-    if same[0]["setting"] or perturbation in (perturbations.CLEAN, perturbations.STYLIZED):
-      clean = tables[0] if tables and tables[0].perturbation == perturbations.CLEAN else None
+    if same[0]["setting"] or perturbation in ("clean", "stylized"):
+      clean = tables[0] if tables and tables[0].perturbation == "clean" else None
       tables.append(sections.table(perturbation, same, summary, classifiers, clean))
     else:
       texts.append(sections.text(same, by_cell, classifiers))

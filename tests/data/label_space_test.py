@@ -10,6 +10,7 @@ from jaxbench import config, data, devices, models, plan, records
 from jaxbench.attacks.engine import batching
 from jaxbench.data import label_spaces
 from jaxbench.evaluate import evaluator, runner
+from jaxbench.evaluate.slots import Slots
 
 
 class _Photographs:
@@ -121,8 +122,12 @@ def test_a_clip_is_built_with_the_names_of_imagenet_where_its_classes_are_finer(
   space, small = label_spaces.objectnet(), images.astype(np.float32)
   fine = forward(models.zero_shot(clip, models.imagenet_class_names(), templates), small)
   expected = np.stack([fine[:, list(group)].max(axis=1) for group in space.imagenet], axis=1)
-  judging = evaluator.Judge(
-    settings, space, lambda name: devices.replicate(models.load(name)), batching.Tally()
+  judging = evaluator.Evaluator(
+    settings,
+    space,
+    lambda name: devices.replicate(models.load(name)),
+    Slots(records.Store(tmp_path / "run", {"identity": {}}), 1),
+    batching.Tally(),
   )
-  found = judging.classifier(folder, "class_name").tree()
+  found = judging.classifier(config.Member(folder, "class_name")).tree()
   np.testing.assert_allclose(forward(found, small), expected, atol=1e-4)

@@ -419,7 +419,7 @@ def test_a_broken_image_is_a_row_with_its_error_and_a_packed_set_has_the_same_ro
   packed = packing.tar(folder, tmp_path / "scans.tar", "scans/")
   monkeypatch.setitem(data.DATA_SETS, "digits", lambda: data.folder(packed, names))
   assert _run(tmp_path / "two", **changes).equals(rows)
-  monkeypatch.setattr(evaluator.Judge, "clean", None)  # Nothing is left to do.
+  monkeypatch.setattr(evaluator.Evaluator, "clean", None)  # Nothing is left to do.
   assert _run(tmp_path / "two", **changes).equals(rows)
 
 

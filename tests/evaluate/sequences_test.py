@@ -98,7 +98,7 @@ def test_rows_are_what_frames_and_logits_give_by_hand(run):
 def test_moving_images_keep_their_margin_and_their_clean_predictions(run):
   rows, settings, _ = run
   everything = plan.make(settings).cells
-  cells = {cell.sequence: cell for cell in everything if cell.model != "digits-resnet"}
+  cells = {cell.described["sequence"]: cell for cell in everything if cell.model != "digits-resnet"}
   assert (cells["translate"].preprocess.size, cells["translate"].size) == (40, 32)
   assert (cells["gaussian_noise"].preprocess.size, cells["gaussian_noise"].size) == (32, 32)
   seen = {}

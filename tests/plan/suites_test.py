@@ -47,7 +47,7 @@ def test_a_whole_plan_is_accepted(cells):
 
 @pytest.mark.parametrize(("field", "start"), WRITTEN.items())
 def test_a_suite_without_cells_is_named_with_the_reason(field, start, cells):
-  rest = [cell for cell in cells if not cell.perturbation.startswith(start)]
+  rest = [cell for cell in cells if not cell.perturbation.text.startswith(start)]
   assert len(rest) < len(cells)
   with pytest.raises(errors.InputError) as error:
     suites.require(SETTINGS, rest, [Absent("it", "a reason")])

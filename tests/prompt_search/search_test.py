@@ -16,7 +16,7 @@ from PIL import Image
 from references import command
 
 from jaxbench import config, corruptions, data, devices, errors, models, plan
-from jaxbench.plan import corrupted
+from jaxbench.plan.perturbations import Corruption
 from jaxbench.prompt_search import features, search
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -135,7 +135,7 @@ def test_features_are_of_clean_corrupted_and_attacked_images():
   found = features.embed(classifier, shape.preprocess, source, indices, asked)
   np.testing.assert_array_equal(found.labels, np.tile(labels[indices], 3))
   # As they are, and corrupted with the randomness that a run draws for them.
-  stream = jnp.asarray(data.hash_id(corrupted.stream("contrast", 4, config.Corruptions())))
+  stream = jnp.asarray(data.hash_id(Corruption.of("contrast", 4, config.Corruptions()).stream))
   hashes = jnp.asarray([data.hash_id(name) for name in source.ids])
   keys = devices.example_keys(3, stream, hashes)
   corrupt = jax.jit(jax.vmap(lambda key, image: corruptions.corrupt(key, image, "contrast", 4)))

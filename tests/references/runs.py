@@ -24,7 +24,7 @@ def write(folder, settings, right, *, names=None):
   store = records.Store(folder, described)
   buffer = io.BytesIO()
   Image.new("RGB", (4, 4), "white").save(buffer, "PNG")
-  clean = {(c.model, c.data): right(c) for c in made.cells if c.perturbation == "clean"}
+  clean = {(c.model, c.data): right(c) for c in made.cells if c.perturbation.text == "clean"}
   for cell in made.cells:
     hits, before = right(cell), clean[cell.model, cell.data]
     count = len(hits)
@@ -38,11 +38,13 @@ def write(folder, settings, right, *, names=None):
       "backwards": none,
       "picture": [buffer.getvalue()] + [None] * (count - 1),
     }
-    if cell.attack is None:
+    if cell.described["attack"] is None:
       columns |= {"rank": (~hits).astype(np.int32), "confidence": np.full(count, 0.75, np.float32)}
     else:
       steps = np.where(hits, 20, np.where(before, 10, 0)).astype(np.int32)
-      distance = np.where(hits, np.inf if cell.tolerance else 0.01, np.where(before, 0.005, 0))
+      distance = np.where(
+        hits, np.inf if cell.described["tolerance"] else 0.01, np.where(before, 0.005, 0)
+      )
       found_by = [None if hit else "pgd" for hit in hits]
       columns |= {"success": ~hits, "steps": steps, "backwards": steps, "found_by": found_by}
       columns |= {"distance": distance.astype(np.float32)}

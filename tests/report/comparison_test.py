@@ -28,7 +28,7 @@ def _settings(**changes):
 
 def _right(counts):
   """The first examples are right: as many as `counts` says of a perturbation, 30 by default."""
-  return lambda cell: np.arange(EXAMPLES) < counts.get((cell.model, cell.perturbation), 30)
+  return lambda cell: np.arange(EXAMPLES) < counts.get((cell.model, cell.perturbation.text), 30)
 
 
 @pytest.fixture(scope="module")

@@ -28,9 +28,15 @@ def _run(folder, attacks, *, complete=True, **changes):
   store = records.Store(folder, provenance.describe_run(settings, made))
   labels, clean = np.zeros(10, np.int32), (np.arange(10) >= 7).astype(np.int32)
   for cell in made.cells:
-    right = 7 if cell.attack is None else 4 if cell.epsilon == EPSILONS[0] else 3
-    rows = 10 if complete or cell.attack is None else 9
-    success = None if cell.attack is None else (np.arange(10) >= right)[:rows]
+    right = (
+      7
+      if cell.described["attack"] is None
+      else 4
+      if cell.described["epsilon"] == EPSILONS[0]
+      else 3
+    )
+    rows = 10 if complete or cell.described["attack"] is None else 9
+    success = None if cell.described["attack"] is None else (np.arange(10) >= right)[:rows]
     columns = {
       "example": [f"{row}" for row in range(rows)],
       "label": labels[:rows],

@@ -27,9 +27,9 @@ def _page(folder, reference, still=""):
   names = ("label", "clean_prediction", "prediction", "forwards", "backwards")
   for cell in made.cells:
     columns = {"example": [f"{row}" for row in range(10)]} | dict.fromkeys(names, zeros)
-    if cell.sequence:
+    if cell.described["sequence"]:
       share = np.full(10, 0.2 if cell.model == "digits-clip" else 0.1, np.float32)
-      share *= cell.sequence != still
+      share *= cell.described["sequence"] != still
       columns |= {"flips": share, "top5_distance": 10 * share}
     store.write("digits", 0, [records.table(cell.columns, columns)])
   report.write([folder / "run"], folder / "report.html")

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from jaxbench import devices
-from jaxbench.evaluate.blocks import Block
+from jaxbench.blocks.block import Block
 
 
 def fetch_batch(batch: devices.Batch, _: str) -> np.ndarray:

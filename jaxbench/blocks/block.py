@@ -1,13 +1,13 @@
-"""Some examples in memory, as they are or with words on them."""
+"""Some examples in memory, decoded."""
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxbench import cache, data, models, typography
+from jaxbench import cache, data, models
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,52 +79,3 @@ def stream(
       Block(source, preprocess, indices, ids, hashes, batch.images, batch.labels, pictured),
       lost,
     )
-
-
-def write(
-  block: Block, overlay: typography.Overlay, seed: int, logits: np.ndarray | None
-) -> tuple[Block, np.ndarray]:
-  """The block with a word on each image, and the classes [N] int32 whose names they are.
-
-  Args:
-    block: of clean images.
-    overlay: which words, and how they are written.
-    seed: of the run.
-    logits: [N, K] of the clean images, for words that depend on them.
-
-  Raises:
-    InputError: the data set has no such classes, or an image has no room for a word.
-  """
-  names = block.source.class_names
-  if not overlay.original:
-    images, targets = typography.attack(
-      overlay, block.images, block.ids, block.labels, names, seed=seed, logits=logits
-    )
-    return dataclasses.replace(block, images=images), targets
-  targets = overlay.words.choose(block.ids, block.labels, names, seed=seed, logits=logits)
-  words = {
-    index: overlay.words.text(names[target])
-    for index, target in zip(block.indices.tolist(), targets, strict=True)
-  }
-  ids = block.source.ids
-  written = _Edited(
-    block.source, lambda index, image: overlay.write(image, words[index], ids[index], seed)
-  )
-  images, _ = data.load_images(written, block.indices.tolist(), block.preprocess)
-  return dataclasses.replace(block, images=images), targets
-
-
-class _Edited:
-  """A source whose images are changed before any preprocessing."""
-
-  def __init__(self, source: data.Source, edit: Callable[[int, np.ndarray], np.ndarray]):
-    self._source, self._edit = source, edit
-    self.class_names, self.ids, self.labels = source.class_names, source.ids, source.labels
-    self.sha256 = source.sha256
-
-  def __len__(self) -> int:
-    return len(self._source)
-
-  def __getitem__(self, index: int) -> data.Example:
-    example = self._source[index]
-    return example._replace(image=self._edit(index, example.image))

@@ -1,0 +1,178 @@
+"""A config becomes an ordered list of cells: model x data set x prompt set x perturbation."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+
+import jaxbench
+from jaxbench import config, data, errors, models
+from jaxbench.metrics import published
+from jaxbench.plan import classifiers, perturbations
+from jaxbench.plan.cells import Cell, DataSet, Plan
+from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
+from jaxbench.plan.perturbations import Clean, Perturbation
+
+
+def make(settings: config.Config, *, read: bool = True) -> Plan:
+  """The cells of a checked config; reads descriptions, no weights.
+
+  Args:
+    settings: of the run.
+    read: the images that will be evaluated, where their hash is not known; without it such cells
+      have no fingerprint, and the plan is good to be told.
+
+  Raises:
+    InputError: a model, data set, prompt set, corruption, attack or published table is unknown, or
+      an attack has no transfer.
+  """
+  cells: list[Cell] = []
+  absent: list[Absent] = []
+  opened: dict[str, DataSet] = {}
+  alone = list(perturbations.of_targets(settings, absent))
+  for prompts in config.prompt_sets(settings):
+    models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
+  for table in settings.published:
+    published.check(table)
+  reference = settings.corruptions.error_reference
+  if reference and reference not in settings.models:
+    raise errors.unknown(
+      "model in --config.corruptions.error_reference", reference, settings.models
+    )
+  if settings.available:
+    settings = _without_models(settings, absent)
+  searched_on = {name: models.searched_on(name) for name in config.prompt_sets(settings)}
+  for name in settings.data:
+    if settings.available and (reason := data.absence(name, settings.data_root)):
+      absent.append(Absent(name, reason))
+      continue
+    source = data.load(name, settings.data_root)
+    data.check_classes(name, source)
+    sample = data.sample(source, settings.limit, settings.subset)
+    content = data.hash_content(source, sample, read=read)
+    opened[name] = DataSet(
+      len(source), tuple(source.class_names), content, data.hash_sample(source, sample)
+    )
+    _check_unseen(searched_on, name, [source.ids[index] for index in sample])
+    targets = list(classifiers.targets(settings, source, name, absent))
+    attacked = name in (settings.perturbed or settings.data)
+    surrogates = list(classifiers.surrogates(settings, source, name, absent)) if attacked else []
+    wanted = [*alone, *perturbations.of_surrogates(settings, surrogates, name, absent)]
+    if not attacked:
+      wanted = [perturbation for perturbation in wanted if isinstance(perturbation, Clean)]
+    elif data.has_several_labels(source):
+      wanted = _without_attacks(wanted, name, absent)
+    cells += [
+      Cell(
+        classifier=classifier,
+        data=name,
+        perturbation=perturbation,
+        preprocess=(preprocess := _preprocess(classifier, perturbation, source, settings)),
+        native=_native(perturbation.seen_by(classifier), source, settings),
+        size=min(preprocess.size, perturbation.seen_by(classifier).preprocess.size),
+        examples=len(sample),
+        fingerprint=content and _fingerprint(classifier, perturbation, source, content, settings),
+      )
+      for perturbation in wanted
+      for classifier in targets
+    ]
+  ids = [cell.id for cell in cells]
+  if len(set(ids)) < len(ids):
+    twice = next(name for name in ids if ids.count(name) > 1)
+    raise errors.InputError(f"--config asks twice for {twice}")
+  return Plan(tuple(cells), tuple(absent), opened)
+
+
+def _check_unseen(searched_on: Mapping[str, frozenset[str]], name: str, ids: list[str]) -> None:
+  """Raises InputError if prompts were searched on some of the examples that they will answer."""
+  for prompts, known in searched_on.items():
+    if seen := sorted(known.intersection(ids)):
+      raise errors.InputError(
+        f"prompts {prompts} were searched on {len(seen)} of the {len(ids)} examples of {name} that "
+        f"are to be evaluated; the first is {seen[0]!r}. Evaluate on others"
+      )
+
+
+def _without_models(settings: config.Config, absent: list[Absent]) -> config.Config:
+  """Of those that can be had on this disk."""
+
+  def missing(model: str) -> str | None:
+    try:
+      models.describe(model, download=settings.download)
+    except errors.InputError as error:
+      return str(error)
+    return None
+
+  reasons = {model: reason for model in settings.models if (reason := missing(model))}
+  absent += [Absent(model, reason) for model, reason in reasons.items()]
+  kept = []
+  for name, members in config.surrogates(settings).items():
+    lacking = [m.model for m in members if m.model in reasons or missing(m.model)]
+    if not lacking:
+      kept.append(name)
+    elif name not in reasons:
+      absent.append(Absent(f"transfer from {name}", str(missing(lacking[0]))))
+  attacked = dataclasses.replace(settings.attacks, surrogates=tuple(kept))
+  if not kept:  # Without names, all models would be surrogates.
+    attacked = dataclasses.replace(attacked, transfer=(), smallest_transfer=())
+  there = tuple(model for model in settings.models if model not in reasons)
+  return dataclasses.replace(settings, models=there, attacks=attacked)
+
+
+def _without_attacks(
+  wanted: list[Perturbation], name: str, absent: list[Absent]
+) -> list[Perturbation]:
+  """What can be done to a data set whose images have several right answers."""
+  kept = [perturbation for perturbation in wanted if not perturbation.one_label]
+  if len(kept) < len(wanted):
+    reason = "an attack needs one right answer, and its images have several"
+    absent.append(Absent(f"attacks on {name}", reason))
+  return kept
+
+
+def _native(
+  seen: Classifier | Surrogate, source: data.Source, settings: config.Config
+) -> int | None:
+  """The size of small images that are perturbed at it, and enlarged inside what sees them."""
+  size = data.image_size(source)
+  return size if settings.native and size and size < seen.preprocess.size else None
+
+
+def _preprocess(
+  classifier: Classifier,
+  perturbation: Perturbation,
+  source: data.Source,
+  settings: config.Config,
+) -> models.Preprocess:
+  """How images are made that can be perturbed: with what the crop cuts off, if they will move."""
+  seen_by = perturbation.seen_by(classifier)
+  if native := _native(seen_by, source, settings):
+    return models.Preprocess(native)
+  usual = seen_by.preprocess
+  if perturbation.moves and usual.resize and not usual.squash:
+    return dataclasses.replace(usual, size=max(usual.size, usual.resize))
+  return usual
+
+
+def _fingerprint(
+  classifier: Classifier,
+  perturbation: Perturbation,
+  source: data.Source,
+  content: str,
+  settings: config.Config,
+) -> str:
+  """A hash of everything that can change an example's row; a run's identity says which ones."""
+  decisive = classifier.identity | {
+    "data": content,
+    "classes": list(source.class_names),  # Which words stand on images.
+    "perturbation": perturbation.stream,
+    "epsilon": None,  # Of an attack, in `hashed`.
+    "seed": settings.seed,
+    "jaxbench": jaxbench.__version__,
+  }
+  decisive |= perturbation.hashed(settings)
+  preprocess = _preprocess(classifier, perturbation, source, settings)
+  if preprocess != perturbation.seen_by(classifier).preprocess:
+    decisive["native"] = preprocess.size
+  packed = json.dumps(decisive, sort_keys=True).encode()
+  return hashlib.blake2b(packed, digest_size=5).hexdigest()

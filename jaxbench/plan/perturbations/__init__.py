@@ -1,0 +1,74 @@
+"""What is done to images: a kind is a file here, a row of `KINDS` and one of `ASKED`."""
+
+from collections.abc import Iterator
+
+from jaxbench import config
+from jaxbench.plan.classifiers import Absent
+from jaxbench.plan.perturbations import (
+  attack,
+  clean,
+  corruption,
+  sequence,
+  stylization,
+  transfer,
+  typography,
+)
+from jaxbench.plan.perturbations.attack import Attack, Smallest
+from jaxbench.plan.perturbations.base import Columns, Evaluator, Perturbation, Target
+from jaxbench.plan.perturbations.clean import Clean
+from jaxbench.plan.perturbations.corruption import Corruption
+from jaxbench.plan.perturbations.sequence import Sequence
+from jaxbench.plan.perturbations.stylization import Stylization
+from jaxbench.plan.perturbations.transfer import SmallestTransfer, Transfer
+from jaxbench.plan.perturbations.typography import Typography
+
+__all__ = [
+  "KINDS",
+  "Attack",
+  "Clean",
+  "Columns",
+  "Corruption",
+  "Evaluator",
+  "Perturbation",
+  "Sequence",
+  "Smallest",
+  "SmallestTransfer",
+  "Stylization",
+  "Target",
+  "Transfer",
+  "Typography",
+  "of_surrogates",
+  "of_targets",
+]
+
+_ALONE = (clean, corruption, sequence, stylization, typography, attack)
+
+KINDS: dict[str, type[Perturbation]] = {
+  kind.kind: kind
+  for kind in (
+    Clean,
+    Corruption,
+    Sequence,
+    Stylization,
+    Typography,
+    Attack,
+    Smallest,
+    Transfer,
+    SmallestTransfer,
+  )
+}
+
+
+def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Perturbation]:
+  """All that a config asks for but transfer: what needs no model besides the one that is evaluated.
+
+  What cannot be made becomes absent.
+
+  Raises:
+    InputError: a corruption, overlay or attack is unknown or cannot be run from a config.
+  """
+  for kind in _ALONE:
+    yield from kind.wanted(settings, absent)
+
+
+of_surrogates = transfer.wanted

@@ -1,0 +1,167 @@
+"""An attack on the classifier itself: white-box, score-based or decision-based."""
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from jaxbench import attacks, config, errors
+from jaxbench.attacks.engine import batching
+from jaxbench.blocks import Block, pictures
+from jaxbench.plan.classifiers import Absent
+from jaxbench.plan.perturbations import adversary
+from jaxbench.plan.perturbations.adversary import Adversary
+from jaxbench.plan.perturbations.base import Columns, Evaluator, Judged, Search, Target
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Attack(Adversary):
+  """At one epsilon."""
+
+  kind: ClassVar[str] = "attack"
+  field: ClassVar[str] = "attacks.names"
+
+  shares_images: bool = False
+
+  def searches(self, evaluator: Evaluator, member: config.Member) -> list[Search]:
+    """See `Perturbation`."""
+    return _searches(self, evaluator, member, None)
+
+  def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:
+    """See `Perturbation`; of one target, as verdicts fall."""
+    (target,) = targets
+    for rows, columns in _verdicts(self, evaluator, target, block, None):
+      yield target, rows, columns
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Smallest(Adversary):
+  """The smallest epsilon for each example, by bisection up to one."""
+
+  kind: ClassVar[str] = "smallest"
+  field: ClassVar[str] = "attacks.smallest"
+
+  shares_images: bool = False
+  tolerance: float  # In [0, 1] pixel units.
+
+  @property
+  def columns(self) -> dict[str, Any]:
+    """See `Perturbation`."""
+    return super().columns | {"tolerance": self.tolerance}
+
+  def hashed(self, settings: config.Config) -> dict[str, Any]:
+    """See `Perturbation`."""
+    return super().hashed(settings) | {"tolerance": self.tolerance}
+
+  def searches(self, evaluator: Evaluator, member: config.Member) -> list[Search]:
+    """See `Perturbation`."""
+    return _searches(self, evaluator, member, self.tolerance)
+
+  def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:
+    """See `Perturbation`; of one target, as verdicts fall."""
+    (target,) = targets
+    for rows, columns in _verdicts(self, evaluator, target, block, self.tolerance):
+      distance = np.where(columns["success"], columns["distance"], np.float32(np.inf))
+      yield target, rows, columns | {"distance": distance}
+
+
+def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]:
+  """All that a config asks for: attacks at each epsilon, then searches for the smallest.
+
+  Raises:
+    InputError: an attack is unknown, cannot be run from a config, or cannot be bisected.
+  """
+  del absent
+  asked = settings.attacks
+  for text in asked.names:
+    resolved, cascade = adversary.resolve(text)
+    for epsilon in asked.epsilons:
+      forwards, backwards = _most_passes(cascade, bisected=False)
+      yield Attack(
+        text=resolved.text,
+        stream=resolved.full,
+        forwards=forwards,
+        backwards=backwards,
+        knowledge=cascade.knowledge,
+        attack=resolved.text,
+        cascade=cascade,
+        norm=adversary.norm_of(cascade.attacks[0], epsilon),
+        epsilon=epsilon,
+      )
+  for text in asked.smallest:
+    resolved, cascade = adversary.resolve(text)
+    if len(cascade.attacks) > 1:
+      raise errors.InputError(
+        f"--config.attacks.smallest: {resolved.text} is several attacks in a row; name one of them"
+      )
+    epsilon = max(asked.epsilons)
+    probes = attacks.most_probes(
+      attacks.as_run(cascade.attacks[0], bisected=True), epsilon, asked.tolerance
+    )
+    forwards, backwards = _most_passes(cascade, bisected=True, probes=probes)
+    yield Smallest(
+      text=f"smallest({resolved.text})",
+      stream=f"smallest({resolved.full})",
+      forwards=forwards,
+      backwards=backwards,
+      knowledge=cascade.knowledge,
+      attack=resolved.text,
+      cascade=cascade,
+      norm=adversary.norm_of(cascade.attacks[0], epsilon),
+      epsilon=epsilon,
+      tolerance=asked.tolerance,
+    )
+
+
+def _most_passes(cascade: attacks.Cascade, *, bisected: bool, probes: int = 1) -> tuple[int, int]:
+  """Forward and backward passes for one example, the look at the clean image included."""
+  forwards, backwards = 1, 0
+  for written in cascade.attacks:
+    attack = attacks.as_run(written, bisected=bisected)
+    steps = attack.steps * attack.runs * probes
+    forwards += 1 + attack.forwards * steps
+    backwards += attack.backwards * steps
+  return forwards, backwards
+
+
+def _searches(
+  asked: Adversary, evaluator: Evaluator, member: config.Member, tolerance: float | None
+) -> list[Search]:
+  searcher = evaluator.searchers(member)[0]
+  return [Search(member.model, searcher, one, tolerance) for one in asked.cascade.attacks]
+
+
+def _verdicts(
+  asked: Adversary,
+  evaluator: Evaluator,
+  target: Target,
+  block: Block,
+  tolerance: float | None,
+) -> Iterator[tuple[np.ndarray, Columns]]:
+  """Rows of the block that the target lacks, and their columns."""
+  member, cascade, settings = target.member, asked.cascade, evaluator.settings
+  classifier, searchers = evaluator.classifier(member), evaluator.searchers(member)
+  lacking = np.flatnonzero(target.lacking)
+  some, clean = block.at(lacking), target.clean["prediction"][lacking]
+  name = ", ".join(filter(None, member))
+  names = f"{name} on {target.data}", f"{asked.text} on {target.data}"
+  evaluator.check(names, cascade, classifier, some)
+  wrong = np.flatnonzero(clean != some.labels)
+  yield lacking[wrong], adversary.untouched(some, clean, wrong)
+  right = np.flatnonzero(clean == some.labels)
+  everything = adversary.attackable(asked.stream, asked.epsilon, some, settings.seed, searchers[-1])
+  examples = batching.Examples(*(array[right] for array in everything))
+  how = batching.Settings(evaluator.slots, settings.attacks.quantize, tolerance)
+  harvest: batching.Harvest
+  for harvest in batching.attack(cascade, classifier, searchers, examples, how, evaluator.tally):
+    rows, name = right[harvest.rows], cascade.names[harvest.stage]
+    columns: Columns = {name: harvest.fetch(name) for name in ("prediction", "distance")}
+    kept = pictures.keep(rows, some, harvest.fetch)
+    columns |= {"success": harvest.success, "picture": kept} | harvest.costs
+    columns["found_by"] = [name if success else None for success in harvest.success]
+    keep = np.flatnonzero(harvest.final)
+    yield (
+      lacking[rows[keep]],
+      {name: [column[row] for row in keep] for name, column in columns.items()},
+    )

@@ -1,0 +1,140 @@
+"""A common corruption at one severity, made on the devices: the same in a run and in files."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from jaxbench import attacks, config, corruptions, data, devices, spec
+from jaxbench.blocks import Block
+from jaxbench.plan.classifiers import Absent
+from jaxbench.plan.perturbations.base import Evaluator, Judged, Perturbation, Target, everywhere
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Corruption(Perturbation):
+  """One of ImageNet-C's, or of the four beside."""
+
+  kind: ClassVar[str] = "corruption"
+  field: ClassVar[str] = "corruptions.names"
+
+  severity: int
+  variant: str  # These are explained in `config.Corruptions`.
+  im_round: str
+  storage: str
+  textures: str
+
+  @classmethod
+  def of(cls, name: str, severity: int, asked: config.Corruptions) -> "Corruption":
+    """As a config asks for it; names and severities in `asked` are not looked at.
+
+    Raises:
+      InputError: the name is unknown.
+      NoTextures: frost has no photographs.
+    """
+    corruptions.check(name, asked.variant, asked.im_round, asked.storage)
+    options = {"variant": asked.variant}
+    if name in corruptions.IM_ROUNDED:
+      options["im_round"] = asked.im_round
+    if name == "frost":
+      options["textures"] = _digest(asked.textures)
+    return cls(
+      text=name,
+      stream=f"{spec.write(name, options)}@{severity}",
+      severity=severity,
+      variant=asked.variant,
+      im_round=asked.im_round,
+      storage=asked.storage,
+      textures=asked.textures,
+    )
+
+  @property
+  def setting(self) -> str:
+    """The severity."""
+    return str(self.severity)
+
+  @property
+  def columns(self) -> dict[str, Any]:
+    """See `Perturbation`."""
+    return {"severity": self.severity}
+
+  def hashed(self, settings: config.Config) -> dict[str, Any]:
+    """How images are kept afterwards; the randomness is not drawn for it."""
+    del settings
+    return {"storage": self.storage}
+
+  def inputs(self, size: tuple[int, int]) -> Any:
+    """The first argument of `program`, for images of `size`, height and width."""
+    textures = _textures(self.textures, self.variant, *size) if self.text == "frost" else None
+    return jnp.int32(self.severity), data.hash_id(self.stream), textures
+
+  def program(self, seed: int) -> Callable[..., jax.Array]:
+    """A sharded program (inputs, hashes of ids, images) -> float32 images, for all severities."""
+    corrupt = _corrupting(self.text, self.variant, self.im_round, seed)
+    if self.storage == "none":
+      return corrupt
+    store, nothing = _storing(self.storage), devices.replicate(None)
+    return lambda inputs, *arrays: store(nothing, corrupt(inputs, *arrays))
+
+  def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:
+    """See `Perturbation`."""
+    inputs, program = self.inputs(block.images.shape[1:3]), self.program(evaluator.settings.seed)
+    members = [target.member for target in targets]
+    yield from everywhere(targets, block, evaluator.predict(program, inputs, members, block))
+
+
+def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Corruption]:
+  """All that a config asks for; frost without its photographs becomes absent."""
+  asked = settings.corruptions
+  for name in asked.names:
+    try:
+      yield from [Corruption.of(name, severity, asked) for severity in asked.severities]
+    except corruptions.NoTextures as error:
+      absent.append(Absent(name, str(error)))
+
+
+def photographs(folder: str) -> str | None:
+  """The hash of frost's photographs in a folder, or where they are by default; None of none."""
+  try:
+    return _digest(folder)
+  except corruptions.NoTextures:
+    return None
+
+
+@functools.cache
+def _storing(storage: str) -> Callable[..., jax.Array]:
+  """Apart from the corruptions: compiled once, not with each of them."""
+  keep = jax.vmap(functools.partial(corruptions.stored, storage=storage))
+  return devices.shard(lambda _, images: keep(images), donate=(1,))
+
+
+@functools.cache
+def _corrupting(name: str, variant: str, im_round: str, seed: int) -> Callable[..., jax.Array]:
+  def corrupt(inputs: tuple[Any, ...], examples: jax.Array, images: jax.Array) -> jax.Array:
+    severity, hashed, textures = inputs
+    corrupt_image = functools.partial(
+      corruptions.corrupt,
+      name=name,
+      severity=severity,
+      variant=variant,
+      im_round=im_round,
+      textures=textures,
+    )
+    keys = devices.example_keys(seed, hashed, examples)
+    return jax.vmap(corrupt_image)(keys, attacks.as_float(images))
+
+  return devices.shard(corrupt)
+
+
+@functools.cache
+def _textures(folder: str, variant: str, height: int, width: int) -> corruptions.Textures:
+  return corruptions.frost_textures(folder or None, variant=variant, height=height, width=width)
+
+
+@functools.cache
+def _digest(folder: str) -> str:
+  """Of the photographs as they are read for 224 pixels, whatever the images' size."""
+  return corruptions.frost_textures(folder or None).digest
