@@ -39,10 +39,9 @@ def test_a_config_is_planned_whole(name):
 
 def test_roz_has_its_eleven_attacks_in_both_readings():
   cells = plan.make(config.checked(_load("roz_attacks").get_config())).cells
-  names = {cell.perturbation.text for cell in cells} - {"clean"}
-  typographic = {
-    cell.perturbation.text for cell in cells if cell.perturbation.knowledge == "its classes"
-  }
+  perturbations = {cell.perturbation for cell in cells if cell.perturbation.kind != "clean"}
+  names = {one.text for one in perturbations}
+  typographic = {one.text for one in perturbations if one.kind == "typography"}
   assert len(names - typographic) == 11
   white_box_dim = {name for name in names if name.startswith("smallest(dim")}
   assert len(white_box_dim) == len(typographic) == 1

@@ -32,9 +32,8 @@ def test_cells_are_the_product_and_supervised_models_use_no_prompts():
 
 
 def test_models_that_share_images_stand_together():
-  perturbations = [
-    (c.perturbation.text, c.perturbation.setting) for c in plan.make(_settings()).cells
-  ]
+  made = (cell.perturbation for cell in plan.make(_settings()).cells)
+  perturbations = [(one.text, one.setting) for one in made]
   assert perturbations == sorted(perturbations, key=perturbations.index)
 
 
@@ -84,17 +83,11 @@ def test_what_shapes_a_model_decides_the_id(monkeypatch):
 
 def test_a_search_for_the_smallest_epsilon_goes_up_to_the_largest():
   searching = config.Attacks(smallest=("pgd(steps=3, norm='l2')",), epsilons=(0.1, 0.5, 0.2))
-  (cell,) = [
-    c
-    for c in plan.make(_settings(attacks=searching, models=("digits-resnet",))).cells
-    if c.described["attack"]
-  ]
-  assert cell.perturbation.text == "smallest(pgd(steps=3, norm='l2'))"
-  assert (cell.described["norm"], cell.described["epsilon"], cell.described["tolerance"]) == (
-    "l2",
-    0.5,
-    1 / 2550,
-  )
+  cells = plan.make(_settings(attacks=searching, models=("digits-resnet",))).cells
+  (cell,) = [cell for cell in cells if cell.perturbation.kind == "smallest"]
+  perturbation = cell.perturbation
+  assert perturbation.text == "smallest(pgd(steps=3, norm='l2'))"
+  assert (perturbation.norm, perturbation.epsilon, perturbation.tolerance) == ("l2", 0.5, 1 / 2550)
   coarse = dataclasses.replace(searching, tolerance=0.1)
   assert cell.id not in _ids(attacks=coarse, models=("digits-resnet",))
 
@@ -150,8 +143,10 @@ def test_epsilons_as_people_write_them(value, expected):
 
 def test_epsilons_beyond_all_pixels_are_of_norms_that_add_pixels_up():
   wide = config.Attacks(names=("pgd(steps=3, norm='l2')",), epsilons=(3.0,))
-  cells = [cell for cell in plan.make(_settings(attacks=wide)).cells if cell.described["epsilon"]]
-  assert {(cell.described["norm"], cell.described["epsilon"]) for cell in cells} == {("l2", 3.0)}
+  cells = [
+    cell for cell in plan.make(_settings(attacks=wide)).cells if cell.perturbation.kind == "attack"
+  ]
+  assert {(cell.perturbation.norm, cell.perturbation.epsilon) for cell in cells} == {("l2", 3.0)}
   for asked in ({"names": ("pgd(steps=3)",)}, {"transfer": ("mim(steps=3)",)}):
     wrong = _settings(attacks=config.Attacks(epsilons=(3.0,), **asked))
     with pytest.raises(errors.InputError, match="write 4/255 for four grey levels"):
@@ -238,34 +233,33 @@ def _transfer(*specs, surrogates=(), **changes):
 
 
 def _transferred(made):
-  return [cell for cell in made.cells if cell.described["surrogate"]]
+  return [cell for cell in made.cells if cell.perturbation.members]
+
+
+def _passes(cell):
+  return cell.perturbation.forwards, cell.perturbation.backwards
 
 
 def test_transfer_is_all_models_to_all_and_never_stops_early():
   cells = _transferred(_transfer("mim(steps=3)", "fgsm"))
   assert len(cells) == 2 * 2 * 2 * 3  # Attacks, epsilons, surrogates; targets with their prompts.
-  assert {cell.described["surrogate"] for cell in cells} == {"digits-clip", "digits-resnet"}
+  assert {cell.seen_by for cell in cells} == {"digits-clip", "digits-resnet"}
   assert {cell.perturbation.text for cell in cells} == {
     f"transfer({attack}, {surrogate})"
     for attack in ("mim(steps=3)", "fgsm")
     for surrogate in ("digits-clip", "digits-resnet")
   }
   assert all("keep_going=True" in cell.perturbation.stream for cell in cells)
-  assert {(cell.perturbation.forwards, cell.perturbation.backwards) for cell in cells} == {
-    (1 + 1 + 3, 3),
-    (1 + 1 + 2, 2),
-  }
+  assert {_passes(cell) for cell in cells} == {(1 + 1 + 3, 3), (1 + 1 + 2, 2)}
 
 
 def test_an_ensemble_costs_the_passes_of_all_its_members():
   names = ("digits-clip-robust + digits-resnet",)
   cells = _transferred(_transfer("bim(steps=3)", surrogates=names))
-  assert {cell.described["members"] for cell in cells} == {
+  assert {cell.perturbation.member_names for cell in cells} == {
     (config.Member("digits-clip-robust", "simple"), config.Member("digits-resnet", None))
   }
-  assert {(cell.perturbation.forwards, cell.perturbation.backwards) for cell in cells} == {
-    (1 + 2 * 4, 2 * 3)
-  }
+  assert {_passes(cell) for cell in cells} == {(1 + 2 * 4, 2 * 3)}
 
 
 def test_the_estimate_counts_images_for_transfer_once_and_on_their_surrogate(monkeypatch):
@@ -291,7 +285,7 @@ def test_weights_of_a_surrogate_decide_the_id(monkeypatch):
   monkeypatch.setattr(models, "describe", other)
   after = _transfer("fgsm", surrogates=names).cells
   assert not before & {cell.id for cell in after}
-  assert {cell.id for cell in after if not cell.described["surrogate"]} <= _ids()
+  assert {cell.id for cell in after if not cell.perturbation.members} <= _ids()
 
 
 def test_other_targets_leave_a_transfer_as_it_is():
@@ -306,7 +300,7 @@ def test_a_surrogate_of_other_classes_is_absent_by_name(monkeypatch):
 
   monkeypatch.setitem(data.DATA_SETS, "digits", Pair)
   made = _transfer("fgsm", surrogates=("digits-clip", "digits-clip+digits-resnet"))
-  assert {cell.described["surrogate"] for cell in _transferred(made)} == {"digits-clip"}
+  assert {cell.seen_by for cell in _transferred(made)} == {"digits-clip"}
   assert made.absent[-1] == plan.Absent(
     "transfer from digits-clip+digits-resnet on digits",
     "digits-resnet: it has 10 classes, the data set 2",
@@ -339,7 +333,7 @@ def test_surrogates_may_know_other_prompts_or_none():
   names = ("digits-clip", "digits-clip[openai_80]", "digits-clip-robust [ embedding ]")
   made = _transfer("apgd(steps=3)", "mim(steps=3)", surrogates=names)
   cells = _transferred(made)
-  assert {cell.described["members"] for cell in cells} == {
+  assert {cell.perturbation.member_names for cell in cells} == {
     (config.Member("digits-clip", "simple"),),
     (config.Member("digits-clip", "openai_80"),),
     (config.Member("digits-clip-robust", "embedding"),),
@@ -349,13 +343,11 @@ def test_surrogates_may_know_other_prompts_or_none():
     "the weights of digits-clip, prompts openai_80",
     "the image encoder of digits-clip-robust, no prompts",
   }
-  encoder = [cell for cell in cells if "embedding" in cell.described["surrogate"]]
-  assert {cell.described["attack"] for cell in encoder} == {"apgd(steps=3)"}
+  encoder = [cell for cell in cells if "embedding" in cell.seen_by]
+  assert {cell.perturbation.attack for cell in encoder} == {"apgd(steps=3)"}
   assert all("loss='distance'" in cell.perturbation.stream for cell in encoder)
   # The target looks once; the encoder twice at each of the steps, and once at the end.
-  assert {(cell.perturbation.forwards, cell.perturbation.backwards) for cell in encoder} == {
-    (1 + 1 + 2 * 4, 4)
-  }
+  assert {_passes(cell) for cell in encoder} == {(1 + 1 + 2 * 4, 4)}
   (absent,) = [one for one in made.absent if "embedding" in one.what]
   assert absent.what.startswith("transfer of mim(steps=3) from digits-clip-robust")
   assert "pgd and apgd can attack embeddings" in absent.reason

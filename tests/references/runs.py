@@ -38,13 +38,12 @@ def write(folder, settings, right, *, names=None):
       "backwards": none,
       "picture": [buffer.getvalue()] + [None] * (count - 1),
     }
-    if cell.described["attack"] is None:
+    if not cell.perturbation.one_label:
       columns |= {"rank": (~hits).astype(np.int32), "confidence": np.full(count, 0.75, np.float32)}
     else:
       steps = np.where(hits, 20, np.where(before, 10, 0)).astype(np.int32)
-      distance = np.where(
-        hits, np.inf if cell.described["tolerance"] else 0.01, np.where(before, 0.005, 0)
-      )
+      failed = np.inf if "tolerance" in cell.columns else 0.01
+      distance = np.where(hits, failed, np.where(before, 0.005, 0))
       found_by = [None if hit else "pgd" for hit in hits]
       columns |= {"success": ~hits, "steps": steps, "backwards": steps, "found_by": found_by}
       columns |= {"distance": distance.astype(np.float32)}

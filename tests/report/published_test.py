@@ -28,15 +28,10 @@ def _run(folder, attacks, *, complete=True, **changes):
   store = records.Store(folder, provenance.describe_run(settings, made))
   labels, clean = np.zeros(10, np.int32), (np.arange(10) >= 7).astype(np.int32)
   for cell in made.cells:
-    right = (
-      7
-      if cell.described["attack"] is None
-      else 4
-      if cell.described["epsilon"] == EPSILONS[0]
-      else 3
-    )
-    rows = 10 if complete or cell.described["attack"] is None else 9
-    success = None if cell.described["attack"] is None else (np.arange(10) >= right)[:rows]
+    attacked = cell.perturbation.one_label
+    right = (4 if cell.perturbation.epsilon == EPSILONS[0] else 3) if attacked else 7
+    rows = 9 if attacked and not complete else 10
+    success = None if not attacked else (np.arange(10) >= right)[:rows]
     columns = {
       "example": [f"{row}" for row in range(rows)],
       "label": labels[:rows],
