@@ -44,10 +44,10 @@ def fitting(needed: Callable[[int], float], available: float, limit: int) -> int
   slots = limit
   if (used := needed(slots)) <= available:
     return slots
-  one = needed(1)
+  least = needed(1)
   while slots > 1 and used > available:
-    each = (used - one) / (slots - 1)
-    guess = slots // 2 if math.isinf(used) else 1 + int((available - one) / each)
+    each = (used - least) / (slots - 1)
+    guess = slots // 2 if math.isinf(used) else 1 + int((available - least) / each)
     slots = max(1, min(guess, slots - 1))
     used = needed(slots)
   return slots
@@ -56,15 +56,17 @@ def fitting(needed: Callable[[int], float], available: float, limit: int) -> int
 def needed(program: Program, slots: int) -> float:
   """Bytes on one device, those of the classifier left out; infinite if it cannot be compiled."""
   try:
-    told: Any = program.trace(slots).lower().compile().memory_analysis()
+    analysis: Any = program.trace(slots).lower().compile().memory_analysis()
   except jax.errors.JaxRuntimeError as error:  # The compiler for TPUs refuses what does not fit.
     if not is_exhausted(error):
       raise
     return math.inf
-  arguments = told.argument_size_in_bytes - sum(leaf.nbytes for leaf in program.classifier.leaves)
+  arguments = analysis.argument_size_in_bytes - sum(
+    leaf.nbytes for leaf in program.classifier.leaves
+  )
   # Donated arguments become outputs.
-  outputs = told.output_size_in_bytes - told.alias_size_in_bytes
-  return arguments + outputs + told.temp_size_in_bytes
+  outputs = analysis.output_size_in_bytes - analysis.alias_size_in_bytes
+  return arguments + outputs + analysis.temp_size_in_bytes
 
 
 def free() -> float:

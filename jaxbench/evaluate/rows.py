@@ -81,8 +81,8 @@ class Rows:
           cell, some = targets[target], self._block.at(rows)
           yield cell, _table(cell, some, columns | {"clean_prediction": clean})
       except errors.InputError as error:
-        found = [{"what": cell.id, "reason": str(error)} for cell in group]
-        self.absent += [one for one in found if one not in self.absent]
+        given_up = [{"what": cell.id, "reason": str(error)} for cell in group]
+        self.absent += [one for one in given_up if one not in self.absent]
 
   def _look_at_clean_images(self, cells: list[Cell]) -> None:
     """Has all classifiers answer them, each once for a block."""
@@ -124,6 +124,6 @@ def _by(key: Callable[[Cell], Any], cells: Iterable[Cell]) -> Iterator[tuple[Any
 
 def _table(cell: Cell, block: Block, columns: Columns) -> pa.Table:
   """The rows of one cell on one block."""
-  known = data.columns(block.source, block.indices)
-  known |= {"example": block.ids, "label": block.labels}
-  return records.table(cell.columns, known | columns)
+  columns_of_set = data.columns(block.source, block.indices)
+  columns_of_set |= {"example": block.ids, "label": block.labels}
+  return records.table(cell.columns, columns_of_set | columns)

@@ -13,11 +13,12 @@ from etils import epath
 
 from jaxbench import blocks, config, data, models, records
 from jaxbench.distributed import hosts, interrupt, leases
-from jaxbench.evaluate import scheduler, unreadable
+from jaxbench.evaluate import unreadable
 from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.loaded import Loaded
 from jaxbench.evaluate.provenance import describe_run, describe_session
 from jaxbench.evaluate.rows import Rows
+from jaxbench.evaluate.scheduler import Scheduler
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Cell, Plan
 from jaxbench.telemetry import journal
@@ -100,10 +101,10 @@ class _Work:
     self._block: tuple[str, int] | None = None  # Of which rows are waiting.
     self._writing = threading.Lock()
     self._journal = journal.Journal(store.workdir, held.holder)
-    self._share = scheduler.Share(plan, settings.block, store, held, host, self._skip)
+    self._scheduler = Scheduler(plan, settings.block, store, held, host, self._skip)
     self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
-    done = {key: len(ids) for key, ids in self._share.done.items()}
+    done = {key: len(ids) for key, ids in self._scheduler.done.items()}
     self.finished = sum(
       cells[cell].cost * some for (cell, *_), some in done.items() if cell in cells
     )
@@ -127,7 +128,8 @@ class _Work:
       Interrupted: a signal has come.
     """
     self._slots.settle(lambda: self._loaded.fitting(self._plan))
-    while names := self._share.unfinished():
+    self.save_session(over=False)
+    while names := self._scheduler.unfinished():
       worked = [self._run_data(name, request) for name in names]
       if not any(worked):
         self.progress.show("waiting for other hosts; lost ones are replaced after 2 minutes")
@@ -137,13 +139,13 @@ class _Work:
   def save_session(self, *, over: bool) -> None:
     """Writes what this process says of itself; its seconds when it is over."""
     seconds = round(time.monotonic() - self._started, 1) if over else None
-    told = {
+    session = self._session | {
       "absent": self.absent,
       "warnings": [*self.warnings, *self._slots.warnings],
       "seconds": seconds,
-      "slots": self._slots.count,
+      "slots": self._slots.count or None,  # None: not settled yet.
     }
-    self._store.save_session(self._leases.holder, self._session | told)
+    self._store.save_session(self._leases.holder, session)
 
   def abandon(self) -> None:
     """Writes the rows of finished cells, in a moment when the main thread is busy elsewhere."""
@@ -157,7 +159,7 @@ class _Work:
 
   def _run_data(self, name: str, request: interrupt.Request) -> bool:
     """Runs all cells of the blocks of one data set that can be leased; whether there were any."""
-    taken = self._share.take(name)
+    taken = self._scheduler.take(name)
     if not taken:
       return False
     source, evaluator = self._loaded.source(name), self._loaded.evaluator(name)
@@ -175,11 +177,11 @@ class _Work:
           ours = self._run_block(evaluator, cells, streams, number, lost, request)
         first = False
         if ours:
-          self._share.finish(name, number)
+          self._scheduler.finish(name, number)
           passes = sum(cell.cost * len(parts[number]) for cell in cells)
           occupancy = self._loaded.tally.occupancy
           self._journal.add(name, number, passes, self._slots.count, occupancy)
-      taken = self._share.take(name)
+      taken = self._scheduler.take(name)
     return True
 
   def _parts(self, name: str, source: data.Source) -> list[list[int]]:
@@ -188,7 +190,9 @@ class _Work:
     size = self._settings.block
     parts = data.blocks(source, order, size)
     ids = [{source.ids[index] for index in part} for part in parts]
-    written = ((number, found) for (_, of, number), found in self._share.done.items() if of == name)
+    written = (
+      (number, found) for (_, of, number), found in self._scheduler.done.items() if of == name
+    )
     if all(found <= ids[number] for number, found in written):
       return parts
     return [order[start : start + size] for start in range(0, len(order), size)]
@@ -279,7 +283,7 @@ class _Work:
 
   def _done(self, cell: Cell, number: int) -> set[str]:
     """Examples of a block that had rows when it was leased."""
-    return self._share.done.get((cell.id, cell.data, number), set())
+    return self._scheduler.done.get((cell.id, cell.data, number), set())
 
   def _flush(self) -> None:
     """Writes what is waiting.
@@ -290,6 +294,6 @@ class _Work:
     with self._writing:
       waiting, self._waiting, self._written = self._waiting, [], time.monotonic()
       if waiting and self._block:
-        self._share.keep(*self._block)
+        self._scheduler.keep(*self._block)
         with self._journal.spend("writing"):
           self._store.write(*self._block, waiting)

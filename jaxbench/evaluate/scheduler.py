@@ -11,7 +11,7 @@ from jaxbench.plan import Cell, Plan
 Done = dict[tuple[str, str, int], set[str]]  # Examples that have rows, by cell, data set and block.
 
 
-class Share:
+class Scheduler:
   """The blocks that are left to do; this process works on those that it can lease.
 
   Of what is left, a host takes half of its part at once: early on, long pieces that load the data

@@ -13,12 +13,12 @@ class Slots:
 
   Args:
     store: of the run, where a number is written that is not the config's.
-    asked: what the config says; AUTO is as many as fit.
+    configured: what the config says; AUTO is as many as fit.
   """
 
-  def __init__(self, store: records.Store, asked: int):
+  def __init__(self, store: records.Store, configured: int):
     self._store = store
-    self.count = store.slots() or asked
+    self.count = store.slots() or configured
     self.warnings: list[dict[str, str]] = []
 
   def settle(self, fitting: Callable[[], int]) -> None:

@@ -73,10 +73,10 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]
     InputError: an attack is unknown, cannot be run from a config, or cannot be bisected.
   """
   del absent
-  asked = settings.attacks
-  for text in asked.names:
+  options = settings.attacks
+  for text in options.names:
     resolved, cascade = adversary.resolve(text)
-    for epsilon in asked.epsilons:
+    for epsilon in options.epsilons:
       forwards, backwards = _most_passes(cascade, bisected=False)
       yield Attack(
         text=resolved.text,
@@ -89,15 +89,15 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]
         norm=adversary.norm_of(cascade.attacks[0], epsilon),
         epsilon=epsilon,
       )
-  for text in asked.smallest:
+  for text in options.smallest:
     resolved, cascade = adversary.resolve(text)
     if len(cascade.attacks) > 1:
       raise errors.InputError(
         f"--config.attacks.smallest: {resolved.text} is several attacks in a row; name one of them"
       )
-    epsilon = max(asked.epsilons)
+    epsilon = max(options.epsilons)
     probes = attacks.most_probes(
-      attacks.as_run(cascade.attacks[0], bisected=True), epsilon, asked.tolerance
+      attacks.as_run(cascade.attacks[0], bisected=True), epsilon, options.tolerance
     )
     forwards, backwards = _most_passes(cascade, bisected=True, probes=probes)
     yield Smallest(
@@ -110,7 +110,7 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]
       cascade=cascade,
       norm=adversary.norm_of(cascade.attacks[0], epsilon),
       epsilon=epsilon,
-      tolerance=asked.tolerance,
+      tolerance=options.tolerance,
     )
 
 
@@ -126,31 +126,35 @@ def _most_passes(cascade: attacks.Cascade, *, bisected: bool, probes: int = 1) -
 
 
 def _searches(
-  asked: Adversary, evaluator: Evaluator, member: config.Member, tolerance: float | None
+  perturbation: Adversary, evaluator: Evaluator, member: config.Member, tolerance: float | None
 ) -> list[Search]:
   searcher = evaluator.searchers(member)[0]
-  return [Search(member.model, searcher, one, tolerance) for one in asked.cascade.attacks]
+  return [
+    Search(member.model, searcher, attack, tolerance) for attack in perturbation.cascade.attacks
+  ]
 
 
 def _verdicts(
-  asked: Adversary,
+  perturbation: Adversary,
   evaluator: Evaluator,
   target: Target,
   block: Block,
   tolerance: float | None,
 ) -> Iterator[tuple[np.ndarray, Columns]]:
   """Rows of the block that the target lacks, and their columns."""
-  member, cascade, settings = target.member, asked.cascade, evaluator.settings
+  member, cascade, settings = target.member, perturbation.cascade, evaluator.settings
   classifier, searchers = evaluator.classifier(member), evaluator.searchers(member)
   lacking = np.flatnonzero(target.lacking)
   some, clean = block.at(lacking), target.clean["prediction"][lacking]
   name = ", ".join(filter(None, member))
-  names = f"{name} on {target.data}", f"{asked.text} on {target.data}"
+  names = f"{name} on {target.data}", f"{perturbation.text} on {target.data}"
   evaluator.check(names, cascade, classifier, some)
   wrong = np.flatnonzero(clean != some.labels)
   yield lacking[wrong], adversary.untouched(some, clean, wrong)
   right = np.flatnonzero(clean == some.labels)
-  everything = adversary.attackable(asked.stream, asked.epsilon, some, settings.seed, searchers[-1])
+  everything = adversary.attackable(
+    perturbation.stream, perturbation.epsilon, some, settings.seed, searchers[-1]
+  )
   examples = batching.Examples(*(array[right] for array in everything))
   how = batching.Settings(evaluator.slots, settings.attacks.quantize, tolerance)
   harvest: batching.Harvest

@@ -28,27 +28,27 @@ class Corruption(Perturbation):
   textures: str
 
   @classmethod
-  def of(cls, name: str, severity: int, asked: config.Corruptions) -> "Corruption":
-    """As a config asks for it; names and severities in `asked` are not looked at.
+  def of(cls, name: str, severity: int, options: config.Corruptions) -> "Corruption":
+    """As a config asks for it; its names and severities are not looked at.
 
     Raises:
       InputError: the name is unknown.
       NoTextures: frost has no photographs.
     """
-    corruptions.check(name, asked.variant, asked.im_round, asked.storage)
-    options = {"variant": asked.variant}
+    corruptions.check(name, options.variant, options.im_round, options.storage)
+    constants = {"variant": options.variant}
     if name in corruptions.IM_ROUNDED:
-      options["im_round"] = asked.im_round
+      constants["im_round"] = options.im_round
     if name == "frost":
-      options["textures"] = _digest(asked.textures)
+      constants["textures"] = _digest(options.textures)
     return cls(
       text=name,
-      stream=f"{spec.write(name, options)}@{severity}",
+      stream=f"{spec.write(name, constants)}@{severity}",
       severity=severity,
-      variant=asked.variant,
-      im_round=asked.im_round,
-      storage=asked.storage,
-      textures=asked.textures,
+      variant=options.variant,
+      im_round=options.im_round,
+      storage=options.storage,
+      textures=options.textures,
     )
 
   @property
@@ -88,10 +88,10 @@ class Corruption(Perturbation):
 
 def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Corruption]:
   """All that a config asks for; frost without its photographs becomes absent."""
-  asked = settings.corruptions
-  for name in asked.names:
+  options = settings.corruptions
+  for name in options.names:
     try:
-      yield from [Corruption.of(name, severity, asked) for severity in asked.severities]
+      yield from [Corruption.of(name, severity, options) for severity in options.severities]
     except corruptions.NoTextures as error:
       absent.append(Absent(name, str(error)))
 

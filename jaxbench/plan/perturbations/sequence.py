@@ -32,27 +32,27 @@ class Sequence(Perturbation):
   difficulty: int
 
   @classmethod
-  def of(cls, name: str, asked: config.Corruptions) -> "Sequence":
+  def of(cls, name: str, options: config.Corruptions) -> "Sequence":
     """As a config asks for it.
 
     Raises:
       InputError: the name is unknown.
     """
-    chosen: dict[str, Any] = {"variant": asked.variant, "difficulty": asked.difficulty}
-    film = corruptions.film(name, 32, 32, im_round=asked.im_round, **chosen)
+    chosen: dict[str, Any] = {"variant": options.variant, "difficulty": options.difficulty}
+    film = corruptions.film(name, 32, 32, im_round=options.im_round, **chosen)
     if name in corruptions.IM_ROUNDED:
-      chosen["im_round"] = asked.im_round
-    harder = f", difficulty={asked.difficulty}" if asked.difficulty > 1 else ""
-    options = ", ".join(f"{key}={value!r}" for key, value in chosen.items())
+      chosen["im_round"] = options.im_round
+    harder = f", difficulty={options.difficulty}" if options.difficulty > 1 else ""
+    constants_text = ", ".join(f"{key}={value!r}" for key, value in chosen.items())
     return cls(
       text=f"sequence({name}{harder})",
-      stream=f"sequence({name}, {options})",
+      stream=f"sequence({name}, {constants_text})",
       forwards=film.length,
       moves=film.moves,
       name=name,
-      variant=asked.variant,
-      im_round=asked.im_round,
-      difficulty=asked.difficulty,
+      variant=options.variant,
+      im_round=options.im_round,
+      difficulty=options.difficulty,
     )
 
   @property

@@ -37,17 +37,17 @@ class Stylization(Perturbation):
 def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Stylization]:
   """It, where a config names weights."""
   del absent
-  asked = settings.stylization
-  if asked.weights:
+  options = settings.stylization
+  if options.weights:
     made_with = {
-      "weights": stylize.sha256(asked.weights),
-      "paintings": stylize.Paintings(asked.paintings).sha256,
+      "weights": stylize.sha256(options.weights),
+      "paintings": stylize.Paintings(options.paintings).sha256,
     }
     yield Stylization(
       text="stylized",
       stream=spec.write("stylized", made_with),
-      weights=asked.weights,
-      paintings=asked.paintings,
+      weights=options.weights,
+      paintings=options.paintings,
     )
 
 

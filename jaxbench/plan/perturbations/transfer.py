@@ -182,18 +182,18 @@ def wanted(
   Raises:
     InputError: an attack has no form for transfer.
   """
-  asked = settings.attacks
-  texts = dict.fromkeys((*asked.transfer, *asked.smallest_transfer))
+  options = settings.attacks
+  texts = dict.fromkeys((*options.transfer, *options.smallest_transfer))
   resolved = {text: _transferable(text) for text in texts}
   usable = {
     text: list(_usable(surrogates, attack, data_name, absent)) for text, attack in resolved.items()
   }
-  for text, epsilon in itertools.product(asked.transfer, asked.epsilons):
+  for text, epsilon in itertools.product(options.transfer, options.epsilons):
     for surrogate in usable[text]:
       yield _at(resolved[text], surrogate, epsilon)
-  for text in asked.smallest_transfer:
+  for text in options.smallest_transfer:
     for surrogate in usable[text]:
-      yield _up_to(resolved[text], surrogate, max(asked.epsilons), asked.tolerance)
+      yield _up_to(resolved[text], surrogate, max(options.epsilons), options.tolerance)
 
 
 def _usable(

@@ -32,7 +32,7 @@ class Typography(Perturbation):
     written, words = write(block, self.overlay, seed, logits)
     members = [target.member for target in targets]
     columns = evaluator.predict(clean.program(), None, members, written)
-    yield from everywhere(targets, block, [found | {"target": words} for found in columns])
+    yield from everywhere(targets, block, [one | {"target": words} for one in columns])
 
 
 def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Typography]:
