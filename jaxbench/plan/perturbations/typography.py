@@ -21,7 +21,7 @@ class Typography(Perturbation):
   kind: ClassVar[str] = "typography"
   field: ClassVar[str] = "typography"
 
-  overlay: typography.Overlay
+  overlay: typography.Overlay = dataclasses.field(hash=False)  # Spellings are no key.
 
   def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:
     """See `Perturbation`; words cannot be chosen or written."""
