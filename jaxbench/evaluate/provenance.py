@@ -10,6 +10,7 @@ from typing import Any
 import jaxbench
 from jaxbench import config, devices, metrics, models
 from jaxbench.plan import Plan
+from jaxbench.records import kinds
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
@@ -41,7 +42,9 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
       for name, known in plan.data.items()
     },
     "cells": [
-      dataclasses.asdict(cell) | {"id": cell.id, "setting": cell.setting} for cell in plan.cells
+      (fields := dataclasses.asdict(cell))
+      | {"id": cell.id, "setting": cell.setting, "kind": kinds.of(fields)}
+      for cell in plan.cells
     ],
     "absent": [absent._asdict() for absent in plan.absent],
   }

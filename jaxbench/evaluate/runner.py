@@ -18,6 +18,7 @@ from jaxbench.evaluate import blocks, evaluator, loaded, scheduler, unreadable
 from jaxbench.evaluate.provenance import describe_run, describe_session
 from jaxbench.evaluate.rows import Rows
 from jaxbench.plan import Cell
+from jaxbench.records import logs
 from jaxbench.telemetry import journal
 from jaxbench.telemetry.profile import Trace
 from jaxbench.telemetry.progress import Progress
@@ -54,7 +55,7 @@ def run(
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
   store = records.Store(workdir, describe_run(settings, plan))
-  journal.mend(store.workdir)
+  logs.mend(store.workdir)
   with leases.Leases(store.workdir) as held:
     traced = Trace(profile)
     work = _Work(settings, plan, store, workers, cache, held, host, traced)

@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import attacks, corruptions, data, devices, metrics
+from jaxbench import attacks, corruptions, data, devices
 from jaxbench.attacks.engine import verdict
-from jaxbench.evaluate import evaluator, pictures
+from jaxbench.evaluate import changes, evaluator, pictures
 from jaxbench.evaluate.blocks import Block
 from jaxbench.plan import Cell
 from jaxbench.telemetry import clock
@@ -64,7 +64,7 @@ class _Seen:
 
   def __init__(self, step: int, is_noise: bool):
     self._is_noise, self._earlier = is_noise, collections.deque[jax.Array](maxlen=step)
-    self._changes: list[metrics.Change] = []
+    self._changes: list[changes.Change] = []
 
   def add(self, logits: jax.Array) -> None:
     """Compares a frame's logits [B, K] with earlier ones."""
@@ -79,8 +79,8 @@ class _Seen:
 
   def columns(self, examples: slice) -> evaluator.Columns:
     """Of the whole sequence, on the host, without surplus rows."""
-    changes, logits = devices.Batch(examples, (self._changes, self._last)).fetch()
-    flips, distances = (np.mean(part, axis=0) for part in zip(*changes, strict=True))
+    pairs, logits = devices.Batch(examples, (self._changes, self._last)).fetch()
+    flips, distances = (np.mean(part, axis=0) for part in zip(*pairs, strict=True))
     prediction = verdict.predict(logits, np)
     return {"prediction": prediction, "flips": flips, "top5_distance": distances}
 
@@ -113,8 +113,8 @@ def _logits() -> Callable[..., jax.Array]:
 
 
 @functools.cache
-def _compare() -> Callable[..., metrics.Change]:
-  def compare(_: tuple[()], before: jax.Array, after: jax.Array) -> metrics.Change:
-    return jax.vmap(metrics.change)(before, after)
+def _compare() -> Callable[..., changes.Change]:
+  def compare(_: tuple[()], before: jax.Array, after: jax.Array) -> changes.Change:
+    return jax.vmap(changes.change)(before, after)
 
   return devices.shard(compare)

@@ -1,6 +1,6 @@
 """What is asked: a config becomes cells, each a classifier, a data set and a perturbation."""
 
-from jaxbench.plan.cells import Cell, DataSet, Plan, format_epsilon, make, native, where
+from jaxbench.plan.cells import Cell, DataSet, Plan, make, native
 from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
 
 __all__ = [
@@ -10,8 +10,6 @@ __all__ = [
   "DataSet",
   "Plan",
   "Surrogate",
-  "format_epsilon",
   "make",
   "native",
-  "where",
 ]

@@ -12,6 +12,7 @@ from jaxbench.metrics import published
 from jaxbench.plan import classifiers, perturbations
 from jaxbench.plan.classifiers import Absent, Classifier
 from jaxbench.plan.perturbations import Perturbation
+from jaxbench.records import wording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,9 +44,7 @@ class Cell:
   @property
   def setting(self) -> str:
     """Severity or epsilon as people write it, or ""."""
-    if self.epsilon is not None:
-      return format_epsilon(self.epsilon)
-    return "" if self.severity is None else str(self.severity)
+    return wording.setting(self.severity, self.epsilon)
 
   @property
   def id(self) -> str:
@@ -89,34 +88,11 @@ class Plan(NamedTuple):
   data: dict[str, DataSet]
 
 
-def format_epsilon(epsilon: float) -> str:
-  """4/255 rather than 0.0156863, where it is such a fraction."""
-  steps = round(epsilon * 255, 3)
-  return f"{steps:g}/255" if abs(steps / 255 - epsilon) < 1e-9 else f"{epsilon:g}"
-
-
-def where(sizes: Mapping[str, int | None]) -> str:
-  """At which size images are perturbed, in words; "" if at the models' own, as is usual.
-
-  An epsilon at another size is another threat: one that is harmless at 224 pixels may break every
-  image of 32 that is enlarged inside.
-
-  Args:
-    sizes: of each model, or surrogate of transfer, `Cell.native`.
-  """
-  native = {name: size for name, size in sizes.items() if size}
-  if not native:
-    return ""
-  size = next(iter(native.values()))
-  text = f"at the images' own {size} x {size} pixels; the model resizes them inside"
-  return text if len(native) == len(sizes) else f"{text} (only {', '.join(native)})"
-
-
 def native(plan: Plan) -> Iterator[str]:
   """A sentence for each data set that is perturbed at its own size."""
   for name in plan.data:
     own = [cell for cell in plan.cells if cell.data == name]
-    if found := where({cell.surrogate or cell.model: cell.native for cell in own}):
+    if found := wording.where({cell.surrogate or cell.model: cell.native for cell in own}):
       yield f"{name}: perturbed {found}: epsilons there are not those at a model's input size"
 
 

@@ -7,10 +7,13 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
-from jaxbench.report.sections import Row
+from jaxbench.report.classifiers import Row
 
 # That signs are looked for in.
-_COLUMNS = ("cell", "prediction", "success", "found_by", "tolerance", "steps", "refuted")
+_COLUMNS = (
+  *("cell", "perturbation", "severity", "epsilon"),
+  *("prediction", "success", "found_by", "steps", "refuted"),
+)
 
 
 def doubts(run: Row, rows: pa.Table, unreadable: pa.Table) -> list[Row]:
@@ -24,7 +27,7 @@ def doubts(run: Row, rows: pa.Table, unreadable: pa.Table) -> list[Row]:
   Returns:
     dictionaries of `what` and `detail`.
   """
-  return [*_unreadable(unreadable.to_pylist()), *run.get("warnings", []), *_signs(run, rows)]
+  return [*_unreadable(unreadable.to_pylist()), *run["warnings"], *_signs(run, rows)]
 
 
 def doubtful(workdir: epath.PathLike) -> list[str]:
@@ -34,8 +37,8 @@ def doubtful(workdir: epath.PathLike) -> list[str]:
     InputError: the folder holds no run or no records.
   """
   rows = records.read_finished(workdir, _COLUMNS)
-  found = doubts(records.load_run(workdir), rows, records.unreadable(workdir))
-  return [f"{one['what']}: {one['detail']}" for one in found]
+  items = doubts(records.load_run(workdir), rows, records.unreadable(workdir))
+  return [f"{item['what']}: {item['detail']}" for item in items]
 
 
 def _unreadable(lost: list[Row]) -> list[Row]:
@@ -43,12 +46,12 @@ def _unreadable(lost: list[Row]) -> list[Row]:
   return [
     {
       "what": name,
-      "detail": f"{len(found)} images cannot be read and are not counted: "
-      + "; ".join(row["error"] for row in found[:5])
-      + ("; ..." if len(found) > 5 else ""),
+      "detail": f"{len(rows)} images cannot be read and are not counted: "
+      + "; ".join(row["error"] for row in rows[:5])
+      + ("; ..." if len(rows) > 5 else ""),
     }
-    for name, rows in itertools.groupby(lost, key=lambda row: row["data"])
-    if (found := list(rows))
+    for name, group in itertools.groupby(lost, key=lambda row: row["data"])
+    if (rows := list(group))
   ]
 
 
