@@ -68,16 +68,16 @@ def flip_rates(
   def figures(means: np.ndarray) -> dict[str, np.ndarray]:
     flips = {name: means[..., 2 * column] for column, name in enumerate(names)}
     distances = {name: means[..., 2 * column + 1] for column, name in enumerate(names)}
-    found = flips | {f"{name}/top5": distance for name, distance in distances.items()}
+    named = flips | {f"{name}/top5": distance for name, distance in distances.items()}
     if missing:
-      return found
-    found["mean"] = np.mean([flips[name] for name in SEQUENCES], axis=0)
-    found["mean/top5"] = np.mean([distances[name] for name in SEQUENCES], axis=0)
+      return named
+    named["mean"] = np.mean([flips[name] for name in SEQUENCES], axis=0)
+    named["mean/top5"] = np.mean([distances[name] for name in SEQUENCES], axis=0)
     if reference is not None and all(min(reference.get(name, (0,))) > 0 for name in SEQUENCES):
       rates = [flips[name] / reference[name].flip_probability for name in SEQUENCES]
       ratios = [distances[name] / reference[name].top5_distance for name in SEQUENCES]
-      found |= {"mfr": np.mean(rates, axis=0), "mt5d": np.mean(ratios, axis=0)}
-    return found
+      named |= {"mfr": np.mean(rates, axis=0), "mt5d": np.mean(ratios, axis=0)}
+    return named
 
   return Stability(len(values), bootstrap(values, figures), missing)
 
@@ -99,8 +99,8 @@ def changes_by_sequence(
   rows = rows.filter(pc.is_valid(rows["flips"]))
   names, cells = coded(rows["perturbation"])
   values = np.stack([rows[name].to_numpy() for name in ("flips", "top5_distance")], axis=1)
-  found = side_by_side(cells, rows["example"], values)
-  return dict(zip(map(sequence_name, names), found, strict=True))
+  changes = side_by_side(cells, rows["example"], values)
+  return dict(zip(map(sequence_name, names), changes, strict=True))
 
 
 def sequence_name(perturbation: str) -> str:

@@ -88,7 +88,7 @@ def session(file: epath.Path) -> dict[str, Any] | None:
 
 
 def sessions(workdir: epath.Path) -> dict[str, dict[str, Any]]:
-  """By name, in the order in which they began.
+  """What all processes say, by their names, in the order in which they began.
 
   Raises:
     Damaged: one says nothing.
@@ -99,18 +99,18 @@ def sessions(workdir: epath.Path) -> dict[str, dict[str, Any]]:
 
 
 def encoded(content: Any) -> bytes:
-  """As files hold it."""
+  """What files hold of it."""
   return json.dumps(content, indent=1).encode()
 
 
-def unlike(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+def unlike(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
   """How the identity of a run differs from that of the same run as it is asked for now.
 
   What has been found since is no difference: data sets and models that were not on the disk.
   """
   parts = ("models", "data", "examples", "perturbations")
-  joined = {name: here[name] | there[name] for name in parts if name in there and name in here}
-  return list(_differences({**there, **joined}, here))
+  joined = {name: now[name] | earlier[name] for name in parts if name in earlier and name in now}
+  return list(_differences({**earlier, **joined}, now))
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterable[str]:

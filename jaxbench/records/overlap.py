@@ -57,11 +57,11 @@ class Duplicates(NamedTuple):
 
   @property
   def kinds(self) -> tuple[str, ...]:
-    """Of the planted copies."""
+    """The kinds of planted copies."""
     return tuple(self.calibration.column_names[len(FIGURES) :])
 
   def thresholds(self, detector: str) -> dict[str, float | None]:
-    """By data set, at the precision that was asked for."""
+    """Thresholds by data set, at the precision that was asked for."""
     return {
       row["data"]: row["threshold"]
       for row in self.calibration.to_pylist()

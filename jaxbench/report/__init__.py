@@ -85,7 +85,7 @@ def _points(difference: float) -> str:
 
 
 def _epsilon(value: float | None, norm: str) -> str:
-  """In the unit that people use for the norm; – where the data do not say."""
+  """An epsilon in the unit that people use for the norm; – where the data do not say."""
   if value is None or math.isinf(value):
     return "–" if value is None else "∞"
   return f"{255 * value:.2f}/255" if norm == "linf" else f"{value:.3g}"

@@ -22,7 +22,7 @@ class Classifier(NamedTuple):
 
   @property
   def name(self) -> str:
-    """As people would call it."""
+    """What people would call it."""
     return f"{self.model}, {self.prompts}" if self.prompts else self.model
 
   @property
@@ -32,7 +32,7 @@ class Classifier(NamedTuple):
 
 
 def of_run(run: Row) -> list[Classifier]:
-  """In the order of the plan; one colour a model, one dash a prompt set. `run` is run.json."""
+  """The classifiers of run.json in its order: one colour a model, one dash a prompt set."""
   keys = list(dict.fromkeys((cell["model"], cell["prompts"]) for cell in run["cells"]))
   models = list(dict.fromkeys(model for model, _ in keys))
   prompts = list(dict.fromkeys(prompts for _, prompts in keys if prompts))

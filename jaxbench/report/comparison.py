@@ -31,14 +31,14 @@ class Difference(NamedTuple):
 
   @property
   def verdict(self) -> str:
-    """In a word."""
+    """What follows, in a word."""
     if self.adjusted >= _LEVEL:
       return "no difference found"
     return "regression" if self.comparison.difference < 0 else "improvement"
 
 
 class Changes(NamedTuple):
-  """Of one run beside another."""
+  """What differs between one run and another."""
 
   first: str
   second: str

@@ -24,7 +24,7 @@ class Corrupted(NamedTuple):
 
   @property
   def sources(self) -> list[str]:
-    """Of the published numbers."""
+    """Where the published numbers are from."""
     return list(dict.fromkeys(reference.source for *_, reference in self.lines if reference))
 
   @property

@@ -31,7 +31,7 @@ def doubts(run: Row, rows: pa.Table, unreadable: pa.Table) -> list[Row]:
 
 
 def doubtful(workdir: epath.PathLike) -> list[str]:
-  """The same of a run's folder, a line each, as its page has them.
+  """What makes the figures of a run's folder doubtful, a line each, as its page has them.
 
   Raises:
     InputError: the folder holds no run or no records.
@@ -56,7 +56,7 @@ def _unreadable(lost: list[Row]) -> list[Row]:
 
 
 def _signs(run: Row, rows: pa.Table) -> Iterator[Row]:
-  """Of logits that are no numbers, claims that did not hold, masked gradients, too few steps."""
+  """Signs of broken logits, of claims that did not hold, of masked gradients, of too few steps."""
   names = {cell["id"]: cell["perturbation"] for cell in run["cells"]}
   for name, cells in _by(names, metrics.not_finite(rows)):
     yield {

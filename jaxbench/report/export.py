@@ -151,5 +151,5 @@ def _words(row: Row) -> str:
 
 
 def _quoted(text: str) -> str:
-  """As a scalar of YAML, of which JSON's strings are a part."""
+  """A scalar of YAML, of which JSON's strings are a part."""
   return json.dumps(text)

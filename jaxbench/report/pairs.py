@@ -22,7 +22,7 @@ class Pair(NamedTuple):
 
 
 class Pairs(NamedTuple):
-  """Of one data set."""
+  """The pairs of one data set."""
 
   shown: list[Pair]  # All, or those of the largest differences.
   total: int

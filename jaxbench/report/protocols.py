@@ -58,7 +58,7 @@ def differences(protocol: Protocol, run: Row, cell: Row, examples: int) -> tuple
 def of_corruptions(
   protocol: Protocol, run: Row, cell: Row, examples: int, on_disk: bool
 ) -> tuple[str, ...]:
-  """The same of all corrupted images together, of which `cell` is one.
+  """What of all corrupted images together is not as their protocol has it, in words.
 
   Args:
     protocol: of a number on ImageNet-C's files.

@@ -56,7 +56,7 @@ def _alone(
 def _together(
   cells: list[Row], by_cell: ByCell, classifiers: list[Classifier], identity: Row
 ) -> list[Search]:
-  """In each norm, the strongest of its attacks for each example; where there are several."""
+  """The strongest attack for each example, in each norm that has several."""
   strongest = []
   for norm in dict.fromkeys(cell["norm"] for cell in cells):
     same = [cell for cell in cells if cell["norm"] == norm]

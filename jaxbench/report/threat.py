@@ -10,7 +10,7 @@ def where(cells: list[Row]) -> str:
 
 
 def briefly_where(cells: list[Row]) -> str:
-  """The same for axes of plots."""
+  """At which size images of some cells are perturbed, for axes of plots."""
   sizes = {cell["native"] for cell in cells}
   native = next(iter(sizes - {None}), None)
   if native is None:

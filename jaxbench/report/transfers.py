@@ -27,8 +27,8 @@ def transfers(
   matrices = []
   for attack, setting in dict.fromkeys((cell["attack"], cell["setting"]) for cell in cells):
     lines = [
-      (name, known, [computed.get((attack, setting, name, *each.key)) for each in classifiers])
-      for name, known in surrogates.items()
+      (name, knows, [computed.get((attack, setting, name, *each.key)) for each in classifiers])
+      for name, knows in surrogates.items()
     ]
     if not any(cell for *_, line in lines for cell in line):
       continue
@@ -41,6 +41,6 @@ def transfers(
 
 
 def _success(cell: Row | None) -> float | None:
-  """In percent, if it has been computed and there was something to attack."""
+  """Attack success in percent, if it has been computed and there was something to attack."""
   share = None if cell is None else cell["attack_success"]
   return None if share is None else 100 * share

@@ -13,7 +13,7 @@ from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of, table
 
 
 class Calibration(NamedTuple):
-  """Of a data set."""
+  """The calibration on a data set."""
 
   columns: list[str]
   lines: list[tuple[Classifier, list[float | None]]]  # Expected calibration errors.
