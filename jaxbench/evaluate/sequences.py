@@ -11,9 +11,9 @@ import numpy as np
 
 from jaxbench import attacks, corruptions, data, devices
 from jaxbench.attacks.engine import verdict
-from jaxbench.evaluate import changes, evaluator, pictures
+from jaxbench.evaluate import evaluator, pictures
 from jaxbench.evaluate.blocks import Block
-from jaxbench.plan import Cell
+from jaxbench.plan import Cell, changes
 from jaxbench.telemetry import clock
 
 

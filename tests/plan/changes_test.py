@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from jaxbench import metrics
-from jaxbench.evaluate import changes
+from jaxbench.plan import changes
 
 RNG = np.random.default_rng(0)
 
