@@ -1,5 +1,6 @@
 """The flags of the command line, and one line for whatever is wrong with them."""
 
+import contextlib
 import dataclasses
 import re
 import sys
@@ -31,7 +32,7 @@ def parse(arguments: Sequence[str]) -> list[str]:
     message = _unknown_field(arguments) or _broken_config(arguments, _named(error))
   except Exception as error:
     message = _broken_config(arguments, _named(error))
-  print(f"jaxbench: {message}; see --help", file=sys.stderr)
+  print(f"jaxbench: {message.removesuffix('.')}; see --help", file=sys.stderr)
   sys.exit(2)
 
 
@@ -45,23 +46,34 @@ def _named(error: Exception) -> str:
 
 
 def _unknown_field(arguments: Sequence[str]) -> str | None:
-  """The first --config.field of the command line that no config has."""
-  known = [field for kind in _KINDS for field in config.fields(kind)]
+  """The first --config.field of the command line that the config does not have, if one has not."""
+  fields = {field for kind in _kinds(arguments) for field in config.fields(kind)}
   for argument in arguments:
     name = argument.lstrip("-").partition("=")[0].removeprefix("config.")
-    if argument.lstrip("-").startswith("config.") and name not in known:
-      return str(errors.unknown("config field", name, known))
+    if argument.lstrip("-").startswith("config.") and name not in fields:
+      return str(errors.unknown("config field", name, fields))
   return None
+
+
+def _kinds(arguments: Sequence[str]) -> Sequence[type]:
+  """That of the config which is named, where it can be told; else all."""
+  for argument in arguments:
+    name, _, file = argument.lstrip("-").partition("=")
+    if name == "config":
+      with contextlib.suppress(Exception):
+        settings = flags.FLAGS["config"].parser.parse(file)  # Without what is set on the line.
+        return [kind for kind in _KINDS if isinstance(settings, kind)] or _KINDS
+  return _KINDS
 
 
 def _broken_config(arguments: Sequence[str], reason: str) -> str:
   """The argument that names the config, and what is wrong there."""
-  named = [argument for argument in arguments if argument.lstrip("-").startswith("config")]
+  naming = [argument for argument in arguments if argument.lstrip("-").startswith("config")]
   if _NO_ARGUMENT.search(reason):
     reason = "this config takes no argument after its name"
-  elif found := _UNKNOWN_FIELD.search(reason):
-    kind = getattr(config, found["kind"], None)
+  elif mistake := _UNKNOWN_FIELD.search(reason):
+    kind = getattr(config, mistake["kind"], None)
     if dataclasses.is_dataclass(kind):
       names = [field.name for field in dataclasses.fields(kind)]
-      reason = str(errors.unknown(f"field of {found['kind']}", found[2], names))
-  return f"{named[0] if named else '--config'}: {reason.removeprefix('ValueError: ')}"
+      reason = str(errors.unknown(f"field of {mistake['kind']}", mistake[2], names))
+  return f"{naming[0] if naming else '--config'}: {reason.removeprefix('ValueError: ')}"

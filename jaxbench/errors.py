@@ -8,6 +8,10 @@ class InputError(ValueError):
   """A bad name, value or file; the message names it and the way out."""
 
 
+class DeviceMemoryFull(Exception):
+  """What was to be computed at once does not fit the memory of a device."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
   """The error for a name that is not known, with the nearest match and all known names."""
   known = sorted(known)

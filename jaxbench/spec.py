@@ -32,7 +32,7 @@ def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str, **alw
   Raises:
     InputError: the text is not a spec, or the name or an argument is unknown.
   """
-  name, arguments = _parse(text, kind)
+  name, arguments = parse(text, kind)
   arguments |= always
   if name not in table:
     raise errors.unknown(kind, name, table)
@@ -57,7 +57,12 @@ def build(spec: Spec) -> Any:
     raise errors.InputError(f"{spec.text!r}: {error}") from error
 
 
-def _parse(text: str, kind: str) -> tuple[str, dict[str, Any]]:
+def parse(text: str, kind: str) -> tuple[str, dict[str, Any]]:
+  """The name and the arguments of a spec, which need not be in any table.
+
+  Raises:
+    InputError: the text is not a spec.
+  """
   try:
     node = ast.parse(text.strip(), mode="eval").body
     if isinstance(node, ast.Name):

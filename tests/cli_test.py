@@ -185,7 +185,7 @@ def test_the_table_says_that_images_were_perturbed_at_their_own_size(tmp_path):
   assert where.startswith("report: ")
 
 
-LOADED = "import jaxbench.__main__, sys; print(*sys.modules)"
+LOADED = "import jaxbench.__main__, jaxbench.run, sys; print(*sys.modules)"
 SLOW = {"grain", "matplotlib", "orbax.checkpoint", "scipy.stats", "tensorflow_datasets"}
 
 
@@ -286,9 +286,10 @@ def test_a_report_that_cannot_be_written_is_one_line(arguments, message, referen
 
 FULL = """
 import jax, jaxbench.__main__ as command
-def run(arguments):
+from jaxbench import config, run
+def fail(settings, options):
   raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
-command._run = run
+run._run, command._settings = fail, config.Config
 print(command.main([]))
 """
 

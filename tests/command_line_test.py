@@ -15,7 +15,9 @@ from jaxbench.evaluate import runner
 pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
 ROOT = pathlib.Path(__file__).parents[1]
-QUICKSTART, ROZ = (f"--config={ROOT / 'configs' / name}.py" for name in ("quickstart", "roz"))
+QUICKSTART, ROZ, CLIP_AUTO = (
+  f"--config={ROOT / 'configs' / name}.py" for name in ("quickstart", "roz", "clip_auto")
+)
 SMALL = (
   QUICKSTART,
   "--config.models=digits-resnet",
@@ -94,6 +96,20 @@ def test_a_mistake_in_a_config_is_one_line(written, message, command, tmp_path):
   file = tmp_path / "mine.py"
   file.write_text(f"from jaxbench import config\ndef get_config():\n  return config.{written}\n")
   _is_one_line(command(f"--config={file}", f"--workdir={tmp_path / 'run'}"), message)
+
+
+@pytest.mark.parametrize(
+  ("named", "has", "lacks"),
+  [(QUICKSTART, "attacks.names", "held_out"), (CLIP_AUTO, "held_out", "attacks.names")],
+)
+def test_an_unknown_field_is_told_with_those_of_its_config_alone(named, has, lacks, command):
+  _, _, err = command(named, "--config.nothing=1")
+  told, _, advice = err.rstrip("\n").rpartition("; ")
+  fields = told.partition("Known: ")[2].split(", ")
+  assert advice == "see --help"
+  assert fields == sorted(set(fields))
+  assert has in fields
+  assert lacks not in fields
 
 
 @pytest.fixture

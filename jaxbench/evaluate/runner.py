@@ -21,6 +21,7 @@ from jaxbench.evaluate.rows import Rows
 from jaxbench.evaluate.scheduler import Scheduler
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Cell, Plan
+from jaxbench.records import logs
 from jaxbench.telemetry import journal
 from jaxbench.telemetry.profile import Trace
 from jaxbench.telemetry.progress import Progress
@@ -57,7 +58,7 @@ def run(
     Interrupted: SIGTERM or Ctrl-C; every finished cell has been written.
   """
   store = records.Store(workdir, describe_run(settings, plan))
-  journal.mend(store.workdir)
+  logs.mend(store.workdir)
   with leases.Leases(store.workdir) as held:
     traced = Trace(profile)
     work = _Work(settings, plan, store, workers, cache, held, host, traced)

@@ -49,14 +49,11 @@ from jaxbench.metrics.smallest import (
 )
 from jaxbench.metrics.stability import (
   SEQUENCES,
-  Change,
   Flips,
   Stability,
-  change,
   changes_by_sequence,
   flip_rates,
   sequence_name,
-  stability,
 )
 from jaxbench.metrics.summary import is_correct, summarize
 from jaxbench.metrics.typographic import Typographic, typographic
@@ -66,7 +63,6 @@ __all__ = [
   "GROUPS",
   "SEQUENCES",
   "SHIFTS",
-  "Change",
   "ClassAccuracy",
   "Comparison",
   "CorruptionErrors",
@@ -85,7 +81,6 @@ __all__ = [
   "baseline_band",
   "bootstrap",
   "breaking_point",
-  "change",
   "changes_by_sequence",
   "compare",
   "compare_cells",
@@ -123,7 +118,6 @@ __all__ = [
   "shared",
   "smallest_epsilons",
   "smallest_of_all",
-  "stability",
   "standard_models",
   "steps_needed",
   "summarize",

@@ -34,7 +34,7 @@ def bootstrap(
   confidence: float = 0.95,
   seed: int = 0,
 ) -> dict[str, Estimate]:
-  """Of statistics of column means, resampling rows: examples, with all that is known of each.
+  """Intervals of statistics of column means, by resampling rows: whole examples.
 
   Args:
     values: [N, M], an example a row.
@@ -53,10 +53,10 @@ def bootstrap(
   means = [
     times.astype(np.float32) @ values / total for times in _resamples(total, resamples, seed)
   ]
-  found = statistics(np.concatenate(means).astype(np.float64))
+  drawn = statistics(np.concatenate(means).astype(np.float64))
   point = statistics(values.mean(axis=0, dtype=np.float64))
   tail = (1 - confidence) / 2
   return {
     name: Estimate(float(point[name]), *map(float, np.quantile(resampled, (tail, 1 - tail))))
-    for name, resampled in found.items()
+    for name, resampled in drawn.items()
   }

@@ -28,8 +28,10 @@ def refuted(rows: pa.Table) -> list[dict[str, Any]]:
   return _counted(rows, "refuted", pc.greater(pc.fill_null(rows["refuted"], 0), 0))
 
 
-def _counted(rows: pa.Table, name: str, found: pa.ChunkedArray) -> list[dict[str, Any]]:
-  cells = records.by_cell(rows.select(["cell"]).append_column(name, found).filter(found))
+def _counted(rows: pa.Table, name: str, counted: pa.ChunkedArray) -> list[dict[str, Any]]:
+  cells = records.by_cell(rows.select(["cell"]).append_column(name, counted).filter(counted))
   examples = pc.value_counts(rows["cell"].cast(pa.string())).to_pylist() if cells else []
   total = {count["values"]: count["counts"] for count in examples}
-  return [{"cell": cell, "examples": total[cell], name: len(own)} for cell, own in cells.items()]
+  return [
+    {"cell": cell, "examples": total[cell], name: len(table)} for cell, table in cells.items()
+  ]

@@ -31,9 +31,9 @@ def side_by_side(cells: np.ndarray, images: pa.ChunkedArray, values: np.ndarray)
     [C, M, ...].
   """
   names, rows = coded(images)
-  there = np.zeros((cells.max(initial=-1) + 1, len(names)), bool)
-  there[cells, rows] = True
-  table = np.zeros((*there.shape, *values.shape[1:]), values.dtype)
+  present = np.zeros((cells.max(initial=-1) + 1, len(names)), bool)
+  present[cells, rows] = True
+  table = np.zeros((*present.shape, *values.shape[1:]), values.dtype)
   table[cells, rows] = values
-  common = np.flatnonzero(there.all(axis=0))
+  common = np.flatnonzero(present.all(axis=0))
   return table[:, common[np.argsort(np.asarray(names, str)[common])]]

@@ -49,6 +49,6 @@ def expected_calibration_error(
   Raises:
     InputError: there are no examples, or a confidence is no probability.
   """
-  found = reliability(confidence, correct, bins=bins)
-  gaps = found.examples * np.abs(found.accuracy - found.confidence)
-  return float(np.nansum(gaps) / found.examples.sum())
+  diagram = reliability(confidence, correct, bins=bins)
+  gaps = diagram.examples * np.abs(diagram.accuracy - diagram.confidence)
+  return float(np.nansum(gaps) / diagram.examples.sum())

@@ -20,9 +20,9 @@ def error_consistency(first: ArrayLike, second: ArrayLike) -> float:
   Raises:
     InputError: there are no examples, or not as many of both.
   """
-  one, two = np.asarray(first, bool), np.asarray(second, bool)
-  if len(one) != len(two) or not len(one):
-    raise errors.InputError(f"the same examples are needed, not {len(one)} and {len(two)}")
-  observed = np.mean(one == two)
-  expected = one.mean() * two.mean() + (1 - one.mean()) * (1 - two.mean())
+  left, right = np.asarray(first, bool), np.asarray(second, bool)
+  if len(left) != len(right) or not len(left):
+    raise errors.InputError(f"the same examples are needed, not {len(left)} and {len(right)}")
+  observed = np.mean(left == right)
+  expected = left.mean() * right.mean() + (1 - left.mean()) * (1 - right.mean())
   return 1.0 if observed == 1 else float((observed - expected) / (1 - expected))

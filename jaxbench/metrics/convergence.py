@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jaxbench import records
+from jaxbench.records import kinds
 
 _LAST = 0.1  # Of the steps.
 _SHARE = 0.01  # Of the examples: so many fall in the last steps of an attack that needs more.
@@ -38,16 +39,15 @@ def unconverged(rows: pa.Table) -> list[dict[str, Any]]:
     one dictionary per such cell: `cell`, `examples`, `steps`, how many there were, and `late`, how
     many examples fell in the last tenth of them.
   """
-  single = pc.and_(pc.is_valid(rows["success"]), pc.is_null(rows["tolerance"]))
-  found = []
-  columns = rows.select(["cell", "success", "steps", "found_by"])
-  for cell, own in records.by_cell(columns.filter(single)).items():
-    if own["found_by"].null_count == len(own):  # For transfer, every step is made.
+  cells = []
+  columns = rows.select(["cell", "perturbation", "severity", "epsilon", "success", "steps"])
+  for cell, table in records.by_cell(columns).items():
+    if kinds.of_rows(table) != kinds.ATTACK:  # For transfer, every step is made.
       continue
-    needed = steps_needed(own)
-    survived = own.filter(pc.invert(own["success"]))["steps"]
+    needed = steps_needed(table)
+    survived = table.filter(pc.invert(table["success"]))["steps"]
     steps = pc.max(survived).as_py() or 0
     late = int(((needed > (1 - _LAST) * steps) & (needed <= steps)).sum())
-    if steps >= _FEWEST_STEPS and late > max(_SHARE * len(own), 1):
-      found.append({"cell": cell, "examples": len(own), "steps": steps, "late": late})
-  return found
+    if steps >= _FEWEST_STEPS and late > max(_SHARE * len(table), 1):
+      cells.append({"cell": cell, "examples": len(table), "steps": steps, "late": late})
+  return cells

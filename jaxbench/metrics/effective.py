@@ -57,8 +57,10 @@ def fit(standard: ArrayLike, shifted: ArrayLike) -> Line:
   x, y = _logits(standard, shifted)
   if len(np.unique(x)) < 2:
     raise errors.InputError("a line needs at least two models of different accuracy")
-  found = scipy.stats.linregress(x, y)
-  return Line(float(found.slope), float(found.intercept), len(x), float(found.rvalue**2))
+  regression = scipy.stats.linregress(x, y)
+  return Line(
+    float(regression.slope), float(regression.intercept), len(x), float(regression.rvalue**2)
+  )
 
 
 def fit_band(
@@ -80,10 +82,10 @@ def fit_band(
   x, y = _logits(standard, shifted)
   if len(np.unique(x)) < 3:
     raise errors.InputError("a band needs at least three models of different accuracy")
-  found = scipy.stats.linregress(x, y)
+  regression = scipy.stats.linregress(x, y)
   away = scipy.special.logit(np.asarray(at, np.float64)) - x.mean()
-  line = found.slope * away + y.mean()
-  half = scipy.stats.t.ppf(0.975, len(x) - 2) * found.stderr * np.sqrt(x.var() + away**2)
+  line = regression.slope * away + y.mean()
+  half = scipy.stats.t.ppf(0.975, len(x) - 2) * regression.stderr * np.sqrt(x.var() + away**2)
   return scipy.special.expit(line - half), scipy.special.expit(line + half)
 
 
@@ -147,7 +149,7 @@ def standard_models(shift: str) -> tuple[np.ndarray, np.ndarray]:
     InputError: the table has no such shift.
   """
   if shift not in SHIFTS or not SHIFTS[shift].standard:
-    raise errors.unknown("shift", shift, [name for name, one in SHIFTS.items() if one.standard])
+    raise errors.unknown("shift", shift, [name for name, each in SHIFTS.items() if each.standard])
   columns = SHIFTS[shift]
   rows = [row for row in _published() if row[columns.standard] and row[columns.shifted]]
   x, y = (
@@ -211,11 +213,11 @@ def summarize_shifts(summary: pa.Table) -> pa.Table:
     as at a standard of 0 or 1, both are None.
   """
   clean = [row for row in summary.to_pylist() if row["perturbation"] == "clean"]
-  found = {(row["data"], row["model"], row["prompts"]): row for row in clean}
+  by_classifier = {(row["data"], row["model"], row["prompts"]): row for row in clean}
   lines = []
   for name, shift in SHIFTS.items():
     for row in clean:
-      within = found.get((shift.within, row["model"], row["prompts"]))
+      within = by_classifier.get((shift.within, row["model"], row["prompts"]))
       if row["data"] != shift.data or within is None:
         continue
       accuracy = row["pm_accuracy"] if within is row else row["accuracy"]

@@ -20,13 +20,15 @@ def read_flip_reference(path: epath.PathLike) -> dict[str, Flips]:
   """
   try:
     table = json.loads(epath.Path(path).read_text())
-    found = {name: Flips(*(float(table[name][field]) for field in Flips._fields)) for name in table}
+    reference = {
+      name: Flips(*(float(table[name][field]) for field in Flips._fields)) for name in table
+    }
   except (OSError, ValueError, KeyError, TypeError) as error:
     raise errors.InputError(
       f"flip_reference {path}: {type(error).__name__}: {error}; it must be the name of a model of "
       'the run, or JSON like {"tilt": {"flip_probability": 0.1, "top5_distance": 1.2}, ...}'
     ) from error
   for name in SEQUENCES:
-    if not all(0 < value < math.inf for value in found.get(name, (0,))):
+    if not all(0 < value < math.inf for value in reference.get(name, (0,))):
       raise errors.InputError(f"flip_reference {path}: {name} is missing, or not above 0")
-  return found
+  return reference

@@ -77,25 +77,25 @@ def corruption_errors(
   def figures(accuracy: np.ndarray) -> dict[str, np.ndarray]:
     at = {key: accuracy[..., column] for column, key in enumerate(keys)}
     error = {name: np.sum([1 - at[name, s] for s in SEVERITIES], axis=0) for name in whole}
-    found = {"clean": at[CLEAN, 0]} if (CLEAN, 0) in at else {}
+    named = {"clean": at[CLEAN, 0]} if (CLEAN, 0) in at else {}
     groups = GROUPS if missing else GROUPS | {"mean": OFFICIAL}
     for group, members in groups.items():
       if whole.issuperset(members):
-        found[group] = 1 - np.mean([error[name] for name in members], axis=0) / len(SEVERITIES)
+        named[group] = 1 - np.mean([error[name] for name in members], axis=0) / len(SEVERITIES)
     if reference is None:
-      return found
+      return named
     divisor = {name: sum(reference.get((name, s), np.nan) for s in SEVERITIES) for name in whole}
     ce = {name: error[name] / divisor[name] for name in whole if divisor[name] > 0}
     if not missing and ce.keys() >= set(OFFICIAL):
-      found["mce"] = np.mean([ce[name] for name in OFFICIAL], axis=0)
-      if "clean" in found and (CLEAN, 0) in reference:
-        ours = len(SEVERITIES) * (1 - found["clean"])
+      named["mce"] = np.mean([ce[name] for name in OFFICIAL], axis=0)
+      if "clean" in named and (CLEAN, 0) in reference:
+        ours = len(SEVERITIES) * (1 - named["clean"])
         theirs = {name: divisor[name] - len(SEVERITIES) * reference[CLEAN, 0] for name in OFFICIAL}
         if min(theirs.values()) > 0:
-          found["relative_mce"] = np.mean(
+          named["relative_mce"] = np.mean(
             [(error[name] - ours) / theirs[name] for name in OFFICIAL], axis=0
           )
-    return found | ce
+    return named | ce
 
   return CorruptionErrors(len(values), bootstrap(values, figures), missing)
 
@@ -103,7 +103,7 @@ def corruption_errors(
 def correct_by_cell(
   rows: pa.Table, model: str, prompts: str | None, data: str
 ) -> dict[tuple[str, int], np.ndarray]:
-  """Of one classifier on one data set, whether it is right: bool [N] by corruption and severity.
+  """Whether a classifier is right on a data set: bool [N] by corruption and severity.
 
   Only images that all cells have are there, in one order; (CLEAN, 0) is the clean ones.
 
@@ -118,7 +118,7 @@ def correct_by_cell(
   rows = rows.filter(pc.or_(pc.is_valid(rows["severity"]), clean))
   names, kinds = coded(rows["perturbation"])
   settings = np.stack([kinds, rows["severity"].fill_null(0).to_numpy()], axis=1)
-  found, cells = np.unique(settings, axis=0, return_inverse=True)
+  different, cells = np.unique(settings, axis=0, return_inverse=True)
   correct = side_by_side(cells.ravel(), rows["example"], is_correct(rows).to_numpy())
-  keys = [(names[kind], severity) for kind, severity in found.tolist()]
+  keys = [(names[kind], severity) for kind, severity in different.tolist()]
   return dict(zip(keys, correct, strict=True))

@@ -26,13 +26,13 @@ def corrupted_on_disk(rows: pa.Table) -> pa.Table:
   """
   plain = pc.equal(rows["perturbation"].cast(pa.string()), "clean")
   names = rows["data"].cast(pa.string())
-  found = pc.extract_regex(names, PART)
-  wanted = pc.and_(plain, pc.or_(pc.is_valid(found), pc.equal(names, "imagenet")))
-  kept, found = rows.filter(wanted), found.filter(wanted)
+  parts = pc.extract_regex(names, PART)
+  wanted = pc.and_(plain, pc.or_(pc.is_valid(parts), pc.equal(names, "imagenet")))
+  kept, parts = rows.filter(wanted), parts.filter(wanted)
   changed = {
     "data": pa.repeat("imagenet-c", len(kept)),
-    "perturbation": pc.fill_null(pc.struct_field(found, "corruption"), "clean"),
-    "severity": pc.struct_field(found, "severity"),
+    "perturbation": pc.fill_null(pc.struct_field(parts, "corruption"), "clean"),
+    "severity": pc.struct_field(parts, "severity"),
   }
   for name, column in changed.items():
     field = kept.schema.field(name)

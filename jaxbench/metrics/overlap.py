@@ -67,15 +67,15 @@ def overlap(
   share, accuracy = proportion(count, len(dirty)), float(right.mean())
   clean = float(right[~dirty].mean()) if count < len(dirty) else None
   if clean is None or not count:
-    own = proportion(hits, count, _CONFIDENCE) if count else None
+    on_overlap = proportion(hits, count, _CONFIDENCE) if count else None
     nothing = None if clean is None else Estimate(0.0, 0.0, 0.0)
-    return Overlap(share, accuracy, clean, own, nothing, None, None, None, None)
-  own = proportion(hits, count, _CONFIDENCE)
-  difference = Estimate(accuracy - clean, *(share.value * (end - clean) for end in own[1:]))
+    return Overlap(share, accuracy, clean, on_overlap, nothing, None, None, None, None)
+  on_overlap = proportion(hits, count, _CONFIDENCE)
+  difference = Estimate(accuracy - clean, *(share.value * (end - clean) for end in on_overlap[1:]))
   p_value = float(scipy.stats.binom.sf(hits - 1, count, clean))
   matched, covered = _matched(dirty, right, labels)
   gap = _gap(hits, count, int(right[~dirty].sum()), len(dirty) - count, resamples)
-  return Overlap(share, accuracy, clean, own, difference, p_value, gap, matched, covered)
+  return Overlap(share, accuracy, clean, on_overlap, difference, p_value, gap, matched, covered)
 
 
 def overlap_curve(similarity: ArrayLike, correct: ArrayLike, thresholds: ArrayLike) -> Curve:
@@ -111,8 +111,10 @@ def _matched(
   wanted = np.bincount(classes[dirty], minlength=classes.max() + 1)
   clean = np.bincount(classes[~dirty], minlength=len(wanted))
   hits = np.bincount(classes[~dirty], weights=right[~dirty], minlength=len(wanted))
-  known = clean > 0
-  covered = wanted[known].sum() / wanted.sum()
+  has_clean = clean > 0
+  covered = wanted[has_clean].sum() / wanted.sum()
   if not covered:
     return None, 0.0
-  return float(np.average(hits[known] / clean[known], weights=wanted[known])), float(covered)
+  return float(np.average(hits[has_clean] / clean[has_clean], weights=wanted[has_clean])), float(
+    covered
+  )

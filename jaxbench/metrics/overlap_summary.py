@@ -38,11 +38,13 @@ def summarize_overlap(
     InputError: an example of such a data set was not searched.
   """
   lines = []
-  for (name, model, prompts), own in _cells(rows, thresholds):
-    similarity = _similarity(own["data"], own["example"], similarities)
-    found = overlap(similarity >= np.float32(thresholds[name]), is_correct(own), own["label"])
-    known = {"data": name, "model": model, "prompts": prompts, "threshold": thresholds[name]}
-    lines.append(known | found._asdict())
+  for (name, model, prompts), examples in _cells(rows, thresholds):
+    similarity = _similarity(examples["data"], examples["example"], similarities)
+    figures = overlap(
+      similarity >= np.float32(thresholds[name]), is_correct(examples), examples["label"]
+    )
+    subject = {"data": name, "model": model, "prompts": prompts, "threshold": thresholds[name]}
+    lines.append(subject | figures._asdict())
   for line in lines:
     tests = sum(
       other["p_value"] is not None
@@ -57,13 +59,13 @@ def summarize_overlap(
 def overlap_curves(
   rows: pa.Table, similarities: Similarities, names: Mapping[str, Any], steps: int = 200
 ) -> dict[tuple[str, str, str | None], Curve]:
-  """By data set of `names`, model and prompts: `overlap_curve` from the median similarity up."""
-  found = {}
-  for key, own in _cells(rows, names):
-    similarity = _similarity(own["data"], own["example"], similarities)
+  """Each `overlap_curve` from the median similarity up, by data set of `names`, model, prompts."""
+  curves = {}
+  for key, examples in _cells(rows, names):
+    similarity = _similarity(examples["data"], examples["example"], similarities)
     thresholds = np.linspace(np.median(similarity), similarity.max(), steps)
-    found[key] = overlap_curve(similarity, is_correct(own), thresholds)
-  return found
+    curves[key] = overlap_curve(similarity, is_correct(examples), thresholds)
+  return curves
 
 
 def summarize_clean_shifts(
@@ -94,9 +96,9 @@ def summarize_clean_shifts(
   }
   lines = []
   for row in summarize_shifts(summarize(plain)).to_pylist():
-    own = left.get((row["shift"], row["model"], row["prompts"]), {})
+    clean_row = left.get((row["shift"], row["model"], row["prompts"]), {})
     names = ("standard", "accuracy", "effective_robustness")
-    lines.append(row | {f"clean_{name}": own.get(name) for name in names})
+    lines.append(row | {f"clean_{name}": clean_row.get(name) for name in names})
   return lines
 
 
@@ -105,11 +107,11 @@ def _cells(
 ) -> list[tuple[tuple[str, str, str | None], pa.Table]]:
   """The examples of each cell without perturbation, by data set, model and prompts."""
   kept = pc.and_(pc.and_(_among(rows, names), _is_plain(rows)), is_example(rows))
-  found = []
-  for own in records.by_cell(rows.filter(kept)).values():
-    data, model, prompts = (own[name][0].as_py() for name in ("data", "model", "prompts"))
-    found.append(((data, model, prompts), own))
-  return found
+  cells = []
+  for examples in records.by_cell(rows.filter(kept)).values():
+    data, model, prompts = (examples[name][0].as_py() for name in ("data", "model", "prompts"))
+    cells.append(((data, model, prompts), examples))
+  return cells
 
 
 def _among(rows: pa.Table, names: Mapping[str, Any]) -> pa.ChunkedArray:

@@ -4,6 +4,11 @@ from collections.abc import Iterable
 
 import pyarrow as pa
 
+from jaxbench.records import kinds
+
+# By kind, which figure of a cell is shown instead of the accuracy.
+_SHOWN = {kinds.SEQUENCE: "flips"} | dict.fromkeys(kinds.BISECTED, "median_epsilon")
+
 
 def overview(summary: pa.Table) -> str:
   """Accuracy in percent, a line per model and prompt set.
@@ -17,10 +22,10 @@ def overview(summary: pa.Table) -> str:
   }
   for title, cells in _columns(rows).items():
     for line, values in lines.items():
-      own = [
+      shown = [
         cell for cell in cells if (cell["data"], cell["model"], cell["prompts"] or "-") == line
       ]
-      values[title] = _value(own) if own else "absent"
+      values[title] = _value(shown) if shown else "absent"
   titles = list(_columns(rows))
   table = [["data", "model", "prompts", *titles]]
   table += [[*line, *(values[title] for title in titles)] for line, values in sorted(lines.items())]
@@ -38,9 +43,10 @@ def overview_shifts(shifts: pa.Table) -> str:
 
 
 def _value(cells: list[dict]) -> str:
-  if cells[0]["median_epsilon"] is not None:
-    return f"{cells[0]['median_epsilon']:.4f}"
-  shown = "accuracy" if cells[0]["flips"] is None else "flips"
+  """The figure of some cells of one kind: a median, or a mean in percent."""
+  shown = _SHOWN.get(kinds.of(cells[0]), "accuracy")
+  if shown == "median_epsilon":
+    return f"{cells[0][shown]:.4f}"
   return f"{100 * sum(cell[shown] for cell in cells) / len(cells):.1f}"
 
 
@@ -51,8 +57,8 @@ def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
     columns.setdefault(row["perturbation"], []).append(row)
   titled = {}
   for name, cells in columns.items():
-    epsilons = sorted({cell["epsilon"] for cell in cells} - {None})
-    if epsilons and cells[0]["median_epsilon"] is None:
+    if cells and kinds.of(cells[0]) in (kinds.ATTACK, kinds.TRANSFER):
+      epsilons = sorted({cell["epsilon"] for cell in cells})
       middle = epsilons[len(epsilons) // 2]
       cells = [cell for cell in cells if cell["epsilon"] == middle]
       name = f"{name} {255 * middle:g}/255"

@@ -37,11 +37,11 @@ def compare(rows: pa.Table, first: str, second: str) -> Comparison:
   Raises:
     InputError: a cell has no rows, or they share no example.
   """
-  one, two = (rows.filter(records.is_value(rows["cell"], cell)) for cell in (first, second))
-  for cell, own in ((first, one), (second, two)):
-    if not len(own):
+  left, right = (rows.filter(records.is_value(rows["cell"], cell)) for cell in (first, second))
+  for cell, table in ((first, left), (second, right)):
+    if not len(table):
       raise errors.InputError(f"no rows of cell {cell!r}")
-  return compare_cells(one, two)
+  return compare_cells(left, right)
 
 
 def compare_cells(first: pa.Table, second: pa.Table) -> Comparison:
@@ -50,8 +50,8 @@ def compare_cells(first: pa.Table, second: pa.Table) -> Comparison:
   Raises:
     InputError: they share no example.
   """
-  one, two = shared(first, second)
-  return mcnemar(is_correct(one).to_numpy(), is_correct(two).to_numpy())
+  left, right = shared(first, second)
+  return mcnemar(is_correct(left).to_numpy(), is_correct(right).to_numpy())
 
 
 def shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -60,14 +60,14 @@ def shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
   Raises:
     InputError: there are none.
   """
-  one, two = (rows.filter(is_example(rows)) for rows in (first, second))
-  if not one["example"].equals(two["example"]):
-    where = pc.index_in(one["example"], value_set=two["example"].combine_chunks())
-    one, two = one.filter(pc.is_valid(where)), two.take(where.drop_null())
-  if not len(one):
+  left, right = (rows.filter(is_example(rows)) for rows in (first, second))
+  if not left["example"].equals(right["example"]):
+    where = pc.index_in(left["example"], value_set=right["example"].combine_chunks())
+    left, right = left.filter(pc.is_valid(where)), right.take(where.drop_null())
+  if not len(left):
     names = [rows["cell"][0].as_py() if len(rows) else "no cell" for rows in (first, second)]
     raise errors.InputError(f"{names[0]} and {names[1]} share no example")
-  return one, two
+  return left, right
 
 
 def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
@@ -92,9 +92,9 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
   Below 0.05 are those that are not chance, and the chance that any of them is stays below 0.05,
   however the tests depend on one another.
   """
-  found = np.asarray(p_values, np.float64)
-  order = np.argsort(found, kind="stable")
-  adjusted = np.empty_like(found)
-  left = np.arange(len(found), 0, -1)
-  adjusted[order] = np.minimum(1, np.maximum.accumulate(left * found[order]))
+  values = np.asarray(p_values, np.float64)
+  order = np.argsort(values, kind="stable")
+  adjusted = np.empty_like(values)
+  left = np.arange(len(values), 0, -1)
+  adjusted[order] = np.minimum(1, np.maximum.accumulate(left * values[order]))
   return adjusted

@@ -60,12 +60,12 @@ def worst_classes(
   order = np.lexsort((classes, -counts, right / counts))[:count]
   return [
     ClassAccuracy(
-      int(classes[one]),
-      int(counts[one]),
-      proportion(int(right[one]), int(counts[one])),
-      _most_frequent(predictions[(members == one) & ~hits]),
+      int(classes[place]),
+      int(counts[place]),
+      proportion(int(right[place]), int(counts[place])),
+      _most_frequent(predictions[(members == place) & ~hits]),
     )
-    for one in order
+    for place in order
   ]
 
 

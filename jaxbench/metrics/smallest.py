@@ -27,7 +27,7 @@ def smallest_epsilons(rows: pa.Table, cell: str) -> np.ndarray:
 
 
 def _distances(rows: pa.Table) -> np.ndarray:
-  """Of rows of cells that bisect, float32 [N]."""
+  """Smallest epsilons of rows of cells that bisect, float32 [N]; as `smallest_epsilons`."""
   distances, largest = (rows[name].to_numpy() for name in ("distance", "epsilon"))
   over = (distances > largest) & (distances <= largest * (1 + _ROUNDING) + _ROUNDING)
   fooled = rows["success"].to_numpy().astype(bool)
@@ -57,8 +57,8 @@ def summarize_smallest(rows: pa.Table) -> pa.Table:
   searched = records.by_cell(columns.filter(pc.is_valid(rows["tolerance"])))
   return pa.Table.from_pylist(
     [
-      {"cell": cell} | describe_smallest(smallest_epsilons(own, cell))
-      for cell, own in searched.items()
+      {"cell": cell} | describe_smallest(smallest_epsilons(table, cell))
+      for cell, table in searched.items()
     ]
   )
 
@@ -69,25 +69,25 @@ def smallest_of_all(cells: Sequence[pa.Table]) -> np.ndarray:
   Args:
     cells: rows of cells that bisect, of one classifier; examples that all of them have count.
   """
-  names = np.concatenate([own["example"].to_numpy() for own in cells])
-  distances = np.concatenate([_distances(own) for own in cells])
+  names = np.concatenate([table["example"].to_numpy() for table in cells])
+  distances = np.concatenate([_distances(table) for table in cells])
   _, where, counts = np.unique(names.astype(str), return_inverse=True, return_counts=True)
   smallest = np.full(len(counts), np.inf, np.float32)
   np.minimum.at(smallest, where, distances)
   return np.sort(smallest[counts == len(cells)])
 
 
-def describe_smallest(found: np.ndarray) -> dict[str, Any]:
+def describe_smallest(smallest: np.ndarray) -> dict[str, Any]:
   """The figures that `summarize_smallest` has of one cell, of smallest epsilons [N], N > 0."""
-  quartile, median, third = np.quantile(found, (0.25, 0.5, 0.75), method="inverted_cdf")
-  ends = scipy.stats.quantile_test(found, p=0.5).confidence_interval(0.95)
+  quartile, median, third = np.quantile(smallest, (0.25, 0.5, 0.75), method="inverted_cdf")
+  ends = scipy.stats.quantile_test(smallest, p=0.5).confidence_interval(0.95)
   low, high = (None if np.isnan(end) else float(end) for end in ends)
   return {
-    "examples": len(found),
+    "examples": len(smallest),
     "quartile": float(quartile),
     "median": float(median),
     "median_low": low,
     "median_high": high,
     "third_quartile": float(third),
-    "withstand": float(np.isinf(found).mean()),
+    "withstand": float(np.isinf(smallest).mean()),
   }

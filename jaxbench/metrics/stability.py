@@ -11,8 +11,6 @@ mFR and mT5D are the means over ten sequences.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,46 +30,6 @@ SEQUENCES = (  # Over which means are taken.
   "tilt",
   "scale",
 )
-_TOP = 5
-
-
-class Change(NamedTuple):
-  """From one frame to another, or the mean over the pairs of a sequence."""
-
-  flips: jax.Array  # [] float32: 1 where the prediction differs.
-  top5_distance: jax.Array  # [] float32, at most 15.
-
-
-def change(before: jax.Array, after: jax.Array) -> Change:
-  """Between the logits [K] of one frame and another; of equal logits, the first class leads.
-
-  Where one is not finite, everything has changed: a broken model is not a stable one.
-  """
-  _, leaders = jax.lax.top_k(before, min(_TOP, len(before)))
-  found = after[leaders][:, None]
-  tied = (after[None] == found) & (jnp.arange(len(after))[None] < leaders[:, None])
-  ranks = ((after[None] > found) | tied).sum(axis=1)
-  moved = jnp.abs(jnp.arange(len(leaders)) - jnp.minimum(ranks, _TOP)).sum()
-  flipped = jnp.argmax(after) != leaders[0]
-  finite = jnp.isfinite(before).all() & jnp.isfinite(after).all()
-  most = sum(_TOP - place for place in range(len(leaders)))
-  return Change(
-    jnp.where(finite, flipped, True).astype(jnp.float32),
-    jnp.where(finite, moved, most).astype(jnp.float32),
-  )
-
-
-def stability(logits: jax.Array, *, is_noise: bool, difficulty: int = 1) -> Change:
-  """Mean changes over the frames of one sequence: its FP and uT5D.
-
-  Args:
-    logits: [T, K], of all frames in order.
-    is_noise: compares with the first frame, at any difficulty.
-    difficulty: how many frames apart others are compared: T - difficulty pairs.
-  """
-  step = 1 if is_noise else difficulty
-  before = jnp.broadcast_to(logits[:1], logits[step:].shape) if is_noise else logits[:-step]
-  return jax.tree.map(jnp.mean, jax.vmap(change)(before, logits[step:]))
 
 
 class Flips(NamedTuple):
@@ -110,16 +68,16 @@ def flip_rates(
   def figures(means: np.ndarray) -> dict[str, np.ndarray]:
     flips = {name: means[..., 2 * column] for column, name in enumerate(names)}
     distances = {name: means[..., 2 * column + 1] for column, name in enumerate(names)}
-    found = flips | {f"{name}/top5": distance for name, distance in distances.items()}
+    named = flips | {f"{name}/top5": distance for name, distance in distances.items()}
     if missing:
-      return found
-    found["mean"] = np.mean([flips[name] for name in SEQUENCES], axis=0)
-    found["mean/top5"] = np.mean([distances[name] for name in SEQUENCES], axis=0)
+      return named
+    named["mean"] = np.mean([flips[name] for name in SEQUENCES], axis=0)
+    named["mean/top5"] = np.mean([distances[name] for name in SEQUENCES], axis=0)
     if reference is not None and all(min(reference.get(name, (0,))) > 0 for name in SEQUENCES):
       rates = [flips[name] / reference[name].flip_probability for name in SEQUENCES]
       ratios = [distances[name] / reference[name].top5_distance for name in SEQUENCES]
-      found |= {"mfr": np.mean(rates, axis=0), "mt5d": np.mean(ratios, axis=0)}
-    return found
+      named |= {"mfr": np.mean(rates, axis=0), "mt5d": np.mean(ratios, axis=0)}
+    return named
 
   return Stability(len(values), bootstrap(values, figures), missing)
 
@@ -141,8 +99,8 @@ def changes_by_sequence(
   rows = rows.filter(pc.is_valid(rows["flips"]))
   names, cells = coded(rows["perturbation"])
   values = np.stack([rows[name].to_numpy() for name in ("flips", "top5_distance")], axis=1)
-  found = side_by_side(cells, rows["example"], values)
-  return dict(zip(map(sequence_name, names), found, strict=True))
+  changes = side_by_side(cells, rows["example"], values)
+  return dict(zip(map(sequence_name, names), changes, strict=True))
 
 
 def sequence_name(perturbation: str) -> str:

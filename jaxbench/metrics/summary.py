@@ -38,9 +38,9 @@ def _is_label(rows: pa.Table, prediction: str) -> pa.ChunkedArray:
   several = rows["labels"].combine_chunks()
   owners = pc.list_parent_indices(several)
   hits = pc.equal(pc.take(rows[prediction], owners), pc.list_flatten(several))
-  found = np.zeros(len(rows), bool)
-  found[owners.filter(hits.combine_chunks()).to_numpy()] = True
-  return pc.or_(right, pa.array(found))
+  right_of_several = np.zeros(len(rows), bool)
+  right_of_several[owners.filter(hits.combine_chunks()).to_numpy()] = True
+  return pc.or_(right, pa.array(right_of_several))
 
 
 def summarize(rows: pa.Table) -> pa.Table:
@@ -99,16 +99,16 @@ def summarize(rows: pa.Table) -> pa.Table:
     if not row["correct_count"]:  # Of a video that has only begun to be run.
       continue
     line = _with_intervals(row)
-    for found in further:
-      line |= found(row["cell"])
+    for figures_of in further:
+      line |= figures_of(row["cell"])
     lines.append(line)
   return pa.Table.from_pylist(lines)
 
 
 def _smallest(rows: pa.Table) -> Callable[[str], dict]:
-  found = {row["cell"]: row for row in summarize_smallest(rows).to_pylist()}
+  by_cell = {row["cell"]: row for row in summarize_smallest(rows).to_pylist()}
   return lambda cell: {
-    f"median_epsilon{end}": found[cell][f"median{end}"] if cell in found else None
+    f"median_epsilon{end}": by_cell[cell][f"median{end}"] if cell in by_cell else None
     for end in ("", "_low", "_high")
   }
 
@@ -116,8 +116,10 @@ def _smallest(rows: pa.Table) -> Callable[[str], dict]:
 def _per_class(counted: pa.Table) -> Callable[[str], dict]:
   classes = counted.group_by(["cell", "label"]).aggregate([("correct", "mean")])
   cells = classes.group_by("cell").aggregate([("correct_mean", "mean")])
-  found = dict(zip(cells["cell"].to_pylist(), cells["correct_mean_mean"].to_pylist(), strict=True))
-  return lambda cell: {"per_class_accuracy": found[cell]}
+  by_cell = dict(
+    zip(cells["cell"].to_pylist(), cells["correct_mean_mean"].to_pylist(), strict=True)
+  )
+  return lambda cell: {"per_class_accuracy": by_cell[cell]}
 
 
 def _calibration(rows: pa.Table) -> Callable[[str], dict]:
@@ -127,22 +129,26 @@ def _calibration(rows: pa.Table) -> Callable[[str], dict]:
   confidence = pc.if_else(broken, pa.scalar(1, pa.float32()), rows["confidence"])
   rows = rows.set_column(rows.schema.get_field_index("confidence"), "confidence", confidence)
   columns = ["cell", "confidence", *_CORRECT]
-  found = {
-    cell: expected_calibration_error(own["confidence"], is_correct(own))
-    for cell, own in records.by_cell(rows.select(columns).filter(claimed)).items()
+  by_cell = {
+    cell: expected_calibration_error(table["confidence"], is_correct(table))
+    for cell, table in records.by_cell(rows.select(columns).filter(claimed)).items()
   }
-  return lambda cell: {"calibration_error": found.get(cell)}
+  return lambda cell: {"calibration_error": by_cell.get(cell)}
 
 
 def _videos(rows: pa.Table) -> Callable[[str], dict]:
-  found = {}
+  by_cell = {}
   columns = rows.select(["cell", "anchor", "offset", *_CORRECT])
   for cell, frames in records.by_cell(columns.filter(pc.is_valid(rows["anchor"]))).items():
     # A run that is not finished, or an unreadable image, may leave a frame without its anchor.
     anchors = frames.filter(pc.equal(frames["offset"], 0))["anchor"].combine_chunks()
-    own = frames.filter(pc.is_in(frames["anchor"], anchors))
-    found[cell] = pm_k(own["anchor"], own["offset"], is_correct(own)).pm_k if len(own) else None
-  return lambda cell: _named("pm_accuracy", found.get(cell))
+    anchored = frames.filter(pc.is_in(frames["anchor"], anchors))
+    by_cell[cell] = (
+      pm_k(anchored["anchor"], anchored["offset"], is_correct(anchored)).pm_k
+      if len(anchored)
+      else None
+    )
+  return lambda cell: _named("pm_accuracy", by_cell.get(cell))
 
 
 def _with_intervals(row: dict) -> dict:

@@ -51,8 +51,8 @@ def typographic(
   if not len(labels) == len(targets) == len(predictions) == len(clean) > 0:
     lengths = [len(column) for column in (labels, targets, predictions, clean)]
     raise errors.InputError(f"columns of {lengths} examples: they must be alike, and not empty")
-  if own := int((targets == labels).sum()):
-    raise errors.InputError(f"the target of {own} of {len(labels)} examples is their own label")
+  if same := int((targets == labels).sum()):
+    raise errors.InputError(f"the target of {same} of {len(labels)} examples is their own label")
   right, read = predictions == labels, predictions == targets
   accuracy, followed = _share(right), _share(read)
   if clean_prediction is None:

@@ -10,7 +10,7 @@ from jaxbench.metrics.accuracy import Proportion, proportion
 
 
 class VideoAccuracy(NamedTuple):
-  """Of anchor frames (Shankar et al., 2019, arXiv:1906.02168, section 3)."""
+  """Accuracy on anchor frames (Shankar et al., 2019, arXiv:1906.02168, section 3)."""
 
   anchors: int
   benign: Proportion  # The anchor is right.
@@ -34,12 +34,12 @@ def pm_k(anchor: ArrayLike, offset: ArrayLike, correct: ArrayLike, *, k: int = 1
   names, offsets, hits = (np.asarray(column) for column in (anchor, offset, correct))
   near = np.abs(offsets) <= k
   anchors, groups = np.unique(names[near], return_inverse=True)
-  own = np.bincount(groups[offsets[near] == 0], minlength=len(anchors))
+  frames = np.bincount(groups[offsets[near] == 0], minlength=len(anchors))
   if not len(anchors):
     raise errors.InputError("there are no frames")
-  if (own != 1).any():
-    row = int((own != 1).argmax())
-    raise errors.InputError(f"anchor {anchors[row]} has {own[row]} frames of its own, not one")
+  if (frames != 1).any():
+    row = int((frames != 1).argmax())
+    raise errors.InputError(f"anchor {anchors[row]} has {frames[row]} frames of its own, not one")
   wrong = np.bincount(groups[~hits[near]], minlength=len(anchors))
   right = int(hits[offsets == 0].sum())
   total = len(anchors)

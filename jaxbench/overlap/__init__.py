@@ -5,9 +5,7 @@ vectors of a training set, `find_duplicates` calibrates thresholds and looks wit
 sets; `metrics.overlap` and the report tell what it means for accuracy.
 """
 
-from jaxbench.overlap.duplicates import Found
 from jaxbench.overlap.duplicates import find as find_duplicates
-from jaxbench.overlap.duplicates import read as read_duplicates
 from jaxbench.overlap.embeddings import Embeddings, embed
 from jaxbench.overlap.embeddings import read as read_embeddings
 from jaxbench.overlap.encoders import Encoder
@@ -16,15 +14,15 @@ from jaxbench.overlap.kernel import Nearest, Settings
 from jaxbench.overlap.neighbours import nearest, piece_size
 from jaxbench.overlap.pairs import write as write_pairs
 from jaxbench.overlap.planted import KINDS
-from jaxbench.overlap.scan import MATCHES, Merged, merge, search
-from jaxbench.overlap.scan import read as read_search
+from jaxbench.overlap.scan import Merged, merge, search
+from jaxbench.records.overlap import MATCHES, Duplicates, read_duplicates, read_search
 
 __all__ = [
   "KINDS",
   "MATCHES",
+  "Duplicates",
   "Embeddings",
   "Encoder",
-  "Found",
   "Merged",
   "Nearest",
   "Settings",

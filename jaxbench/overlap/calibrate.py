@@ -12,26 +12,12 @@ from jaxbench.metrics import proportion
 from jaxbench.overlap import encoders, fingerprints
 from jaxbench.overlap.embeddings import Embeddings
 from jaxbench.overlap.planted import KINDS, Change
+from jaxbench.records.overlap import FIGURES
 
 PRECISIONS = (0.9, 0.95, 0.99, 1.0)  # Of the table.
 _BATCH = 256  # Decoded images in memory.
 
-CALIBRATION = pa.schema(
-  [
-    pa.field("data", pa.string(), nullable=False),
-    pa.field("detector", pa.string(), nullable=False),
-    pa.field("originals", pa.int32(), nullable=False),
-    pa.field("copies", pa.int32(), nullable=False),
-    pa.field("asked", pa.float64(), nullable=False),  # Precision.
-    *(
-      pa.field(name, pa.float64())  # Null where no threshold has the precision.
-      for name in (
-        *("threshold", "precision", "recall", "recall_low", "recall_high"),
-        *KINDS,
-      )
-    ),
-  ]
-)
+CALIBRATION = pa.schema([*FIGURES, *(pa.field(kind, pa.float64()) for kind in KINDS)])
 
 
 class Subject(NamedTuple):

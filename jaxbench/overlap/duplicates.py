@@ -7,7 +7,6 @@ a search of reference images too.
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -18,37 +17,10 @@ from jaxbench.overlap import calibrate, embeddings, encoders, fingerprints, neig
 from jaxbench.overlap.calibrate import Subject
 from jaxbench.overlap.embeddings import Embeddings
 from jaxbench.overlap.kernel import Settings
+from jaxbench.records.overlap import PAIRS, Duplicates
 from jaxbench.storage import parquet
 
 _NEIGHBOURS = 4
-
-PAIRS = pa.schema(
-  [
-    pa.field("detector", pa.string(), nullable=False),  # "exact", "perceptual", "embedding".
-    pa.field("data", pa.string(), nullable=False),
-    pa.field("example", pa.string(), nullable=False),
-    pa.field("other_data", pa.string(), nullable=False),
-    pa.field("other", pa.string(), nullable=False),
-    pa.field("similarity", pa.float32(), nullable=False),  # Cosine; of hashes see `fingerprints`.
-    pa.field("duplicate", pa.bool_(), nullable=False),  # Not below the threshold.
-  ]
-)
-
-
-class Found(NamedTuple):
-  """What `find` has written."""
-
-  pairs: pa.Table  # Of PAIRS: every example's nearest others, each pair once, and equal pixels.
-  calibration: pa.Table  # Of calibrate.CALIBRATION.
-  described: dict[str, Any]  # duplicates.json.
-
-  def thresholds(self, detector: str) -> dict[str, float | None]:
-    """By data set, at the precision that was asked for."""
-    return {
-      row["data"]: row["threshold"]
-      for row in self.calibration.to_pylist()
-      if row["detector"] == detector and row["asked"] == self.described["precision"]
-    }
 
 
 def find(
@@ -61,7 +33,7 @@ def find(
   sample: int = 500,
   slots: int = 64,
   workers: int = 0,
-) -> Found:
+) -> Duplicates:
   """Finds and writes the duplicates among the examples of some embeddings.
 
   Args:
@@ -89,7 +61,7 @@ def find(
     calibrate.table(one.first(sample, digests), encoder, vectors, precision, slots, workers)
     for one in sets
   )
-  found = Found(PAIRS.empty_table(), calibration, described)
+  found = Duplicates(PAIRS.empty_table(), calibration, described)
   tables = [_equal(queries, digests)] + [
     _alike(queries, detector, own, found.thresholds(detector)) for detector, own in vectors.items()
   ]
@@ -97,16 +69,6 @@ def find(
   for file, table in (("pairs.parquet", found.pairs), ("calibration.parquet", calibration)):
     parquet.write(root / file, table)
   return found
-
-
-def read(folder: epath.PathLike) -> Found | None:
-  """What `find` has written in a folder; None if there is nothing."""
-  root = epath.Path(folder)
-  files = [root / name for name in ("pairs.parquet", "calibration.parquet", "duplicates.json")]
-  if not all(file.exists() for file in files):
-    return None
-  pairs, calibration = map(parquet.read, files[:2])
-  return Found(pairs, calibration, json.loads(files[2].read_text()))
 
 
 def _check(

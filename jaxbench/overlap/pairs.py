@@ -13,7 +13,7 @@ from etils import epath
 from PIL import Image
 
 from jaxbench import data
-from jaxbench.overlap import duplicates, scan
+from jaxbench.records.overlap import Duplicates, read_duplicates, read_search
 from jaxbench.storage import atomic
 
 _SHOWN = 12  # Pairs on either side of a threshold.
@@ -51,11 +51,11 @@ def write(
   Raises:
     InputError: the folder holds neither.
   """
-  root, found = epath.Path(folder), duplicates.read(folder)
+  root, found = epath.Path(folder), read_duplicates(folder)
   groups = [] if found is None else _duplicates(found, threshold)
   if found is None or (root / "search.json").exists():
     limits = {} if found is None else found.thresholds("embedding")
-    matches, described = scan.read(folder)
+    matches, described = read_search(folder)
     groups += _matches(matches, described["reference"], limits, threshold)
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
@@ -69,7 +69,7 @@ def write(
   return root / "pairs.html"
 
 
-def _duplicates(found: duplicates.Found, threshold: float | None) -> list[Group]:
+def _duplicates(found: Duplicates, threshold: float | None) -> list[Group]:
   groups, rows = [], found.pairs.to_pylist()
   for detector in ("perceptual", "embedding"):
     limits = found.thresholds(detector)

@@ -6,10 +6,9 @@ Whoever finds all shards done merges them; the order of merging decides nothing.
 """
 
 import io
-import json
 import zipfile
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,20 +18,9 @@ from jaxbench import errors
 from jaxbench.overlap import embeddings, neighbours, shards
 from jaxbench.overlap.embeddings import Embeddings
 from jaxbench.overlap.kernel import EXACT, Nearest, Settings
+from jaxbench.records.overlap import MATCHES
 from jaxbench.storage import atomic, parquet
 from jaxbench.telemetry.progress import Progress
-
-MATCHES = pa.schema(
-  [
-    pa.field("data", pa.string(), nullable=False),
-    pa.field("example", pa.string(), nullable=False),
-    pa.field("rank", pa.int32(), nullable=False),  # 0 is the nearest.
-    pa.field("similarity", pa.float32(), nullable=False),  # Cosine.
-    pa.field("shard", pa.string(), nullable=False),  # File name.
-    pa.field("row", pa.int32(), nullable=False),  # Within the shard.
-    pa.field("reference", pa.string()),  # URL or key, where the metadata have one.
-  ]
-)
 
 
 class Merged(NamedTuple):
@@ -116,20 +104,6 @@ def merge(parts: Iterable[tuple[int, Nearest]]) -> Merged:
     best = Merged(*(np.take_along_axis(x, order, axis=1) for x in both))
   assert best is not None
   return best
-
-
-def read(folder: epath.PathLike) -> tuple[pa.Table, dict[str, Any]]:
-  """The matches of a finished search, as MATCHES has them, and search.json.
-
-  Raises:
-    InputError: there is no search, or it is not finished.
-  """
-  root = epath.Path(folder)
-  if not (root / "search.json").exists():
-    raise errors.InputError(f"{folder} holds no search; make one: jaxbench.overlap search")
-  if not (root / "matches.parquet").exists():
-    raise errors.InputError(f"the search in {folder} is not finished; its command goes on with it")
-  return parquet.read(root / "matches.parquet"), json.loads((root / "search.json").read_text())
 
 
 def _check(

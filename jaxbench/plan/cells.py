@@ -1,12 +1,13 @@
 """Cells: a classifier on a data set under a perturbation, one number of the result each."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import models
 from jaxbench.plan.classifiers import Absent, Classifier
 from jaxbench.plan.perturbations import Perturbation
+from jaxbench.records import wording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,26 +110,9 @@ class Plan(NamedTuple):
   data: dict[str, DataSet]
 
 
-def where(sizes: Mapping[str, int | None]) -> str:
-  """At which size images are perturbed, in words; "" if at the models' own, as is usual.
-
-  An epsilon at another size is another threat: one that is harmless at 224 pixels may break every
-  image of 32 that is enlarged inside.
-
-  Args:
-    sizes: of each model, or surrogate of transfer, `Cell.native`.
-  """
-  native = {name: size for name, size in sizes.items() if size}
-  if not native:
-    return ""
-  size = next(iter(native.values()))
-  text = f"at the images' own {size} x {size} pixels; the model resizes them inside"
-  return text if len(native) == len(sizes) else f"{text} (only {', '.join(native)})"
-
-
 def native(plan: Plan) -> Iterator[str]:
   """A sentence for each data set that is perturbed at its own size."""
   for name in plan.data:
     cells = [cell for cell in plan.cells if cell.data == name]
-    if found := where({cell.seen_by: cell.native for cell in cells}):
+    if found := wording.where({cell.seen_by: cell.native for cell in cells}):
       yield f"{name}: perturbed {found}: epsilons there are not those at a model's input size"

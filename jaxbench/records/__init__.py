@@ -1,8 +1,9 @@
 """Per-example results: one row per example and cell, in Parquet parts that appear whole or not.
 
 A run's folder holds `run.json` (what was asked), `sessions/*.json` (where it ran, a file for each
-process) and `records/*.parquet`. A part holds rows of one block of examples; a killed run goes on
-with whatever parts there are. What is damaged is moved to `broken` and computed again.
+process), `logs/*.jsonl` (what each process did with its time) and `records/*.parquet`. A part holds
+rows of one block of examples; a killed run goes on with whatever parts there are. What is damaged
+is moved to `broken` and computed again.
 """
 
 from jaxbench.records.description import load_run

@@ -8,6 +8,7 @@ from typing import Any
 from etils import epath
 
 from jaxbench import errors
+from jaxbench.records import kinds
 from jaxbench.storage import atomic, damage
 
 FILE = "run.json"
@@ -15,7 +16,7 @@ SLOTS = "slots.json"
 
 
 def load_run(workdir: epath.PathLike) -> dict[str, Any]:
-  """What `run.json` and all sessions say of a run.
+  """What `run.json` and all sessions say of a run, as today's version would have written it.
 
   Raises:
     InputError: there is none, or it is damaged.
@@ -23,12 +24,25 @@ def load_run(workdir: epath.PathLike) -> dict[str, Any]:
   run = described(epath.Path(workdir))
   if run is None:
     raise errors.InputError(f"{workdir}: not the --workdir of a run (no run.json)")
-  found = sessions(epath.Path(workdir))
-  own: list[dict[str, Any]] = [one | {"name": name} for name, one in found.items()]
-  for name in ("absent", "warnings"):
-    told = [*run.get(name, []), *itertools.chain(*(one.pop(name, []) for one in own))]
-    run[name] = [one for place, one in enumerate(told) if one not in told[:place]]
-  return run | {"sessions": [*run.get("sessions", []), *own]}
+  processes: list[dict[str, Any]] = [
+    session | {"name": name} for name, session in sessions(epath.Path(workdir)).items()
+  ]
+  for field in ("absent", "warnings"):
+    said = [*run.get(field, []), *itertools.chain(*(each.pop(field, []) for each in processes))]
+    run[field] = [entry for place, entry in enumerate(said) if entry not in said[:place]]
+  if "cells" in run:
+    run["cells"] = [_completed(cell) for cell in run["cells"]]
+  return _ADDED | run | {"sessions": [*run.get("sessions", []), *processes]}
+
+
+# Fields that `run.json` did not have in the first versions, with what is true of their runs.
+_ADDED: dict[str, Any] = {"published": [], "flip_reference": None, "error_reference": None}
+_ADDED_TO_CELLS = dict.fromkeys(("sequence", "surrogate", "knowledge", "native"))
+
+
+def _completed(cell: Mapping[str, Any]) -> dict[str, Any]:
+  """A cell with all fields that the report needs, whatever version has written it."""
+  return _ADDED_TO_CELLS | {"kind": kinds.of(cell)} | dict(cell)
 
 
 def described(workdir: epath.Path) -> dict[str, Any] | None:
@@ -50,10 +64,10 @@ def slots(workdir: epath.Path) -> int | None:
   content = atomic.read(workdir / SLOTS)
   if not content:
     return None
-  found = damage.parsed(workdir / SLOTS, content)
-  if not isinstance(found, int) or found < 1:
+  number = damage.parsed(workdir / SLOTS, content)
+  if not isinstance(number, int) or number < 1:
     raise damage.Damaged(workdir / SLOTS, "it is no number of slots")
-  return found
+  return number
 
 
 def session_files(workdir: epath.Path) -> list[epath.Path]:
@@ -74,29 +88,29 @@ def session(file: epath.Path) -> dict[str, Any] | None:
 
 
 def sessions(workdir: epath.Path) -> dict[str, dict[str, Any]]:
-  """By name, in the order in which they began.
+  """What all processes say, by their names, in the order in which they began.
 
   Raises:
     Damaged: one says nothing.
   """
-  told = {file.name.removesuffix(".json"): session(file) for file in session_files(workdir)}
-  found = {name: one for name, one in told.items() if one is not None}
-  return dict(sorted(found.items(), key=lambda item: item[1]["started"]))
+  read = {file.name.removesuffix(".json"): session(file) for file in session_files(workdir)}
+  present = {name: content for name, content in read.items() if content is not None}
+  return dict(sorted(present.items(), key=lambda item: item[1]["started"]))
 
 
 def encoded(content: Any) -> bytes:
-  """As files hold it."""
+  """What files hold of it."""
   return json.dumps(content, indent=1).encode()
 
 
-def unlike(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
+def unlike(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
   """How the identity of a run differs from that of the same run as it is asked for now.
 
   What has been found since is no difference: data sets and models that were not on the disk.
   """
   parts = ("models", "data", "examples", "perturbations")
-  found = {name: here[name] | there[name] for name in parts if name in there and name in here}
-  return list(_differences({**there, **found}, here))
+  joined = {name: now[name] | earlier[name] for name in parts if name in earlier and name in now}
+  return list(_differences({**earlier, **joined}, now))
 
 
 def _differences(there: Any, here: Any, name: str = "") -> Iterable[str]:

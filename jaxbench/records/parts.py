@@ -38,10 +38,10 @@ def place(part: epath.Path) -> tuple[str, int]:
   Raises:
     Damaged: it is none, by its name.
   """
-  found = _NAME.fullmatch(part.name)
-  if not found:
+  match = _NAME.fullmatch(part.name)
+  if not match:
     raise damage.Damaged(part, "no run has named it")
-  return urllib.parse.unquote(found["data"]), int(found["block"])
+  return urllib.parse.unquote(match["data"]), int(match["block"])
 
 
 class Part(NamedTuple):
@@ -52,7 +52,7 @@ class Part(NamedTuple):
 
 
 def opened(file: epath.Path) -> Part:
-  """Of ids there are few, so that they have a dictionary too.
+  """Opens a part; of ids there are few, so that they have a dictionary too.
 
   Raises:
     Damaged: it is no part.
@@ -62,7 +62,9 @@ def opened(file: epath.Path) -> Part:
   content = parquet.content(file)
   with _told(file):
     part = Part(file, parquet.parsed(content, dictionaries=["example"]))
-  missing = [one.name for one in schema.SCHEMA if not one.nullable and one.name not in _names(part)]
+  missing = [
+    field.name for field in schema.SCHEMA if not field.nullable and field.name not in _names(part)
+  ]
   if missing:
     raise damage.Damaged(file, f"no column {missing[0]!r}")
   return part
@@ -78,11 +80,11 @@ def column(part: Part, name: str, kind: pa.DataType) -> pa.ChunkedArray:
   if name not in _names(part):
     return pa.chunked_array([pa.nulls(rows, kind)])
   with _told(part.file):
-    found = part.content.read([name], use_threads=False)[name].cast(kind)
-    found.validate(full=True)
-  if len(found) != rows or (found.null_count and not schema.SCHEMA.field(name).nullable):
+    values = part.content.read([name], use_threads=False)[name].cast(kind)
+    values.validate(full=True)
+  if len(values) != rows or (values.null_count and not schema.SCHEMA.field(name).nullable):
     raise damage.Damaged(part.file, f"column {name!r} lacks values")
-  return found
+  return values
 
 
 def read(file: epath.Path, columns: Iterable[str]) -> pa.Table:

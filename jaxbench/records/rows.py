@@ -42,7 +42,7 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
 
 
 def _distinct(order: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
-  """Of the rows that agree in `keys`, by which `order` sorts them, the first: hosts may repeat."""
+  """The first of all rows that agree in `keys`, by which `order` sorts: hosts may repeat."""
   first = np.ones(len(order), bool)
   first[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
   return order[first]
@@ -57,10 +57,10 @@ def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None)
     InputError: the folder holds no run or no records, or damaged ones.
   """
   rows, run = read(workdir, columns), load_run(workdir)
-  there = _encoded(rows["cell"]).dictionary.to_pylist()
-  asked = [cell["id"] for cell in run["cells"]] if "cells" in run else there
-  kept = set(asked) - {absent["what"] for absent in run["absent"]}
-  for name in there:
+  present = _encoded(rows["cell"]).dictionary.to_pylist()
+  planned = [cell["id"] for cell in run["cells"]] if "cells" in run else present
+  kept = set(planned) - {absent["what"] for absent in run["absent"]}
+  for name in present:
     if name not in kept:
       rows = rows.filter(pc.invert(is_value(rows["cell"], name)))
   return rows
@@ -114,14 +114,14 @@ def unreadable(workdir: epath.PathLike) -> pa.Table:
 
 
 def _some(workdir: epath.PathLike) -> list[epath.Path]:
-  found = parts.files(epath.Path(workdir))
-  if not found:
+  files = parts.files(epath.Path(workdir))
+  if not files:
     raise errors.InputError(f"{workdir}: no records there; is it the --workdir of a run?")
-  return found
+  return files
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-  """In one piece, with one dictionary."""
+  """A column in one piece, with one dictionary."""
   if not pa.types.is_dictionary(column.type):
     column = column.dictionary_encode()
   return _in_one_piece(column.unify_dictionaries())

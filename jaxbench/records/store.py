@@ -38,38 +38,38 @@ class Store:
       raise errors.InputError(f"--workdir={workdir} cannot be used: {reason}") from error
 
   def _open(self, run: Mapping[str, Any]) -> dict[str, Any]:
-    found = self._described(run)
-    asked = json.loads(description.encoded(run))  # As JSON gives it back.
-    if differences := description.unlike(found["identity"], asked["identity"]):
+    before = self._described(run)
+    wanted = json.loads(description.encoded(run))  # As JSON gives it back.
+    if differences := description.unlike(before["identity"], wanted["identity"]):
       raise errors.InputError(
         f"--workdir={self.workdir} belongs to another configuration: {'; '.join(differences[:3])}. "
         "Name another --workdir, or ask for the same again to continue it"
       )
     for name in ("records", "sessions"):
       (self.workdir / name).mkdir(parents=True, exist_ok=True)
-    if (told := found | asked) != found:
-      atomic.write(self.workdir / description.FILE, description.encoded(told))
-    return told
+    if (joined := before | wanted) != before:
+      atomic.write(self.workdir / description.FILE, description.encoded(joined))
+    return joined
 
   def _described(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the folder's run.json says, once it has one; other hosts may be beginning it too."""
     broken = None
     try:
-      found = description.described(self.workdir)
+      content = description.described(self.workdir)
     except damage.Damaged as error:
-      found, broken = None, error
-    if found is None:
+      content, broken = None, error
+    if content is None:
       self._require_own(run)
       if broken:
         damage.set_aside(self.workdir, broken, "it is written anew, its rows are those asked for")
       self.workdir.mkdir(parents=True, exist_ok=True)
       atomic.write(self.workdir / description.FILE, description.encoded(run))
-    return found or description.described(self.workdir) or run
+    return content or description.described(self.workdir) or run
 
   def _require_own(self, run: Mapping[str, Any]) -> None:
     """Raises InputError if a folder without a description has more than rows of this run."""
-    there = {file.name for file in self.workdir.iterdir()} if self.workdir.exists() else set()
-    rest = {name for name in there if not _is_description(name)}
+    names = {file.name for file in self.workdir.iterdir()} if self.workdir.exists() else set()
+    rest = {name for name in names if not _is_description(name)}
     cells = self._cells()
     lost = bool(parts.files(self.workdir)) and not cells
     if not rest <= _OWN or (rest and "records" not in rest) or lost:
@@ -82,11 +82,11 @@ class Store:
 
   def _cells(self) -> set[str]:
     """Those of all parts that can be read."""
-    found: set[str] = set()
+    cells: set[str] = set()
     for part in parts.files(self.workdir):
       with contextlib.suppress(damage.Damaged):
-        found.update(parts.read(part, ["cell"])["cell"].unique().to_pylist())
-    return found
+        cells.update(parts.read(part, ["cell"])["cell"].unique().to_pylist())
+    return cells
 
   def _mend(self) -> None:
     """Sets aside what processes have said and nobody understands."""

@@ -10,8 +10,7 @@ import jinja2
 import pyarrow as pa
 from etils import epath
 
-from jaxbench.report import comparison, content
-from jaxbench.report import overlap as overlapping
+from jaxbench.report import comparison, content, training_data
 from jaxbench.report.doubts import doubtful
 from jaxbench.report.export import export
 from jaxbench.report.leaderboard import robustbench
@@ -50,7 +49,7 @@ def write(
     >>> (summary,) = report.write(["runs/quickstart"], "report.html")
   """
   places.for_file("out", out)
-  known = None if overlap is None else overlapping.load(overlap, overlap_threshold)
+  findings = None if overlap is None else training_data.load(overlap, overlap_threshold)
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),
     autoescape=True,
@@ -64,7 +63,7 @@ def write(
     "p_value": _p_value,
     "epsilon": _epsilon,
   }
-  runs = [content.load(workdir, known) for workdir in workdirs]
+  runs = [content.load(workdir, findings) for workdir in workdirs]
   script = (_HERE / "tables.js").read_text()
   page = environment.get_template("page.html").render(
     runs=runs,
@@ -86,7 +85,7 @@ def _points(difference: float) -> str:
 
 
 def _epsilon(value: float | None, norm: str) -> str:
-  """In the unit that people use for the norm; – where the data do not say."""
+  """An epsilon in the unit that people use for the norm; – where the data do not say."""
   if value is None or math.isinf(value):
     return "–" if value is None else "∞"
   return f"{255 * value:.2f}/255" if norm == "linf" else f"{value:.3g}"

@@ -6,8 +6,11 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from jaxbench.records import kinds
 from jaxbench.report import gallery
-from jaxbench.report.sections import ByCell, Classifier, Row, Table, Text
+from jaxbench.report.by_setting import Table
+from jaxbench.report.classifiers import ByCell, Classifier, Row, ids
+from jaxbench.report.typographic import Text
 
 _ROOM = 1_200_000  # Characters of pictures in a page.
 
@@ -17,7 +20,7 @@ class Shown(NamedTuple):
 
   perturbation: str
   lines: list[tuple[Classifier, str]]  # With the cell's id.
-  kind: str  # "corruption", "attack", "text" or "".
+  kind: str  # Of `records.kinds`.
 
 
 class Album(NamedTuple):
@@ -38,36 +41,46 @@ def choose(
   moving: list[Row],
   classifiers: list[Classifier],
 ) -> list[Shown]:
-  """Each perturbation at its middle setting, for each model with its first prompt set."""
+  """Each perturbation at its middle setting, for each model with its first prompt set.
+
+  Args:
+    tables: of the data set.
+    texts: of the data set.
+    transferred: its cells of transfer at one epsilon,
+    searched: those that bisect
+    moving: and those of sequences.
+    classifiers: of the run.
+  """
   shown: list[Shown] = []
   for table in tables:
-    if table.perturbation == "clean":
+    if table.kind == kinds.CLEAN:
       continue
     setting = table.settings[table.middle]
     name = f"{table.perturbation}, {table.axis} {setting}" if setting else table.perturbation
-    middle = [(one, found[table.middle]) for one, found in table.lines]
-    kind = "" if not setting else "attack" if table.axis == "epsilon" else "corruption"
-    shown.append(Shown(name, [(one, cell["cell"]) for one, cell in middle if cell], kind))
-  shown += [
-    Shown(text.overlay, [(one, cell) for one, cell, _ in text.lines], "text") for text in texts
-  ]
+    middle = [(classifier, cells[table.middle]) for classifier, cells in table.lines]
+    lines = [(classifier, cell["cell"]) for classifier, cell in middle if cell]
+    shown.append(Shown(name, lines, table.kind))
+  for text in texts:
+    lines = [(classifier, cell) for classifier, cell, _ in text.lines]
+    shown.append(Shown(text.overlay, lines, kinds.TYPOGRAPHY))
   settings = list(dict.fromkeys(cell["setting"] for cell in transferred))
   setting = settings[len(settings) // 2] if settings else ""
   middle_ones = [cell for cell in transferred if cell["setting"] == setting]
-  for cells, kind, note in (
-    (middle_ones, "attack", f", epsilon {setting}"),
-    (searched, "attack", ""),
-    (moving, "", ", last frame"),
+  for cells, note in (
+    (middle_ones, f", epsilon {setting}"),
+    (searched, ""),
+    (moving, ", last frame"),
   ):
     for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
-      ids = {(cell["model"], cell["prompts"]): cell["id"] for cell in group}
-      lines = [(one, ids[key]) for one in classifiers if (key := (one.model, one.prompts)) in ids]
-      shown.append(Shown(perturbation + note, lines, kind))
+      same = list(group)
+      names = ids(same)
+      lines = [(each, names[each.key]) for each in classifiers if each.key in names]
+      shown.append(Shown(perturbation + note, lines, same[0]["kind"]))
   return [each._replace(lines=_first_prompts(each.lines)) for each in shown]
 
 
 def _first_prompts(lines: list[tuple[Classifier, str]]) -> list[tuple[Classifier, str]]:
-  first = {one.model: (one, cell) for one, cell in reversed(lines)}
+  first = {classifier.model: (classifier, cell) for classifier, cell in reversed(lines)}
   return list(reversed(first.values()))
 
 
@@ -76,7 +89,7 @@ def albums(
   cells: list[Row],
   by_cell: ByCell,
   class_names: list[str],
-  asked: dict[str, Any],
+  settings: dict[str, Any],
 ) -> list[Album]:
   """What fits; images that several classifiers were given are there once.
 
@@ -85,36 +98,40 @@ def albums(
     cells: of the data set.
     by_cell: their rows.
     class_names: of the data set.
-    asked: the config.
+    settings: the config.
   """
-  known = {cell["id"]: cell for cell in cells if cell["id"] in by_cell}
+  computed = {cell["id"]: cell for cell in cells if cell["id"] in by_cell}
   clean: dict[Any, pa.Table] = {}
-  for name, cell in known.items():
-    if cell["perturbation"] == "clean":
+  for name, cell in computed.items():
+    if cell["kind"] == kinds.CLEAN:
       clean[cell["model"], cell["prompts"]] = clean[_preprocessing(cell)] = by_cell[name]
-  exact = {
-    "corruption": asked["corruptions"].get("storage") == "jpeg85",
-    "attack": asked["attacks"]["quantize"],
-    "text": True,
-  }
-  found: dict[Any, Album] = {}
+  gathered: dict[Any, Album] = {}
   for each in shown:
-    for one, name in each.lines:
-      if name not in known:
+    for classifier, name in each.lines:
+      if name not in computed:
         continue
-      # Transferred images are as the surrogate has them; a target's own may look otherwise.
-      surrogate = known[name].get("surrogate")
-      plain = clean.get(_preprocessing(known[name]) if surrogate else (one.model, one.prompts))
-      pictures = plain and gallery.pictures(by_cell[name], plain, class_names, one.name)
+      # Transferred images are as the surrogate has them; a target's may look otherwise.
+      key = _preprocessing(computed[name]) if computed[name]["surrogate"] else classifier.key
+      plain = clean.get(key)
+      pictures = plain and gallery.pictures(by_cell[name], plain, class_names, classifier.name)
       if not pictures:
         continue
-      key = (each.perturbation, *(picture.perturbed for picture in pictures))
-      album = found.get(key, Album(each.perturbation, [], pictures, exact.get(each.kind, False)))
+      same = (each.perturbation, *(picture.perturbed for picture in pictures))
+      empty = Album(each.perturbation, [], pictures, _is_exact(each.kind, settings))
+      album = gathered.get(same, empty)
       if album.classifiers:
         merged = map(gallery.merge, album.pictures, pictures)
         album = album._replace(pictures=list(merged))
-      found[key] = album._replace(classifiers=[*album.classifiers, one])
-  return list(_fitting(found.values(), _ROOM))
+      gathered[same] = album._replace(classifiers=[*album.classifiers, classifier])
+  return list(_fitting(gathered.values(), _ROOM))
+
+
+def _is_exact(kind: str, settings: dict[str, Any]) -> bool:
+  """Whether 8 bits hold what is judged of a kind."""
+  stored = settings["corruptions"].get("storage") == "jpeg85"
+  quantized = settings["attacks"]["quantize"]
+  attacks = dict.fromkeys((kinds.ATTACK, kinds.TRANSFER, *kinds.BISECTED), quantized)
+  return {kinds.CORRUPTION: stored, kinds.TYPOGRAPHY: True, **attacks}.get(kind, False)
 
 
 def _preprocessing(cell: Row) -> tuple:

@@ -8,7 +8,8 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
-from jaxbench.report.sections import Row
+from jaxbench.records import kinds
+from jaxbench.report.classifiers import Row
 
 _COLUMNS = (
   *("cell", "example", "label", "labels", "clean_prediction", "prediction"),
@@ -30,14 +31,14 @@ class Difference(NamedTuple):
 
   @property
   def verdict(self) -> str:
-    """In a word."""
+    """What follows, in a word."""
     if self.adjusted >= _LEVEL:
       return "no difference found"
     return "regression" if self.comparison.difference < 0 else "improvement"
 
 
 class Changes(NamedTuple):
-  """Of one run beside another."""
+  """What differs between one run and another."""
 
   first: str
   second: str
@@ -64,55 +65,57 @@ def compare(first: epath.PathLike, second: epath.PathLike) -> Changes:
   renamed = all(len(names) == 1 for names in models)
   cells = [dict(_cells(run, renamed)) for run in runs]
   rows = [records.by_cell(records.read_finished(workdir, _COLUMNS)) for workdir in (first, second)]
-  there = [
-    {key for key, cell in own.items() if cell["id"] in found}
-    for own, found in zip(cells, rows, strict=True)
+  computed = [
+    {key for key, cell in named.items() if cell["id"] in tables}
+    for named, tables in zip(cells, rows, strict=True)
   ]
-  both = [key for key in cells[1] if key in there[0] and key in there[1]]
+  both = [key for key in cells[1] if key in computed[0] and key in computed[1]]
   epsilons = [set(run["identity"]["config"]["attacks"]["epsilons"]) for run in runs]
-  found = []
+  differences = []
   for key in both:
-    one, two = (own[key] for own in cells)
-    pair = rows[0][one["id"]], rows[1][two["id"]]
-    found += list(_compared(one, two, pair, sorted(epsilons[0] & epsilons[1])))
-  adjusted = metrics.holm([each.comparison.p_value for each in found])
-  found = [each._replace(adjusted=float(p)) for each, p in zip(found, adjusted, strict=True)]
+    before, after = (named[key] for named in cells)
+    pair = rows[0][before["id"]], rows[1][after["id"]]
+    differences += list(_compared(before, after, pair, sorted(epsilons[0] & epsilons[1])))
+  adjusted = metrics.holm([each.comparison.p_value for each in differences])
+  differences = [
+    each._replace(adjusted=float(p)) for each, p in zip(differences, adjusted, strict=True)
+  ]
   order = ("regression", "improvement", "no difference found")
-  found.sort(key=lambda each: (order.index(each.verdict), each.comparison.difference))
-  lone = [len(own - set(both)) for own in there]
-  return Changes(str(first), str(second), found, *lone)
+  differences.sort(key=lambda each: (order.index(each.verdict), each.comparison.difference))
+  lone = [len(keys - set(both)) for keys in computed]
+  return Changes(str(first), str(second), differences, *lone)
 
 
 def _cells(run: Mapping[str, Any], renamed: bool) -> Iterator[tuple[Key, Row]]:
   for cell in run["cells"]:
-    if not cell.get("sequence"):
+    if cell["kind"] != kinds.SEQUENCE:
       model = "" if renamed else cell["model"]
       named = (cell["prompts"], cell["data"], cell["perturbation"], cell["setting"])
-      yield (model, *named, cell.get("native")), cell
+      yield (model, *named, cell["native"]), cell
 
 
 def _compared(
-  one: Row, two: Row, rows: tuple[pa.Table, pa.Table], epsilons: Sequence[float]
+  before: Row, after: Row, rows: tuple[pa.Table, pa.Table], epsilons: Sequence[float]
 ) -> Iterator[Difference]:
   """One difference; of a bisection, one for each epsilon that both runs quote."""
   first, second = metrics.shared(*rows)
-  name = two["model"] if one["model"] == two["model"] else f"{one['model']} → {two['model']}"
-  classifier = f"{name}, {two['prompts']}" if two["prompts"] else name
-  if two["tolerance"] is None:
-    right = [metrics.is_correct(own).to_numpy() for own in (first, second)]
-    label = f"{two['perturbation']} {two['setting']}".strip()
-    yield _difference(classifier, two["data"], label, *right)
+  models = dict.fromkeys((before["model"], after["model"]))
+  classifier = ", ".join(filter(None, (" → ".join(models), after["prompts"])))
+  if after["kind"] not in kinds.BISECTED:
+    right = [metrics.is_correct(table).to_numpy() for table in (first, second)]
+    label = f"{after['perturbation']} {after['setting']}".strip()
+    yield _difference(classifier, after["data"], label, *right)
     return
-  distances = [own["distance"].to_numpy() for own in (first, second)]
+  distances = [table["distance"].to_numpy() for table in (first, second)]
   for epsilon in epsilons:
-    right = [own > np.float32(epsilon) for own in distances]
-    at = f"{255 * epsilon:g}/255" if two["norm"] == "linf" else f"{epsilon:g}"
-    yield _difference(classifier, two["data"], f"{two['perturbation']} at {at}", *right)
+    right = [distance > np.float32(epsilon) for distance in distances]
+    at = f"{255 * epsilon:g}/255" if after["norm"] == "linf" else f"{epsilon:g}"
+    yield _difference(classifier, after["data"], f"{after['perturbation']} at {at}", *right)
 
 
 def _difference(
   classifier: str, data: str, perturbation: str, before: np.ndarray, after: np.ndarray
 ) -> Difference:
-  found = metrics.mcnemar(after, before)
+  comparison = metrics.mcnemar(after, before)
   means = float(before.mean()), float(after.mean())
-  return Difference(classifier, data, perturbation, *means, found, 1.0)
+  return Difference(classifier, data, perturbation, *means, comparison, 1.0)

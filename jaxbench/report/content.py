@@ -3,28 +3,34 @@
 import collections
 import itertools
 import json
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
+from jaxbench.records import kinds
 from jaxbench.report import (
   albums,
+  budgets,
+  by_setting,
+  corrupted,
   natural,
   on_disk,
-  overlap,
   pairs,
-  plots,
   published,
   searches,
-  sections,
   spent,
   stability,
+  threat,
+  training_data,
+  transfers,
   trust,
+  typographic,
 )
+from jaxbench.report.classifiers import ByCell, Classifier, Row, of_run
 from jaxbench.report.doubts import doubts
-from jaxbench.report.sections import Classifier, Row
 
 _UNFINISHED = "not computed yet; the same command continues the run"
 
@@ -36,14 +42,14 @@ class DataSet(NamedTuple):
   examples: int
   where: str  # At which size images are perturbed; "" if at the models' own.
   class_names: list[str]
-  tables: list[sections.Table]
-  corrupted: sections.Corrupted | None
+  tables: list[by_setting.Table]
+  corrupted: corrupted.Corrupted | None
   sequences: stability.Sequences | None
   searches: list[searches.Search]
   budgets: list[str]  # SVGs of attacks: accuracy over queries, or over steps.
-  transfers: list[sections.Transfer]
+  transfers: list[transfers.Transfer]
   published: list[published.Published]
-  texts: list[sections.Text]
+  texts: list[typographic.Text]
   calibration: trust.Calibration | None
   weakest: list[trust.Weak]
   pairs: pairs.Pairs
@@ -61,7 +67,7 @@ class Run(NamedTuple):
   data: list[DataSet]
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
-  overlap: overlap.Overlap | None  # With training data, where it was looked for.
+  overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
   spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
@@ -69,8 +75,8 @@ class Run(NamedTuple):
   backwards: int
 
 
-def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
-  """Reads a run, finished or not; `known` is what its examples were found to overlap with.
+def load(workdir: epath.PathLike, findings: training_data.Findings | None = None) -> Run:
+  """Reads a run, finished or not; `findings` are of a search for its examples in training data.
 
   Raises:
     InputError: the folder holds no run or no records, or they are of other examples.
@@ -80,20 +86,20 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
   by_cell = records.by_cell(rows)
   summarized = metrics.summarize(rows)
   summary = {row["cell"]: row for row in summarized.to_pylist()}
-  classifiers = _classifiers(run)
-  told = on_disk.gathered(run)
+  classifiers = of_run(run)
+  shown = on_disk.gathered(run)
   shifts = metrics.summarize_shifts(summarized).to_pylist()
-  names = [name for name in run["data"] if name in told["data"]]
+  names = [name for name in run["data"] if name in shown["data"]]
   return Run(
     workdir=str(workdir),
     run=run,
     config=json.dumps(run["identity"]["config"], indent=2),
     summary=summarized,
     classifiers=classifiers,
-    data=[_data_set(name, told, rows, by_cell, summary, classifiers) for name in told["data"]],
+    data=[_data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]],
     natural=natural.natural(list(summary.values()), shifts, classifiers, names, run),
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
-    overlap=None if known is None else overlap.section(known, rows, classifiers),
+    overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),
     warnings=doubts(run, rows, unreadable),
@@ -102,44 +108,41 @@ def load(workdir: epath.PathLike, known: overlap.Known | None = None) -> Run:
   )
 
 
-def _missing(run: Row, by_cell: sections.ByCell, unreadable: pa.Table) -> dict[str, list[str]]:
+def _missing(run: Row, by_cell: ByCell, unreadable: pa.Table) -> dict[str, list[str]]:
   """What is absent for good, and what has not been computed yet."""
   lost = collections.Counter(unreadable["data"].to_pylist())
-  found: dict[str, list[str]] = {}
+  missing: dict[str, list[str]] = {}
   for absent in run["absent"]:
-    found.setdefault(absent["reason"], []).append(absent["what"])
-  told = {absent["what"] for absent in run["absent"]}
+    missing.setdefault(absent["reason"], []).append(absent["what"])
+  given_up = {absent["what"] for absent in run["absent"]}
   unfinished = [
     cell["id"]
     for cell in run["cells"]
     if len(by_cell.get(cell["id"], ())) < cell["examples"] - lost[cell["data"]]
-    and cell["id"] not in told
+    and cell["id"] not in given_up
   ]
-  return found | ({_UNFINISHED: unfinished} if unfinished else {})
+  return missing | ({_UNFINISHED: unfinished} if unfinished else {})
 
 
-def _classifiers(run: dict[str, Any]) -> list[Classifier]:
-  """In the order of the plan; one colour a model, one dash a prompt set."""
-  keys = list(dict.fromkeys((cell["model"], cell["prompts"]) for cell in run["cells"]))
-  models = list(dict.fromkeys(model for model, _ in keys))
-  prompts = list(dict.fromkeys(prompts for _, prompts in keys if prompts))
-  return [
-    Classifier(
-      model,
-      prompt,
-      supervised=prompt is None,
-      color=plots.COLORS[models.index(model) % len(plots.COLORS)],
-      dash=plots.DASHES[prompts.index(prompt) % len(plots.DASHES) if prompt else 0],
-    )
-    for model, prompt in keys
-  ]
+# By kind, which part of a data set's section tells of a cell.
+_TOLD_IN = {
+  kinds.CLEAN: "tables",
+  kinds.CORRUPTION: "tables",
+  kinds.STYLIZATION: "tables",
+  kinds.ATTACK: "tables",
+  kinds.TYPOGRAPHY: "texts",
+  kinds.SEQUENCE: "sequences",
+  kinds.SMALLEST: "searches",
+  kinds.SMALLEST_TRANSFER: "searches",
+  kinds.TRANSFER: "transfers",
+}
 
 
 def _data_set(
   name: str,
   run: dict[str, Any],
   rows: pa.Table,
-  by_cell: sections.ByCell,
+  by_cell: ByCell,
   summary: dict[str, Row],
   classifiers: list[Classifier],
 ) -> DataSet:
@@ -147,65 +150,54 @@ def _data_set(
   if name == on_disk.NAME:
     rows = metrics.corrupted_on_disk(rows)
     by_cell = records.by_cell(rows)
-  transferred = [cell for cell in everything if cell.get("surrogate") and not cell["tolerance"]]
-  moving = [cell for cell in everything if cell.get("sequence")]
-  searched = [cell for cell in everything if cell["tolerance"] is not None]
-  apart = {cell["id"] for cell in (*transferred, *moving, *searched)}
-  cells = [cell for cell in everything if cell["id"] not in apart]
-  tables, texts = _tables(cells, by_cell, summary, classifiers)
-  found = [
-    searches.search(list(group), by_cell, classifiers, run["identity"])
-    for _, group in itertools.groupby(searched, key=lambda cell: cell["perturbation"])
+  parts: dict[str, list[Row]] = {part: [] for part in _TOLD_IN.values()}
+  of_kind: dict[str, list[Row]] = {kind: [] for kind in _TOLD_IN}
+  for cell in everything:
+    parts[_TOLD_IN[cell["kind"]]].append(cell)
+    of_kind[cell["kind"]].append(cell)
+  clean, corruptions = of_kind[kinds.CLEAN], of_kind[kinds.CORRUPTION]
+  tables = _tables(parts["tables"], summary, classifiers)
+  texts = [
+    typographic.text(cells, by_cell, classifiers) for cells in _by_perturbation(parts["texts"])
   ]
+  shown = albums.choose(
+    tables, texts, parts["transfers"], parts["searches"], parts["sequences"], classifiers
+  )
   class_names = run["data"][name]["class_names"]
-  shown = albums.choose(tables, texts, transferred, searched, moving, classifiers)
   return DataSet(
     name=name,
     examples=everything[0]["examples"] if everything else 0,
-    where=sections.where(everything),
+    where=threat.where(everything),
     class_names=class_names,
     tables=tables,
-    corrupted=sections.corrupted(name, cells, by_cell, classifiers, run),
-    sequences=stability.sequences(name, moving, by_cell, classifiers, run),
-    searches=[
-      each
-      for each in (*searches.together(searched, by_cell, classifiers, run["identity"]), *found)
-      if any(row for _, row, _ in each.lines)
-    ],
-    budgets=[
-      plot
-      for one in tables
-      for draw in (sections.queries, sections.steps)
-      if (plot := draw(one, by_cell))
-    ],
-    transfers=sections.transfers(transferred, summary, classifiers),
+    corrupted=corrupted.corrupted(name, clean, corruptions, by_cell, classifiers, run),
+    sequences=stability.sequences(name, parts["sequences"], by_cell, classifiers, run),
+    searches=searches.searches(parts["searches"], by_cell, classifiers, run["identity"]),
+    budgets=list(budgets.budgets(tables, by_cell)),
+    transfers=transfers.transfers(parts["transfers"], summary, classifiers),
     published=[
-      table
-      for each in run.get("published", ())
-      if (table := published.beside(each, name, tables, run))
+      table for each in run["published"] if (table := published.beside(each, name, tables, run))
     ],
     texts=texts,
-    calibration=trust.calibration(cells, by_cell, summary, classifiers),
-    weakest=trust.weakest(cells, by_cell, classifiers),
+    calibration=trust.calibration(everything, by_cell, summary, classifiers),
+    weakest=trust.weakest(everything, by_cell, classifiers),
     pairs=pairs.pairs(tables, by_cell, classifiers),
     albums=albums.albums(shown, everything, by_cell, class_names, run["identity"]["config"]),
   )
 
 
+def _by_perturbation(cells: list[Row]) -> Iterator[list[Row]]:
+  for _, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
+    yield list(group)
+
+
 def _tables(
-  cells: list[Row],
-  by_cell: sections.ByCell,
-  summary: dict[str, Row],
-  classifiers: list[Classifier],
-) -> tuple[list[sections.Table], list[sections.Text]]:
-  """Of a data set's cells without sequences, bisections and transfer."""
-  tables: list[sections.Table] = []
-  texts: list[sections.Text] = []
-  for perturbation, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
-    same = list(group)
-    if same[0]["setting"] or perturbation in ("clean", "stylized"):
-      clean = tables[0] if tables and tables[0].perturbation == "clean" else None
-      tables.append(sections.table(perturbation, same, summary, classifiers, clean))
-    else:
-      texts.append(sections.text(same, by_cell, classifiers))
-  return tables, texts
+  cells: list[Row], summary: dict[str, Row], classifiers: list[Classifier]
+) -> list[by_setting.Table]:
+  """One for each perturbation, the clean images first."""
+  tables: list[by_setting.Table] = []
+  for same in _by_perturbation(cells):
+    clean = tables[0] if tables and tables[0].kind == kinds.CLEAN else None
+    name = same[0]["perturbation"]
+    tables.append(by_setting.table(name, same, summary, classifiers, clean))
+  return tables

@@ -7,10 +7,13 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
-from jaxbench.report.sections import Row
+from jaxbench.report.classifiers import Row
 
 # That signs are looked for in.
-_COLUMNS = ("cell", "prediction", "success", "found_by", "tolerance", "steps", "refuted")
+_COLUMNS = (
+  *("cell", "perturbation", "severity", "epsilon"),
+  *("prediction", "success", "found_by", "steps", "refuted"),
+)
 
 
 def doubts(run: Row, rows: pa.Table, unreadable: pa.Table) -> list[Row]:
@@ -24,18 +27,18 @@ def doubts(run: Row, rows: pa.Table, unreadable: pa.Table) -> list[Row]:
   Returns:
     dictionaries of `what` and `detail`.
   """
-  return [*_unreadable(unreadable.to_pylist()), *run.get("warnings", []), *_signs(run, rows)]
+  return [*_unreadable(unreadable.to_pylist()), *run["warnings"], *_signs(run, rows)]
 
 
 def doubtful(workdir: epath.PathLike) -> list[str]:
-  """The same of a run's folder, a line each, as its page has them.
+  """What makes the figures of a run's folder doubtful, a line each, as its page has them.
 
   Raises:
     InputError: the folder holds no run or no records.
   """
   rows = records.read_finished(workdir, _COLUMNS)
-  found = doubts(records.load_run(workdir), rows, records.unreadable(workdir))
-  return [f"{one['what']}: {one['detail']}" for one in found]
+  items = doubts(records.load_run(workdir), rows, records.unreadable(workdir))
+  return [f"{item['what']}: {item['detail']}" for item in items]
 
 
 def _unreadable(lost: list[Row]) -> list[Row]:
@@ -43,17 +46,17 @@ def _unreadable(lost: list[Row]) -> list[Row]:
   return [
     {
       "what": name,
-      "detail": f"{len(found)} images cannot be read and are not counted: "
-      + "; ".join(row["error"] for row in found[:5])
-      + ("; ..." if len(found) > 5 else ""),
+      "detail": f"{len(rows)} images cannot be read and are not counted: "
+      + "; ".join(row["error"] for row in rows[:5])
+      + ("; ..." if len(rows) > 5 else ""),
     }
-    for name, rows in itertools.groupby(lost, key=lambda row: row["data"])
-    if (found := list(rows))
+    for name, group in itertools.groupby(lost, key=lambda row: row["data"])
+    if (rows := list(group))
   ]
 
 
 def _signs(run: Row, rows: pa.Table) -> Iterator[Row]:
-  """Of logits that are no numbers, claims that did not hold, masked gradients, too few steps."""
+  """Signs of broken logits, of claims that did not hold, of masked gradients, of too few steps."""
   names = {cell["id"]: cell["perturbation"] for cell in run["cells"]}
   for name, cells in _by(names, metrics.not_finite(rows)):
     yield {

@@ -4,15 +4,16 @@ import functools
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from etils import epath
 
-from jaxbench import metrics, plan, records
+from jaxbench import metrics, records
+from jaxbench.records import kinds, wording
+from jaxbench.report.classifiers import Row
 
-Row = dict[str, Any]
 _LATEX = {
   "\\": r"\textbackslash{}",
   "~": r"\textasciitilde{}",
@@ -44,7 +45,7 @@ def export(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.Path]:
   """
   run = records.load_run(workdir)
   summary = metrics.summarize(records.read_finished(workdir))
-  native = {cell["id"]: cell.get("native") for cell in run["cells"]}
+  native = {cell["id"]: cell["native"] for cell in run["cells"]}
   sizes = pa.array([native[cell] for cell in summary["cell"].to_pylist()], pa.int32())
   summary = summary.append_column("native", sizes)
   rows = summary.to_pylist()
@@ -64,17 +65,18 @@ def export(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.Path]:
 
 
 def _columns(rows: list[Row]) -> Iterator[_Column]:
-  yield _Column("clean", lambda row: row["perturbation"] == "clean")
-  if any(row["severity"] is not None for row in rows):
-    yield _Column("corruptions", lambda row: row["severity"] is not None)
+  """Clean images, all corruptions together, every attack that has an epsilon of its own."""
+  yield _Column("clean", lambda row: kinds.of(row) == kinds.CLEAN)
+  if any(kinds.of(row) == kinds.CORRUPTION for row in rows):
+    yield _Column("corruptions", lambda row: kinds.of(row) == kinds.CORRUPTION)
   attacks = {
     (row["perturbation"], row["epsilon"])
     for row in rows
-    if row["epsilon"] is not None and row["median_epsilon"] is None
+    if kinds.of(row) in (kinds.ATTACK, kinds.TRANSFER)
   }
   for name, epsilon in sorted(attacks):
     yield _Column(
-      f"{name} {plan.format_epsilon(epsilon)}",
+      f"{name} {wording.format_epsilon(epsilon)}",
       functools.partial(_is_attack, name, epsilon),
     )
 
@@ -86,15 +88,15 @@ def _is_attack(name: str, epsilon: float, row: Row) -> bool:
 def _latex(rows: list[Row]) -> Iterator[str]:
   yield r"% Needs \usepackage{booktabs}. Top-1 accuracy in percent."
   for data in dict.fromkeys(row["data"] for row in rows):
-    own = [row for row in rows if row["data"] == data]
-    columns = list(_columns(own))
+    lines = [row for row in rows if row["data"] == data]
+    columns = list(_columns(lines))
     yield rf"\begin{{tabular}}{{l{'r' * len(columns)}}} % {_comment(data)}"
     yield r"\toprule"
     yield " & ".join(["model, prompts", *(_escaped(column.title) for column in columns)]) + r" \\"
     yield r"\midrule"
     keys = ("model", "prompts", "native")
-    for model, prompts, size in dict.fromkeys(tuple(row[key] for key in keys) for row in own):
-      line = [row for row in own if tuple(row[key] for key in keys) == (model, prompts, size)]
+    for model, prompts, size in dict.fromkeys(tuple(row[key] for key in keys) for row in lines):
+      line = [row for row in lines if tuple(row[key] for key in keys) == (model, prompts, size)]
       values = [_mean([row for row in line if column.of(row)]) for column in columns]
       at = f"at {size} x {size} pixels" if size else None
       name = ", ".join(filter(None, (model, prompts, at)))
@@ -121,7 +123,9 @@ def _card(run: Row, model: str, rows: list[Row]) -> Iterator[str]:
   yield from ("---", "model-index:", f"- name: {_quoted(model)}", "  results:")
   for row in rows:
     task = "zero-shot-image-classification" if row["prompts"] else "image-classification"
-    setting = " ".join(filter(None, [row["perturbation"], _setting(row)]))
+    setting = " ".join(
+      filter(None, [row["perturbation"], wording.setting(row["severity"], row["epsilon"])])
+    )
     name = _quoted(f"{row['data']}, {setting}")
     yield from (
       f"  - task: {{type: {task}}}",
@@ -141,17 +145,11 @@ def _card(run: Row, model: str, rows: list[Row]) -> Iterator[str]:
 def _words(row: Row) -> str:
   prompts = f"prompts {row['prompts']}; " if row["prompts"] else ""
   low, high = row["accuracy_low"], row["accuracy_high"]
-  where = plan.where({row["model"]: row["native"]})
+  where = wording.where({row["model"]: row["native"]})
   where = f"{where}; " if where else ""
   return f"top-1; {prompts}{where}95 % interval {low:.4f} to {high:.4f}; {row['examples']} examples"
 
 
-def _setting(row: Row) -> str:
-  if row["epsilon"] is not None:
-    return plan.format_epsilon(row["epsilon"])
-  return "" if row["severity"] is None else str(row["severity"])
-
-
 def _quoted(text: str) -> str:
-  """As a scalar of YAML, of which JSON's strings are a part."""
+  """A scalar of YAML, of which JSON's strings are a part."""
   return json.dumps(text)

@@ -62,9 +62,9 @@ def pictures(
   return result
 
 
-def merge(one: Picture, other: Picture) -> Picture:
+def merge(picture: Picture, other: Picture) -> Picture:
   """The same image, with what both have to say of it."""
-  return one._replace(verdicts=[*one.verdicts, *other.verdicts])
+  return picture._replace(verdicts=[*picture.verdicts, *other.verdicts])
 
 
 def magnify(before: np.ndarray, after: np.ndarray) -> tuple[bytes, int]:

@@ -9,6 +9,7 @@ from etils import epath
 
 from jaxbench import errors, metrics, records, spec
 from jaxbench.metrics import published
+from jaxbench.records import kinds
 from jaxbench.report import protocols
 
 _THREATS = {"linf": "Linf", "l2": "L2"}  # The leaderboard has no other norms.
@@ -53,7 +54,7 @@ def robustbench(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.P
 def _standard(run: dict[str, Any], summary: dict[str, dict]) -> Iterator[dict[str, Any]]:
   """Finished cells of standard AutoAttack at one epsilon."""
   for cell in run["cells"]:
-    if cell["attack"] is None or cell["tolerance"] or cell["norm"] not in _THREATS:
+    if cell["kind"] != kinds.ATTACK or cell["norm"] not in _THREATS:
       continue
     standard = spec.write("autoattack", {"norm": cell["norm"]})
     done = summary.get(cell["id"], {"examples": 0})["examples"] == cell["examples"]
@@ -62,7 +63,7 @@ def _standard(run: dict[str, Any], summary: dict[str, dict]) -> Iterator[dict[st
 
 
 def _info(run: dict[str, Any], cell: dict[str, Any], summary: dict[str, dict]) -> dict[str, Any]:
-  found = summary[cell["id"]]
+  figures = summary[cell["id"]]
   model = run["identity"]["models"][cell["model"]]
   protocol = published.protocol("robustbench", "imagenet", None, attacked=True)
   protocol = protocol._replace(attack=cell["attack"])  # Whatever its norm.
@@ -71,7 +72,7 @@ def _info(run: dict[str, Any], cell: dict[str, Any], summary: dict[str, dict]) -
     "dataset": cell["data"],
     "architecture": model["architecture"],
     "eps": cell["setting"],
-    "clean_acc": f"{100 * found['clean_correct'] / found['examples']:.2f}",
-    "autoattack_acc": f"{100 * found['accuracy']:.2f}",
-    "footnote": "; ".join(protocols.differences(protocol, run, cell, found["examples"])) or None,
+    "clean_acc": f"{100 * figures['clean_correct'] / figures['examples']:.2f}",
+    "autoattack_acc": f"{100 * figures['accuracy']:.2f}",
+    "footnote": "; ".join(protocols.differences(protocol, run, cell, figures["examples"])) or None,
   }

@@ -8,8 +8,9 @@ import scipy
 
 from jaxbench import metrics
 from jaxbench.metrics import published
+from jaxbench.records import kinds
 from jaxbench.report import plots, protocols
-from jaxbench.report.sections import Classifier, Row
+from jaxbench.report.classifiers import Classifier, Row
 
 _FEWEST = 3  # Models: a line through two passes through both, whatever they are.
 
@@ -40,14 +41,19 @@ def natural(
   names: list[str],
   run: Row,
 ) -> Natural | None:
-  """Of the rows of a summary, and of `metrics.summarize_shifts`; None for a single data set.
+  """All data sets as they are; None for a single one.
 
-  `run` is run.json.
+  Args:
+    summary: rows of `metrics.summarize`.
+    shifts: rows of `metrics.summarize_shifts`.
+    classifiers: of the run.
+    names: of its data sets.
+    run: run.json.
   """
   clean = {
     (row["data"], row["model"], row["prompts"]): row
     for row in summary
-    if row["perturbation"] == "clean"
+    if kinds.of(row) == kinds.CLEAN
   }
   columns = [name for name in names if any(name == data for data, *_ in clean)]
   if len(columns) < 2:
@@ -56,23 +62,29 @@ def natural(
   averaged = [name for name in columns if name in shifted]
   lines = []
   cells = {cell["id"]: cell for cell in run["cells"]}
-  for one in classifiers:
-    found = [clean.get((name, one.model, one.prompts)) for name in columns]
-    entries = [_entry(row, one, run, cells) for row in found]
-    own = [entry for name, entry in zip(columns, entries, strict=True) if name in averaged]
-    whole = [entry.row["accuracy"] for entry in own if entry]
-    mean = float(np.mean(whole)) if whole and len(whole) == len(own) else None
-    lines.append((one, entries, mean))
-  known = [entry.reference for _, own, _ in lines for entry in own if entry and entry.reference]
-  sources = dict.fromkeys(reference.source for reference in known)
+  for classifier in classifiers:
+    rows = [clean.get((name, *classifier.key)) for name in columns]
+    entries = [_entry(row, classifier, run, cells) for row in rows]
+    shifted_entries = [
+      entry for name, entry in zip(columns, entries, strict=True) if name in averaged
+    ]
+    accuracies = [entry.row["accuracy"] for entry in shifted_entries if entry]
+    complete = accuracies and len(accuracies) == len(shifted_entries)
+    lines.append((classifier, entries, float(np.mean(accuracies)) if complete else None))
+  references = [
+    entry.reference for _, entries, _ in lines for entry in entries if entry and entry.reference
+  ]
+  sources = list(dict.fromkeys(reference.source for reference in references))
   drawn, notes = _scatters(shifts, clean, classifiers)
-  return Natural(columns, averaged, lines, drawn, notes, list(sources), protocols.notes(known))
+  return Natural(columns, averaged, lines, drawn, notes, sources, protocols.notes(references))
 
 
-def _entry(row: Row | None, one: Classifier, run: Row, cells: Mapping[str, Row]) -> Entry | None:
+def _entry(
+  row: Row | None, classifier: Classifier, run: Row, cells: Mapping[str, Row]
+) -> Entry | None:
   if row is None:
     return None
-  reference = published.clean(one.model, row["data"])
+  reference = published.clean(classifier.model, row["data"])
   if reference is None:
     return Entry(row, None)
   differs = protocols.differences(reference.protocol, run, cells[row["cell"]], row["examples"])
@@ -90,20 +102,20 @@ def unlike(row: Row, summary: Iterable[Row], run: Row) -> list[str]:
   if row["expected"] is None:
     return []
   shift = metrics.SHIFTS[row["shift"]]
-  found: list[str] = []
+  differs: list[str] = []
   for name in dict.fromkeys((shift.within, shift.data)):
-    keys = (name, row["model"], row["prompts"], "clean")
-    (own,) = [
-      one
-      for one in summary
-      if (one["data"], one["model"], one["prompts"], one["perturbation"]) == keys
+    keys = (name, row["model"], row["prompts"], kinds.CLEAN)
+    (clean,) = [
+      line
+      for line in summary
+      if (line["data"], line["model"], line["prompts"], kinds.of(line)) == keys
     ]
     protocol = published.standard_models(name)
-    found += [
+    differs += [
       f"{name}: {what}"
-      for what in (*protocols.sample(protocol, run, name, own["examples"]), *protocol.never)
+      for what in (*protocols.sample(protocol, run, name, clean["examples"]), *protocol.never)
     ]
-  return found
+  return differs
 
 
 def unlike_models(shifts: Iterable[Row], summary: Iterable[Row], run: Row) -> str:
@@ -114,36 +126,34 @@ def unlike_models(shifts: Iterable[Row], summary: Iterable[Row], run: Row) -> st
     summary: rows of `metrics.summarize`.
     run: run.json.
   """
-  found = (unlike(row, summary, run) for row in shifts)
-  return "; ".join(dict.fromkeys(one for each in found for one in each))
+  return "; ".join(dict.fromkeys(what for row in shifts for what in unlike(row, summary, run)))
 
 
 def _scatters(
   shifts: list[Row], clean: Mapping[tuple, Row], classifiers: list[Classifier]
 ) -> tuple[list[str], list[str]]:
   """One for each shift, and what is to say of their lines."""
-  found, notes = [], []
+  drawn, notes = [], []
+  by_key = {classifier.key: classifier for classifier in classifiers}
   for name in dict.fromkeys(row["shift"] for row in shifts):
-    points, own_line = [], []
+    shift = metrics.SHIFTS[name]
+    points, supervised = [], []
     for row in (row for row in shifts if row["shift"] == name):
-      one = next(
-        one for one in classifiers if (one.model, one.prompts) == (row["model"], row["prompts"])
-      )
-      shift = metrics.SHIFTS[name]
-      standard = clean[shift.within, one.model, one.prompts]
-      own = clean[shift.data, one.model, one.prompts]
+      classifier = by_key[row["model"], row["prompts"]]
+      standard = clean[shift.within, *classifier.key]
+      shifted = clean[shift.data, *classifier.key]
       ends = "pm_accuracy" if shift.within == shift.data else "accuracy"
-      axes = _drawn(standard, "accuracy"), _drawn(own, ends)
-      points.append(plots.Point(one.name, one.color, one.supervised, *axes))
-      if one.supervised:
-        own_line.append((row["standard"], row["accuracy"]))
+      axes = _drawn(standard, "accuracy"), _drawn(shifted, ends)
+      points.append(plots.Point(classifier.name, classifier.color, classifier.supervised, *axes))
+      if classifier.supervised:
+        supervised.append((row["standard"], row["accuracy"]))
     trend = _published(name)
     if trend is None:
-      trend, note = _through(name, own_line)
+      trend, note = _through(name, supervised)
       notes.append(note)
-    labels = (f"accuracy on {metrics.SHIFTS[name].within}, %", f"accuracy on {name}, %")
-    found.append(plots.scatter(name, labels, points, trend))
-  return found, notes
+    labels = (f"accuracy on {shift.within}, %", f"accuracy on {name}, %")
+    drawn.append(plots.scatter(name, labels, points, trend))
+  return drawn, notes
 
 
 def _through(name: str, models: list[tuple[float, float]]) -> tuple[plots.Trend | None, str]:

@@ -3,10 +3,8 @@
 import re
 from typing import Any
 
-import pyarrow as pa
-
-from jaxbench import metrics
 from jaxbench.metrics.on_disk import PART
+from jaxbench.records import kinds
 
 NAME = "imagenet-c"
 
@@ -16,37 +14,31 @@ def gathered(run: dict[str, Any]) -> dict[str, Any]:
 
   Its clean images are ImageNet's. Its cells keep their ids, so that nothing else has to know.
   """
-  parts = {name: found for name in run["data"] if (found := re.match(PART, name))}
+  parts = {name: part for name in run["data"] if (part := re.match(PART, name))}
   if not parts:
     return run
   clean = [
     cell | {"data": NAME}
     for cell in run["cells"]
-    if cell["data"] == "imagenet" and cell["perturbation"] == "clean"
+    if cell["data"] == "imagenet" and cell["kind"] == kinds.CLEAN
   ]
   corrupted = [
     cell
     | {
       "data": NAME,
-      "perturbation": found["corruption"],
-      "severity": int(found["severity"]),
-      "setting": found["severity"],
+      "kind": kinds.CORRUPTION,
+      "perturbation": part["corruption"],
+      "severity": int(part["severity"]),
+      "setting": part["severity"],
     }
     for cell in run["cells"]
-    if (found := parts.get(cell["data"])) and cell["perturbation"] == "clean"
+    if (part := parts.get(cell["data"])) and cell["kind"] == kinds.CLEAN
   ]
   corrupted.sort(key=lambda cell: (cell["perturbation"], cell["severity"]))
-  rest = [
-    cell for cell in run["cells"] if cell["data"] not in parts or cell["perturbation"] != "clean"
-  ]
+  rest = [cell for cell in run["cells"] if cell["data"] not in parts or cell["kind"] != kinds.CLEAN]
   more = {cell["data"] for cell in rest}  # Attacked or written on: told apart.
-  kept = {name: known for name, known in run["data"].items() if name not in parts or name in more}
+  kept = {name: data for name, data in run["data"].items() if name not in parts or name in more}
   return run | {
     "cells": [*rest, *clean, *corrupted],
     "data": kept | {NAME: run["data"][min(parts)]},
   }
-
-
-def rows_of(name: str, rows: pa.Table) -> pa.Table:
-  """The rows that belong to a data set of a gathered run."""
-  return metrics.corrupted_on_disk(rows) if name == NAME else rows

@@ -4,7 +4,8 @@ import itertools
 from typing import NamedTuple
 
 from jaxbench import metrics
-from jaxbench.report.sections import ByCell, Classifier, Table
+from jaxbench.report.by_setting import Table
+from jaxbench.report.classifiers import ByCell, Classifier
 
 _MOST = 300  # Lines of a table that a person may read.
 
@@ -21,7 +22,7 @@ class Pair(NamedTuple):
 
 
 class Pairs(NamedTuple):
-  """Of one data set."""
+  """The pairs of one data set."""
 
   shown: list[Pair]  # All, or those of the largest differences.
   total: int
@@ -29,20 +30,20 @@ class Pairs(NamedTuple):
 
 def pairs(tables: list[Table], by_cell: ByCell, classifiers: list[Classifier]) -> Pairs:
   """Every zero-shot classifier against every supervised one, at the middle settings."""
-  found = []
+  compared = []
   for table in tables:
-    cells = {classifier: own[table.middle] for classifier, own in table.lines}
+    cells = {classifier: line[table.middle] for classifier, line in table.lines}
     setting = table.settings[table.middle]
     for first, second in itertools.product(classifiers, classifiers):
-      one, two = cells[first], cells[second]
-      if first.supervised or not second.supervised or not (one and two):
+      left, right = cells[first], cells[second]
+      if first.supervised or not second.supervised or not (left and right):
         continue
-      ids = (one["cell"], two["cell"])
+      ids = (left["cell"], right["cell"])
       comparison = metrics.compare_cells(by_cell[ids[0]], by_cell[ids[1]])
       name = f"{table.perturbation} {setting}".strip()
-      found.append(Pair(first, second, name, ids, comparison, 1.0))
-  adjusted = metrics.holm([pair.comparison.p_value for pair in found])
-  found = [pair._replace(adjusted=float(p)) for pair, p in zip(found, adjusted, strict=True)]
-  if len(found) > _MOST:
-    found.sort(key=lambda pair: -abs(pair.comparison.difference))
-  return Pairs(found[:_MOST], len(found))
+      compared.append(Pair(first, second, name, ids, comparison, 1.0))
+  adjusted = metrics.holm([pair.comparison.p_value for pair in compared])
+  compared = [pair._replace(adjusted=float(p)) for pair, p in zip(compared, adjusted, strict=True)]
+  if len(compared) > _MOST:
+    compared.sort(key=lambda pair: -abs(pair.comparison.difference))
+  return Pairs(compared[:_MOST], len(compared))

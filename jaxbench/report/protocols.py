@@ -1,13 +1,11 @@
 """Whether a number of a run was measured as a published one: what differs, in words."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from jaxbench import attacks, spec
 from jaxbench.metrics import published
 from jaxbench.metrics.published import Protocol
-
-Row = dict[str, Any]
+from jaxbench.report.classifiers import Row
 
 
 class Beside(NamedTuple):
@@ -34,9 +32,9 @@ def beside(reference: published.Reference, differs: tuple[str, ...]) -> Beside:
   return Beside(reference.value, reference.source, differs)
 
 
-def notes(found: Iterable[Beside | None]) -> list[str]:
+def notes(numbers: Iterable[Beside | None]) -> list[str]:
   """What differs from the protocols of some numbers, once each, to be numbered from 1."""
-  return list(dict.fromkeys(one.note for one in found if one and one.differs))
+  return list(dict.fromkeys(each.note for each in numbers if each and each.differs))
 
 
 def differences(protocol: Protocol, run: Row, cell: Row, examples: int) -> tuple[str, ...]:
@@ -60,7 +58,7 @@ def differences(protocol: Protocol, run: Row, cell: Row, examples: int) -> tuple
 def of_corruptions(
   protocol: Protocol, run: Row, cell: Row, examples: int, on_disk: bool
 ) -> tuple[str, ...]:
-  """The same of all corrupted images together, of which `cell` is one.
+  """What of all corrupted images together is not as their protocol has it, in words.
 
   Args:
     protocol: of a number on ImageNet-C's files.
@@ -100,27 +98,27 @@ def _prompts(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
 
 def _pixels(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
   theirs, ours = protocol.pixels, cell["preprocess"]
-  own = run["identity"]["models"][cell["model"]]["config"]["preprocess"]["size"]
-  size = (theirs and theirs.size) or own
-  if bool(cell.get("native")) != bool(theirs and theirs.native):
+  usual = run["identity"]["models"][cell["model"]]["config"]["preprocess"]["size"]
+  size = (theirs and theirs.size) or usual
+  if bool(cell["native"]) != bool(theirs and theirs.native):
     at = "the images' own", "the model's"
-    first, second = at if cell.get("native") else at[::-1]
+    first, second = at if cell["native"] else at[::-1]
     yield f"images: at {first} {ours['size']} pixels instead of {second} {size}"
     return
   if theirs is None:
     return
-  found = ours | {"resize": ours["resize"] or ours["size"]}
+  resized = ours | {"resize": ours["resize"] or ours["size"]}
   if not theirs.interpolation:
-    if (found["size"], found["resize"]) != (size, size):
-      yield f"images: {_told(found)} instead of as stored, {size}"
+    if (resized["size"], resized["resize"]) != (size, size):
+      yield f"images: {_in_words(resized)} instead of as stored, {size}"
     return
-  asked = {"size": size, "resize": theirs.resize or size, "squash": False}
-  asked |= {"interpolation": theirs.interpolation}
-  if not theirs.native and found != asked:
-    yield f"images: {_told(found)} instead of {_told(asked)}"
+  wanted = {"size": size, "resize": theirs.resize or size, "squash": False}
+  wanted |= {"interpolation": theirs.interpolation}
+  if not theirs.native and resized != wanted:
+    yield f"images: {_in_words(resized)} instead of {_in_words(wanted)}"
 
 
-def _told(pixels: Row) -> str:
+def _in_words(pixels: Row) -> str:
   side = "both sides" if pixels["squash"] else "short side"
   resize, size, how = (pixels[key] for key in ("resize", "size", "interpolation"))
   return f"{side} {resize} ({how}), of which {size}" if size != resize else f"{side} {size} ({how})"
@@ -131,14 +129,13 @@ def _attack(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
     return
   if not same_attack(cell, protocol.attack):
     yield f"attack: {cell['attack']} instead of {protocol.attack}"
-  asked = run["identity"]["config"]["attacks"]
-  if asked["quantize"]:
+  settings = run["identity"]["config"]["attacks"]
+  if settings["quantize"]:
     yield "attack: on images of 8 bits"
-  if asked["search_dtype"] != "float32":
-    yield f"attack: searched in {asked['search_dtype']}"
+  if settings["search_dtype"] != "float32":
+    yield f"attack: searched in {settings['search_dtype']}"
 
 
 def same_attack(cell: Row, text: str) -> bool:
-  """Whether a cell's attack is that of a spec, however it is written."""
-  ours, theirs = (spec.resolve(one, attacks.ATTACKS, "attack") for one in (cell["attack"], text))
-  return ours.full == theirs.full or spec.build(ours) == spec.build(theirs)
+  """Whether the attack of a cell with one epsilon is that of a spec, however it is written."""
+  return published.same_attack(cell["attack"], cell["stream"], text)

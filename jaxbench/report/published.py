@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 from jaxbench.metrics import published
 from jaxbench.report import protocols
+from jaxbench.report.by_setting import Table
+from jaxbench.report.classifiers import Classifier, Row
 from jaxbench.report.protocols import Beside
-from jaxbench.report.sections import Classifier, Row, Table
 
 
 class Line(NamedTuple):
@@ -37,8 +38,8 @@ def beside(name: str, data: str, tables: list[Table], run: Row) -> Published | N
     run: run.json.
   """
   theirs: dict[str, dict[str, float]] = {}
-  for found in published.accuracies(name, data):
-    theirs.setdefault(found.model, {})[found.epsilon] = found.accuracy
+  for line in published.accuracies(name, data):
+    theirs.setdefault(line.model, {})[line.epsilon] = line.accuracy
   if not theirs:
     return None
   settings = list(dict.fromkeys(setting for row in theirs.values() for setting in row))
@@ -46,10 +47,10 @@ def beside(name: str, data: str, tables: list[Table], run: Row) -> Published | N
   attack = _attack(name, data, tables, cells)
   ours = []
   for classifier, (clean, *_) in tables[0].lines if tables else ():
-    own: dict[str, Row | None] = {"clean": clean}
+    computed: dict[str, Row | None] = {"clean": clean}
     if attack is not None:
-      own |= dict(zip(attack.settings, dict(attack.lines)[classifier], strict=True))
-    shown = {setting: own.get(setting) for setting in settings}
+      computed |= dict(zip(attack.settings, dict(attack.lines)[classifier], strict=True))
+    shown = {setting: computed.get(setting) for setting in settings}
     ours.append(_line(name, data, classifier, shown, run, cells))
   return Published(
     published.TABLES[name],
@@ -62,34 +63,34 @@ def beside(name: str, data: str, tables: list[Table], run: Row) -> Published | N
 
 def _attack(name: str, data: str, tables: list[Table], cells: dict[str, Row]) -> Table | None:
   """That of the protocol; else the first in linf, the ball of published tables."""
-  asked = published.protocol(name, data, None, attacked=True).attack
-  found = [table for table in tables if table.norm == "linf"]
-  for table in found:
+  attack = published.protocol(name, data, None, attacked=True).attack
+  comparable = [table for table in tables if table.norm == "linf"]
+  for table in comparable:
     row = next((row for _, line in table.lines for row in line if row), None)
-    if row and asked and protocols.same_attack(cells[row["cell"]], asked):
+    if row and attack and protocols.same_attack(cells[row["cell"]], attack):
       return table
-  return found[0] if found else None
+  return comparable[0] if comparable else None
 
 
 def _line(
   name: str,
   data: str,
   classifier: Classifier,
-  own: dict[str, Row | None],
+  computed: dict[str, Row | None],
   run: Row,
   cells: dict[str, Row],
 ) -> Line:
-  line, known = published.under_attack(name, data, classifier.model) or (None, {})
+  line, shares = published.under_attack(name, data, classifier.model) or (None, {})
   shown: list[tuple[Row | None, Beside | None]] = []
   differs: dict[str, tuple[str, ...]] = {}
-  for setting, row in own.items():
+  for setting, row in computed.items():
     reference = None
     if row is not None:
       protocol = published.protocol(name, data, line, attacked=setting != "clean")
-      found = protocols.differences(protocol, run, cells[row["cell"]], row["examples"])
-      differs["clean" if setting == "clean" else "attacked"] = found
-      if setting in known:
-        reference = Beside(known[setting], published.TABLES[name].source, found)
+      unlike = protocols.differences(protocol, run, cells[row["cell"]], row["examples"])
+      differs["clean" if setting == "clean" else "attacked"] = unlike
+      if setting in shares:
+        reference = Beside(shares[setting], published.TABLES[name].source, unlike)
     shown.append((row, reference))
   return Line(classifier, line, shown, _words(differs))
 
@@ -98,9 +99,9 @@ def _words(differs: dict[str, tuple[str, ...]]) -> str:
   """Once what clean and attacked images have in common."""
   if len(set(differs.values())) < 2:
     return "; ".join(next(iter(differs.values()), ()))
-  common = [one for one in differs["clean"] if one in differs["attacked"]]
-  found = ["; ".join(common)] if common else []
-  for kind, words in differs.items():
-    if alone := [one for one in words if one not in common]:
-      found.append(f"{kind}: {'; '.join(alone)}")
-  return ". ".join(found)
+  common = [what for what in differs["clean"] if what in differs["attacked"]]
+  sentences = ["; ".join(common)] if common else []
+  for images, words in differs.items():
+    if alone := [what for what in words if what not in common]:
+      sentences.append(f"{images}: {'; '.join(alone)}")
+  return ". ".join(sentences)

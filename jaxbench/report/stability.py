@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxbench import metrics
-from jaxbench.report.sections import ByCell, Classifier, Row, of, rows_of
+from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of, rows_of
 
 _MEANS = ("mean", "mfr", "mt5d")
 Changes = dict[str, np.ndarray]  # See `metrics.changes_by_sequence`.
@@ -30,20 +30,28 @@ def sequences(
   classifiers: list[Classifier],
   run: Mapping[str, Any],
 ) -> Sequences | None:
-  """Of a data set's cells of sequences; `run` is run.json."""
-  found = {one: rows_of(of(one, cells), by_cell) for one in classifiers}
+  """All sequences of a data set; None without any.
+
+  Args:
+    data: its name.
+    cells: of its sequences.
+    by_cell: their rows.
+    classifiers: of the run.
+    run: run.json.
+  """
+  rows = {each: rows_of(cells_of(each, cells), by_cell) for each in classifiers}
   every = {
-    one: metrics.changes_by_sequence(rows, one.model, one.prompts, data)
-    for one, rows in found.items()
-    if rows is not None
+    each: metrics.changes_by_sequence(table, each.model, each.prompts, data)
+    for each, table in rows.items()
+    if table is not None
   }
-  changes = {one: own for one, own in every.items() if any(map(len, own.values()))}
+  changes = {each: named for each, named in every.items() if any(map(len, named.values()))}
   if not changes:
     return None
   reference, divisor = _reference(run, changes)
-  lines = [(one, metrics.flip_rates(own, reference=divisor)) for one, own in changes.items()]
-  means = [name for name in _MEANS if any(name in found.figures for _, found in lines)]
-  names = dict.fromkeys(name for own in changes.values() for name in own)
+  lines = [(each, metrics.flip_rates(named, reference=divisor)) for each, named in changes.items()]
+  means = [name for name in _MEANS if any(name in line.figures for _, line in lines)]
+  names = dict.fromkeys(name for named in changes.values() for name in named)
   missing = lines[0][1].missing
   if missing or divisor is None:
     still: tuple[str, ...] = ()
@@ -57,12 +65,14 @@ def _reference(
   run: Mapping[str, Any], changes: Mapping[Classifier, Changes]
 ) -> tuple[str | None, dict[str, metrics.Flips] | None]:
   """What rates are divided by, in words and in numbers: the first line of a model, or a file."""
-  asked = run["flip_reference"]
-  if asked and asked["table"]:
-    table = {name: metrics.Flips(**flips) for name, flips in asked["table"].items()}
-    return f"the table {asked['name']}", table
-  for one, own in changes.items():
-    if asked and one.model == asked["name"]:
-      means = {name: metrics.Flips(*map(float, each.mean(axis=0))) for name, each in own.items()}
-      return f"{one.name} of this run", means
+  reference = run["flip_reference"]
+  if not reference:
+    return None, None
+  if reference["table"]:
+    table = {name: metrics.Flips(**flips) for name, flips in reference["table"].items()}
+    return f"the table {reference['name']}", table
+  for each, named in changes.items():
+    if each.model == reference["name"]:
+      means = {name: metrics.Flips(*map(float, rows.mean(axis=0))) for name, rows in named.items()}
+      return f"{each.name} of this run", means
   return None, None

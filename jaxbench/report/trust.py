@@ -7,12 +7,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jaxbench import metrics
+from jaxbench.records import kinds
 from jaxbench.report import plots
-from jaxbench.report.sections import ByCell, Classifier, Row, of
+from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of, tables_of
 
 
 class Calibration(NamedTuple):
-  """Of a data set."""
+  """The calibration on a data set."""
 
   columns: list[str]
   lines: list[tuple[Classifier, list[float | None]]]  # Expected calibration errors.
@@ -27,43 +28,46 @@ class Weak(NamedTuple):
   classes: list[metrics.ClassAccuracy]
 
 
-Kinds = dict[str, list[Row]]  # Cells of a kind of perturbation, by its name.
+# By kind, under which name cells are taken together; other kinds are not told of.
+_GROUPS = {
+  kinds.CLEAN: "{perturbation}",
+  kinds.CORRUPTION: "corruptions",
+  kinds.STYLIZATION: "{perturbation}",
+  kinds.TYPOGRAPHY: "{perturbation}",
+  kinds.ATTACK: "{perturbation} {setting}",
+}
 
 
-def kinds(cells: list[Row], *, attacks: bool) -> Kinds:
-  """Clean, all corruptions together, words and, if asked for, attacks at each epsilon."""
-  found: Kinds = {}
+def _groups(cells: list[Row]) -> dict[str, list[Row]]:
+  """Clean, all corruptions together, words, and attacks at each epsilon, by their names."""
+  groups: dict[str, list[Row]] = {}
   for cell in cells:
-    if cell["attack"] is not None:
-      if attacks and not cell["tolerance"] and not cell.get("surrogate"):
-        found.setdefault(f"{cell['perturbation']} {cell['setting']}", []).append(cell)
-    elif not cell.get("sequence"):
-      name = "corruptions" if cell["severity"] is not None else cell["perturbation"]
-      found.setdefault(name, []).append(cell)
-  return found
+    if cell["kind"] in _GROUPS:
+      groups.setdefault(_GROUPS[cell["kind"]].format_map(cell), []).append(cell)
+  return groups
 
 
 def calibration(
   cells: list[Row], by_cell: ByCell, summary: dict[str, Row], classifiers: list[Classifier]
 ) -> Calibration | None:
   """How far confidence is from accuracy, where nothing attacks; the mean over cells of a kind."""
-  groups = kinds(cells, attacks=False)
+  groups = _groups([cell for cell in cells if cell["kind"] != kinds.ATTACK])
   lines, curves = [], []
-  for one in classifiers:
+  for classifier in classifiers:
     values = []
     for group in groups.values():
-      own = [summary[cell["id"]] for cell in of(one, group) if cell["id"] in summary]
-      known = [row["calibration_error"] for row in own if row["calibration_error"] is not None]
-      values.append(float(np.mean(known)) if known else None)
-    lines.append((one, values))
-    for cell in of(one, groups.get("clean", [])):
-      rows = by_cell.get(cell["id"])
-      if rows is None or not pc.all(pc.is_valid(rows["confidence"])).as_py():
+      rows = [summary[cell["id"]] for cell in cells_of(classifier, group) if cell["id"] in summary]
+      errors = [row["calibration_error"] for row in rows if row["calibration_error"] is not None]
+      values.append(float(np.mean(errors)) if errors else None)
+    lines.append((classifier, values))
+    for cell in cells_of(classifier, groups.get("clean", [])):
+      table = by_cell.get(cell["id"])
+      if table is None or not pc.all(pc.is_valid(table["confidence"])).as_py():
         continue
-      found = metrics.reliability(rows["confidence"], metrics.is_correct(rows))
-      kept = found.examples > 0
-      claimed, right = 100 * found.confidence[kept], 100 * found.accuracy[kept]
-      curves.append(plots.Reliability(one.color, one.dash, claimed, right, found.examples[kept]))
+      bins = metrics.reliability(table["confidence"], metrics.is_correct(table))
+      kept = bins.examples > 0
+      points = 100 * bins.confidence[kept], 100 * bins.accuracy[kept], bins.examples[kept]
+      curves.append(plots.Reliability(classifier.color, classifier.dash, *points))
   if not curves:
     return None
   plot = plots.reliability_diagram("calibration, clean images", curves)
@@ -72,14 +76,14 @@ def calibration(
 
 def weakest(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) -> list[Weak]:
   """Three classes of each classifier and kind of perturbation; all severities count together."""
-  groups, found = kinds(cells, attacks=True), []
-  for one in classifiers:
+  groups, weak = _groups(cells), []
+  for classifier in classifiers:
     for name, group in groups.items():
-      own = [by_cell[cell["id"]] for cell in of(one, group) if cell["id"] in by_cell]
-      if own:
+      tables = tables_of(cells_of(classifier, group), by_cell)
+      if tables:
         columns = ["label", "labels", "prediction", "success"]
-        rows = pa.concat_tables([table.select(columns) for table in own])
+        rows = pa.concat_tables([table.select(columns) for table in tables])
         correct = metrics.is_correct(rows)
         worst = metrics.worst_classes(rows["label"], rows["prediction"], correct)
-        found.append(Weak(one, name, worst))
-  return found
+        weak.append(Weak(classifier, name, worst))
+  return weak

@@ -5,16 +5,15 @@ import contextlib
 import json
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import jax
 from etils import epath
 
-from jaxbench.storage import atomic, damage
+from jaxbench.records import logs
+from jaxbench.storage import atomic
 from jaxbench.telemetry import clock
 
 SPENT = ("waiting", "decoding", "writing")  # What `Journal.spend` counts.
-PARTS = (*SPENT, *clock.PARTS, "host")  # All that a block's seconds are made of.
 
 
 class Journal:
@@ -31,7 +30,7 @@ class Journal:
   """
 
   def __init__(self, workdir: epath.Path, name: str):
-    self._file = workdir / "logs" / f"{name}.jsonl"
+    self._file = logs.file(workdir, name)
     self._lines: list[str] = []
     self._spent: dict[str, float] = collections.defaultdict(float)
     self._began, self._used = time.monotonic(), time.process_time()
@@ -74,41 +73,6 @@ class Journal:
     self._file.parent.mkdir(parents=True, exist_ok=True)
     # All of it each time: object stores cannot append.
     atomic.write(self._file, "".join(f"{one}\n" for one in self._lines).encode(), durable=False)
-
-
-def read(workdir: epath.PathLike) -> list[dict[str, Any]]:
-  """The lines of all processes of a run, each with its `session`; by time.
-
-  Raises:
-    Damaged: a log holds something else.
-  """
-  found = [line for file in _files(epath.Path(workdir)) for line in _lines(file)]
-  return sorted(found, key=lambda line: line["time"])
-
-
-def mend(workdir: epath.Path) -> None:
-  """Sets damaged logs aside."""
-  for file in _files(workdir):
-    try:
-      _lines(file)
-    except damage.Damaged as error:
-      damage.set_aside(workdir, error, "the report will not tell how its time was spent")
-
-
-def _files(workdir: epath.Path) -> list[epath.Path]:
-  folder = workdir / "logs"
-  names = [name for name in atomic.listing(folder) if name.endswith(".jsonl")]
-  return [folder / name for name in sorted(names) if not name.startswith(".")]
-
-
-def _lines(file: epath.Path) -> list[dict[str, Any]]:
-  """Raises Damaged if they are none."""
-  session = file.name.removesuffix(".jsonl")
-  needed: dict[str, type] = dict.fromkeys(("time", "seconds", "occupancy"), float)
-  return [
-    damage.parsed(file, line, **needed) | {"session": session}
-    for line in (atomic.read(file) or b"").splitlines()
-  ]
 
 
 def _memory() -> int | None:

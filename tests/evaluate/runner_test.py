@@ -18,7 +18,7 @@ from references import checkpoints, packing
 from jaxbench import attacks, config, data, errors, metrics, models, plan, records, report
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import evaluator, runner
-from jaxbench.telemetry import journal
+from jaxbench.records import logs
 
 CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
 ATTACKS = config.Attacks(names=("pgd(steps=2)",), epsilons=(4 / 255,))
@@ -51,7 +51,7 @@ def test_the_order_of_the_data_changes_nothing(tmp_path, monkeypatch):
 def test_slots_are_counted_over_all_data_sets_of_a_run(tmp_path):
   changes = {"data": ("digits", "digits-printed"), "perturbed": ("digits",), "limit": 16}
   _run(tmp_path / "run", slots=3, **changes)  # More slots than examples.
-  attacked, looked_at = journal.read(tmp_path / "run")
+  attacked, looked_at = logs.read(tmp_path / "run")
   assert (attacked["data"], looked_at["data"]) == ("digits", "digits-printed")
   assert attacked["occupancy"] < 1
   assert looked_at["occupancy"] == attacked["occupancy"]
@@ -326,7 +326,7 @@ def test_where_memory_runs_out_the_run_goes_on_in_half_the_slots(tmp_path, monke
   (doubt,) = records.load_run(tmp_path / "run")["warnings"]
   assert "memory was full with 2 slots; rows from there on were made in 1" in doubt["detail"]
   assert [record.getMessage() for record in caplog.records] == [doubt["detail"]]
-  assert [line["slots"] for line in journal.read(tmp_path / "run")] == [1, 1]
+  assert [line["slots"] for line in logs.read(tmp_path / "run")] == [1, 1]
   assert json.loads((tmp_path / "run" / "slots.json").read_text()) == 1
   report.write([tmp_path / "run"], tmp_path / "report.html")
   assert "memory was full with 2 slots" in (tmp_path / "report.html").read_text()
@@ -402,7 +402,7 @@ def test_a_broken_image_is_a_row_with_its_error_and_a_packed_set_has_the_same_ro
   assert "1 images cannot be read and are not counted" in page.read_text()
   assert "not computed yet" not in page.read_text()
 
-  lines = journal.read(tmp_path / "one")
+  lines = logs.read(tmp_path / "one")
   assert [line["block"] for line in lines] == [0, 1, 2, 3]
   cells = records.load_run(tmp_path / "one")["cells"]
   passes = (cell["examples"] * (cell["forwards"] + 2 * cell["backwards"]) for cell in cells)

@@ -12,7 +12,9 @@ from jaxbench import errors, metrics, records
 
 def _rows(cell, labels, clean, predictions, success=None, epsilon=None):
   count = len(labels)
-  shared = {"cell": cell, "model": cell, "data": "d", "perturbation": "p", "epsilon": epsilon}
+  perturbation = "clean" if success is None else "p"
+  shared = {"cell": cell, "model": cell, "data": "d", "perturbation": perturbation}
+  shared |= {"epsilon": epsilon}
   columns = {
     "example": [f"{i}" for i in range(count)],
     "label": labels,
@@ -53,7 +55,8 @@ def test_summary_counts_what_a_person_would_count():
 
 def _searched(cell, distances):
   count = len(distances)
-  shared = {"cell": cell, "model": "m", "data": "d", "perturbation": "p", "epsilon": 1.0}
+  shared = {"cell": cell, "model": "m", "data": "d", "perturbation": "smallest(p)"}
+  shared |= {"epsilon": 1.0}
   columns = {name: [0] * count for name in ("label", "clean_prediction", "prediction")}
   columns |= {"example": [str(i) for i in range(count)], "forwards": [1] * count}
   columns |= {"backwards": [1] * count, "distance": distances, "success": np.isfinite(distances)}
@@ -108,11 +111,7 @@ def test_examples_with_refuted_claims_are_counted():
   assert metrics.refuted(rows) == [{"cell": "found", "examples": 3, "refuted": 2}]
 
 
-def test_a_broken_model_is_no_stable_one():
-  """Frames without numbers flip, from one to the next and from the first."""
-  lost = np.full((3, 6), np.nan, np.float32)
-  for is_noise in (False, True):
-    assert metrics.stability(lost, is_noise=is_noise) == (1, 15)
+def test_predictions_of_nothing_flip_from_frame_to_frame_and_from_the_first():
   noise = metrics.flip_probability(["a"] * 3, [0, 1, 2], [-1, -1, -1], noise=True)
   assert noise == metrics.flip_probability(["a"] * 3, [0, 1, 2], [-1, -1, -1], noise=False) == 1
 

@@ -72,7 +72,7 @@ def test_an_attack_that_still_wins_at_its_end_has_not_converged(last, late):
 
 def test_every_step_of_a_transfer_is_made_and_nothing_follows_from_it():
   success = [True] * 50 + [False] * 50
-  rows = _attack("transfer", [20] * 100, success, found_by=[None] * 100)
+  rows = _attack("transfer(mim, m)", [20] * 100, success, found_by=[None] * 100)
   assert metrics.unconverged(rows) == []
 
 

@@ -23,8 +23,8 @@ from references.command import start
 
 from jaxbench import models
 from jaxbench.distributed import leases
+from jaxbench.records import logs
 from jaxbench.storage import atomic
-from jaxbench.telemetry import journal
 
 _STEPS = flags.DEFINE_integer("steps", 200, "Of the attack.")
 _STEP_SECONDS = flags.DEFINE_float("step_seconds", None, "Of one device, for the model.")
@@ -64,7 +64,7 @@ def _run(workdir, hosts, examples):
     _, err = process.communicate()
     if process.returncode:
       sys.exit(err)
-  return journal.read(workdir)
+  return logs.read(workdir)
 
 
 def _rate(lines):

@@ -402,9 +402,3 @@ def test_a_plan_says_where_epsilons_are_not_those_at_a_models_size():
   assert not list(plan.native(usual))
   assert [line for line in cost.lines(native) if line.startswith(told)]
   assert not [line for line in cost.lines(usual) if "own 8 x 8" in line]
-
-
-def test_models_that_need_no_resizing_are_told_apart():
-  assert plan.where({"a": None, "b": None}) == ""
-  assert plan.where({"a": 32, "b": 32}).endswith("the model resizes them inside")
-  assert plan.where({"a": 32, "b": None}).endswith("inside (only a)")

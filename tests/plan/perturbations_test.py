@@ -9,6 +9,7 @@ import pytest
 
 from jaxbench import config, plan
 from jaxbench.plan.perturbations import KINDS
+from jaxbench.records import kinds
 
 ROZ = pathlib.Path(__file__).parents[2] / "configs" / "roz.py"
 
@@ -37,6 +38,10 @@ def test_cells_of_the_same_config_are_equal_and_hash_alike(settings, cells):
   again = plan.make(settings).cells
   assert again == cells
   assert len({*again, *cells}) == len(cells)
+
+
+def test_records_tell_the_kind_by_the_text_as_of_runs_of_earlier_versions(cells):
+  assert all(kinds.of(cell.described) == cell.perturbation.kind for cell in cells)
 
 
 def test_what_is_said_and_hashed_of_a_cell_is_json(settings, cells):

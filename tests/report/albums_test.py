@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from jaxbench.report import albums
-from jaxbench.report.sections import Classifier
+from jaxbench.report.classifiers import Classifier
 
 SMALL, LARGE = {"size": 4, "interpolation": "bicubic"}, {"size": 8, "interpolation": "bilinear"}
 CONFIG = {"corruptions": {}, "attacks": {"quantize": True}}
@@ -33,6 +33,7 @@ def _cell(model, perturbation, preprocess, surrogate=None, setting=""):
     "model": model,
     "prompts": None,
     "perturbation": perturbation,
+    "kind": "transfer" if surrogate else "clean",
     "preprocess": preprocess,
     "surrogate": surrogate,
     "setting": setting,

@@ -9,7 +9,7 @@ from scipy import special
 
 from jaxbench import metrics
 from jaxbench.report import natural
-from jaxbench.report.sections import Classifier
+from jaxbench.report.classifiers import Classifier
 
 SLOPE, INTERCEPT = 1.3, -0.6
 

@@ -15,7 +15,8 @@ import pytest
 
 from jaxbench import config, errors, overlap, plan, records, report
 from jaxbench.evaluate import provenance
-from jaxbench.overlap import calibrate, duplicates, planted
+from jaxbench.overlap import calibrate, planted
+from jaxbench.records.overlap import PAIRS
 
 ROOT = pathlib.Path(__file__).parents[2]
 ENCODER = {"name": "digits-clip", "copies": False}
@@ -72,14 +73,14 @@ def searched(tmp_path_factory):
     ("embedding", names[5], names[9], 0.94, True),
     ("embedding", names[6], names[9], 0.5, False),
   ]
-  names = duplicates.PAIRS.names
+  names = PAIRS.names
   pairs = [
     dict(zip(names, (found, "digits", one, "digits", *rest), strict=True))
     for found, one, *rest in pairs
   ]
   for file, rows, schema in (
     ("calibration", lines, calibrate.CALIBRATION),
-    ("pairs", pairs, duplicates.PAIRS),
+    ("pairs", pairs, PAIRS),
   ):
     pq.write_table(pa.Table.from_pylist(rows, schema), root / "out" / f"{file}.parquet")
   described = {"queries": {"encoder": ENCODER}, "precision": 0.99, "sample": 9}

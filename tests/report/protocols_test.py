@@ -18,6 +18,8 @@ PROMPTS = {"openai_80": OPENAI_80, "simple": ["a photo of a {}."], "own.json": O
 
 def _differences(protocol, examples, *, subset="", quantize=False, search="float32", **cell):
   cell = {"model": "m", "prompts": None, "data": protocol.data, "attack": None} | cell
+  if cell["attack"]:
+    cell["stream"] = spec.resolve(cell["attack"], attacks.ATTACKS, "attack").full
   own = BICUBIC if cell["prompts"] else BILINEAR
   cell = {"preprocess": own, "native": None} | cell
   asked = {"subset": subset, "attacks": {"quantize": quantize, "search_dtype": search}}

@@ -16,7 +16,7 @@ from scipy import stats
 
 from jaxbench import config, metrics, plan, records, report
 from jaxbench.evaluate import runner
-from jaxbench.report import gallery, plots, sections
+from jaxbench.report import budgets, by_setting, classifiers, gallery, plots
 
 
 @pytest.fixture(scope="module")
@@ -183,10 +183,10 @@ def test_only_attacks_without_gradients_have_a_query_budget(backwards):
   columns = {name: [0] * 4 for name in ("label", "clean_prediction", "prediction")}
   columns |= {"example": list("abcd"), "forwards": [7, 50, 3, 50], "backwards": [backwards] * 4}
   rows = records.table(shared, columns | {"success": [True, False, True, False]})
-  one = sections.Classifier("m", None, True, "#0072b2", "-")
+  one = classifiers.Classifier("m", None, True, "#0072b2", "-")
   cell = metrics.summarize(rows).to_pylist()[0]
-  table = sections.Table("square", "epsilon", ["0.1"], [(one, [cell])], "", "linf", None)
-  plot = sections.queries(table, {"c": rows})
+  table = by_setting.Table("square", "attack", ["0.1"], [(one, [cell])], "", "linf", None)
+  plot = budgets.queries(table, {"c": rows})
   assert ("queries, epsilon 0.1" in plot) == (backwards == 0)
 
 

@@ -4,6 +4,7 @@ import jax
 import pytest
 from etils import epath
 
+from jaxbench.records import logs
 from jaxbench.telemetry import clock, journal
 
 
@@ -22,14 +23,11 @@ def test_time_is_split_and_nothing_is_left_over(tmp_path, monkeypatch):
   log.add("d", 3, 100, 8, 0.5)
   now += 2
   log.add("d", 4, 100, 8, 0.75)
-  first, second = journal.read(tmp_path)
+  first, second = logs.read(tmp_path)
   spent = {"seconds": 17, "waiting": 0, "decoding": 4, "writing": 2}
   spent |= {"compiling": 1.5, "device": 3, "host": 6.5}
   assert {name: first[name] for name in spent} == spent
+  assert set(logs.PARTS) <= spent.keys()
   assert (first["session"], first["data"], first["block"]) == ("me", "d", 3)
   assert second["seconds"] == second["host"] == 2
   assert second["occupancy"] == pytest.approx(0.75)
-
-
-def test_a_run_without_logs_has_no_lines(tmp_path):
-  assert journal.read(tmp_path) == []

@@ -116,7 +116,7 @@ def sequence(
       "cifar" (32) or "inception" (299). The last moves whole photographs, then shrinks them: here
       the image moves as it is, so that translate counts its pixels.
     difficulty: 1 to 3, of noise. The others' frames do not depend on it: there, frames that far
-      apart are compared (see `metrics.stability`).
+      apart are compared (see `plan.perturbations.changes`).
     im_round: how ImageMagick rounds in "motion_blur" and "snow": "nearest", as when the published
       set was made, or "floor", as since October 2019.
 

@@ -1,5 +1,6 @@
 """Accuracies that others have published, with the protocols they were measured under."""
 
+from jaxbench.metrics.published.attack import same_attack
 from jaxbench.metrics.published.clean import clean, standard_models
 from jaxbench.metrics.published.corruption import ALEXNET, corruption_error
 from jaxbench.metrics.published.protocol import Pixels, Prompts, Protocol, Reference
@@ -27,6 +28,7 @@ __all__ = [
   "clean",
   "corruption_error",
   "protocol",
+  "same_attack",
   "standard_models",
   "under_attack",
 ]

@@ -48,7 +48,7 @@ def clean(model: str, data: str) -> Reference | None:
 
 
 def standard_models(data: str) -> Protocol:
-  """Of the models that lines of effective robustness go through, as far as others can have it."""
+  """How the models were measured that lines of effective robustness go through."""
   return Protocol(data, _EXAMPLES[data], never=(_ANEW,) if data == "stylized-imagenet" else ())
 
 
@@ -72,8 +72,10 @@ def _open_clip(row: dict[str, str]) -> Protocol:
 
 
 def _testbed(row: dict[str, str]) -> Protocol:
-  found = standard_models(row["data"])
+  protocol = standard_models(row["data"])
   if row["prompts"]:
     averaged = "prompts: their embeddings were averaged without normalising each"
-    return found._replace(prompts=openai_80(), pixels=Pixels(), never=(averaged, *found.never))
-  return found._replace(pixels=_TESTBED_PIXELS.get(row["model"], TORCHVISION))
+    return protocol._replace(
+      prompts=openai_80(), pixels=Pixels(), never=(averaged, *protocol.never)
+    )
+  return protocol._replace(pixels=_TESTBED_PIXELS.get(row["model"], TORCHVISION))

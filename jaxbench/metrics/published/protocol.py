@@ -52,8 +52,10 @@ def openai_80() -> Prompts:
 
 def own_templates(data: str) -> Prompts:
   """CLIP_benchmark's for a data set other than ImageNet."""
-  found = tuple(json.loads(tables.path("fare_templates.json").read_text())[data])
-  return Prompts(f"the set's own {len(found)} template{'s' if len(found) > 1 else ''}", found)
+  templates = tuple(json.loads(tables.path("fare_templates.json").read_text())[data])
+  return Prompts(
+    f"the set's own {len(templates)} template{'s' if len(templates) > 1 else ''}", templates
+  )
 
 
 def _templates(name: str) -> tuple[str, ...]:

@@ -89,9 +89,13 @@ def under_attack(name: str, data: str, model: str) -> tuple[str, dict[str, float
     data: the data set.
     model: as a config names it, or a path that ends in that name; a revision does not count.
   """
-  own = model.partition("@")[0].rstrip("/").rpartition("/")[2]
-  found = [one for one in accuracies(name, data) if own == _WEIGHTS.get(one.model, one.model)]
-  return (found[0].model, {one.epsilon: one.accuracy for one in found}) if found else None
+  weights = model.partition("@")[0].rstrip("/").rpartition("/")[2]
+  entries = [
+    entry for entry in accuracies(name, data) if weights == _WEIGHTS.get(entry.model, entry.model)
+  ]
+  return (
+    (entries[0].model, {entry.epsilon: entry.accuracy for entry in entries}) if entries else None
+  )
 
 
 def protocol(name: str, data: str, line: str | None, *, attacked: bool) -> Protocol:

@@ -14,6 +14,7 @@ from jaxbench.plan.perturbations.base import (
   Columns,
   Perturbation,
 )
+from jaxbench.records import wording
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Adversary(Perturbation):
   @property
   def setting(self) -> str:
     """The epsilon."""
-    return format_epsilon(self.epsilon)
+    return wording.format_epsilon(self.epsilon)
 
   @property
   def columns(self) -> dict[str, Any]:
@@ -49,12 +50,6 @@ class Adversary(Perturbation):
       "search_dtype": settings.attacks.search_dtype,
       "tolerance": None,
     }
-
-
-def format_epsilon(epsilon: float) -> str:
-  """4/255 rather than 0.0156863, where it is such a fraction."""
-  steps = round(epsilon * 255, 3)
-  return f"{steps:g}/255" if abs(steps / 255 - epsilon) < 1e-9 else f"{epsilon:g}"
 
 
 def resolve(text: str) -> tuple[spec.Spec, attacks.Cascade]:

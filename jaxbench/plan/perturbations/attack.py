@@ -13,13 +13,14 @@ from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations import adversary
 from jaxbench.plan.perturbations.adversary import Adversary
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Judged, Search, Target
+from jaxbench.records import kinds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Attack(Adversary):
   """At one epsilon."""
 
-  kind: ClassVar[str] = "attack"
+  kind: ClassVar[str] = kinds.ATTACK
   field: ClassVar[str] = "attacks.names"
 
   shares_images: bool = False
@@ -39,7 +40,7 @@ class Attack(Adversary):
 class Smallest(Adversary):
   """The smallest epsilon for each example, by bisection up to one."""
 
-  kind: ClassVar[str] = "smallest"
+  kind: ClassVar[str] = kinds.SMALLEST
   field: ClassVar[str] = "attacks.smallest"
 
   shares_images: bool = False

@@ -11,13 +11,14 @@ from jaxbench import attacks, config, devices
 from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations.base import Evaluator, Judged, Perturbation, Target, everywhere
+from jaxbench.records import kinds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Clean(Perturbation):
   """Nothing is done; every run has it."""
 
-  kind: ClassVar[str] = "clean"
+  kind: ClassVar[str] = kinds.CLEAN
   field: ClassVar[str] = ""
 
   def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:

@@ -12,13 +12,14 @@ from jaxbench import attacks, config, corruptions, data, devices, spec
 from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations.base import Evaluator, Judged, Perturbation, Target, everywhere
+from jaxbench.records import kinds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Corruption(Perturbation):
   """One of ImageNet-C's, or of the four beside."""
 
-  kind: ClassVar[str] = "corruption"
+  kind: ClassVar[str] = kinds.CORRUPTION
   field: ClassVar[str] = "corruptions.names"
 
   severity: int

@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import attacks, config, corruptions, data, devices, metrics
+from jaxbench import attacks, config, corruptions, data, devices
 from jaxbench.attacks.engine import verdict
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Absent
-from jaxbench.plan.perturbations import base
+from jaxbench.plan.perturbations import base, changes
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Judged, Perturbation, Target
+from jaxbench.records import kinds
 from jaxbench.telemetry import clock
 
 
@@ -23,7 +24,7 @@ from jaxbench.telemetry import clock
 class Sequence(Perturbation):
   """One of ImageNet-P's."""
 
-  kind: ClassVar[str] = "sequence"
+  kind: ClassVar[str] = kinds.SEQUENCE
   field: ClassVar[str] = "corruptions.sequences"
 
   name: str
@@ -113,7 +114,7 @@ class _Compared:
 
   def __init__(self, step: int, is_noise: bool):
     self._is_noise, self._earlier = is_noise, collections.deque[jax.Array](maxlen=step)
-    self._changes: list[metrics.Change] = []
+    self._changes: list[changes.Change] = []
 
   def add(self, logits: jax.Array) -> None:
     """Compares a frame's logits [B, K] with earlier ones."""
@@ -128,8 +129,8 @@ class _Compared:
 
   def columns(self, examples: slice) -> Columns:
     """Of the whole sequence, on the host, without surplus rows."""
-    changes, logits = devices.Batch(examples, (self._changes, self._last)).fetch()
-    flips, distances = (np.mean(part, axis=0) for part in zip(*changes, strict=True))
+    pairs, logits = devices.Batch(examples, (self._changes, self._last)).fetch()
+    flips, distances = (np.mean(part, axis=0) for part in zip(*pairs, strict=True))
     prediction = verdict.predict(logits, np)
     return {"prediction": prediction, "flips": flips, "top5_distance": distances}
 
@@ -162,8 +163,8 @@ def _logits() -> Callable[..., jax.Array]:
 
 
 @functools.cache
-def _compare() -> Callable[..., metrics.Change]:
-  def compare(_: tuple[()], before: jax.Array, after: jax.Array) -> metrics.Change:
-    return jax.vmap(metrics.change)(before, after)
+def _compare() -> Callable[..., changes.Change]:
+  def compare(_: tuple[()], before: jax.Array, after: jax.Array) -> changes.Change:
+    return jax.vmap(changes.change)(before, after)
 
   return devices.shard(compare)

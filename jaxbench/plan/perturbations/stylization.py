@@ -10,13 +10,14 @@ from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations import clean
 from jaxbench.plan.perturbations.base import Evaluator, Judged, Perturbation, Target, everywhere
+from jaxbench.records import kinds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stylization(Perturbation):
   """Each image in the style of a painting that is drawn for it."""
 
-  kind: ClassVar[str] = "stylization"
+  kind: ClassVar[str] = kinds.STYLIZATION
   field: ClassVar[str] = "stylization.weights"
 
   weights: str  # These are explained in `config.Stylization`.

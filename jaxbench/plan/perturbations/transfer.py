@@ -16,13 +16,14 @@ from jaxbench.plan.classifiers import Absent, Surrogate
 from jaxbench.plan.perturbations import adversary
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Judged, Passes, Target
 from jaxbench.plan.perturbations.surrogate import FromSurrogate, judge
+from jaxbench.records import kinds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Transfer(FromSurrogate):
   """At one epsilon: images are made once and shown to all targets."""
 
-  kind: ClassVar[str] = "transfer"
+  kind: ClassVar[str] = kinds.TRANSFER
   field: ClassVar[str] = "attacks.transfer"
 
   def passes(self, model: str) -> Iterator[Passes]:
@@ -78,7 +79,7 @@ class SmallestTransfer(FromSurrogate):
   As in `attacks.minimal_epsilon`, of which the target takes the verdicts.
   """
 
-  kind: ClassVar[str] = "smallest_transfer"
+  kind: ClassVar[str] = kinds.SMALLEST_TRANSFER
   field: ClassVar[str] = "attacks.smallest_transfer"
 
   shares_images: bool = False

@@ -12,13 +12,14 @@ from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations import clean
 from jaxbench.plan.perturbations.base import Evaluator, Judged, Perturbation, Target, everywhere
+from jaxbench.records import kinds
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Typography(Perturbation):
   """A typographic attack."""
 
-  kind: ClassVar[str] = "typography"
+  kind: ClassVar[str] = kinds.TYPOGRAPHY
   field: ClassVar[str] = "typography"
 
   overlay: typography.Overlay = dataclasses.field(hash=False)  # Spellings are no key.

@@ -5,15 +5,16 @@ from typing import NamedTuple
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import errors, metrics, overlap
+from jaxbench import errors, metrics
+from jaxbench.records.overlap import Duplicates, read_duplicates, read_search
 from jaxbench.report import plots
-from jaxbench.report.sections import Classifier, Row
+from jaxbench.report.classifiers import Classifier, Row
 
 _COPIES = "similarity by a model that was trained to tell copies"
 _SEMANTIC = "semantic similarity, not duplicates"
 
 
-class Known(NamedTuple):
+class Findings(NamedTuple):
   """What a folder of `jaxbench.overlap` holds."""
 
   folder: str
@@ -31,25 +32,24 @@ class Known(NamedTuple):
 class Overlap(NamedTuple):
   """What is said of one run."""
 
-  known: Known
+  findings: Findings
   lines: list[Row]  # Of `metrics.summarize_overlap`.
   plots: list[str]  # SVGs, one for each data set.
   shifts: list[Row]  # Of `metrics.summarize_clean_shifts`.
   left_out: list[str]  # Data sets that were not searched, or have no threshold.
 
 
-def load(folder: epath.PathLike, threshold: float | None) -> Known:
+def load(folder: epath.PathLike, threshold: float | None) -> Findings:
   """Reads the results of `python -m jaxbench.overlap search` or `duplicates`, or of both.
 
   Raises:
     InputError: there are none, or they are of different encoders.
   """
-  found = overlap.read_duplicates(folder)
-  searched = found is None or (epath.Path(folder) / "search.json").exists()
-  matches, described = overlap.read_search(folder) if searched else (None, None)
-  encoders = [
-    known["queries"]["encoder"] for known in (described, found and found.described) if known
-  ]
+  duplicates = read_duplicates(folder)
+  searched = duplicates is None or (epath.Path(folder) / "search.json").exists()
+  matches, described = read_search(folder) if searched else (None, None)
+  descriptions = (described, duplicates and duplicates.described)
+  encoders = [each["queries"]["encoder"] for each in descriptions if each]
   if encoders[0] != encoders[-1]:
     raise errors.InputError(
       f"{folder}: search and duplicates are of different encoders; a threshold of one says nothing "
@@ -57,9 +57,9 @@ def load(folder: epath.PathLike, threshold: float | None) -> Known:
     )
   similarities = {} if matches is None else _nearest(matches)
   names = dict.fromkeys(data for data, _ in similarities)
-  calibrated = {} if found is None else found.thresholds("embedding")
+  calibrated = {} if duplicates is None else duplicates.thresholds("embedding")
   limits = {name: calibrated.get(name) if threshold is None else threshold for name in names}
-  return Known(
+  return Findings(
     folder=str(folder),
     encoder=encoders[0],
     kind=_COPIES if encoders[0]["copies"] else _SEMANTIC,
@@ -67,26 +67,26 @@ def load(folder: epath.PathLike, threshold: float | None) -> Known:
     exact=_exact(described),
     similarities=similarities,
     thresholds={name: limit for name, limit in limits.items() if limit is not None},
-    kinds=tuple(overlap.KINDS),
-    calibration=[] if found is None else found.calibration.to_pylist(),
-    duplicates=[] if found is None else _duplicates(found),
+    kinds=() if duplicates is None else duplicates.kinds,
+    calibration=[] if duplicates is None else duplicates.calibration.to_pylist(),
+    duplicates=[] if duplicates is None else _counted(duplicates),
   )
 
 
-def section(known: Known, rows: pa.Table, classifiers: list[Classifier]) -> Overlap:
-  """Of one run.
+def section(findings: Findings, rows: pa.Table, classifiers: list[Classifier]) -> Overlap:
+  """The overlap of one run.
 
   Raises:
     InputError: an example that the run evaluates was not searched.
   """
   names = dict.fromkeys(rows["data"].to_pylist())
-  told = (known.similarities, known.thresholds)
+  limits = (findings.similarities, findings.thresholds)
   return Overlap(
-    known,
-    lines=metrics.summarize_overlap(rows, *told),
-    plots=_plots(known, rows, classifiers),
-    shifts=metrics.summarize_clean_shifts(rows, *told),
-    left_out=[name for name in names if name not in known.thresholds],
+    findings,
+    lines=metrics.summarize_overlap(rows, *limits),
+    plots=_plots(findings, rows, classifiers),
+    shifts=metrics.summarize_clean_shifts(rows, *limits),
+    left_out=[name for name in names if name not in findings.thresholds],
   )
 
 
@@ -104,29 +104,32 @@ def _exact(described: Row | None) -> str:
   return "exact" if recall == 1 else f"approximate, expected recall {recall:g}"
 
 
-def _duplicates(found: overlap.Found) -> list[Row]:
+def _counted(duplicates: Duplicates) -> list[Row]:
   """Examples that are in a pair of duplicates, by detector and data set."""
-  totals = dict.fromkeys(found.thresholds("embedding"), 0)
+  names = duplicates.thresholds("embedding")
   touched: dict[tuple[str, str], set[str]] = {}
-  for row in found.pairs.to_pylist():
+  for row in duplicates.pairs.to_pylist():
     if row["duplicate"]:
       ends = ((row["data"], row["example"]), (row["other_data"], row["other"]))
       for data, example in ends:
         touched.setdefault((row["detector"], data), set()).add(example)
   return [
     {"data": data, "detector": detector, "count": len(touched.get((detector, data), ()))}
-    for data in totals
+    for data in names
     for detector in ("exact", "perceptual", "embedding")
   ]
 
 
-def _plots(known: Known, rows: pa.Table, classifiers: list[Classifier]) -> list[str]:
-  curves: dict[str, list[plots.Line]] = {}
-  found = metrics.overlap_curves(rows, known.similarities, known.thresholds)
-  for (data, model, prompts), curve in found.items():
-    own = next(one for one in classifiers if (one.model, one.prompts) == (model, prompts))
-    line = plots.Line(own.name, own.color, own.dash, curve.thresholds, 100 * curve.difference)
-    curves.setdefault(data, []).append(line)
+def _plots(findings: Findings, rows: pa.Table, classifiers: list[Classifier]) -> list[str]:
+  by_key = {classifier.key: classifier for classifier in classifiers}
+  by_data: dict[str, list[plots.Line]] = {}
+  curves = metrics.overlap_curves(rows, findings.similarities, findings.thresholds)
+  for (data, model, prompts), curve in curves.items():
+    classifier = by_key[model, prompts]
+    look = classifier.name, classifier.color, classifier.dash
+    line = plots.Line(*look, curve.thresholds, 100 * curve.difference)
+    by_data.setdefault(data, []).append(line)
   return [
-    plots.threshold_curves(data, known.thresholds[data], lines) for data, lines in curves.items()
+    plots.threshold_curves(data, findings.thresholds[data], lines)
+    for data, lines in by_data.items()
   ]

@@ -1,0 +1,49 @@
+"""What is done to the images of a cell: the kinds of perturbation, as `run.json` names them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+
+CLEAN = "clean"
+CORRUPTION = "corruption"
+SEQUENCE = "sequence"
+STYLIZATION = "stylization"
+TYPOGRAPHY = "typography"
+ATTACK = "attack"  # On the model itself, at one epsilon.
+SMALLEST = "smallest"  # The same, bisected for the smallest epsilon.
+TRANSFER = "transfer"  # Made on a surrogate.
+SMALLEST_TRANSFER = "smallest_transfer"
+
+BISECTED = (SMALLEST, SMALLEST_TRANSFER)
+_NAMES = {"clean": CLEAN, "stylized": STYLIZATION}
+_CALLS = {  # The first that fits.
+  "sequence(": SEQUENCE,
+  "smallest(transfer(": SMALLEST_TRANSFER,
+  "smallest(": SMALLEST,
+  "transfer(": TRANSFER,
+}
+
+
+def of(cell: Mapping[str, Any]) -> str:
+  """The kind of a cell, by the way its perturbation has been written from the first version on.
+
+  Args:
+    cell: its `perturbation`, `severity` and `epsilon`, which `run.json`, every row and every line
+      of `metrics.summarize` have.
+  """
+  text = cell["perturbation"]
+  if text in _NAMES:
+    return _NAMES[text]
+  for start, kind in _CALLS.items():
+    if text.startswith(start):
+      return kind
+  if cell["severity"] is not None:
+    return CORRUPTION
+  return TYPOGRAPHY if cell["epsilon"] is None else ATTACK
+
+
+def of_rows(rows: pa.Table) -> str:
+  """The kind of the one cell that all of some rows, at least one, belong to."""
+  (first,) = rows.slice(0, 1).select(["perturbation", "severity", "epsilon"]).to_pylist()
+  return of(first)
