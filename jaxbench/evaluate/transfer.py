@@ -12,7 +12,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import attacks, config, devices, errors
-from jaxbench.attacks.engine import batching, slots, verdict, view
+from jaxbench.attacks.engine import batching, next_run, verdict, view
 from jaxbench.attacks.parts import norms
 from jaxbench.evaluate import evaluator, pictures
 from jaxbench.evaluate.blocks import Block
@@ -111,7 +111,7 @@ def bisected(
     found = jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
     fooled = found.prediction != some.labels
     probed = low[active], high[active], some.epsilons, found.distance, fooled
-    bracket = slots.narrowed(*probed, attack, cell.tolerance, np)
+    bracket = next_run.narrowed(*probed, attack, cell.tolerance, np)
     won = active[bracket.better]
     best[won], prediction[won] = found.image[bracket.better], found.prediction[bracket.better]
     low[active], high[active], epsilons[active] = bracket.low, bracket.high, bracket.probe
@@ -149,7 +149,7 @@ def _make(
   images = np.empty(examples.images.shape, np.float32)
   costs: dict[str, np.ndarray] = {}
   # The surrogate is nobody's judge: its images are made once, whatever becomes of its claims.
-  how = batching.Settings(settings.slots, settings.attacks.quantize, own=False)
+  how = batching.Settings(settings.slots, settings.attacks.quantize, surrogate=True)
   broken = 0
   for found in batching.attack(cascade, surrogate, [surrogate], examples, how, batching.Tally()):
     images[found.rows] = found.fetch("image")

@@ -18,7 +18,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(tiny, examples):
   image, label = jnp.asarray(examples[0][2]), int(examples[1][2])
   attack = attacks.boundary(queries=1000, keep_going=True)
   recorder = reference.Recorder(tiny)
-  state = attack.init(KEY, image, jnp.int32(label), jnp.float32(10))
+  state = attack.init(attacks.Example(KEY, image, jnp.int32(label), jnp.float32(10)))
   start = jax.jit(lambda key: decision.noise(key, image, 1))
   direction = jax.jit(lambda key: jax.random.normal(key, image.shape))
 
@@ -30,14 +30,14 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(tiny, examples):
   )
   step, expected, lengths = jax.jit(attack.step), next(loop), set()
   nearest = np.inf, np.inf
-  while not state.done:
+  while not state.progress.done:
     state = step(recorder.classifier, state)
     jax.effects_barrier()
     images, logits = recorder.seen[-1]
     np.testing.assert_allclose(images, expected, atol=2e-4)
     across = reference.across(logits, label)
     expected = loop.send(across)
-    lengths.add((float(state.around), float(state.towards)))
+    lengths.add((float(state.memory.around), float(state.memory.towards)))
     if across[0]:
       distance = float(np.linalg.norm(images[0] - image))
       nearest = min(nearest, (reference.price(distance, logits[0], label), distance))

@@ -43,7 +43,7 @@ def test_searches_equal_those_of_torch(linear):
   image = IMAGES[np.argmin(ranked[:, 2] - ranked[:, 1])]  # Near a boundary.
   label = int(np.asarray(linear(image[None])).argmax())
   attack = attacks.cw_linf(steps=60, initial_constant=0.1, keep_going=True)
-  state = attack.init(KEY, jnp.asarray(image), jnp.int32(label), jnp.float32(0.1))
+  state = attack.init(attacks.Example(KEY, jnp.asarray(image), jnp.int32(label), jnp.float32(0.1)))
   step = jax.jit(attack.step)
   weights = torch.tensor(np.asarray(linear.args[0]))
   path = _torch_path(weights, image, label, 0.1, 0.1, 60, 12)

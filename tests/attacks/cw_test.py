@@ -16,7 +16,7 @@ def test_steps_equal_adam_of_torch(linear):
   image = (0.4 + 0.2 * np.random.default_rng(0).random((4, 4, 3))).astype(np.float32)
   label = np.int32(np.asarray(linear(image[None])).argmax())
   attack = attacks.cw(steps=30, searches=1, initial_constant=0.5, keep_going=True)
-  state = attack.init(KEY, jnp.asarray(image), label, jnp.float32(100))
+  state = attack.init(attacks.Example(KEY, jnp.asarray(image), label, jnp.float32(100)))
   step = jax.jit(attack.step)
   clean, weights = torch.tensor(image), torch.tensor(np.asarray(linear.args[0]))
   start = torch.atanh(0.999999 * (2 * clean - 1))

@@ -18,7 +18,9 @@ def test_each_step_equals_torch(tiny, examples):
   attack = attacks.ddn(steps=40, initial_radius=0.3, keep_going=True)
   clean, classes = torch.tensor(images), torch.tensor(labels).long()
   theirs = list(reference.ddn(reference.tiny(tiny), clean, classes, steps=40, radius=0.3))
-  state = jax.vmap(attack.init, (None, 0, 0, None))(KEY, images, labels, jnp.float32(jnp.inf))
+  state = jax.vmap(attack.init, (attacks.Example(None, 0, 0, None),))(
+    attacks.Example(KEY, images, labels, jnp.float32(jnp.inf))
+  )
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
   for x, _ in theirs:
     reference.assert_same(state.point, x, 1e-5)
@@ -27,7 +29,7 @@ def test_each_step_equals_torch(tiny, examples):
   found = expected.isfinite().numpy()  # Where the model is too sure, the cross-entropy misleads.
   assert found.sum() > 20
   reference.assert_same(state.distance[found], expected[found], 1e-5)
-  assert state.done.all()
+  assert state.progress.done.all()
 
 
 def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(linear):
@@ -42,7 +44,10 @@ def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(linea
 def test_where_the_loss_is_flat_it_goes_anywhere_on_the_sphere(linear):
   flat = jax.tree_util.Partial(linear.func, jnp.zeros((48, 3)))
   attack, image = attacks.ddn(initial_radius=0.1), jnp.full((4, 4, 3), 0.5)
-  starts = [attack.init(key, image, jnp.int32(0), jnp.float32(1)) for key in jax.random.split(KEY)]
+  starts = [
+    attack.init(attacks.Example(key, image, jnp.int32(0), jnp.float32(1)))
+    for key in jax.random.split(KEY)
+  ]
   first, second = (attack.step(flat, start).point - image for start in starts)
   for delta in (first, second):
     np.testing.assert_allclose(jnp.linalg.norm(delta.ravel()), 0.105, rtol=1e-5)

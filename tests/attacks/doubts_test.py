@@ -62,7 +62,8 @@ def test_a_claim_that_never_holds_is_counted_and_no_success(tiny, examples):
   honest = attacks.pgd(steps=2)
 
   def boast(classifier, state):
-    return dataclasses.replace(state, fooled=jnp.bool_(True), done=jnp.bool_(True))
+    progress = state.progress.replace(fooled=jnp.bool_(True), done=jnp.bool_(True))
+    return dataclasses.replace(state, progress=progress)
 
   found = attacks.run(honest._replace(step=boast), tiny, images, labels, 0.0, 0, slots=3)
   assert not found.success.any()

@@ -17,7 +17,9 @@ def test_each_step_equals_torch(tiny, examples):
   """One search, from the first step to its first look at progress."""
   images, labels = examples
   attack = attacks.ead(steps=150, searches=1, initial_constant=0.3, confidence=0.5, keep_going=True)
-  state = jax.vmap(attack.init, (None, 0, 0, None))(KEY, images, labels, jnp.float32(jnp.inf))
+  state = jax.vmap(attack.init, (attacks.Example(None, 0, 0, None),))(
+    attacks.Example(KEY, images, labels, jnp.float32(jnp.inf))
+  )
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
   theirs = reference.ead(
     reference.tiny(tiny),

@@ -19,7 +19,9 @@ def test_each_step_equals_torch(norm, tiny, examples):
   attack = attacks.fmn(steps=30, norm=norm, keep_going=True)
   clean, classes = torch.tensor(images), torch.tensor(labels).long()
   theirs = list(reference.fmn(reference.tiny(tiny), clean, classes, norm=norm, steps=30))
-  state = jax.vmap(attack.init, (None, 0, 0, None))(KEY, images, labels, jnp.float32(jnp.inf))
+  state = jax.vmap(attack.init, (attacks.Example(None, 0, 0, None),))(
+    attacks.Example(KEY, images, labels, jnp.float32(jnp.inf))
+  )
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
   for x, _ in theirs:
     reference.assert_same(state.point, x, 1e-5)
@@ -27,7 +29,7 @@ def test_each_step_equals_torch(norm, tiny, examples):
   expected = reference.smallest(theirs, clean, classes, norm)
   assert expected.isfinite().all()
   reference.assert_same(state.distance, expected, 1e-5)
-  assert state.done.all()
+  assert state.progress.done.all()
 
 
 @pytest.mark.parametrize("norm", attacks.NORMS)

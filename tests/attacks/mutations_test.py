@@ -9,7 +9,7 @@ import pytest
 from references import awkward, laws, passes
 
 from jaxbench import attacks
-from jaxbench.attacks.engine import batching, slots, verdict
+from jaxbench.attacks.engine import batching, next_run, verdict
 from jaxbench.attacks.parts import grid, norms
 
 RADIUS = 7.9 / 255  # Not on the grid of 8 bits.
@@ -49,7 +49,7 @@ def test_pgd_that_descends(monkeypatch):
   def descend(gradient, image):
     return -jnp.sign(gradient)
 
-  monkeypatch.setitem(norms.NORMS, "linf", norms.NORMS["linf"]._replace(climb=descend))
+  monkeypatch.setitem(norms.NORMS, "linf", norms.NORMS["linf"]._replace(steepest=descend))
   attacks.pgd.cache_clear()
   with pytest.raises(AssertionError, match="law 6"):
     _check(attacks.pgd(steps=6))
@@ -59,8 +59,10 @@ def test_pgd_that_descends(monkeypatch):
 def test_pgd_that_moves_on_after_fooling(tiny, examples):
   def move_on(classifier, before, after):
     noise = jax.random.uniform(jax.random.key(1), after.image.shape, minval=-1.0)
-    moved = norms.NORMS["linf"].project(before.clean, before.image + noise, before.epsilon)
-    return dataclasses.replace(after, image=jnp.where(after.fooled, moved, after.image))
+    moved = norms.NORMS["linf"].project(
+      before.example.clean, before.image + noise, before.example.epsilon
+    )
+    return dataclasses.replace(after, image=jnp.where(after.progress.fooled, moved, after.image))
 
   with pytest.raises(AssertionError, match="law 3"):
     _check_steps(_with_step(attacks.pgd(steps=5), move_on), tiny, examples)
@@ -75,7 +77,8 @@ def test_a_judge_that_trusts_claims(monkeypatch):
   """Of an attack that boasts."""
 
   def boast(classifier, before, after):
-    return dataclasses.replace(after, fooled=jnp.bool_(True), done=jnp.bool_(True))
+    progress = after.progress.replace(fooled=jnp.bool_(True), done=jnp.bool_(True))
+    return dataclasses.replace(after, progress=progress)
 
   honest = verdict.judge.__wrapped__
 
@@ -119,14 +122,14 @@ def test_a_judge_that_takes_what_is_no_number_for_the_label(monkeypatch):
 def test_restarts_that_return_the_last_image(monkeypatch, tiny, examples):
   def conclude(search):
     def last(job, state):
-      kept = slots_repeated(job, state)
-      return dataclasses.replace(kept, image=state.image, fooled=state.fooled)
+      kept = conclude_honestly(job, state)
+      return dataclasses.replace(kept, image=state.image, fooled=state.progress.fooled)
 
-    slots_repeated = honest(search)
+    conclude_honestly = honest(search)
     return last
 
-  honest = slots._repeated
-  monkeypatch.setattr(slots, "_repeated", conclude)
+  honest = next_run.repeated
+  monkeypatch.setattr(next_run, "repeated", conclude)
   batching._advance.cache_clear()
   images, labels = examples
   few, many = (

@@ -59,7 +59,9 @@ def test_iterates_equal_a_plain_loop(linear):
   labels = _labels(linear)
   attack = attacks.pgd(steps=5)
   keys = jax.random.split(jax.random.key(0), 16)
-  state = jax.vmap(attack.init, (0, 0, 0, None))(keys, IMAGES, labels, jnp.float32(EPSILON))
+  state = jax.vmap(attack.init, (attacks.Example(0, 0, 0, None),))(
+    attacks.Example(keys, IMAGES, labels, jnp.float32(EPSILON))
+  )
   weights, x = np.asarray(linear.args[0]), np.asarray(state.image)
   done = np.zeros(16, bool)
   for _ in range(5):
@@ -72,7 +74,7 @@ def test_iterates_equal_a_plain_loop(linear):
     x = np.where(done[:, None, None, None], x, np.clip(moved, 0, 1)).astype(np.float32)
   for _ in range(5):
     after = jax.vmap(attack.step, (None, 0))(linear, state)
-    state = slots.where(state.done, state, after)
+    state = slots.where(state.progress.done, state, after)
   np.testing.assert_allclose(state.image, x, atol=1e-6)
 
 

@@ -139,18 +139,20 @@ def claims_hold(attack, classifier, images, labels, radius):
   count = len(images)
   step = jax.jit(
     lambda state: slots.where(
-      state.done, state, jax.vmap(attack.step, (None, 0))(classifier, state)
+      state.progress.done, state, jax.vmap(attack.step, (None, 0))(classifier, state)
     )
   )
   keys = jax.random.split(jax.random.key(5), count)
-  state = jax.jit(jax.vmap(attack.init))(keys, images, labels, np.full(count, radius, np.float32))
+  state = jax.jit(jax.vmap(attack.init))(
+    attacks.Example(keys, images, labels, np.full(count, radius, np.float32))
+  )
   for _ in range(attack.steps):
     state = step(state)
-    claimed = np.asarray(state.fooled & (state.done | (not attack.keep_going)))
+    claimed = np.asarray(state.progress.fooled & (state.progress.done | (not attack.keep_going)))
     predicted = np.asarray(_logits(classifier, state.image)).argmax(axis=1)
     assert (predicted[claimed] != labels[claimed]).all(), "law 3: claims hold"
     if not (attack.keep_going or attack.minimizes):
-      assert np.asarray(state.done)[claimed].all(), "law 3: claims end the search"
+      assert np.asarray(state.progress.done)[claimed].all(), "law 3: claims end the search"
 
 
 def passes_are_those_declared(taken, attack):

@@ -90,7 +90,7 @@ def searched(searcher: Any, labels: np.ndarray) -> np.ndarray:
 
 
 def searchers(classifier: Any, dtype: str) -> list[Any]:
-  """What attacks climb, one after another: the classifier computing in `dtype`, then in float32.
+  """What attacks search, one after another: the classifier computing in `dtype`, then in float32.
 
   Raises:
     InputError: the dtype is unknown, or the classifier cannot compute in it.

@@ -12,18 +12,18 @@ class Strongest:
   """Of one example."""
 
   image: jax.Array  # [H, W, 3] float32.
-  loss: jax.Array  # [] float32; -inf before the first look.
+  loss: jax.Array  # [] float32; -inf before the first evaluation.
   fooled: jax.Array  # [] bool.
 
-  def seen(self, image: jax.Array, loss: jax.Array, fooled: jax.Array) -> "Strongest":
-    """After a look at an image."""
+  def after(self, image: jax.Array, loss: jax.Array, fooled: jax.Array) -> "Strongest":
+    """The strongest after an image [H, W, 3] was evaluated, whose `loss` and `fooled` are []."""
     better = stronger(fooled, loss, self.fooled, self.loss)
-    seen = Strongest(image, loss, fooled)
-    return jax.tree.map(lambda x, y: jnp.where(better, x, y), seen, self)
+    new = Strongest(image, loss, fooled)
+    return jax.tree.map(lambda x, y: jnp.where(better, x, y), new, self)
 
 
 def nothing(image: jax.Array) -> Strongest:
-  """Before the first look; `image` [H, W, 3] stands in."""
+  """Before the first evaluation; `image` [H, W, 3] stands in."""
   return Strongest(image, jnp.float32(-jnp.inf), jnp.bool_(False))
 
 

@@ -82,7 +82,7 @@ def test_a_step_gains_the_dual_norm(name):
   One percent of 60 coordinates is the largest one, so l1 reaches it too.
   """
   gradient = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
-  step = norms.get(name).climb(jnp.asarray(gradient), jnp.full(SHAPE, 0.5))
+  step = norms.get(name).steepest(jnp.asarray(gradient), jnp.full(SHAPE, 0.5))
   dual = {"linf": 1, "l2": 2, "l1": np.inf}[name]
   np.testing.assert_allclose(norms.get(name).size(step), 1, rtol=1e-6)
   gain = np.sum(np.asarray(step) * gradient)
@@ -91,13 +91,13 @@ def test_a_step_gains_the_dual_norm(name):
 
 @pytest.mark.parametrize("name", norms.NORMS)
 def test_a_zero_gradient_is_no_step(name):
-  assert not norms.get(name).climb(jnp.zeros(SHAPE), jnp.full(SHAPE, 0.5)).any()
+  assert not norms.get(name).steepest(jnp.zeros(SHAPE), jnp.full(SHAPE, 0.5)).any()
 
 
 def test_an_l1_step_moves_one_percent_where_the_box_allows():
   draw = np.random.default_rng(0)
   gradient, image = draw.normal(size=(20, 20, 3)).astype(np.float32), np.zeros((20, 20, 3), "f4")
-  step = np.asarray(norms.get("l1").climb(jnp.asarray(gradient), jnp.asarray(image)))
+  step = np.asarray(norms.get("l1").steepest(jnp.asarray(gradient), jnp.asarray(image)))
   largest = np.sort(gradient[gradient > 0])[-12:]  # Down from 0 is outside the box.
   np.testing.assert_allclose(step[np.isin(gradient, largest)], 1 / 12, rtol=1e-6)
   assert (step != 0).sum() == 12
