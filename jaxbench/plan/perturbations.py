@@ -1,6 +1,5 @@
 """What a config asks to do to images: clean, corrupted, written on, attacked or transferred to."""
 
-import inspect
 import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -203,15 +202,15 @@ def _usable(
 def _transferable(text: str) -> spec.Spec:
   """An attack that has a form for transfer."""
   written, _ = _cascade(text)
-  option = "keep_going"
-  if option not in inspect.signature(written.call).parameters:
+  returns = attacks.KEEP_GOING.get(written.call)
+  if returns is None:
     reason = "it stops where it fools its surrogate"
-  elif not written.arguments.get(option, True):
-    reason = f"{option}=False stops where it fools its surrogate"
-  else:
-    if not spec.build(for_transfer(text, encodes=False)).minimizes:
-      return written
+  elif not written.arguments.get("keep_going", True):
+    reason = "keep_going=False stops where it fools its surrogate"
+  elif returns == "smallest":
     reason = "it looks for the smallest perturbation"
+  else:
+    return written
   raise errors.InputError(f"--config.attacks.transfer: {written.text} has no transfer: {reason}")
 
 
