@@ -14,7 +14,7 @@ from jaxbench.attacks.base import Attack, Cascade, cascade
 
 
 class Arguments(NamedTuple):
-  """Those of a run, checked."""
+  """The arguments of a run, checked."""
 
   cascade: Cascade
   classifier: Any  # A pytree callable.

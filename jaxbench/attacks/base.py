@@ -55,7 +55,7 @@ class Progress:
 
   @staticmethod
   def begin() -> "Progress":
-    """Before the first step."""
+    """The progress before the first step."""
     return Progress(count=jnp.int32(0), fooled=jnp.bool_(False), done=jnp.bool_(False))
 
 
@@ -160,7 +160,7 @@ class Cascade(NamedTuple):
 
   @property
   def draws(self) -> int:
-    """Of a randomised classifier."""
+    """The draws that the mean of a randomised classifier is taken over; 1 if it is not random."""
     return max(attack.draws for attack in self.attacks)
 
 

@@ -108,7 +108,7 @@ def hopskipjump(
 
 
 class _Options(NamedTuple):
-  """Those of `hopskipjump`."""
+  """What was asked of `hopskipjump`, where it is explained."""
 
   norm: str
   batch: int
@@ -123,13 +123,13 @@ def _begin(jumps: jax.Array, clean: jax.Array) -> Estimate:
 
 
 def _precision(options: _Options, state: DecisionState) -> float:
-  """To which a bisection goes."""
+  """The share of the interval to which a bisection goes."""
   size = state.point.size
   return max(options.probe / (size if options.norm == "linf" else math.sqrt(size)), _FINEST)
 
 
 def _probes(options: _Options, key: jax.Array, state: DecisionState) -> jax.Array:
-  """Noise around the point, of one size in l2 for all."""
+  """Images [B, H, W, 3] around the point, all at the same distance in l2."""
   shape = (options.batch, *state.point.shape)
   if options.norm == "linf":
     noise = jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
@@ -141,7 +141,7 @@ def _probes(options: _Options, key: jax.Array, state: DecisionState) -> jax.Arra
 
 
 def _rounds(options: _Options, state: DecisionState) -> jax.Array:
-  """Steps of an estimate."""
+  """The number of steps of an estimate, [] int32."""
   wanted = jnp.minimum(options.samples * _root(state), _MOST_SAMPLES)
   return jnp.ceil(wanted / options.batch).astype(jnp.int32)
 
@@ -167,7 +167,7 @@ def _estimated(
 
 
 def _landings(options: _Options, state: DecisionState) -> jax.Array:
-  """Shorter and shorter jumps along the estimate."""
+  """Images [B, H, W, 3] to which shorter and shorter jumps along the estimate lead."""
   ball, batch, estimate = norms.get(options.norm), options.batch, state.memory
   mean = estimate.balance / (_rounds(options, state) * batch).astype(jnp.float32)
   # The mean is taken off, which leaves less variance; but where all agree, nothing would be left.
@@ -200,5 +200,5 @@ def _jumped(
 
 
 def _root(state: DecisionState) -> jax.Array:
-  """Of the number of the jump that is being prepared, counted from 1."""
+  """The square root of the number of the jump in preparation, counted from 1."""
   return jnp.sqrt((state.memory.jumps + 1).astype(jnp.float32))

@@ -56,9 +56,9 @@ def test_it_comes_near_the_boundary_of_a_linear_classifier(linear):
   labels = logits.argmax(axis=1).astype(np.int32)
   expected = np.abs(logits[:, 0] - logits[:, 1]) / np.linalg.norm(weights[:, 0] - weights[:, 1])
   attack = attacks.boundary(queries=3000, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
-  assert (found.epsilon >= expected * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon, expected, rtol=0.005)
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
+  assert (smallest.epsilon >= expected * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon, expected, rtol=0.005)
 
 
 def test_where_no_noise_fools_it_gives_up_and_returns_the_clean_image(examples):

@@ -104,13 +104,13 @@ def test_ten_candidates_lose_next_to_nothing_on_digits_of_a_hundred_names(classi
 def test_what_is_outside_the_ball_is_no_success(tiny, examples):
   images, labels = examples
   attack = attacks.deepfool()
-  found = attacks.minimal_epsilon(attack, tiny, images, labels, 1.0, key=KEY, slots=1)
-  assert np.isfinite(found.epsilon).all()
-  assert (found.backwards == 9 * found.steps).all()
-  epsilon = np.sort(found.epsilon)[11:13].mean()
+  smallest = attacks.minimal_epsilon(attack, tiny, images, labels, 1.0, key=KEY, slots=1)
+  assert np.isfinite(smallest.epsilon).all()
+  assert (smallest.backwards == 9 * smallest.steps).all()
+  epsilon = np.sort(smallest.epsilon)[11:13].mean()
   result = attacks.run(attack, tiny, images, labels, epsilon, KEY, slots=1)
-  np.testing.assert_array_equal(result.success, found.epsilon < epsilon)
-  np.testing.assert_array_equal(result.steps, found.steps)
+  np.testing.assert_array_equal(result.success, smallest.epsilon < epsilon)
+  np.testing.assert_array_equal(result.steps, smallest.steps)
   np.testing.assert_array_equal(result.adversarial[~result.success], images[~result.success])
 
 

@@ -31,8 +31,8 @@ def test_an_ensemble_is_the_mean_of_its_members(combine):
   if combine == "losses":
     each = [torch.log_softmax(logits, dim=1) for logits in each]
   expected = torch.stack(each).mean(dim=0)
-  found = jax.jit(lambda model, x: model(x))(attacks.ensemble(MEMBERS, combine), _images())
-  np.testing.assert_allclose(found, expected, atol=1e-5)
+  mean = jax.jit(lambda model, x: model(x))(attacks.ensemble(MEMBERS, combine), _images())
+  np.testing.assert_allclose(mean, expected, atol=1e-5)
 
 
 def test_the_label_logit_of_mean_log_softmaxes_is_the_mean_cross_entropy():

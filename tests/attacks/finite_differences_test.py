@@ -90,7 +90,7 @@ def test_with_many_directions_it_climbs_a_linear_classifier_to_its_optimum(name,
 
 def test_the_chunk_changes_only_rounding(tiny, examples):
   images, labels = examples
-  found = [
+  adversarial = [
     attacks.run(
       attacks.nes(queries=50, norm="l2", pairs=12, sigma=0.02, chunk=chunk),
       tiny,
@@ -102,8 +102,8 @@ def test_the_chunk_changes_only_rounding(tiny, examples):
     ).adversarial
     for chunk in (12, 3)
   ]
-  assert np.abs(found[0] - images).max() > 0.01
-  np.testing.assert_allclose(*found, atol=1e-5)
+  assert np.abs(adversarial[0] - images).max() > 0.01
+  np.testing.assert_allclose(*adversarial, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", DRAWS)

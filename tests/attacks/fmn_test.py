@@ -36,10 +36,10 @@ def test_each_step_equals_torch(norm, tiny, examples):
 def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm, linear):
   classifier, images, labels, distances = reference.two_classes(linear, norm)
   attack = attacks.fmn(norm=norm, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=2)
-  assert (found.epsilon >= distances * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon, distances, rtol=1e-3)
-  assert (found.backwards == 100).all()
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=2)
+  assert (smallest.epsilon >= distances * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon, distances, rtol=1e-3)
+  assert (smallest.backwards == 100).all()
 
 
 @pytest.mark.parametrize("norm", attacks.NORMS)
@@ -47,9 +47,9 @@ def test_it_finds_the_nearest_class_where_another_is_second(norm):
   classifier, images, labels, nearest, seconds = reference.second_is_not_nearest(norm)
   assert (seconds > 1.2 * nearest).all()
   attack = attacks.fmn(norm=norm, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=8)
-  np.testing.assert_allclose(found.epsilon, nearest, rtol=5e-3)
-  assert (found.prediction == 2).all()
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=8)
+  np.testing.assert_allclose(smallest.epsilon, nearest, rtol=5e-3)
+  assert (smallest.prediction == 2).all()
 
 
 def test_a_step_takes_the_passes_that_are_counted(tiny, examples):

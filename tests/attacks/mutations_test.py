@@ -18,12 +18,12 @@ RADIUS = 7.9 / 255  # Not on the grid of 8 bits.
 def _check(attack, *, quantize=False):
   """The laws that tests of all attacks check, for one of them."""
   classifier, (images, labels, names) = awkward.classifier(), awkward.examples()
-  found = attacks.run(attack, classifier, images, labels, RADIUS, 0, slots=8, quantize=quantize)
-  laws.of_a_result(found, attack, classifier, images, labels, RADIUS, quantize=quantize)
+  result = attacks.run(attack, classifier, images, labels, RADIUS, 0, slots=8, quantize=quantize)
+  laws.of_a_result(result, attack, classifier, images, labels, RADIUS, quantize=quantize)
   if quantize:
     on_grid = attacks.run(attack, classifier, images, labels, 7 / 255, 0, slots=8)
-    laws.eight_bits_are_a_smaller_ball(found, on_grid)
-  laws.it_is_no_weaker_than_a_start(found, classifier, images, labels, names)
+    laws.eight_bits_are_a_smaller_ball(result, on_grid)
+  laws.it_is_no_weaker_than_a_start(result, classifier, images, labels, names)
 
 
 def _check_steps(attack, tiny, examples):
@@ -83,11 +83,13 @@ def test_a_judge_that_trusts_claims(monkeypatch):
   honest = verdict.judge.__wrapped__
 
   def trust(norm):
-    look = honest(norm)
+    judge_honestly = honest(norm)
 
     def judged(classifier, job):
-      found = look(classifier, job)
-      return found.replace(prediction=jnp.where(found.claimed, 9 - job.label, found.prediction))
+      judgement = judge_honestly(classifier, job)
+      return judgement.replace(
+        prediction=jnp.where(judgement.claimed, 9 - job.label, judgement.prediction)
+      )
 
     return judged
 
@@ -145,13 +147,13 @@ def test_restarts_that_return_the_last_image(monkeypatch, tiny, examples):
 
 def test_distances_that_are_not_cut_at_the_bound():
   classifier, (images, labels, _) = awkward.classifier("plain"), awkward.examples("plain")
-  found = attacks.minimal_epsilon(
+  smallest = attacks.minimal_epsilon(
     attacks.pgd(steps=5), classifier, images, labels, 0.2, 0.05, key=0, slots=2
   )
   over = np.nextafter(np.float32(0.2), np.float32(1))
-  epsilon = np.where(np.isfinite(found.epsilon), over, np.inf).astype(np.float32)
+  epsilon = np.where(np.isfinite(smallest.epsilon), over, np.inf).astype(np.float32)
   with pytest.raises(AssertionError, match=r"law [45]"):
-    laws.at_the_bound(found.replace(epsilon=epsilon), 0.2)
+    laws.at_the_bound(smallest.replace(epsilon=epsilon), 0.2)
 
 
 def test_the_grid_is_what_the_test_above_replaces():

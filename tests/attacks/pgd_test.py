@@ -80,13 +80,13 @@ def test_iterates_equal_a_plain_loop(linear):
 
 def test_more_steps_find_more(tiny, examples):
   images, labels = examples
-  found = [
+  successes = [
     attacks.run(
       attacks.pgd(steps=steps), tiny, images, labels, 3 / 255, jax.random.key(0)
     ).success.sum()
     for steps in (1, 5, 20)
   ]
-  assert 0 < found[0] <= found[1] <= found[2] < len(labels)
+  assert 0 < successes[0] <= successes[1] <= successes[2] < len(labels)
 
 
 def test_a_users_own_loss_is_climbed(linear):

@@ -21,7 +21,7 @@ class Search(NamedTuple):
 
 @struct.dataclass
 class Waiting:
-  """What the host sends of an example."""
+  """What the host sends of an example that waits for a slot."""
 
   row: jax.Array  # [] int32, or NOBODY.
   words: jax.Array  # [2] uint32, of its PRNG key.

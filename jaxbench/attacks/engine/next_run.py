@@ -16,7 +16,10 @@ NEXT_PROBE = 0.75  # Between the bounds of a bisection: successes come sooner th
 
 
 def repeated(search: Search) -> Callable[[Job, Any], Job]:
-  """After a run at one epsilon: the next restart or target, until one fools or all are made."""
+  """A function (job, state) -> the job after a run at one epsilon.
+
+  It goes on with the next restart or target, until one fools or all are made.
+  """
   attack = search.attack
   makes_all = attack.keep_going or attack.minimizes
 
@@ -41,7 +44,7 @@ def repeated(search: Search) -> Callable[[Job, Any], Job]:
 
 
 def _returned(search: Search, job: Job, state: Any) -> jax.Array:
-  """The image of a run that is over, as it was classified."""
+  """The image [H, W, 3] of a run that is over, as it was classified."""
   if not search.quantize:
     return state.image
   return search.attack.norm.quantize(job.clean, state.image)
@@ -68,9 +71,17 @@ def narrowed(
   tolerance: float,
   xp: Any = jnp,
 ) -> Bracket:
-  """The bracket after a run at `epsilon` made a perturbation of `size`, which `fooled` or not.
+  """The bracket after a run at one epsilon; all arrays are of one shape.
 
-  Arrays are those of `xp`: of jax.numpy in a slot; of numpy on the host, where nothing is compiled.
+  Args:
+    low: float32, the largest epsilon that failed before.
+    high: float32, the size of the smallest perturbation that fooled before, or infinity.
+    epsilon: float32, of the run.
+    size: float32, of the perturbation that it made.
+    fooled: bool, whether that fooled.
+    attack: what was run.
+    tolerance: the width of a bracket that is narrow enough.
+    xp: jax.numpy in a slot; numpy on the host, where nothing is compiled.
   """
   better = fooled & (size < high)
   high = xp.where(better, size, high)
@@ -83,8 +94,9 @@ def narrowed(
 
 
 def bisected(search: Search) -> Callable[[Job, Any], Job]:
-  """After a run of a bisection: another epsilon between the largest failure and the best success.
+  """A function (job, state) -> the job after a run of a bisection.
 
+  It goes on with another epsilon between the largest that failed and the smallest that fooled.
   Nothing is taken for granted of epsilons that were not tried: the best image found is kept, and
   its own size is the upper bound.
   """

@@ -30,7 +30,7 @@ class Slots:
 
 @struct.dataclass
 class Orders:
-  """From the host to one device."""
+  """What the host tells one device to do."""
 
   fresh: jax.Array  # [1] int32: so many rows of the waiting room hold examples; the first ones.
   limit: jax.Array  # [1] int32: return after so many steps.

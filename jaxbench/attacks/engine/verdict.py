@@ -24,7 +24,7 @@ _TOLERANCE = 1e-6  # Pixel units: what float32 rounding may add to a radius.
 
 @struct.dataclass
 class Verdict:
-  """On the jobs that left their slots; arrays [S, ...]."""
+  """What the judge says of the jobs that left their slots; arrays [S, ...]."""
 
   row: jax.Array  # [] int32, or `job.NOBODY`.
   image: jax.Array  # [H, W, 3] float32: what is returned.

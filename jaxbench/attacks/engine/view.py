@@ -53,7 +53,7 @@ _shown.defvjp(_forward, _backward)
 
 
 def spacing(classifier: Any) -> float:
-  """Of the values of a pixel that a classifier can tell apart; 0 if all."""
+  """The step between values of a pixel that a classifier can tell apart; 0 if it can tell all."""
   return getattr(classifier, "spacing", 0.0)
 
 

@@ -53,7 +53,7 @@ def _sample_l2(key: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array
 
 
 def _project_l2(clean: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
-  """Into the ball, then into the box, which stays in the ball."""
+  """The image is moved into the ball, then into the box, which stays in the ball."""
   delta = image - clean
   size = euclidean(delta)
   return jnp.clip(clean + jnp.where(size > radius, radius * unit(delta), delta), 0.0, 1.0)

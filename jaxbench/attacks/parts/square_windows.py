@@ -67,7 +67,7 @@ def _flat_square(
   radius: jax.Array,
   pixels: jax.Array,
 ) -> jax.Array:
-  """A square at plus or minus the radius, one sign per channel."""
+  """The image with a square at plus or minus the radius, one sign per channel."""
   place, signs = jax.random.split(window_key)
   shortest = min(image.shape[:2])
   size = jnp.clip(jnp.round(jnp.sqrt(pixels)).astype(jnp.int32), 1, shortest)

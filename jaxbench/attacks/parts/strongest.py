@@ -9,7 +9,7 @@ from flax import struct
 
 @struct.dataclass
 class Strongest:
-  """Of one example."""
+  """The image, and what its evaluation said."""
 
   image: jax.Array  # [H, W, 3] float32.
   loss: jax.Array  # [] float32; -inf before the first evaluation.
@@ -23,10 +23,10 @@ class Strongest:
 
 
 def nothing(image: jax.Array) -> Strongest:
-  """Before the first evaluation; `image` [H, W, 3] stands in."""
+  """The strongest before the first evaluation, for which `image` [H, W, 3] stands in."""
   return Strongest(image, jnp.float32(-jnp.inf), jnp.bool_(False))
 
 
 def stronger(fooled: Any, loss: Any, other_fooled: Any, other_loss: Any) -> jax.Array:
-  """Whether the first of two is; [] bool."""
+  """Whether the first of two images is the stronger, [] bool; see the top of this file."""
   return (fooled & ~other_fooled) | ((fooled == other_fooled) & (loss > other_loss))

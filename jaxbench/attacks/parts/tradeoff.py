@@ -19,7 +19,7 @@ _PROGRESS = 0.9999  # A tenth of a search that does not lower its objective by s
 
 @struct.dataclass
 class Constant:
-  """One example's."""
+  """The weight in the search for one example."""
 
   value: jax.Array  # [] float32: the one in use.
   low: jax.Array  # [] float32: the largest that failed.
@@ -31,7 +31,7 @@ class Constant:
 
 
 def begin(value: float) -> Constant:
-  """Before the first step of the first search."""
+  """The constant before the first step of the first search, in which it is `value`."""
   return Constant(
     value=jnp.float32(value),
     low=jnp.float32(0),

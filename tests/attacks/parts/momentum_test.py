@@ -131,9 +131,9 @@ def test_iterates_equal_a_loop_in_torch(name, tiny, examples):
   assert state.progress.done.all()
 
 
-def _assert_nearly_all_equal(found, expected):
+def _assert_nearly_all_equal(result, expected):
   """Processors round differently; where a slope is next to 0, its sign may differ then."""
-  assert np.isclose(found, expected, rtol=0, atol=2e-5).mean() > 0.99
+  assert np.isclose(result, expected, rtol=0, atol=2e-5).mean() > 0.99
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 33), (17, 24)])
@@ -144,10 +144,10 @@ def test_resize_and_pad_equals_torch(shape):
     width = height * shape[1] // shape[0]
     for share in ((0.0, 0.0), (1.0, 0.3), (0.6, 1.0)):
       top, left = int(share[0] * (shape[0] - height)), int(share[1] * (shape[1] - width))
-      found = np.asarray(program(image, np.array([height, width]), np.array([top, left])))
+      padded = np.asarray(program(image, np.array([height, width]), np.array([top, left])))
       expected = loops.resized(torch.tensor(image), height, width, top, left).numpy()
-      np.testing.assert_allclose(found, expected, atol=1e-5)
-      np.testing.assert_array_equal(found == 0, expected == 0)
+      np.testing.assert_allclose(padded, expected, atol=1e-5)
+      np.testing.assert_array_equal(padded == 0, expected == 0)
 
 
 def test_sizes_and_corners_are_uniform():
@@ -241,9 +241,9 @@ def test_finds_what_torch_finds(name, radius, scans):
   state, step = _begin(attacks.si(steps=STEPS, copies=2), images, labels, epsilon)
   for _ in range(STEPS):
     state = step(ours, state)
-  found = jax.jit(lambda c, x: c(x))(ours, state.image).argmax(axis=1) != labels
-  assert 0.05 < found.mean() < 0.95
-  assert (found != fooled.numpy()).sum() <= 1
+  wrong = jax.jit(lambda c, x: c(x))(ours, state.image).argmax(axis=1) != labels
+  assert 0.05 < wrong.mean() < 0.95
+  assert (wrong != fooled.numpy()).sum() <= 1
 
 
 @pytest.mark.parametrize(
