@@ -127,7 +127,7 @@ def _attacked(
   x = ball.project(images, images + ball.sample(key, images, epsilon), epsilon)
   for _ in range(_ADVERSARY_STEPS):
     stride = 2.5 / _ADVERSARY_STEPS * epsilon
-    x = ball.project(images, x + stride * ball.climb(gradient(x), x), epsilon)
+    x = ball.project(images, x + stride * ball.steepest(gradient(x), x), epsilon)
   return x
 
 

@@ -8,7 +8,17 @@ from collections.abc import Callable
 
 from jaxbench.attacks.apgd import apgd
 from jaxbench.attacks.autoattack import autoattack
-from jaxbench.attacks.base import Attack, Cascade, Classifier, State, as_float, as_run, cascade
+from jaxbench.attacks.base import (
+  Attack,
+  Cascade,
+  Classifier,
+  Example,
+  Progress,
+  State,
+  as_float,
+  as_run,
+  cascade,
+)
 from jaxbench.attacks.bim import bim
 from jaxbench.attacks.boundary import boundary
 from jaxbench.attacks.cw import cw
@@ -28,8 +38,7 @@ from jaxbench.attacks.mim import mim
 from jaxbench.attacks.minimal import Smallest, minimal_epsilon, most_probes
 from jaxbench.attacks.ni import ni
 from jaxbench.attacks.parts.losses import LOSSES
-from jaxbench.attacks.parts.norms import NORMS
-from jaxbench.attacks.parts.norms import name_of as norm_name
+from jaxbench.attacks.parts.norms import NORMS, norm_name
 from jaxbench.attacks.pgd import pgd
 from jaxbench.attacks.run import Result, run
 from jaxbench.attacks.si import si
@@ -65,8 +74,16 @@ ATTACKS: dict[str, Callable[..., Attack | Cascade]] = {
   "vmi": vmi,
 }
 
+# What the option `keep_going` makes an attack return, "strongest" image or "smallest" perturbation;
+# those without the option are not here.
+KEEP_GOING: dict[Callable[..., Attack | Cascade], str] = {
+  **dict.fromkeys((apgd, bim, dim, fgsm, mim, ni, pgd, si, tim, vmi), "strongest"),
+  **dict.fromkeys((boundary, cw, cw_linf, ddn, ead, fab, fmn, hopskipjump), "smallest"),
+}
+
 __all__ = [
   "ATTACKS",
+  "KEEP_GOING",
   "LOSSES",
   "NORMS",
   "Attack",
@@ -74,6 +91,8 @@ __all__ = [
   "Classifier",
   "Doubt",
   "Ensemble",
+  "Example",
+  "Progress",
   "Result",
   "Smallest",
   "State",

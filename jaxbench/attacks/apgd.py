@@ -14,7 +14,7 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.attacks.apgd_l1 import apgd_l1
-from jaxbench.attacks.base import Attack
+from jaxbench.attacks.base import Attack, Example, Progress
 from jaxbench.attacks.parts import ascent, embedding_loss, losses, norms, strongest
 
 _MOMENTUM = 0.75  # Share of the new direction in a step; the rest repeats the last one.
@@ -25,26 +25,21 @@ _RHO = 0.75  # Fewer rises than this share of a window halve the step.
 class APGDState:
   """One example, in one run."""
 
-  key: jax.Array  # PRNG key.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
-  image: jax.Array  # [H, W, 3] float32: where the next step looks.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
+  example: Example  # In one run.
+  image: jax.Array  # [H, W, 3] float32: what the next step evaluates.
   rank: jax.Array  # [] int32: of the target, 0 is the likeliest other class.
   target: jax.Array  # [] int32.
   previous: jax.Array  # [H, W, 3] float32: where the last step started.
   strongest: strongest.Strongest  # What is returned.
   best: jax.Array  # [H, W, 3] float32: the largest loss.
-  best_gradient: jax.Array  # [H, W, 3] float32, there.
+  best_gradient: jax.Array  # [H, W, 3] float32, of `best`.
   best_loss: jax.Array  # [] float32.
   last_loss: jax.Array  # [] float32.
   rises: jax.Array  # [] int32: steps since the last checkpoint that raised the loss.
   step_size: jax.Array  # [] float32.
   halved: jax.Array  # [] bool: at the last checkpoint.
-  checkpoint_loss: jax.Array  # [] float32: `best_loss` there.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  checkpoint_loss: jax.Array  # [] float32: `best_loss` at it.
+  progress: Progress
 
   @property
   def strength(self) -> jax.Array:
@@ -55,12 +50,12 @@ class APGDState:
 def checkpoints(steps: int) -> dict[int, int]:
   """After how many steps the step size is checked, and the length of the window that ends there."""
   window, least, shorter = (max(int(share * steps), 1) for share in (0.22, 0.06, 0.03))
-  found, passed = {}, 0
+  windows, passed = {}, 0
   while passed + window <= steps:
     passed += window
-    found[passed] = window
+    windows[passed] = window
     window = max(window - shorter, least)
-  return found
+  return windows
 
 
 @functools.cache
@@ -101,81 +96,74 @@ def apgd(
   if compat not in ("clean", "official"):
     raise errors.unknown("compat", compat, ("clean", "official"))
   keep_going = keep_going or loss == embedding_loss.NAME
-  hill = ascent.make("apgd", loss, targets, restarts, draws)
+  objective = ascent.make("apgd", loss, targets, restarts, draws)
   if norm == "l1":
-    return apgd_l1(steps, hill, keep_going)
+    return apgd_l1(steps, objective, keep_going)
   ball = norms.get(norm)
   windows = np.zeros(steps + 1, np.int32)
   for step_number, window in checkpoints(steps).items():
     windows[step_number] = window
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> APGDState:
-    key = jax.random.fold_in(key, run)
-    start = ball.project(image, image + epsilon * norms.sphere(norm, key, image), epsilon)
+  def init(example: Example, run: jax.Array | int = 0) -> APGDState:
+    example = example.fold_in(run)
+    clean, epsilon = example.clean, example.epsilon
+    start = ball.project(clean, clean + epsilon * norms.sphere(norm, example.key, clean), epsilon)
     return APGDState(
-      key=key,
-      clean=image,
-      image=image if hill.targeted else start,
-      label=label,
-      epsilon=epsilon,
+      example=example,
+      image=clean if objective.targeted else start,
       rank=jnp.asarray(run, jnp.int32) // restarts,
       target=jnp.int32(0),
       previous=start,
       strongest=strongest.nothing(start),
       best=start,
-      best_gradient=jnp.zeros_like(image),
+      best_gradient=jnp.zeros_like(clean),
       best_loss=jnp.float32(-jnp.inf),
       last_loss=jnp.float32(0),
       rises=jnp.int32(0),
       step_size=2 * epsilon,
       halved=jnp.bool_(True),
       checkpoint_loss=jnp.float32(-jnp.inf),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
-  def ascend(state: APGDState, view: ascent.View, steps_taken: jax.Array) -> APGDState:
+  def ascend(
+    state: APGDState, evaluation: ascent.Evaluation, steps_taken: jax.Array
+  ) -> tuple[APGDState, jax.Array]:
+    example = state.example
+    value, gradient, fooled, _ = evaluation
     first, last = steps_taken == 0, steps_taken == steps
-    better = first | (view.value > state.best_loss)
+    better = first | (value > state.best_loss)
     best = jnp.where(better, state.image, state.best)
-    best_gradient = jnp.where(better, view.gradient, state.best_gradient)
-    best_loss = jnp.where(better, view.value, state.best_loss)
-    rises = state.rises + (~first & (view.value > state.last_loss)).astype(jnp.int32)
+    best_gradient = jnp.where(better, gradient, state.best_gradient)
+    best_loss = jnp.where(better, value, state.best_loss)
+    rises = state.rises + (~first & (value > state.last_loss)).astype(jnp.int32)
     window = jnp.asarray(windows)[jnp.minimum(steps_taken, steps)]
     check = window > 0
     stuck = ~state.halved & (state.checkpoint_loss >= best_loss)
     halve = check & ((rises.astype(jnp.float32) <= _RHO * window.astype(jnp.float32)) | stuck)
     step_size = jnp.where(halve, state.step_size / 2, state.step_size)
-    here = jnp.where(halve, best, state.image)
-    gradient = jnp.where(halve, best_gradient, view.gradient)
-    ahead = ball.project(state.clean, here + step_size * ball.climb(gradient, here), state.epsilon)
+    origin = jnp.where(halve, best, state.image)
+    direction = ball.steepest(jnp.where(halve, best_gradient, gradient), origin)
+    ahead = ball.project(example.clean, origin + step_size * direction, example.epsilon)
     share = jnp.where(first, 1.0, _MOMENTUM)
-    moved = here + share * (ahead - here) + (1 - share) * (here - state.previous)
-    moved = ball.project(state.clean, moved, state.epsilon)
-    stop = last if keep_going else view.fooled | last
-    result = state.strongest.seen(state.image, view.value, view.fooled)
-    return dataclasses.replace(
+    moved = origin + share * (ahead - origin) + (1 - share) * (origin - state.previous)
+    moved = ball.project(example.clean, moved, example.epsilon)
+    stop = last if keep_going else fooled | last
+    result = state.strongest.after(state.image, value, fooled)
+    state = dataclasses.replace(
       state,
       image=jnp.where(stop, result.image, moved),
-      previous=here,
+      previous=origin,
       strongest=result,
       best=best,
       best_gradient=best_gradient,
       best_loss=best_loss,
-      last_loss=jnp.where(first & (compat == "official"), 0.0, view.value),
+      last_loss=jnp.where(first & (compat == "official"), 0.0, value),
       rises=jnp.where(check, 0, rises),
       step_size=step_size,
       halved=jnp.where(check, halve, state.halved),
       checkpoint_loss=jnp.where(first | check, best_loss, state.checkpoint_loss),
-      fooled=result.fooled,
-      done=stop,
     )
+    return state, stop
 
-  return ascent.attack(hill, ball, init, ascend, steps + 1, "image", keep_going)
+  return ascent.attack(objective, ball, init, ascend, steps + 1, "image", keep_going)

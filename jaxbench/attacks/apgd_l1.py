@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench.attacks.base import Attack
+from jaxbench.attacks.base import Attack, Example, Progress
 from jaxbench.attacks.parts import ascent, norms, strongest
 
 _SHARES = (0.3, 0.3)  # Of the steps, in the two larger balls.
@@ -24,12 +24,9 @@ _LEAST_STEP = 0.1  # Of the radius.
 class APGDL1State:
   """One example, in one run."""
 
-  key: jax.Array  # PRNG key.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example  # In one run.
   image: jax.Array  # [H, W, 3] float32: the result; inside the ball at all times.
-  point: jax.Array  # [H, W, 3] float32: where the next step looks.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
+  point: jax.Array  # [H, W, 3] float32: what the next step evaluates.
   rank: jax.Array  # [] int32: of the target.
   target: jax.Array  # [] int32.
   strongest: strongest.Strongest  # Of all in the ball of the radius itself; what is returned.
@@ -39,9 +36,7 @@ class APGDL1State:
   step_size: jax.Array  # [] float32.
   share: jax.Array  # [] float32, of the coordinates that a step moves.
   nonzeros: jax.Array  # [] float32: coordinates of the best perturbation, at the last check.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
   @property
   def strength(self) -> jax.Array:
@@ -49,12 +44,12 @@ class APGDL1State:
     return self.strongest.loss
 
 
-def apgd_l1(steps: int, hill: ascent.Climb, keep_going: bool) -> Attack:
+def apgd_l1(steps: int, objective: ascent.Objective, keep_going: bool) -> Attack:
   """What `apgd(norm="l1")` is; its arguments are documented there."""
   ball = norms.get("l1")
   lengths = [math.ceil(share * steps) for share in _SHARES]
   lengths.append(max(steps - sum(lengths), 1))
-  # Of each look: the phase it belongs to, whether it is the first one, how often to check.
+  # Of each evaluation: the phase it belongs to, whether it is the first one, how often to check.
   phase = np.repeat(np.arange(3), [length + 1 for length in lengths])
   first = np.diff(phase, prepend=-1) > 0
   within = np.concatenate([np.arange(length + 1) for length in lengths])
@@ -63,78 +58,70 @@ def apgd_l1(steps: int, hill: ascent.Climb, keep_going: bool) -> Attack:
   scales = np.array([3.0, 2.0, 1.0], np.float32)[phase]
   total = len(phase)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> APGDL1State:
-    key = jax.random.fold_in(key, run)
-    noise = jax.random.normal(key, image.shape, image.dtype)
-    start = ball.project(image, image + noise, scales[0] * epsilon)
+  def init(example: Example, run: jax.Array | int = 0) -> APGDL1State:
+    example = example.fold_in(run)
+    clean, epsilon = example.clean, example.epsilon
+    noise = jax.random.normal(example.key, clean.shape, clean.dtype)
+    start = ball.project(clean, clean + noise, scales[0] * epsilon)
     return APGDL1State(
-      key=key,
-      clean=image,
-      image=image,
-      point=image if hill.targeted else start,
-      label=label,
-      epsilon=epsilon,
-      rank=jnp.asarray(run, jnp.int32) // hill.restarts,
+      example=example,
+      image=clean,
+      point=clean if objective.targeted else start,
+      rank=jnp.asarray(run, jnp.int32) // objective.restarts,
       target=jnp.int32(0),
-      strongest=strongest.nothing(image),
+      strongest=strongest.nothing(clean),
       best=start,
-      best_gradient=jnp.zeros_like(image),
+      best_gradient=jnp.zeros_like(clean),
       best_loss=jnp.float32(-jnp.inf),
       step_size=scales[0] * epsilon,
       share=jnp.float32(0),
       nonzeros=jnp.float32(0),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
-  def ascend(state: APGDL1State, view: ascent.View, look: jax.Array) -> APGDL1State:
-    look = jnp.minimum(look, total - 1)
-    begins, last = jnp.asarray(first)[look], look == total - 1
-    ends = last | jnp.asarray(first)[jnp.minimum(look + 1, total - 1)]
-    radius = jnp.asarray(scales)[look] * state.epsilon
-    better = begins | (view.value > state.best_loss)
+  def ascend(
+    state: APGDL1State, evaluation: ascent.Evaluation, number: jax.Array
+  ) -> tuple[APGDL1State, jax.Array]:
+    example = state.example
+    value, gradient, fooled, _ = evaluation
+    number = jnp.minimum(number, total - 1)
+    begins, last = jnp.asarray(first)[number], number == total - 1
+    ends = last | jnp.asarray(first)[jnp.minimum(number + 1, total - 1)]
+    radius = jnp.asarray(scales)[number] * example.epsilon
+    better = begins | (value > state.best_loss)
     best = jnp.where(better, state.point, state.best)
-    best_gradient = jnp.where(better, view.gradient, state.best_gradient)
-    nonzeros = (best != state.clean).sum().astype(jnp.float32)
-    check = jnp.asarray(checks)[look]
+    best_gradient = jnp.where(better, gradient, state.best_gradient)
+    nonzeros = (best != example.clean).sum().astype(jnp.float32)
+    check = jnp.asarray(checks)[number]
     falling = nonzeros / jnp.maximum(state.nonzeros, 1.0) < 0.95
     shrunk = jnp.clip(state.step_size / _SHRINK, _LEAST_STEP * radius, radius)
     step_size = jnp.where(check, jnp.where(falling, radius, shrunk), state.step_size)
     step_size = jnp.where(begins, radius, step_size)
     share = jnp.where(check | begins, nonzeros / best.size / _SHRINK, state.share)
     back = check & falling
-    here = jnp.where(back, best, state.point)
-    gradient = jnp.where(back, best_gradient, view.gradient)
-    moved = here + step_size * norms.sparse_sign(gradient, share)
+    origin = jnp.where(back, best, state.point)
+    gradient = jnp.where(back, best_gradient, gradient)
+    moved = origin + step_size * norms.sparse_sign(gradient, share)
     # The next ball is smaller, and its search starts from the best point of this one.
     onward = jnp.where(ends, best, moved)
-    following = jnp.asarray(scales)[jnp.minimum(look + 1, total - 1)] * state.epsilon
-    point = ball.project(state.clean, onward, following)
-    inside = jnp.asarray(scales)[look] == 1
-    found = view.fooled & inside
-    stop = last if keep_going else found | last
-    seen = state.strongest.seen(state.point, view.value, view.fooled)
-    result = jax.tree.map(lambda x, y: jnp.where(inside, x, y), seen, state.strongest)
-    return dataclasses.replace(
+    following = jnp.asarray(scales)[jnp.minimum(number + 1, total - 1)] * example.epsilon
+    point = ball.project(example.clean, onward, following)
+    inside = jnp.asarray(scales)[number] == 1
+    stop = last if keep_going else (fooled & inside) | last
+    after = state.strongest.after(state.point, value, fooled)
+    result = jax.tree.map(lambda x, y: jnp.where(inside, x, y), after, state.strongest)
+    state = dataclasses.replace(
       state,
       image=jnp.where(stop, result.image, state.image),
       point=point,
       strongest=result,
       best=best,
       best_gradient=best_gradient,
-      best_loss=jnp.where(better, view.value, state.best_loss),
+      best_loss=jnp.where(better, value, state.best_loss),
       step_size=step_size,
       share=share,
       nonzeros=jnp.where(check | begins, nonzeros, state.nonzeros),
-      fooled=result.fooled,
-      done=stop,
     )
+    return state, stop
 
-  return ascent.attack(hill, ball, init, ascend, total, "point", keep_going)
+  return ascent.attack(objective, ball, init, ascend, total, "point", keep_going)

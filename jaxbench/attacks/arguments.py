@@ -13,7 +13,7 @@ from jaxbench import errors
 from jaxbench.attacks.base import Attack, Cascade, cascade
 
 
-class Asked(NamedTuple):
+class Arguments(NamedTuple):
   """The arguments of a run, checked."""
 
   cascade: Cascade
@@ -31,7 +31,7 @@ def single_precision() -> contextlib.AbstractContextManager[None]:
   return jax.experimental.disable_x64()  # type: ignore[attr-defined]
 
 
-def checked(
+def check(
   attack: Attack | Cascade,
   classifier: Any,
   images: Any,
@@ -39,7 +39,7 @@ def checked(
   epsilon: Any,
   key: Any,
   slots: int,
-) -> Asked:
+) -> Arguments:
   """The arguments, as they are used; InputError names the first that is wrong."""
   images, labels = np.asarray(images), np.asarray(labels)
   if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.float32 or not len(images):
@@ -64,7 +64,7 @@ def checked(
     )
   if isinstance(slots, bool) or not isinstance(slots, (int, np.integer)) or slots < 1:
     raise errors.InputError(f"slots must be a whole number of examples, at least 1, not {slots!r}")
-  return Asked(
+  return Arguments(
     stages,
     classifier,
     images,
@@ -80,13 +80,13 @@ def _classes(stages: Cascade, classifier: Any, images: np.ndarray) -> int:
   logits: Any = jax.eval_shape(
     _called if stages.draws == 1 else _called_with_key, classifier, image
   )
-  one = isinstance(logits, jax.ShapeDtypeStruct)
-  floating = one and jnp.issubdtype(logits.dtype, jnp.floating)
+  is_array = isinstance(logits, jax.ShapeDtypeStruct)
+  floating = is_array and jnp.issubdtype(logits.dtype, jnp.floating)
   if floating and logits.ndim == 2 and len(logits) == 1 < logits.shape[1]:
     return logits.shape[1]
-  said = f"{logits.dtype} {list(logits.shape)}" if one else f"a {type(logits).__name__}"
+  got = f"{logits.dtype} {list(logits.shape)}" if is_array else f"a {type(logits).__name__}"
   raise errors.InputError(
-    f"the classifier must map images [B, H, W, 3] to floating-point logits [B, K], not to {said}; "
+    f"the classifier must map images [B, H, W, 3] to floating-point logits [B, K], not to {got}; "
     "wrap it in a function that returns the logits alone"
   )
 

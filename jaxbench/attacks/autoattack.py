@@ -61,7 +61,7 @@ def autoattack(
   aims = targets or (5 if norm == "l1" else 9)
   draws = _DRAWS if version == "rand" else 1
   plain = functools.partial(apgd, norm=norm, steps=steps, restarts=restarts, draws=draws)
-  known = {
+  makers = {
     "apgd-ce": lambda: plain(loss="cross_entropy"),
     "apgd-dlr": lambda: plain(loss="dlr"),
     "apgd-t": lambda: apgd(norm=norm, steps=steps, loss="dlr", targets=aims),
@@ -71,8 +71,8 @@ def autoattack(
   }
   names = _VERSIONS[version] if attacks is None else attacks
   for name in names:
-    if name not in known:
-      raise errors.unknown("attack of autoattack", name, known)
+    if name not in makers:
+      raise errors.unknown("attack of autoattack", name, makers)
   if not names:
     raise errors.InputError("autoattack: the list of attacks is empty")
-  return Cascade(tuple(names), tuple(known[name]() for name in names))
+  return Cascade(tuple(names), tuple(makers[name]() for name in names))

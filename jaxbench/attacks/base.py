@@ -18,7 +18,7 @@ Classifier = Callable[[jax.Array], jax.Array]  # A pytree callable: [B, H, W, 3]
 class Averaged:
   """A randomised classifier, called as classifier(images, key=key), by its mean over draws.
 
-  Each image is looked at by itself, so that its randomness does not depend on its place in a batch.
+  Images are classified one by one, so that a place in a batch does not change the randomness.
   """
 
   classifier: Any
@@ -31,24 +31,48 @@ class Averaged:
     return jax.lax.map(lambda key: each(images, key), keys).mean(axis=0)
 
 
+@struct.dataclass
+class Example:
+  """What is attacked."""
+
+  key: jax.Array  # PRNG key, of this example alone.
+  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  label: jax.Array  # [] int32.
+  epsilon: jax.Array  # [] float32, radius of the ball around `clean`, in pixel units.
+
+  def fold_in(self, number: jax.Array | int) -> "Example":
+    """The same with a key for the run or step of that number, [] int32."""
+    return dataclasses.replace(self, key=jax.random.fold_in(self.key, number))
+
+
+@struct.dataclass
+class Progress:
+  """How far the search for one example has come."""
+
+  count: jax.Array  # [] int32, steps taken.
+  fooled: jax.Array  # [] bool: the image fooled. A claim: the engine judges for itself.
+  done: jax.Array  # [] bool: nothing more to do.
+
+  @staticmethod
+  def begin() -> "Progress":
+    """The progress before the first step."""
+    return Progress(count=jnp.int32(0), fooled=jnp.bool_(False), done=jnp.bool_(False))
+
+
 class State(Protocol):
   """What every attack's state has; a frozen dataclass of arrays, for one example."""
+
+  @property
+  def example(self) -> Example:
+    """What is attacked; no step changes it."""
 
   @property
   def image(self) -> jax.Array:
     """[H, W, 3] float32, always inside the ball and inside [0, 1]."""
 
   @property
-  def count(self) -> jax.Array:
-    """[] int32, steps taken."""
-
-  @property
-  def fooled(self) -> jax.Array:
-    """[] bool: `image` fooled the classifier. A claim: the engine judges for itself."""
-
-  @property
-  def done(self) -> jax.Array:
-    """[] bool: nothing more to do."""
+  def progress(self) -> Progress:
+    """The number of steps, whether `image` fools, and whether the search is over."""
 
 
 class Restartable(State, Protocol):
@@ -62,15 +86,8 @@ class Restartable(State, Protocol):
 class InitFn(Protocol):
   """Starts on one example."""
 
-  def __call__(
-    self,
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> State:
-    """Image [H, W, 3] float32 in [0, 1], label [] int32, epsilon [] float32 in pixel units.
+  def __call__(self, example: Example, run: jax.Array | int = 0) -> State:
+    """The state before the first step.
 
     `run` [] int32 counts the attack's restarts and targets, 0 to `Attack.runs` - 1.
     """
@@ -98,28 +115,32 @@ class Attack(NamedTuple):
   draws: int = 1  # Above 1, the classifier is randomised: called with a key, and averaged.
   targets: int = 0  # Classes aimed at, one in each run.
   classes: int = 2  # With fewer, its loss has a substitute.
-  decisions: bool = False  # It sees which class is predicted, no logits.
+  decision_based: bool = False  # It sees which class is predicted, no logits.
   monotone: bool = True  # At a larger epsilon it fools about as many, or more.
-  # It ends with a move, and has not looked at where that led; its state has `strongest`.
-  unseen: bool = False
+  # Its last step is a move to an image that it has not evaluated; its state has `strongest`.
+  ends_unevaluated: bool = False
 
 
 @functools.cache  # Equal attacks are one object, so that they share one compiled program.
 def as_run(attack: Attack, *, bisected: bool) -> Attack:
-  """The attack as the engine runs it: with one step more, which only looks, where that is needed.
+  """The attack as the engine runs it: with one step more, which evaluates the last image.
 
   Whoever tries again after a failure, at another epsilon or from another start, has to know
-  whether it failed before the verdict comes, and how strong the image is.
+  whether it failed before the verdict comes, and how strong the image is. Others are left as they
+  are.
   """
-  if not attack.unseen or not (bisected or attack.runs > 1):
+  if not attack.ends_unevaluated or not (bisected or attack.runs > 1):
     return attack
 
   def step(classifier: Classifier, state: Any) -> Any:
-    seen: Any = attack.step(classifier, state)
-    image = jnp.where(state.count == attack.steps, seen.strongest.image, seen.image)
-    return dataclasses.replace(seen, image=image, done=seen.fooled | (seen.count > attack.steps))
+    after: Any = attack.step(classifier, state)
+    last = state.progress.count == attack.steps
+    image = jnp.where(last, after.strongest.image, after.image)
+    done = after.progress.fooled | (after.progress.count > attack.steps)
+    progress = dataclasses.replace(after.progress, done=done)
+    return dataclasses.replace(after, image=image, progress=progress)
 
-  return attack._replace(step=step, steps=attack.steps + 1, unseen=False)
+  return attack._replace(step=step, steps=attack.steps + 1, ends_unevaluated=False)
 
 
 class Cascade(NamedTuple):
@@ -133,13 +154,13 @@ class Cascade(NamedTuple):
     """What the attacker must know of the classifier."""
     if any(attack.backwards for attack in self.attacks):
       return "everything: weights and, of a zero-shot classifier, prompts"
-    if all(attack.decisions for attack in self.attacks):
+    if all(attack.decision_based for attack in self.attacks):
       return "the predicted class of each query"
     return "the logits of each query"
 
   @property
   def draws(self) -> int:
-    """Of a randomised classifier."""
+    """The draws that the mean of a randomised classifier is taken over; 1 if it is not random."""
     return max(attack.draws for attack in self.attacks)
 
 

@@ -14,6 +14,7 @@ from flax import struct
 from jaxbench import errors
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.parts import decision, norms
+from jaxbench.attacks.parts.decision import DecisionState
 
 _HALVINGS = 10  # Of the way from the clean image to the noise that fools.
 _EVERY = 10  # So many steps apart, one is around alone, to see whether that still fools.
@@ -25,7 +26,7 @@ _CONVERGED = 1e-7  # A length towards the clean image that ends the walk.
 
 
 @struct.dataclass
-class BoundaryState(decision.DecisionState):
+class Walk:
   """Lengths of steps, and how they fare."""
 
   around: jax.Array  # [] float32: length of a step around, in units of the distance.
@@ -63,65 +64,66 @@ def boundary(
       f"{queries}, {starts}, {around}, {towards}"
     )
 
-  def own(image: jax.Array) -> dict[str, jax.Array]:
+  def remember(_: jax.Array) -> Walk:
     none = jnp.zeros(2, jnp.int32)
-    lengths = {"around": jnp.float32(around), "towards": jnp.float32(towards)}
-    return lengths | {"tried": none, "held": none}
+    return Walk(jnp.float32(around), jnp.float32(towards), tried=none, held=none)
 
   return decision.attack(
-    BoundaryState,
-    own,
-    looks_at=(
-      lambda key, state: decision.noise(key, state.clean, 1),
-      lambda key, state: decision.blends("l2", state, 1),
-      lambda key, state: _proposal(key, state)[None],
+    (
+      decision.Phase(
+        lambda key, state: decision.noise(key, state.example.clean, 1), decision.started
+      ),
+      decision.Phase(
+        lambda key, state: decision.blends("l2", state, 1),
+        lambda state, points, across: decision.bisected("l2", state, across, _HALVINGS),
+      ),
+      decision.Phase(
+        lambda key, state: _proposal(key, state)[None],
+        lambda state, points, across: _walked(state, points[0], across[0]),
+      ),
     ),
-    moves=(
-      decision.started,
-      lambda state, points, across: decision.bisected("l2", state, across, _HALVINGS),
-      lambda state, points, across: _walked(state, points[0], across[0]),
-    ),
+    remember,
     ball=norms.get("l2"),
     steps=queries,
     batch=1,
     starts=starts,
     keep_going=keep_going,
-    over=lambda state: state.towards < _CONVERGED,
+    converged=lambda state: state.memory.towards < _CONVERGED,
   )
 
 
-def _only_around(state: BoundaryState) -> jax.Array:
+def _only_around(state: DecisionState) -> jax.Array:
   return state.turn % _EVERY == _EVERY - 1
 
 
-def _proposal(key: jax.Array, state: BoundaryState) -> jax.Array:
+def _proposal(key: jax.Array, state: DecisionState) -> jax.Array:
   """A step around the clean image, at the same distance, and most times one towards it."""
-  delta = state.point - state.clean
+  clean, walk = state.example.clean, state.memory
+  delta = state.point - clean
   distance, direction = norms.euclidean(delta), norms.unit(delta)
   noise = jax.random.normal(key, delta.shape)
   noise = norms.unit(noise - (noise * direction).sum() * direction)
-  aside = delta + state.around * distance * noise
-  aside = jnp.clip(state.clean + aside / jnp.sqrt(1 + jnp.square(state.around)), 0.0, 1.0)
-  delta = aside - state.clean
-  wanted = (1 - state.towards) * distance  # The box may have brought it as near already.
+  aside = delta + walk.around * distance * noise
+  aside = jnp.clip(clean + aside / jnp.sqrt(1 + jnp.square(walk.around)), 0.0, 1.0)
+  delta = aside - clean
+  wanted = (1 - walk.towards) * distance  # The box may have brought it as near already.
   share = jnp.clip(wanted / jnp.maximum(norms.euclidean(delta), 1e-12), 0.0, 1.0)
-  return jnp.where(_only_around(state), aside, state.clean + share * delta)
+  return jnp.where(_only_around(state), aside, clean + share * delta)
 
 
-def _walked(state: BoundaryState, point: jax.Array, across: jax.Array) -> BoundaryState:
-  """After a look at a proposal."""
-  aside = _only_around(state)
+def _walked(state: DecisionState, point: jax.Array, across: jax.Array) -> DecisionState:
+  """The state after a proposal [H, W, 3] was queried, which fools where `across` [] bool."""
+  aside, walk = _only_around(state), state.memory
   now = jnp.stack([aside, ~aside])
-  tried, held = state.tried + now.astype(jnp.int32), state.held + (now & across).astype(jnp.int32)
+  tried, held = walk.tried + now.astype(jnp.int32), walk.held + (now & across).astype(jnp.int32)
   full, share = tried >= _TRIALS, held / jnp.maximum(tried, 1)
   longer, shorter = full & (share > jnp.array(_OFTEN)), full & (share < jnp.array(_RARE))
   factors = jnp.where(longer, _FACTOR, jnp.where(shorter, 1 / _FACTOR, 1.0))
-  return dataclasses.replace(
-    state,
-    point=jnp.where(across & ~aside, point, state.point),
-    turn=state.turn + 1,
-    around=state.around * factors[0],
-    towards=state.towards * factors[0] * factors[1],
+  walk = Walk(
+    around=walk.around * factors[0],
+    towards=walk.towards * factors[0] * factors[1],
     tried=jnp.where(full, 0, tried),
     held=jnp.where(full, 0, held),
   )
+  point = jnp.where(across & ~aside, point, state.point)
+  return dataclasses.replace(state, point=point, turn=state.turn + 1, memory=walk)

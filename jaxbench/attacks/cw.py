@@ -14,7 +14,7 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import best, losses, norms, tradeoff
 
 _ALMOST = 0.999999  # Of the range of tanh: its ends are at infinity.
@@ -24,17 +24,13 @@ _ALMOST = 0.999999  # Of the range of tanh: its ends are at infinity.
 class CWState:
   """One example."""
 
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
   weights: jax.Array  # [H, W, 3] float32: w.
   adam: Any  # optax's state.
   constant: tradeoff.Constant  # The weight of the margin.
   distance: jax.Array  # [] float32: of the smallest perturbation found.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
 
 @functools.cache
@@ -70,49 +66,40 @@ def cw(
     )
   ball, adam = norms.get("l2"), optax.adam(learning_rate)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> CWState:
-    weights = weights_of(image)
+  def init(example: Example, run: jax.Array | int = 0) -> CWState:
+    weights = weights_of(example.clean)
     return CWState(
-      clean=image,
-      image=image,
-      label=label,
-      epsilon=epsilon,
+      example=example,
+      image=example.clean,
       weights=weights,
       adam=adam.init(weights),
       constant=tradeoff.begin(initial_constant),
       distance=jnp.float32(jnp.inf),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def descend(classifier: Classifier, state: CWState) -> tuple[CWState, jax.Array, jax.Array]:
-    """One step of Adam; what it looks at is kept if it is the best."""
+    """One step of Adam; the image it evaluates is kept if it is the best."""
+    clean, label = state.example.clean, state.example.label
 
     def objective(weights: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
       image = image_of(weights)
       logits = logits_of(classifier, image)
-      missing = jnp.maximum(confidence - losses.margin(logits, state.label), 0.0)
-      squared = jnp.square(image - image_of(weights_of(state.clean))).sum()
+      missing = jnp.maximum(confidence - losses.margin(logits, label), 0.0)
+      squared = jnp.square(image - image_of(weights_of(clean))).sum()
       return squared + state.constant.value * missing, (image, logits)
 
     (value, (image, logits)), gradient = jax.value_and_grad(objective, has_aux=True)(state.weights)
     with jax.numpy_dtype_promotion("standard"):  # optax mixes floats and counts.
       updates, moved = adam.update(gradient, state.adam)
-    sure = losses.margin(logits, state.label) >= confidence
-    across = losses.fooled(logits, state.label) & sure
+    sure = losses.margin(logits, label) >= confidence
+    across = losses.fooled(logits, label) & sure
     state = best.keep(ball, state, image, logits, across)
     state = dataclasses.replace(state, weights=state.weights + updates, adam=moved)
     return state, across, value
 
   def restart(state: CWState) -> CWState:
-    weights = weights_of(state.clean)
+    weights = weights_of(state.example.clean)
     return dataclasses.replace(state, weights=weights, adam=adam.init(weights))
 
   step = tradeoff.search(descend, restart, steps, searches, keep_going)

@@ -15,7 +15,7 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.cw import image_of, weights_of
 from jaxbench.attacks.parts import best, losses, norms
 
@@ -30,20 +30,16 @@ _LARGEST = 20.0  # Constant.
 class CWLinfState:
   """One example."""
 
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
   start: jax.Array  # [H, W, 3] float32: where a search begins, at the last one that fooled.
-  weights: jax.Array  # [H, W, 3] float32: of the image that is looked at.
+  weights: jax.Array  # [H, W, 3] float32: of the image that the next step evaluates.
   adam: Any  # optax's state.
   constant: jax.Array  # [] float32: the weight of the margin.
   threshold: jax.Array  # [] float32: what a pixel may change for nothing.
   distance: jax.Array  # [] float32: of the smallest perturbation found.
   within: jax.Array  # [] int32: steps of this search.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
 
 @functools.cache
@@ -77,46 +73,37 @@ def cw_linf(
     )
   ball, adam = norms.get("linf"), optax.adam(learning_rate)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> CWLinfState:
-    weights = weights_of(image)
+  def init(example: Example, run: jax.Array | int = 0) -> CWLinfState:
+    weights = weights_of(example.clean)
     return CWLinfState(
-      clean=image,
-      image=image,
-      label=label,
-      epsilon=epsilon,
-      start=image,
+      example=example,
+      image=example.clean,
+      start=example.clean,
       weights=weights,
       adam=adam.init(weights),
       constant=jnp.float32(initial_constant),
-      threshold=jnp.minimum(epsilon, 1.0),
+      threshold=jnp.minimum(example.epsilon, 1.0),
       distance=jnp.float32(jnp.inf),
       within=jnp.int32(0),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def descend(classifier: Classifier, state: CWLinfState) -> tuple[CWLinfState, jax.Array]:
-    """One step of Adam, and whether what it looked at solves the search."""
+    """One step of Adam, and whether the image it evaluates solves the search."""
+    clean, label = state.example.clean, state.example.label
 
     def objective(weights: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
       image = image_of(weights)
       logits = logits_of(classifier, image)
-      missing = jnp.maximum(confidence - losses.margin(logits, state.label), 0.0)
-      excess = jnp.maximum(jnp.abs(image - state.clean) - state.threshold, 0.0).sum()
+      missing = jnp.maximum(confidence - losses.margin(logits, label), 0.0)
+      excess = jnp.maximum(jnp.abs(image - clean) - state.threshold, 0.0).sum()
       return excess + state.constant * missing, (image, logits)
 
     (value, (image, logits)), gradient = jax.value_and_grad(objective, has_aux=True)(state.weights)
     with jax.numpy_dtype_promotion("standard"):  # optax mixes floats and counts.
       updates, moved = adam.update(gradient, state.adam)
-    sure = losses.margin(logits, state.label) >= confidence
-    across = losses.fooled(logits, state.label) & sure
+    sure = losses.margin(logits, label) >= confidence
+    across = losses.fooled(logits, label) & sure
     state = best.keep(ball, state, image, logits, across)
     solved = across & (value < _SOLVED * state.constant)
     start = jnp.where(solved, image, state.start)
@@ -126,7 +113,7 @@ def cw_linf(
 
   def next_search(state: CWLinfState, solved: jax.Array) -> CWLinfState:
     """With a smaller threshold after success, a larger constant after failure."""
-    reached = jnp.minimum(state.threshold, ball.size(state.start - state.clean))
+    reached = jnp.minimum(state.threshold, ball.size(state.start - state.example.clean))
     weights = weights_of(state.start)
     return dataclasses.replace(
       state,
@@ -142,8 +129,9 @@ def cw_linf(
     ended = solved | (state.within >= steps)
     state = jax.tree.map(lambda x, y: jnp.where(ended, x, y), next_search(state, solved), state)
     exhausted = (state.constant >= _LARGEST) | (solved & (state.threshold <= _FINEST))
-    done = exhausted if keep_going else exhausted | state.fooled
-    return dataclasses.replace(state, count=state.count + 1, done=done)
+    count, fooled = state.progress.count + 1, state.progress.fooled
+    done = exhausted if keep_going else exhausted | fooled
+    return dataclasses.replace(state, progress=Progress(count, fooled, done))
 
   searches = math.ceil(math.log(_LARGEST / initial_constant, _GROWTH))
   searches += math.ceil(math.log(_FINEST, _SHRINK))

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import best, hyperplane, losses, norms
 from jaxbench.attacks.parts.ascent import NO_TARGET
 
@@ -26,16 +26,12 @@ _EXTRA = 1e-4  # Added to each distance, so that a step at the boundary still mo
 class DeepFoolState:
   """One example."""
 
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32: what fools, if inside the ball; else the clean image.
   total: jax.Array  # [H, W, 3] float32: the sum of all steps, before overshoot and box.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
   classes: jax.Array  # [candidates - 1] int32: compared with the label, or NO_TARGET.
   distance: jax.Array  # [] float32: of what fools, inside the ball or not; infinite before.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
 
 @functools.cache
@@ -67,62 +63,55 @@ def deepfool(
     raise errors.unknown("norm", norm, _NORMS)
   ball, dual = norms.get(norm), hyperplane.DUAL[norm]
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> DeepFoolState:
+  def init(example: Example, run: jax.Array | int = 0) -> DeepFoolState:
     return DeepFoolState(
-      clean=image,
-      image=image,
-      total=jnp.zeros_like(image),
-      label=label,
-      epsilon=epsilon,
+      example=example,
+      image=example.clean,
+      total=jnp.zeros_like(example.clean),
       classes=jnp.full(candidates - 1, NO_TARGET, jnp.int32),
       distance=jnp.float32(jnp.inf),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def point(state: DeepFoolState) -> jax.Array:
-    return jnp.clip(state.clean + (1 + overshoot) * state.total, 0.0, 1.0)
+    return jnp.clip(state.example.clean + (1 + overshoot) * state.total, 0.0, 1.0)
 
   def nearest(
     logits: jax.Array, pull: Callable[..., Any], state: DeepFoolState
   ) -> tuple[jax.Array, jax.Array]:
     """Distance [] to the nearest linearised boundary, and the slope [H, W, 3] towards it."""
-    own = jax.nn.one_hot(state.label, logits.size)
+    label = state.example.label
+    origin = jax.nn.one_hot(label, logits.size)
 
-    def compare(nearer: tuple[Any, Any], other: jax.Array) -> tuple[tuple[Any, Any], None]:
-      slope = pull(jax.nn.one_hot(other, logits.size) - own)[0]
+    def compare(nearest: tuple[Any, Any], other: jax.Array) -> tuple[tuple[Any, Any], None]:
+      slope = pull(jax.nn.one_hot(other, logits.size) - origin)[0]
       steepness = dual(slope)
-      there = (other != NO_TARGET) & (steepness > 0)
-      gap = jnp.abs(logits[other] - logits[state.label])
-      distance = jnp.where(there, gap / jnp.where(there, steepness, 1.0), jnp.inf)
-      closer = distance < nearer[0]
-      seen = (distance, slope)
-      return jax.tree.map(lambda x, y: jnp.where(closer, x, y), seen, nearer), None
+      reachable = (other != NO_TARGET) & (steepness > 0)
+      gap = jnp.abs(logits[other] - logits[label])
+      distance = jnp.where(reachable, gap / jnp.where(reachable, steepness, 1.0), jnp.inf)
+      nearer = distance < nearest[0]
+      boundary = (distance, slope)
+      return jax.tree.map(lambda x, y: jnp.where(nearer, x, y), boundary, nearest), None
 
     # One class after another: the slopes of all classes at once would not fit.
-    start = (jnp.float32(jnp.inf), jnp.zeros_like(state.clean))
+    start = (jnp.float32(jnp.inf), jnp.zeros_like(state.example.clean))
     return jax.lax.scan(compare, start, state.classes[: logits.size - 1])[0]
 
   def step(classifier: Classifier, state: DeepFoolState) -> DeepFoolState:
+    label, count = state.example.label, state.progress.count
     logits, pull = jax.vjp(lambda image: logits_of(classifier, image), point(state))
-    ranked = _likeliest(logits, state.label, candidates)
-    state = dataclasses.replace(state, classes=jnp.where(state.count == 0, ranked, state.classes))
+    ranked = _likeliest(logits, label, candidates)
+    state = dataclasses.replace(state, classes=jnp.where(count == 0, ranked, state.classes))
     distance, slope = nearest(logits, pull, state)
     length = jnp.where(jnp.isfinite(distance), distance, 0.0) + _EXTRA
-    total = state.total + length * ball.climb(slope, state.clean)
-    state = dataclasses.replace(state, total=total, count=state.count + 1)
+    total = state.total + length * ball.steepest(slope, state.example.clean)
+    state = dataclasses.replace(state, total=total)
     moved = point(state)
     logits = logits_of(classifier, moved)
-    across = losses.fooled(logits, state.label)
+    across = losses.fooled(logits, label)
     state = best.keep(ball, state, moved, logits, across)
-    return dataclasses.replace(state, done=across | (state.count >= steps))
+    done = across | (count + 1 >= steps)
+    return dataclasses.replace(state, progress=Progress(count + 1, state.progress.fooled, done))
 
   return Attack(init, step, ball, steps, forwards=2, backwards=candidates - 1, minimizes=True)
 

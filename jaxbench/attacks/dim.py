@@ -60,17 +60,17 @@ def diverse(probability: float, rate: float) -> momentum.Estimator:
     )
 
   def estimate(
-    objective: momentum.Objective, state: momentum.MomentumState, key: jax.Array
+    loss_fn: momentum.LossFn, state: momentum.MomentumState, key: jax.Array
   ) -> momentum.Estimate:
     chance, place = jax.random.split(key)
     chosen = jax.random.bernoulli(chance, probability)
     size, corner = draw(place, state.image.shape[:2], rate)
 
     def through(image: jax.Array) -> tuple[jax.Array, jax.Array]:
-      return objective(jnp.where(chosen, resize_and_pad(image, size, corner), image))
+      return loss_fn(jnp.where(chosen, resize_and_pad(image, size, corner), image))
 
     gradient, _ = jax.grad(through, has_aux=True)(state.image)
-    return momentum.Estimate(*objective(state.image), gradient)
+    return momentum.Estimate(*loss_fn(state.image), gradient)
 
   return estimate
 

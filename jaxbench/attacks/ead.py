@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import best, losses, norms, tradeoff
 
 _RULES = ("en", "l1")
@@ -22,17 +22,13 @@ _RULES = ("en", "l1")
 class EADState:
   """One example."""
 
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32: inside the ball, the cheapest that fools; else clean.
   point: jax.Array  # [H, W, 3] float32 in [0, 1]: the search, not bound to the ball.
   ahead: jax.Array  # [H, W, 3] float32: where its momentum leads, not bound to the box either.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
   constant: tradeoff.Constant  # The weight of the margin.
   cost: jax.Array  # [] float32: of `image`, by the rule; infinite before something fools.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
 
 @functools.cache
@@ -75,60 +71,52 @@ def ead(
     raise errors.unknown("rule", rule, _RULES)
   ball = norms.get("l1")
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> EADState:
+  def init(example: Example, run: jax.Array | int = 0) -> EADState:
     return EADState(
-      clean=image,
-      image=image,
-      point=image,
-      ahead=image,
-      label=label,
-      epsilon=epsilon,
+      example=example,
+      image=example.clean,
+      point=example.clean,
+      ahead=example.clean,
       constant=tradeoff.begin(initial_constant),
       cost=jnp.float32(jnp.inf),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def descend(classifier: Classifier, state: EADState) -> tuple[EADState, jax.Array, jax.Array]:
     """One step of FISTA; where it arrives is kept if it is the best."""
+    clean, label = state.example.clean, state.example.label
 
     def objective(image: jax.Array) -> jax.Array:
-      margin = losses.margin(logits_of(classifier, image), state.label)
+      margin = losses.margin(logits_of(classifier, image), label)
       missing = jnp.maximum(confidence - margin, 0.0)
-      return jnp.square(image - state.clean).sum() + state.constant.value * missing
+      return jnp.square(image - clean).sum() + state.constant.value * missing
 
     value, slope = jax.value_and_grad(objective)(state.ahead)
     age = state.constant.steps.astype(jnp.float32)
-    change = state.ahead - learning_rate * jnp.sqrt(1 - age / steps) * slope - state.clean
+    change = state.ahead - learning_rate * jnp.sqrt(1 - age / steps) * slope - clean
     shrunk = jnp.sign(change) * jnp.maximum(jnp.abs(change) - regularization, 0.0)
-    point = jnp.clip(state.clean + shrunk, 0.0, 1.0)
+    point = jnp.clip(clean + shrunk, 0.0, 1.0)
     logits = logits_of(classifier, point)
-    sure = losses.margin(logits, state.label) >= confidence
-    across = losses.fooled(logits, state.label) & sure
-    size = best.cost(ball, state, point, logits)
-    squared = jnp.square(point - state.clean).sum()
+    sure = losses.margin(logits, label) >= confidence
+    across = losses.fooled(logits, label) & sure
+    size = best.cost(ball, state.example, point, logits)
+    squared = jnp.square(point - clean).sum()
     cost = size if rule == "l1" else regularization * size + squared
-    inside = ball.size(point - state.clean) <= state.epsilon
+    inside = ball.size(point - clean) <= state.example.epsilon
     better = across & inside & (cost < state.cost)
+    fooled = state.progress.fooled | better
     state = dataclasses.replace(
       state,
       image=jnp.where(better, point, state.image),
       point=point,
       ahead=point + age / (age + 3) * (point - state.point),
       cost=jnp.where(better, cost, state.cost),
-      fooled=state.fooled | better,
+      progress=dataclasses.replace(state.progress, fooled=fooled),
     )
     return state, across, value
 
   def restart(state: EADState) -> EADState:
-    return dataclasses.replace(state, point=state.clean, ahead=state.clean)
+    return dataclasses.replace(state, point=state.example.clean, ahead=state.example.clean)
 
   step = tradeoff.search(descend, restart, steps, searches, keep_going)
   return Attack(init, step, ball, steps * searches, forwards=2, backwards=1, minimizes=keep_going)

@@ -32,10 +32,10 @@ class Ensemble:
   @property
   def same_as(self) -> np.ndarray | None:
     """[K] int32: of each class, the first that all members declare the same; or None."""
-    declared = [getattr(one, "same_as", None) for one in self.classifiers]
-    if any(one is None for one in declared):
+    declared = [getattr(classifier, "same_as", None) for classifier in self.classifiers]
+    if any(same_as is None for same_as in declared):
       return None
-    columns = np.stack([np.asarray(one) for one in declared])
+    columns = np.stack([np.asarray(same_as) for same_as in declared])
     _, firsts, places = np.unique(columns, axis=1, return_index=True, return_inverse=True)
     return firsts[places.ravel()].astype(np.int32)
 
@@ -58,7 +58,7 @@ def ensemble(classifiers: Sequence[Classifier], combine: str = "logits") -> Ense
     classifiers: pytree callables. Those of different input sizes can be made alike with
       `models.resized`.
     combine: "logits" takes the mean of the logits, which the paper found best. "losses" takes the
-      mean of the log-softmaxes: with the loss "label_logit" an attack then climbs the mean of the
+      mean of the log-softmaxes: with the loss "label_logit" an attack then ascends the mean of the
       classifiers' cross-entropies.
 
   Raises:

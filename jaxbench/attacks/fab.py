@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import best, hyperplane, losses, norms
 from jaxbench.attacks.parts.ascent import NO_TARGET
 
@@ -26,17 +26,13 @@ _SMALLEST = 1e-8  # Of the distances that are compared.
 class FABState:
   """One example, in one run."""
 
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
   point: jax.Array  # [H, W, 3] float32 in [0, 1]: the search, not bound to the ball.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
   rank: jax.Array  # [] int32: of the target.
   target: jax.Array  # [] int32.
   distance: jax.Array  # [] float32: of the smallest perturbation found, inside the ball or not.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
   @property
   def strength(self) -> jax.Array:
@@ -78,45 +74,36 @@ def fab(
     )
   ball, project, dual = norms.get(norm), hyperplane.projection(norm), hyperplane.DUAL[norm]
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> FABState:
+  def init(example: Example, run: jax.Array | int = 0) -> FABState:
     run = jnp.asarray(run, jnp.int32)
-    noise = norms.sphere(norm, jax.random.fold_in(key, run), image)
-    away = jnp.where(run % restarts > 0, 0.5 * jnp.minimum(epsilon, 1e10), 0.0)
+    noise = norms.sphere(norm, example.fold_in(run).key, example.clean)
+    away = jnp.where(run % restarts > 0, 0.5 * jnp.minimum(example.epsilon, 1e10), 0.0)
     return FABState(
-      clean=image,
-      image=image,
-      point=jnp.clip(image + away * noise, 0.0, 1.0),
-      label=label,
-      epsilon=epsilon,
+      example=example,
+      image=example.clean,
+      point=jnp.clip(example.clean + away * noise, 0.0, 1.0),
       rank=run // restarts,
       target=jnp.int32(0),
       distance=jnp.float32(jnp.inf),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def nearest(classifier: Classifier, state: FABState) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Value and gradient of the linearised distance to the boundary, and the target."""
     logits, pull = jax.vjp(lambda image: logits_of(classifier, image), state.point)
+    label = state.example.label
+    others = losses.other_classes(logits, label)
     if targets:
-      others = losses.other_classes(logits, state.label)
       place = jnp.minimum(state.rank, len(others) - 1)
       ranked = jnp.where(state.rank < len(others), others[place], NO_TARGET)
-      target = jnp.where(state.count == 0, ranked, state.target)
+      target = jnp.where(state.progress.count == 0, ranked, state.target)
       aim = jnp.maximum(target, 0)
-      towards = jax.nn.one_hot(aim, logits.size) - jax.nn.one_hot(state.label, logits.size)
-      return logits[aim] - logits[state.label], pull(towards)[0], target
-    others = losses.other_classes(logits, state.label)[:candidates]
-    gaps = logits[others] - logits[state.label]
-    own = jax.nn.one_hot(state.label, logits.size)
-    towards = jax.vmap(lambda other: jax.nn.one_hot(other, logits.size) - own)(others)
+      towards = jax.nn.one_hot(aim, logits.size) - jax.nn.one_hot(label, logits.size)
+      return logits[aim] - logits[label], pull(towards)[0], target
+    nearby = others[:candidates]
+    gaps = logits[nearby] - logits[label]
+    origin = jax.nn.one_hot(label, logits.size)
+    towards = jax.vmap(lambda other: jax.nn.one_hot(other, logits.size) - origin)(nearby)
     # One class after another: the gradients of all classes at once would not fit.
     slopes = jax.lax.map(lambda direction: pull(direction)[0], towards)
     closest = jnp.argmin(jnp.abs(gaps) / (1e-12 + jax.vmap(dual)(slopes)))
@@ -124,25 +111,24 @@ def fab(
 
   def step(classifier: Classifier, state: FABState) -> FABState:
     gap, slope, target = nearest(classifier, state)
-    delta = state.point - state.clean
+    clean, label = state.example.clean, state.example.label
     # The hyperplane is where the gap would be zero; its value at the clean image follows.
-    here = project(-slope, state.point, -gap)
-    there = project(-slope, state.clean, (slope * delta).sum() - gap)
-    sizes = [jnp.maximum(ball.size(move), _SMALLEST) for move in (here, there)]
+    onto = project(-slope, state.point, -gap)
+    from_clean = project(-slope, clean, (slope * (state.point - clean)).sum() - gap)
+    sizes = [jnp.maximum(ball.size(move), _SMALLEST) for move in (onto, from_clean)]
     bias = jnp.clip(sizes[0] / (sizes[0] + sizes[1]), 0.0, _MOST_BIAS)
-    point = (1 - bias) * (state.point + _OVERSHOOT * here)
-    point = jnp.clip(point + bias * (state.clean + _OVERSHOOT * there), 0.0, 1.0)
+    point = (1 - bias) * (state.point + _OVERSHOOT * onto)
+    point = jnp.clip(point + bias * (clean + _OVERSHOOT * from_clean), 0.0, 1.0)
     logits = logits_of(classifier, point)
-    across = losses.fooled(logits, state.label)
+    across = losses.fooled(logits, label)
     state = best.keep(ball, state, point, logits, across)
-    count = state.count + 1
-    out_of_steps = (count >= steps) | (target == NO_TARGET)
+    count = state.progress.count + 1
+    fooled, ended = state.progress.fooled, (count >= steps) | (target == NO_TARGET)
     return dataclasses.replace(
       state,
-      point=jnp.where(across, state.clean + _BACK * (point - state.clean), point),
+      point=jnp.where(across, clean + _BACK * (point - clean), point),
       target=target,
-      count=count,
-      done=out_of_steps if keep_going else state.fooled | out_of_steps,
+      progress=Progress(count, fooled, done=ended if keep_going else fooled | ended),
     )
 
   return Attack(

@@ -20,7 +20,7 @@ def fgsm(
     norm: "linf" (the paper's) or "l2".
     loss: "cross_entropy", "margin" or a function (logits [K], label []) -> [].
     keep_going: take the step even where the image itself fools, for transfer to another model,
-      and return the image of the larger loss, which needs a second look.
+      and return the image of the larger loss, which needs a second evaluation.
   """
   steps = 2 if keep_going else 1
   attack = pgd(

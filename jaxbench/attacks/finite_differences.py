@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.engine import view
 from jaxbench.attacks.parts import losses, norms
 
@@ -25,14 +25,9 @@ from jaxbench.attacks.parts import losses, norms
 class FiniteDifferencesState:
   """One example."""
 
-  key: jax.Array  # PRNG key of the example.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32, inside the ball and inside [0, 1].
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
-  count: jax.Array  # [] int32, steps taken.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
 
 @functools.cache
@@ -112,22 +107,11 @@ def _attack(
     )
   ball = norms.get(norm)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> FiniteDifferencesState:
+  def init(example: Example, run: jax.Array | int = 0) -> FiniteDifferencesState:
     return FiniteDifferencesState(
-      key=key,
-      clean=image,
-      image=image,
-      label=label,
-      epsilon=epsilon,
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      example=example,
+      image=example.clean,
+      progress=Progress.begin(),
     )
 
   def estimate(classifier: Classifier, state: FiniteDifferencesState) -> jax.Array:
@@ -135,29 +119,29 @@ def _attack(
     reach = max(sigma, view.spacing(classifier))
 
     def add(total: jax.Array, keys: jax.Array) -> tuple[jax.Array, None]:
-      """What some of the directions say."""
+      """Adds what some of the directions say to the total, [H, W, 3]."""
       towards = jax.vmap(lambda key: draw(key, state.image.shape, jnp.float32))(keys)
       points = state.image[None] + reach * jnp.concatenate([towards, -towards])
-      margins = jax.vmap(losses.margin, (0, None))(classifier(points), state.label)
+      margins = jax.vmap(losses.margin, (0, None))(classifier(points), state.example.label)
       gaps = margins[:chunk] - margins[chunk:]
       gaps = jnp.where(jnp.isfinite(gaps), gaps, 0.0)  # What is no number says nothing.
       return total + jnp.tensordot(gaps, towards, 1), None
 
-    keys = jax.random.split(jax.random.fold_in(state.key, state.count), pairs)
+    keys = jax.random.split(jax.random.fold_in(state.example.key, state.progress.count), pairs)
     start = jnp.zeros_like(state.image)
     total, _ = jax.lax.scan(add, start, keys.reshape(pairs // chunk, chunk))
     return total / (2 * pairs * reach)
 
   def step(classifier: Classifier, state: FiniteDifferencesState) -> FiniteDifferencesState:
-    climbed = ball.climb(estimate(classifier, state), state.image)
-    moved = state.image + step_size * state.epsilon * climbed
-    moved = ball.project(state.clean, moved, state.epsilon)
-    # Looked at after the move: an image that fools costs no more estimates.
-    image = jnp.where(state.fooled, state.image, moved)
-    fooled = losses.fooled(logits_of(classifier, image), state.label)
-    count = state.count + 1
-    return dataclasses.replace(
-      state, image=image, count=count, fooled=fooled, done=fooled | (count >= steps)
-    )
+    example = state.example
+    uphill = ball.steepest(estimate(classifier, state), state.image)
+    moved = state.image + step_size * example.epsilon * uphill
+    moved = ball.project(example.clean, moved, example.epsilon)
+    # Queried after the move: an image that fools costs no more estimates.
+    image = jnp.where(state.progress.fooled, state.image, moved)
+    fooled = losses.fooled(logits_of(classifier, image), example.label)
+    count = state.progress.count + 1
+    progress = Progress(count, fooled, done=fooled | (count >= steps))
+    return dataclasses.replace(state, image=image, progress=progress)
 
   return Attack(init, step, ball, steps, forwards=forwards, backwards=0)

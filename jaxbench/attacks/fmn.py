@@ -20,7 +20,7 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import best, hyperplane, losses, norms
 
 _LAST_STRIDE = 0.01  # In units of the first one.
@@ -33,17 +33,13 @@ _COLDEST = 1e-30  # Temperature, lest it be zero.
 class FMNState:
   """One example."""
 
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
   point: jax.Array  # [H, W, 3] float32 in [0, 1]: the search, not bound to the ball.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
   lead: jax.Array  # [] float32, of the label over the second class at the image itself.
   radius: jax.Array  # [] float32, of the ball of the search.
   distance: jax.Array  # [] float32: of the smallest perturbation found, inside the ball or not.
-  count: jax.Array  # [] int32.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
 
 @functools.cache
@@ -60,7 +56,7 @@ def fmn(
   It stops at the first image inside the ball that fools.
 
   Args:
-    steps: looks; the first is at the image itself.
+    steps: gradients; the first is at the image itself.
     norm: "linf", "l2" or "l1".
     stride: length of the first step, in l2 whatever the norm; a cosine takes it to a hundredth.
     gamma: share by which the ball first shrinks or grows at a step; a cosine takes it to 0.001.
@@ -80,61 +76,51 @@ def fmn(
   gammas = optax.cosine_decay_schedule(gamma, steps, _LAST_GAMMA / gamma)
   warmths = optax.cosine_decay_schedule(1.0, steps, exponent=_COOLING)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> FMNState:
+  def init(example: Example, run: jax.Array | int = 0) -> FMNState:
     return FMNState(
-      clean=image,
-      image=image,
-      point=image,
-      label=label,
-      epsilon=epsilon,
+      example=example,
+      image=example.clean,
+      point=example.clean,
       lead=jnp.float32(0),
       radius=jnp.float32(0),
       distance=jnp.float32(jnp.inf),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def follow(state: FMNState, across: jax.Array, gap: jax.Array, slope: jax.Array) -> jax.Array:
     """Radius [] of the ball for the next point."""
-    share = gammas(state.count.astype(jnp.float32))
+    share = gammas(state.progress.count.astype(jnp.float32))
     steepness = dual(slope)
     ahead = jnp.where(steepness > 0, -gap / jnp.where(steepness > 0, steepness, 1.0), jnp.inf)
-    boundary = ball.size(state.point - state.clean) + ahead
+    boundary = ball.size(state.point - state.example.clean) + ahead
     least = jnp.where(jnp.isfinite(state.distance), 0.0, boundary)
     outwards = (1 + share) * jnp.maximum(state.radius, least)
     inwards = jnp.minimum(state.radius * (1 - share), state.distance)
-    farthest = ball.size(jnp.maximum(state.clean, 1 - state.clean))
+    farthest = ball.size(jnp.maximum(state.example.clean, 1 - state.example.clean))
     return jnp.minimum(jnp.where(across, inwards, outwards), farthest)
 
   def step(classifier: Classifier, state: FMNState) -> FMNState:
-    warmth = jnp.maximum(state.lead * warmths(state.count.astype(jnp.float32)), _COLDEST)
+    label, count = state.example.label, state.progress.count
+    warmth = jnp.maximum(state.lead * warmths(count.astype(jnp.float32)), _COLDEST)
 
     def objective(image: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
       logits = logits_of(classifier, image)
-      gap = losses.margin(logits, state.label)
-      smooth = warmth * losses.log_odds(logits / warmth, state.label)
+      gap = losses.margin(logits, label)
+      smooth = warmth * losses.log_odds(logits / warmth, label)
       return jnp.where(jnp.isfinite(state.distance), smooth, gap), (gap, logits)
 
     slope, (gap, logits) = jax.grad(objective, has_aux=True)(state.point)
-    across = losses.fooled(logits, state.label)
+    across = losses.fooled(logits, label)
     state = best.keep(ball, state, state.point, logits, across)
     radius = follow(state, across, gap, slope)
-    moved = state.point + strides(state.count.astype(jnp.float32)) * norms.unit(slope)
-    count = state.count + 1
+    moved = state.point + strides(count.astype(jnp.float32)) * norms.unit(slope)
+    fooled, ended = state.progress.fooled, count + 1 >= steps
     return dataclasses.replace(
       state,
-      point=ball.project(state.clean, moved, radius),
-      lead=jnp.where(state.count == 0, -gap, state.lead),
+      point=ball.project(state.example.clean, moved, radius),
+      lead=jnp.where(count == 0, -gap, state.lead),
       radius=radius,
-      count=count,
-      done=(count >= steps) if keep_going else state.fooled | (count >= steps),
+      progress=Progress(count + 1, fooled, done=ended if keep_going else fooled | ended),
     )
 
   return Attack(init, step, ball, steps, forwards=1, backwards=1, minimizes=keep_going)

@@ -16,6 +16,7 @@ from flax import struct
 from jaxbench import errors
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.parts import decision, norms
+from jaxbench.attacks.parts.decision import DecisionState
 
 _ESTIMATE, _JUMP = decision.SEARCH, decision.SEARCH + 1  # Phases.
 _FIRST_PROBE = 0.1  # Size of the first estimate's noise, in pixel units.
@@ -25,10 +26,10 @@ _FINEST = 1e-6  # Precision of a bisection in float32.
 
 
 @struct.dataclass
-class HopSkipJumpState(decision.DecisionState):
-  """An estimate in the making."""
+class Estimate:
+  """Which way is across, in the making."""
 
-  jumps: jax.Array  # [] int32.
+  jumps: jax.Array  # [] int32, made before it.
   noise: jax.Array  # [H, W, 3] float32: sum of the noise of an estimate.
   signed: jax.Array  # [H, W, 3] float32: sum of it, negative where it does not fool.
   balance: jax.Array  # [] float32: sum of the signs.
@@ -50,7 +51,7 @@ def hopskipjump(
   Args:
     queries: forward passes; only whole steps, of `batch` each, are made.
     norm: "l2" or "linf".
-    batch: images that a step looks at: some of the noise of an estimate, all the lengths of a jump
+    batch: images that a step queries: some of the noise of an estimate, all the lengths of a jump
       or many points of a bisection. With 1 the queries are the authors' one by one; more make
       fewer and larger passes, and cost some tens of queries more for each jump.
     samples: of the first estimate; the later ones grow with the square root of their number.
@@ -76,24 +77,28 @@ def hopskipjump(
     )
   if norm not in ("l2", "linf"):
     raise errors.unknown("norm", norm, ("l2", "linf"))
-  asked = _Asked(norm, batch, samples, probe)
+  options = _Options(norm, batch, samples, probe)
   return decision.attack(
-    HopSkipJumpState,
-    _nothing_yet,
-    looks_at=(
-      lambda key, state: decision.noise(key, state.clean, batch),
-      lambda key, state: decision.blends(norm, state, batch),
-      lambda key, state: _probes(asked, key, state),
-      lambda key, state: _landings(asked, state),
-    ),
-    moves=(
-      decision.started,
-      lambda state, points, across: decision.bisected(
-        norm, state, across, decision.looks(_precision(asked, state), batch)
+    (
+      decision.Phase(
+        lambda key, state: decision.noise(key, state.example.clean, batch), decision.started
       ),
-      lambda state, points, across: _estimated(asked, state, points, across),
-      lambda state, points, across: _jumped(asked, state, points, across),
+      decision.Phase(
+        lambda key, state: decision.blends(norm, state, batch),
+        lambda state, points, across: decision.bisected(
+          norm, state, across, decision.bisection_steps(_precision(options, state), batch)
+        ),
+      ),
+      decision.Phase(
+        lambda key, state: _probes(options, key, state),
+        lambda state, points, across: _estimated(options, state, points, across),
+      ),
+      decision.Phase(
+        lambda key, state: _landings(options, state),
+        lambda state, points, across: _jumped(options, state, points, across),
+      ),
     ),
+    lambda clean: _begin(jnp.int32(0), clean),
     ball=norms.get(norm),
     steps=steps,
     batch=batch,
@@ -102,8 +107,8 @@ def hopskipjump(
   )
 
 
-class _Asked(NamedTuple):
-  """See `hopskipjump`."""
+class _Options(NamedTuple):
+  """What was asked of `hopskipjump`, where it is explained."""
 
   norm: str
   batch: int
@@ -111,83 +116,89 @@ class _Asked(NamedTuple):
   probe: float
 
 
-def _nothing_yet(image: jax.Array) -> dict[str, jax.Array]:
-  zeros = jnp.zeros_like(image)
-  return {"jumps": jnp.int32(0), "noise": zeros, "signed": zeros, "balance": jnp.float32(0)}
+def _begin(jumps: jax.Array, clean: jax.Array) -> Estimate:
+  """The estimate before its first query, after so many jumps."""
+  zeros = jnp.zeros_like(clean)
+  return Estimate(jumps, noise=zeros, signed=zeros, balance=jnp.float32(0))
 
 
-def _precision(asked: _Asked, state: HopSkipJumpState) -> float:
-  """To which a bisection goes."""
-  size = state.clean.size
-  return max(asked.probe / (size if asked.norm == "linf" else math.sqrt(size)), _FINEST)
+def _precision(options: _Options, state: DecisionState) -> float:
+  """The share of the interval to which a bisection goes."""
+  size = state.point.size
+  return max(options.probe / (size if options.norm == "linf" else math.sqrt(size)), _FINEST)
 
 
-def _probes(asked: _Asked, key: jax.Array, state: HopSkipJumpState) -> jax.Array:
-  """Noise around the point, of one size in l2 for all."""
-  shape = (asked.batch, *state.clean.shape)
-  if asked.norm == "linf":
+def _probes(options: _Options, key: jax.Array, state: DecisionState) -> jax.Array:
+  """Images [B, H, W, 3] around the point, all at the same distance in l2."""
+  shape = (options.batch, *state.point.shape)
+  if options.norm == "linf":
     noise = jax.random.uniform(key, shape, jnp.float32, -1.0, 1.0)
   else:
     noise = jax.random.normal(key, shape)
-  later = asked.probe * norms.get(asked.norm).size(state.point - state.clean)
-  size = jnp.where(state.jumps == 0, _FIRST_PROBE, later)
+  later = options.probe * norms.get(options.norm).size(state.point - state.example.clean)
+  size = jnp.where(state.memory.jumps == 0, _FIRST_PROBE, later)
   return state.point[None] + size * jax.vmap(norms.unit)(noise)
 
 
-def _rounds(asked: _Asked, state: HopSkipJumpState) -> jax.Array:
-  """Steps of an estimate."""
-  wanted = jnp.minimum(asked.samples * _root(state), _MOST_SAMPLES)
-  return jnp.ceil(wanted / asked.batch).astype(jnp.int32)
+def _rounds(options: _Options, state: DecisionState) -> jax.Array:
+  """The number of steps of an estimate, [] int32."""
+  wanted = jnp.minimum(options.samples * _root(state), _MOST_SAMPLES)
+  return jnp.ceil(wanted / options.batch).astype(jnp.int32)
 
 
 def _estimated(
-  asked: _Asked, state: HopSkipJumpState, points: jax.Array, across: jax.Array
-) -> HopSkipJumpState:
-  """After a look at probes."""
+  options: _Options, state: DecisionState, points: jax.Array, across: jax.Array
+) -> DecisionState:
+  """The state after probes [B, H, W, 3] were queried, of which `across` [B] fool."""
   noise, signs = points - state.point[None], jnp.where(across, 1.0, -1.0)
-  last = state.turn + 1 >= _rounds(asked, state)
+  last = state.turn + 1 >= _rounds(options, state)
+  estimate = dataclasses.replace(
+    state.memory,
+    noise=state.memory.noise + noise.sum(axis=0),
+    signed=state.memory.signed + jnp.tensordot(signs, noise, 1),
+    balance=state.memory.balance + signs.sum(),
+  )
   return dataclasses.replace(
     state,
     phase=jnp.where(last, _JUMP, _ESTIMATE),
     turn=jnp.where(last, 0, state.turn + 1),
-    noise=state.noise + noise.sum(axis=0),
-    signed=state.signed + jnp.tensordot(signs, noise, 1),
-    balance=state.balance + signs.sum(),
+    memory=estimate,
   )
 
 
-def _landings(asked: _Asked, state: HopSkipJumpState) -> jax.Array:
-  """Shorter and shorter jumps along the estimate."""
-  ball, batch = norms.get(asked.norm), asked.batch
-  mean = state.balance / (_rounds(asked, state) * batch).astype(jnp.float32)
+def _landings(options: _Options, state: DecisionState) -> jax.Array:
+  """Images [B, H, W, 3] to which shorter and shorter jumps along the estimate lead."""
+  ball, batch, estimate = norms.get(options.norm), options.batch, state.memory
+  mean = estimate.balance / (_rounds(options, state) * batch).astype(jnp.float32)
   # The mean is taken off, which leaves less variance; but where all agree, nothing would be left.
-  slope = state.signed - jnp.where(jnp.abs(mean) < 1, mean, 0.0) * state.noise
-  size = ball.size(state.point - state.clean) / _root(state)
+  slope = estimate.signed - jnp.where(jnp.abs(mean) < 1, mean, 0.0) * estimate.noise
+  size = ball.size(state.point - state.example.clean) / _root(state)
   halvings = (state.turn * batch + jnp.arange(batch)).astype(jnp.float32)
-  climbed = ball.climb(slope, state.point)
-  return state.point[None] + jnp.multiply.outer(size * 0.5**halvings, climbed)
+  direction = ball.steepest(slope, state.point)
+  return state.point[None] + jnp.multiply.outer(size * 0.5**halvings, direction)
 
 
 def _jumped(
-  asked: _Asked, state: HopSkipJumpState, points: jax.Array, across: jax.Array
-) -> HopSkipJumpState:
-  """After a look at landings: to the first that fools, or nowhere if none does."""
-  found = across.any()
-  over = found | ((state.turn + 1) * asked.batch >= _HALVINGS)
+  options: _Options, state: DecisionState, points: jax.Array, across: jax.Array
+) -> DecisionState:
+  """The state after landings [B, H, W, 3] were queried: at the first that fools, by `across` [B].
+
+  If none does, it stays where it is.
+  """
+  landed = across.any()
+  over = landed | ((state.turn + 1) * options.batch >= _HALVINGS)
+  following = _begin(state.memory.jumps + 1, state.point)
   return dataclasses.replace(
     state,
-    point=jnp.where(found, points[jnp.argmax(across)], state.point),
+    point=jnp.where(landed, points[jnp.argmax(across)], state.point),
     phase=jnp.where(over, decision.BISECT, _JUMP),
     turn=jnp.where(over, 0, state.turn + 1),
     low=jnp.float32(0),
     high=jnp.float32(1),
-    jumps=jnp.where(over, state.jumps + 1, state.jumps),
-    noise=jnp.where(over, 0.0, state.noise),
-    signed=jnp.where(over, 0.0, state.signed),
-    balance=jnp.where(over, 0.0, state.balance),
+    memory=jax.tree.map(lambda x, y: jnp.where(over, x, y), following, state.memory),
   )
 
 
-def _root(state: HopSkipJumpState) -> jax.Array:
-  """Of the number of the jump that is being prepared, counted from 1."""
-  return jnp.sqrt((state.jumps + 1).astype(jnp.float32))
+def _root(state: DecisionState) -> jax.Array:
+  """The square root of the number of the jump in preparation, counted from 1."""
+  return jnp.sqrt((state.memory.jumps + 1).astype(jnp.float32))

@@ -10,7 +10,7 @@ from flax import struct
 from jaxbench import errors
 from jaxbench.attacks import arguments
 from jaxbench.attacks.base import Attack, Cascade, Classifier
-from jaxbench.attacks.engine import batching, slots
+from jaxbench.attacks.engine import batching, next_run
 from jaxbench.attacks.engine.doubt import Doubt
 from jaxbench.attacks.run import search
 
@@ -44,7 +44,7 @@ def most_probes(attack: Attack, upper: float, tolerance: float) -> int:
   """How often a bisection from `upper` down runs the attack, at the most."""
   if attack.minimizes or upper <= tolerance:
     return 1
-  widest = slots.NEXT_PROBE  # What a success leaves of the bracket; a failure leaves less.
+  widest = next_run.NEXT_PROBE  # What a success leaves of the bracket; a failure leaves less.
   bisection = math.ceil(math.log(tolerance / upper) / math.log(widest))
   return 1 + bisection * (1 if attack.monotone else 2)  # The first one goes down till it fools.
 
@@ -99,9 +99,9 @@ def minimal_epsilon(
   if not 0 < tolerance < math.inf:
     raise errors.InputError(f"tolerance must be a number > 0, not {tolerance}")
   with arguments.single_precision():
-    asked = arguments.checked(attack, classifier, images, labels, upper, key, slots)
+    checked = arguments.check(attack, classifier, images, labels, upper, key, slots)
     settings = batching.Settings(slots, quantize, float(tolerance))
-    result = search(asked, asked.classifier, settings, search_dtype, progress)
+    result = search(checked, checked.classifier, settings, search_dtype, progress)
   return Smallest(
     epsilon=np.where(result.success, result.distance, np.inf).astype(np.float32),
     adversarial=result.adversarial,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import embedding_loss, losses, norms, strongest
 
 
@@ -17,14 +17,10 @@ from jaxbench.attacks.parts import embedding_loss, losses, norms, strongest
 class PGDState:
   """One example."""
 
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32, inside the ball and inside [0, 1].
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32, radius of the ball around `clean`.
-  strongest: strongest.Strongest  # Of all iterates that were looked at.
-  count: jax.Array  # [] int32, steps taken.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  strongest: strongest.Strongest  # Of all iterates that were evaluated.
+  progress: Progress
 
   @property
   def strength(self) -> jax.Array:
@@ -78,38 +74,32 @@ def pgd(
   keep_going = keep_going or loss == embedding_loss.NAME  # Which knows nothing of being fooled.
   ball = norms.get(norm)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> PGDState:
-    noise = ball.sample(jax.random.fold_in(key, run), image, epsilon) if random_start else 0.0
-    start = ball.project(image, image + noise, epsilon)
+  def init(example: Example, run: jax.Array | int = 0) -> PGDState:
+    clean, epsilon = example.clean, example.epsilon
+    noise = ball.sample(example.fold_in(run).key, clean, epsilon) if random_start else 0.0
+    start = ball.project(clean, clean + noise, epsilon)
     return PGDState(
-      clean=image,
+      example=example,
       image=start,
-      label=label,
-      epsilon=epsilon,
       strongest=strongest.nothing(start),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def step(classifier: Classifier, state: PGDState) -> PGDState:
-    climb = embedding_loss.bind(loss, classifier, state.clean)
+    example = state.example
+    value_of = embedding_loss.bind(loss, classifier, example.clean)
 
     def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
       logits = logits_of(classifier, image)
-      value = climb(logits, state.label) if target is None else -climb(logits, jnp.int32(target))
-      return value, logits
+      if target is None:
+        return value_of(logits, example.label), logits
+      return -value_of(logits, jnp.int32(target)), logits
 
     (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
-    moved = state.image + relative_step * state.epsilon / steps * ball.climb(gradient, state.image)
-    moved = ball.project(state.clean, moved, state.epsilon)
-    fooled = embedding_loss.fooled(loss, logits, state.label)
+    stride = relative_step * example.epsilon / steps
+    moved = state.image + stride * ball.steepest(gradient, state.image)
+    moved = ball.project(example.clean, moved, example.epsilon)
+    fooled = embedding_loss.fooled(loss, logits, example.label)
     return settle(state, value, fooled, moved, steps, keep_going)
 
   return Attack(
@@ -117,30 +107,37 @@ def pgd(
     step,
     ball,
     steps,
-    forwards=1 + embedding_loss.looks(loss),
+    forwards=1 + embedding_loss.forwards(loss),
     backwards=1,
     runs=restarts,
     keep_going=keep_going,
     classes=2 + (loss == "dlr"),
-    unseen=not keep_going,
+    ends_unevaluated=not keep_going,
   )
 
 
 def settle(
   state: Any, value: jax.Array, fooled: jax.Array, moved: jax.Array, steps: int, keep_going: bool
 ) -> Any:
-  """The state after a look at its image, which has moved unless it fools.
+  """The state after its image was evaluated: it has moved, unless the image fools.
 
   With `keep_going` it moves in any case, and ends at the strongest iterate.
+
+  Args:
+    state: of one example, with `strongest`.
+    value: [] float32, the loss at its image.
+    fooled: [] bool, whether that fools.
+    moved: [H, W, 3] float32, where the step leads.
+    steps: the most.
+    keep_going: whether all of them are taken.
   """
-  best = state.strongest.seen(state.image, value, fooled)
-  count = state.count + 1
+  best = state.strongest.after(state.image, value, fooled)
+  count = state.progress.count + 1
   if keep_going:
     done = count >= steps
     image, claim = jnp.where(done, best.image, moved), best.fooled
   else:
     done = fooled | (count >= steps)
     image, claim = jnp.where(fooled, state.image, moved), fooled
-  return dataclasses.replace(
-    state, image=image, strongest=best, count=count, fooled=claim, done=done
-  )
+  progress = Progress(count, fooled=claim, done=done)
+  return dataclasses.replace(state, image=image, strongest=best, progress=progress)

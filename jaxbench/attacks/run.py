@@ -88,21 +88,32 @@ def run(
     >>> result.success.mean()
   """
   with arguments.single_precision():
-    asked = arguments.checked(attack, classifier, images, labels, epsilon, key, slots)
-    settings = batching.Settings(slots, quantize, own=surrogate is None)
-    known = asked.classifier if surrogate is None else arguments.opened(surrogate)
-    return search(asked, known, settings, search_dtype, progress)
+    checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots)
+    settings = batching.Settings(slots, quantize, surrogate=surrogate is not None)
+    searched = checked.classifier if surrogate is None else arguments.opened(surrogate)
+    return search(checked, searched, settings, search_dtype, progress)
 
 
 def search(
-  asked: arguments.Asked, known: Any, settings: batching.Settings, search_dtype: str, progress: bool
+  checked: arguments.Arguments,
+  searched: Any,
+  settings: batching.Settings,
+  search_dtype: str,
+  progress: bool,
 ) -> Result:
-  """What `run` and `minimal_epsilon` share; `known` is what the attack sees of the classifier."""
-  stages, classifier, images, labels, epsilons, key = asked
+  """What `run` and `minimal_epsilon` share.
+
+  Args:
+    checked: what is attacked, and how.
+    searched: the classifier that the attack sees: that of `checked`, or a surrogate.
+    settings: of the engine.
+    search_dtype: see `run`, as for `progress`.
+  """
+  stages, classifier, images, labels, epsilons, key = checked
   judge = devices.replicate(classifier if stages.draws == 1 else Averaged(classifier, stages.draws))
-  climbed = view.searchers(known, search_dtype)
-  searchers = [devices.replicate(one) for one in climbed]
-  searched = view.searched(climbed[-1], labels)
+  views = view.searchers(searched, search_dtype)
+  searchers = [devices.replicate(searcher) for searcher in views]
+  searched_labels = view.searched(views[-1], labels)
   logits = verdict.logits(judge, images, settings.slots)
   prediction = verdict.predict(logits, np)
   warnings = (
@@ -127,20 +138,20 @@ def search(
   )
   padded = np.arange(1 << (len(labels) - 1).bit_length())  # So that few programs serve any B.
   words = np.asarray(jax.random.key_data(_keys(key, padded)))[: len(labels), :2]
-  examples = batching.Examples(words, images, labels, searched, epsilons)
+  examples = batching.Examples(words, images, labels, searched_labels, epsilons)
   local = batching.Examples(*(array[right] for array in examples))
   tally = batching.Tally()
   with tqdm(total=len(labels), initial=len(labels) - len(right), disable=not progress) as bar:
-    for found in batching.attack(stages, judge, searchers, local, settings, tally):
-      rows = right[found.rows]
+    for harvest in batching.attack(stages, judge, searchers, local, settings, tally):
+      rows = right[harvest.rows]
       for name in ("logits", "prediction", "distance"):
-        getattr(result, name)[rows] = found.fetch(name)
-      result.adversarial[rows] = found.fetch("image")
-      result.success[rows] = found.success
-      result.stage[rows[found.success]] = found.stage
-      for name, values in found.costs.items():
+        getattr(result, name)[rows] = harvest.fetch(name)
+      result.adversarial[rows] = harvest.fetch("image")
+      result.success[rows] = harvest.success
+      result.stage[rows[harvest.success]] = harvest.stage
+      for name, values in harvest.costs.items():
         getattr(result, name)[rows] = values
-      bar.update(int(found.final.sum()))
+      bar.update(int(harvest.final.sum()))
   after = outcome.doubts(
     stages,
     result.stage,

@@ -38,17 +38,17 @@ def si(
   scales = 0.5 ** np.arange(copies, dtype=np.float32)
 
   def estimate(
-    objective: momentum.Objective, state: momentum.MomentumState, key: jax.Array
+    loss_fn: momentum.LossFn, state: momentum.MomentumState, key: jax.Array
   ) -> momentum.Estimate:
     # Not projected: it may leave the ball and the box.
     ahead = state.image + decay * state.step_size * state.momentum
 
     def gradient(scale: jax.Array) -> jax.Array:
-      return jax.grad(lambda point: objective(scale * point), has_aux=True)(ahead)[0]
+      return jax.grad(lambda point: loss_fn(scale * point), has_aux=True)(ahead)[0]
 
     # One copy after another: all at once would not fit.
     gradients = jax.lax.map(gradient, scales)
-    return momentum.Estimate(*objective(state.image), gradients.mean(axis=0))
+    return momentum.Estimate(*loss_fn(state.image), gradients.mean(axis=0))
 
   return momentum.attack(
     "si",

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import losses, norms
 
 _BASES = ("pixel", "dct")
@@ -23,17 +23,13 @@ _BASES = ("pixel", "dct")
 class SimBAState:
   """One example."""
 
+  example: Example
   order: jax.Array  # [D] int32: the vectors of the basis, shuffled.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
   image: jax.Array  # [H, W, 3] float32: the best so far.
-  candidate: jax.Array  # [H, W, 3] float32: what the next step looks at.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
+  candidate: jax.Array  # [H, W, 3] float32: what the next step queries.
   loss: jax.Array  # [] float32, of `image`.
   turn: jax.Array  # [] int32: twice the place in `order`, plus one on the way forth.
-  count: jax.Array  # [] int32, queries made.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
 
 @functools.cache
@@ -71,7 +67,7 @@ def simba(
     )
   if basis not in _BASES:
     raise errors.unknown("basis", basis, _BASES)
-  ball, climb = norms.get(norm), losses.get(loss)
+  ball, value_of = norms.get(norm), losses.get(loss)
 
   def spans(image: jax.Array) -> tuple[int, ...]:
     """How many vectors the basis has, by row, column and channel."""
@@ -89,47 +85,36 @@ def simba(
     plane = jnp.outer(_wave(height, row), _wave(width, column))
     return plane[:, :, None] * jax.nn.one_hot(channel, channels)[None, None, :]
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> SimBAState:
+  def init(example: Example, run: jax.Array | int = 0) -> SimBAState:
+    size = math.prod(spans(example.clean))
     return SimBAState(
-      order=jax.random.permutation(key, math.prod(spans(image))).astype(jnp.int32),
-      clean=image,
-      image=image,
-      candidate=image,
-      label=label,
-      epsilon=epsilon,
+      example=example,
+      order=jax.random.permutation(example.key, size).astype(jnp.int32),
+      image=example.clean,
+      candidate=example.clean,
       loss=jnp.float32(-jnp.inf),
       turn=jnp.int32(-1),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def step(classifier: Classifier, state: SimBAState) -> SimBAState:
+    example = state.example
     logits = logits_of(classifier, state.candidate)
-    value = climb(logits, state.label)
-    fooled = losses.fooled(logits, state.label)
-    better = (state.count == 0) | (value > state.loss) | fooled
+    value, fooled = value_of(logits, example.label), losses.fooled(logits, example.label)
+    better = (state.progress.count == 0) | (value > state.loss) | fooled
     image = jnp.where(better, state.candidate, state.image)
     back = state.turn % 2 == 0
     turn = state.turn + jnp.where(better & back, 2, 1)  # No step forth where one back is better.
     index = state.order[turn // 2 % len(state.order)]
     move = jnp.where(turn % 2 == 0, -step_size, step_size) * vector(image, index)
-    count = state.count + 1
+    count = state.progress.count + 1
     return dataclasses.replace(
       state,
       image=image,
-      candidate=ball.project(state.clean, image + move, state.epsilon),
+      candidate=ball.project(example.clean, image + move, example.epsilon),
       loss=jnp.where(better, value, state.loss),
       turn=turn,
-      count=count,
-      fooled=fooled,
-      done=fooled | (count >= queries),
+      progress=Progress(count, fooled, done=fooled | (count >= queries)),
     )
 
   return Attack(init, step, ball, queries, forwards=1, backwards=0, classes=2 + (loss == "dlr"))

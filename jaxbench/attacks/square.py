@@ -13,7 +13,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import losses, norms, square_windows
 
 # From so many queries of 10,000 on, the share of pixels is halved once more.
@@ -24,17 +24,12 @@ _HALVINGS = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 class SquareState:
   """One example."""
 
-  key: jax.Array  # PRNG key of the example.
+  example: Example  # In one run.
   windows: jax.Array  # PRNG key of the windows: the example's, or one for all.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
   image: jax.Array  # [H, W, 3] float32: the best so far.
-  candidate: jax.Array  # [H, W, 3] float32: what the next step looks at.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
+  candidate: jax.Array  # [H, W, 3] float32: what the next step queries.
   loss: jax.Array  # [] float32: the margin of `image`.
-  count: jax.Array  # [] int32, queries made.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  progress: Progress
 
   @property
   def strength(self) -> jax.Array:
@@ -78,48 +73,35 @@ def square(
   age = age * 10_000 // queries if rescale else age
   shares = (share / 2.0 ** np.searchsorted(_HALVINGS, age, side="right")).astype(np.float32)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> SquareState:
-    key = jax.random.fold_in(key, run)
-    common = jax.random.fold_in(jax.random.key(0), run) if compat == "official" else key
-    start = ball.project(image, draw.start(common, key, image, epsilon), epsilon)
+  def init(example: Example, run: jax.Array | int = 0) -> SquareState:
+    example = example.fold_in(run)
+    clean, epsilon = example.clean, example.epsilon
+    windows = jax.random.fold_in(jax.random.key(0), run) if compat == "official" else example.key
+    start = ball.project(clean, draw.start(windows, example.key, clean, epsilon), epsilon)
     return SquareState(
-      key=key,
-      windows=common,
-      clean=image,
-      image=image,
+      example=example,
+      windows=windows,
+      image=clean,
       candidate=start,
-      label=label,
-      epsilon=epsilon,
       loss=jnp.float32(-jnp.inf),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      progress=Progress.begin(),
     )
 
   def step(classifier: Classifier, state: SquareState) -> SquareState:
+    example, count = state.example, state.progress.count
     logits = logits_of(classifier, state.candidate)
-    value = losses.margin(logits, state.label)
-    fooled = losses.fooled(logits, state.label)
-    better = (state.count == 0) | (value > state.loss) | fooled
+    value, fooled = losses.margin(logits, example.label), losses.fooled(logits, example.label)
+    better = (count == 0) | (value > state.loss) | fooled
     image = jnp.where(better, state.candidate, state.image)
-    keys = (jax.random.fold_in(key, state.count + 1) for key in (state.windows, state.key))
-    pixels = jnp.asarray(shares)[jnp.minimum(state.count, queries)] * image[..., 0].size
-    candidate = draw.propose(*keys, state.clean, image, state.epsilon, pixels)
-    count = state.count + 1
+    keys = (jax.random.fold_in(key, count + 1) for key in (state.windows, example.key))
+    pixels = jnp.asarray(shares)[jnp.minimum(count, queries)] * image[..., 0].size
+    candidate = draw.propose(*keys, example.clean, image, example.epsilon, pixels)
     return dataclasses.replace(
       state,
       image=image,
-      candidate=ball.project(state.clean, candidate, state.epsilon),
+      candidate=ball.project(example.clean, candidate, example.epsilon),
       loss=jnp.where(better, value, state.loss),
-      count=count,
-      fooled=fooled,
-      done=fooled | (count > queries),
+      progress=Progress(count + 1, fooled, done=fooled | (count >= queries)),
     )
 
   return Attack(init, step, ball, queries + 1, forwards=1, backwards=0, runs=restarts)

@@ -44,10 +44,10 @@ def tim(
   inner = diverse(probability, rate) if probability else momentum.plain
 
   def estimate(
-    objective: momentum.Objective, state: momentum.MomentumState, key: jax.Array
+    loss_fn: momentum.LossFn, state: momentum.MomentumState, key: jax.Array
   ) -> momentum.Estimate:
-    seen = inner(objective, state, key)
-    return seen._replace(gradient=smooth(seen.gradient, kernel))
+    estimated = inner(loss_fn, state, key)
+    return estimated._replace(gradient=smooth(estimated.gradient, kernel))
 
   return momentum.attack(
     "tim",

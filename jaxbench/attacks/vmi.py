@@ -39,19 +39,19 @@ def vmi(
   sample = norms.get("linf").sample
 
   def estimate(
-    objective: momentum.Objective, state: momentum.MomentumState, key: jax.Array
+    loss_fn: momentum.LossFn, state: momentum.MomentumState, key: jax.Array
   ) -> momentum.Estimate:
     def gradient(key: jax.Array) -> jax.Array:
       # Not projected: it may leave the ball and the box.
-      neighbor = state.image + sample(key, state.image, beta * state.epsilon)
-      return jax.grad(objective, has_aux=True)(neighbor)[0]
+      neighbor = state.image + sample(key, state.image, beta * state.example.epsilon)
+      return jax.grad(loss_fn, has_aux=True)(neighbor)[0]
 
-    here = momentum.plain(objective, state, key)
+    estimated = momentum.plain(loss_fn, state, key)
     # One neighbour after another: all at once would not fit.
     around = jax.lax.map(gradient, jax.random.split(key, neighbors)).mean(axis=0)
-    return here._replace(
-      gradient=here.gradient + state.memory,
-      memory=around - here.gradient,
+    return estimated._replace(
+      gradient=estimated.gradient + state.memory,
+      memory=around - estimated.gradient,
     )
 
   return momentum.attack(

@@ -37,7 +37,7 @@ def _iterates(attack, tiny, images, labels, radius, steps, point="image"):
   """What each step looks at, fooled or not, [T, B, H, W, 3]."""
   radii = jnp.full(len(images), radius, jnp.float32)
   state = jax.vmap(attack.init)(
-    jax.random.split(jax.random.key(0), len(images)), images, labels, radii
+    attacks.Example(jax.random.split(jax.random.key(0), len(images)), images, labels, radii)
   )
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
   seen = []
@@ -162,12 +162,12 @@ def test_states_are_frozen_where_they_are_done(tiny, examples):
   images, labels = examples
   attack = attacks.apgd(steps=3)
   keys = jax.random.split(jax.random.key(0), len(images))
-  state = jax.vmap(attack.init)(keys, images, labels, jnp.full(len(images), 0.03))
+  state = jax.vmap(attack.init)(attacks.Example(keys, images, labels, jnp.full(len(images), 0.03)))
   for _ in range(attack.steps):
-    state = slots.where(state.done, state, jax.vmap(attack.step, (None, 0))(tiny, state))
-  assert state.done.all()
+    state = slots.where(state.progress.done, state, jax.vmap(attack.step, (None, 0))(tiny, state))
+  assert state.progress.done.all()
   fooled = np.asarray(tiny(state.image)).argmax(axis=1) != labels
-  np.testing.assert_array_equal(state.fooled, fooled)
+  np.testing.assert_array_equal(state.progress.fooled, fooled)
 
 
 @pytest.mark.parametrize(

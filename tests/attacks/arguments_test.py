@@ -19,10 +19,10 @@ def _run(classifier, examples, attack=PGD, **changes):
   return attacks.run(attack, classifier, images, labels, **given)
 
 
-def _assert_same(found, expected):
-  np.testing.assert_array_equal(found.success, expected.success)
-  np.testing.assert_allclose(found.adversarial, expected.adversarial, atol=1e-6)
-  assert found.logits.dtype == np.float32
+def _assert_same(result, expected):
+  np.testing.assert_array_equal(result.success, expected.success)
+  np.testing.assert_allclose(result.adversarial, expected.adversarial, atol=1e-6)
+  assert result.logits.dtype == np.float32
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
@@ -31,10 +31,10 @@ def test_logits_of_half_precision_work(name, dtype, tiny, examples):
   images, labels = examples
   coarse = jax.tree_util.Partial(lambda w, x: tiny.func(w, x).astype(dtype), tiny.args[0])
   attack = table.TABLE[name]
-  found = attacks.run(attack, coarse, images, labels, table.radius(attack), 0, slots=3)
-  predicted = np.asarray(coarse(found.adversarial)).argmax(axis=1)
-  np.testing.assert_array_equal(found.success, predicted != labels)
-  assert found.success.any()
+  result = attacks.run(attack, coarse, images, labels, table.radius(attack), 0, slots=3)
+  predicted = np.asarray(coarse(result.adversarial)).argmax(axis=1)
+  np.testing.assert_array_equal(result.success, predicted != labels)
+  assert result.success.any()
 
 
 @pytest.mark.parametrize("name", ["autoattack", "boundary", "deepfool", "fab", "hopskipjump"])
@@ -44,17 +44,17 @@ def test_nothing_changes_where_64_bits_are_enabled(name, tiny, examples):
   expected = attacks.run(attack, tiny, images, labels, table.radius(attack), 0, slots=3)
   with jax.enable_x64(True):
     wide = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), tiny)
-    found = attacks.run(attack, wide, images, labels, table.radius(attack), 0, slots=3)
-  np.testing.assert_array_equal(found.success, expected.success)
-  np.testing.assert_allclose(found.adversarial, expected.adversarial, atol=1e-6)
+    result = attacks.run(attack, wide, images, labels, table.radius(attack), 0, slots=3)
+  np.testing.assert_array_equal(result.success, expected.success)
+  np.testing.assert_allclose(result.adversarial, expected.adversarial, atol=1e-6)
 
 
 def test_a_bisection_works_where_64_bits_are_enabled(tiny, examples):
   images, labels = examples
   with jax.enable_x64(True):
-    found = attacks.minimal_epsilon(PGD, tiny, images, labels, 8 / 255, key=0, slots=3)
-  assert found.epsilon.dtype == np.float32
-  assert np.isfinite(found.epsilon).any()
+    smallest = attacks.minimal_epsilon(PGD, tiny, images, labels, 8 / 255, key=0, slots=3)
+  assert smallest.epsilon.dtype == np.float32
+  assert np.isfinite(smallest.epsilon).any()
 
 
 @dataclasses.dataclass
@@ -83,10 +83,10 @@ def test_an_object_whose_weights_have_changed_is_attacked_as_it_is(tiny, example
   changing = _Object(tiny.args[0])
   _run(changing, examples)
   changing.weights = [changing.weights[0], changing.weights[1][:, ::-1]]
-  found = _run(changing, examples)
-  assert found.success[found.steps == 0].all()
-  predicted = np.asarray(changing(found.adversarial)).argmax(axis=1)
-  np.testing.assert_array_equal(found.prediction, predicted)
+  result = _run(changing, examples)
+  assert result.success[result.steps == 0].all()
+  predicted = np.asarray(changing(result.adversarial)).argmax(axis=1)
+  np.testing.assert_array_equal(result.prediction, predicted)
 
 
 def test_leaves_that_are_functions_are_structure(tiny, examples):
@@ -180,7 +180,7 @@ def test_what_a_callable_declares_counts_whether_it_is_a_pytree_or_not(tiny, exa
 
   attack = attacks.apgd(steps=4, loss="margin")
   expected = _run(tiny, examples, attack)
-  found = _run(Declared(tiny.args[0]), examples, attack, search_dtype="bfloat16")
-  np.testing.assert_array_equal(found.success, expected.success)
+  result = _run(Declared(tiny.args[0]), examples, attack, search_dtype="bfloat16")
+  np.testing.assert_array_equal(result.success, expected.success)
   assert expected.success.any()
   assert asked == ["bfloat16"]

@@ -18,7 +18,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(tiny, examples):
   image, label = jnp.asarray(examples[0][2]), int(examples[1][2])
   attack = attacks.boundary(queries=1000, keep_going=True)
   recorder = reference.Recorder(tiny)
-  state = attack.init(KEY, image, jnp.int32(label), jnp.float32(10))
+  state = attack.init(attacks.Example(KEY, image, jnp.int32(label), jnp.float32(10)))
   start = jax.jit(lambda key: decision.noise(key, image, 1))
   direction = jax.jit(lambda key: jax.random.normal(key, image.shape))
 
@@ -30,14 +30,14 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(tiny, examples):
   )
   step, expected, lengths = jax.jit(attack.step), next(loop), set()
   nearest = np.inf, np.inf
-  while not state.done:
+  while not state.progress.done:
     state = step(recorder.classifier, state)
     jax.effects_barrier()
     images, logits = recorder.seen[-1]
     np.testing.assert_allclose(images, expected, atol=2e-4)
     across = reference.across(logits, label)
     expected = loop.send(across)
-    lengths.add((float(state.around), float(state.towards)))
+    lengths.add((float(state.memory.around), float(state.memory.towards)))
     if across[0]:
       distance = float(np.linalg.norm(images[0] - image))
       nearest = min(nearest, (reference.price(distance, logits[0], label), distance))
@@ -56,9 +56,9 @@ def test_it_comes_near_the_boundary_of_a_linear_classifier(linear):
   labels = logits.argmax(axis=1).astype(np.int32)
   expected = np.abs(logits[:, 0] - logits[:, 1]) / np.linalg.norm(weights[:, 0] - weights[:, 1])
   attack = attacks.boundary(queries=3000, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
-  assert (found.epsilon >= expected * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon, expected, rtol=0.005)
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
+  assert (smallest.epsilon >= expected * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon, expected, rtol=0.005)
 
 
 def test_where_no_noise_fools_it_gives_up_and_returns_the_clean_image(examples):

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
@@ -38,13 +39,26 @@ def _programs(attack):
   """For a batch: the attack's start, a step of what is not done, and the norm."""
 
   def step(classifier, state):
-    return slots.where(state.done, state, jax.vmap(attack.step, (None, 0))(classifier, state))
+    return slots.where(
+      state.progress.done, state, jax.vmap(attack.step, (None, 0))(classifier, state)
+    )
 
   return jax.jit(jax.vmap(attack.init)), jax.jit(step), jax.jit(jax.vmap(attack.norm.size))
 
 
 def test_the_table_holds_every_attack():
   assert {name_of(row) for row in TABLE} == set(attacks.ATTACKS)
+
+
+@pytest.mark.parametrize("name", attacks.ATTACKS)
+def test_what_keep_going_makes_of_an_attack_is_declared(name):
+  make = attacks.ATTACKS[name]
+  declared = attacks.KEEP_GOING.get(make)
+  assert ("keep_going" in inspect.signature(make).parameters) == (declared is not None)
+  if declared is not None:
+    attack = make(keep_going=True)
+    assert attack.keep_going == (declared == "strongest")
+    assert attack.minimizes == (declared == "smallest")
 
 
 def _order(attack):
@@ -57,14 +71,14 @@ def test_every_iterate_is_inside_the_ball_and_the_box(attack, tiny, examples):
   epsilon = jnp.linspace(0, radius(attack), COUNT)
   for part in attacks.cascade(attack).attacks:
     begin, step, measure = _programs(part)
-    state = begin(jax.random.split(KEY, COUNT), images, labels, epsilon)
+    state = begin(attacks.Example(jax.random.split(KEY, COUNT), images, labels, epsilon))
     for _ in range(part.steps):
       sizes = measure(state.image - images)
       assert (sizes <= epsilon * (1 + 1e-6) + 1e-6).all()
       assert state.image.min() >= 0
       assert state.image.max() <= 1
       state = step(tiny, state)
-    assert state.done.all()
+    assert state.progress.done.all()
 
 
 @every_attack
@@ -111,7 +125,7 @@ def test_neither_the_order_nor_the_epsilon_of_others_changes_an_example(attack, 
   for part in attacks.cascade(attack).attacks:
     begin, step, _ = _programs(part)
     forth, back = (
-      step(tiny, begin(*(array[order] for array in arrays)))
+      step(tiny, begin(attacks.Example(*(array[order] for array in arrays))))
       for order in (np.arange(COUNT), np.arange(COUNT)[::-1])
     )
     np.testing.assert_array_equal(forth.image, back.image[::-1])

@@ -43,7 +43,7 @@ def test_searches_equal_those_of_torch(linear):
   image = IMAGES[np.argmin(ranked[:, 2] - ranked[:, 1])]  # Near a boundary.
   label = int(np.asarray(linear(image[None])).argmax())
   attack = attacks.cw_linf(steps=60, initial_constant=0.1, keep_going=True)
-  state = attack.init(KEY, jnp.asarray(image), jnp.int32(label), jnp.float32(0.1))
+  state = attack.init(attacks.Example(KEY, jnp.asarray(image), jnp.int32(label), jnp.float32(0.1)))
   step = jax.jit(attack.step)
   weights = torch.tensor(np.asarray(linear.args[0]))
   path = _torch_path(weights, image, label, 0.1, 0.1, 60, 12)
@@ -65,11 +65,11 @@ def test_on_a_linear_classifier_it_comes_near_the_nearest_point_of_the_boundary(
   direction = np.asarray(weights[:, 0] - weights[:, 1], np.float64)
   expected = np.abs(logits[:, 0] - logits[:, 1]) / np.abs(direction).sum()
   attack = attacks.cw_linf(steps=200, initial_constant=0.01, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, IMAGES, labels, 0.3, key=KEY, slots=1)
+  smallest = attacks.minimal_epsilon(attack, classifier, IMAGES, labels, 0.3, key=KEY, slots=1)
   near = (expected > 0.02) & (expected < 0.3)
   assert near.sum() >= 3
-  assert (found.epsilon[near] >= expected[near] * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon[near], expected[near], rtol=0.15)
+  assert (smallest.epsilon[near] >= expected[near] * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon[near], expected[near], rtol=0.15)
 
 
 def test_failure_returns_the_clean_image(tiny, examples):

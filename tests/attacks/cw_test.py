@@ -16,7 +16,7 @@ def test_steps_equal_adam_of_torch(linear):
   image = (0.4 + 0.2 * np.random.default_rng(0).random((4, 4, 3))).astype(np.float32)
   label = np.int32(np.asarray(linear(image[None])).argmax())
   attack = attacks.cw(steps=30, searches=1, initial_constant=0.5, keep_going=True)
-  state = attack.init(KEY, jnp.asarray(image), label, jnp.float32(100))
+  state = attack.init(attacks.Example(KEY, jnp.asarray(image), label, jnp.float32(100)))
   step = jax.jit(attack.step)
   clean, weights = torch.tensor(image), torch.tensor(np.asarray(linear.args[0]))
   start = torch.atanh(0.999999 * (2 * clean - 1))
@@ -44,10 +44,10 @@ def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(linea
   direction = np.asarray(weights[:, 0] - weights[:, 1], np.float64)
   expected = np.abs(logits[:, 0] - logits[:, 1]) / np.linalg.norm(direction)
   attack = attacks.cw(steps=200, searches=7, initial_constant=0.01, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
-  assert (found.epsilon >= expected * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon, expected, rtol=0.05)
-  assert (found.steps < 7 * 200).all()  # Searches that make no progress end early.
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
+  assert (smallest.epsilon >= expected * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon, expected, rtol=0.05)
+  assert (smallest.steps < 7 * 200).all()  # Searches that make no progress end early.
 
 
 def test_failure_returns_the_clean_image(tiny, examples):

@@ -18,31 +18,36 @@ def test_each_step_equals_torch(tiny, examples):
   attack = attacks.ddn(steps=40, initial_radius=0.3, keep_going=True)
   clean, classes = torch.tensor(images), torch.tensor(labels).long()
   theirs = list(reference.ddn(reference.tiny(tiny), clean, classes, steps=40, radius=0.3))
-  state = jax.vmap(attack.init, (None, 0, 0, None))(KEY, images, labels, jnp.float32(jnp.inf))
+  state = jax.vmap(attack.init, (attacks.Example(None, 0, 0, None),))(
+    attacks.Example(KEY, images, labels, jnp.float32(jnp.inf))
+  )
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
   for x, _ in theirs:
     reference.assert_same(state.point, x, 1e-5)
     state = step(tiny, state)
   expected = reference.smallest(theirs, clean, classes, "l2")
-  found = expected.isfinite().numpy()  # Where the model is too sure, the cross-entropy misleads.
-  assert found.sum() > 20
-  reference.assert_same(state.distance[found], expected[found], 1e-5)
-  assert state.done.all()
+  crossed = expected.isfinite().numpy()  # Where the model is too sure, the cross-entropy misleads.
+  assert crossed.sum() > 20
+  reference.assert_same(state.distance[crossed], expected[crossed], 1e-5)
+  assert state.progress.done.all()
 
 
 def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(linear):
   classifier, images, labels, distances = reference.two_classes(linear, "l2")
   attack = attacks.ddn(initial_radius=0.1, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
-  assert (found.epsilon >= distances * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon, distances, rtol=0.01, atol=5e-4)
-  assert (found.backwards == 100).all()
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
+  assert (smallest.epsilon >= distances * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon, distances, rtol=0.01, atol=5e-4)
+  assert (smallest.backwards == 100).all()
 
 
 def test_where_the_loss_is_flat_it_goes_anywhere_on_the_sphere(linear):
   flat = jax.tree_util.Partial(linear.func, jnp.zeros((48, 3)))
   attack, image = attacks.ddn(initial_radius=0.1), jnp.full((4, 4, 3), 0.5)
-  starts = [attack.init(key, image, jnp.int32(0), jnp.float32(1)) for key in jax.random.split(KEY)]
+  starts = [
+    attack.init(attacks.Example(key, image, jnp.int32(0), jnp.float32(1)))
+    for key in jax.random.split(KEY)
+  ]
   first, second = (attack.step(flat, start).point - image for start in starts)
   for delta in (first, second):
     np.testing.assert_allclose(jnp.linalg.norm(delta.ravel()), 0.105, rtol=1e-5)

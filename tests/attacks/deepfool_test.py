@@ -18,11 +18,15 @@ DUAL = {"linf": 1, "l2": 2}
 
 
 def _begin(attack, images, labels):
-  return jax.vmap(attack.init, (None, 0, 0, None))(KEY, images, labels, jnp.float32(jnp.inf))
+  return jax.vmap(attack.init, (attacks.Example(None, 0, 0, None),))(
+    attacks.Example(KEY, images, labels, jnp.float32(jnp.inf))
+  )
 
 
 def _step(attack, classifier, state):
-  return slots.where(state.done, state, jax.vmap(attack.step, (None, 0))(classifier, state))
+  return slots.where(
+    state.progress.done, state, jax.vmap(attack.step, (None, 0))(classifier, state)
+  )
 
 
 def _searched(attack, classifier, images, labels):
@@ -30,7 +34,9 @@ def _searched(attack, classifier, images, labels):
 
   def run(classifier, state):
     return jax.lax.while_loop(
-      lambda state: ~state.done.all(), lambda state: _step(attack, classifier, state), state
+      lambda state: ~state.progress.done.all(),
+      lambda state: _step(attack, classifier, state),
+      state,
     )
 
   return jax.jit(run)(classifier, _begin(attack, images, labels))
@@ -48,16 +54,16 @@ def test_each_step_equals_torch(norm, tiny, examples):
     ours = np.clip(images + 1.02 * np.asarray(state.total), 0, 1)
     np.testing.assert_allclose(ours, x, atol=1e-5)
     state = step(tiny, state)
-  assert state.done.all()
+  assert state.progress.done.all()
   np.testing.assert_allclose(state.image, ours, atol=1e-6)
-  assert state.count.min() < state.count.max() == len(theirs) - 1
+  assert state.progress.count.min() < state.progress.count.max() == len(theirs) - 1
 
 
 @pytest.mark.parametrize("norm", DUAL)
 def test_one_step_crosses_the_boundary_of_a_linear_classifier(norm, linear):
   classifier, images, labels, distances = reference.two_classes(linear, norm)
   state = _searched(attacks.deepfool(norm=norm, overshoot=0.1), classifier, images, labels)
-  np.testing.assert_array_equal(state.count, 1)
+  np.testing.assert_array_equal(state.progress.count, 1)
   np.testing.assert_allclose(state.distance, 1.1 * (distances + 1e-4), rtol=1e-4, atol=1e-7)
 
 
@@ -98,13 +104,13 @@ def test_ten_candidates_lose_next_to_nothing_on_digits_of_a_hundred_names(classi
 def test_what_is_outside_the_ball_is_no_success(tiny, examples):
   images, labels = examples
   attack = attacks.deepfool()
-  found = attacks.minimal_epsilon(attack, tiny, images, labels, 1.0, key=KEY, slots=1)
-  assert np.isfinite(found.epsilon).all()
-  assert (found.backwards == 9 * found.steps).all()
-  epsilon = np.sort(found.epsilon)[11:13].mean()
+  smallest = attacks.minimal_epsilon(attack, tiny, images, labels, 1.0, key=KEY, slots=1)
+  assert np.isfinite(smallest.epsilon).all()
+  assert (smallest.backwards == 9 * smallest.steps).all()
+  epsilon = np.sort(smallest.epsilon)[11:13].mean()
   result = attacks.run(attack, tiny, images, labels, epsilon, KEY, slots=1)
-  np.testing.assert_array_equal(result.success, found.epsilon < epsilon)
-  np.testing.assert_array_equal(result.steps, found.steps)
+  np.testing.assert_array_equal(result.success, smallest.epsilon < epsilon)
+  np.testing.assert_array_equal(result.steps, smallest.steps)
   np.testing.assert_array_equal(result.adversarial[~result.success], images[~result.success])
 
 

@@ -17,7 +17,9 @@ def test_each_step_equals_torch(tiny, examples):
   """One search, from the first step to its first look at progress."""
   images, labels = examples
   attack = attacks.ead(steps=150, searches=1, initial_constant=0.3, confidence=0.5, keep_going=True)
-  state = jax.vmap(attack.init, (None, 0, 0, None))(KEY, images, labels, jnp.float32(jnp.inf))
+  state = jax.vmap(attack.init, (attacks.Example(None, 0, 0, None),))(
+    attacks.Example(KEY, images, labels, jnp.float32(jnp.inf))
+  )
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
   theirs = reference.ead(
     reference.tiny(tiny),
@@ -34,7 +36,7 @@ def test_each_step_equals_torch(tiny, examples):
 
 def test_each_rule_is_best_by_itself(tiny, examples):
   images, labels = examples
-  found = {
+  smallest = {
     rule: attacks.minimal_epsilon(
       attacks.ead(steps=60, searches=3, initial_constant=0.1, rule=rule, keep_going=True),
       tiny,
@@ -46,10 +48,10 @@ def test_each_rule_is_best_by_itself(tiny, examples):
     )
     for rule in ("en", "l1")
   }
-  deltas = {rule: (x.adversarial - images).reshape(len(images), -1) for rule, x in found.items()}
+  deltas = {rule: (x.adversarial - images).reshape(len(images), -1) for rule, x in smallest.items()}
   l1 = {rule: np.abs(delta).sum(axis=1) for rule, delta in deltas.items()}
   net = {rule: 0.01 * l1[rule] + np.square(delta).sum(axis=1) for rule, delta in deltas.items()}
-  assert all(np.isfinite(x.epsilon).all() for x in found.values())
+  assert all(np.isfinite(x.epsilon).all() for x in smallest.values())
   assert (l1["l1"] <= l1["en"]).all()
   assert (net["en"] <= net["l1"]).all()
   assert (l1["l1"] < 0.99 * l1["en"]).any()
@@ -62,9 +64,9 @@ def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(linea
   attack = attacks.ead(
     steps=200, searches=9, initial_constant=0.01, regularization=0.05, rule="l1", keep_going=True
   )
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 100.0, key=KEY, slots=1)
-  assert (found.epsilon >= distances * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon, distances, rtol=0.06, atol=2e-3)
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 100.0, key=KEY, slots=1)
+  assert (smallest.epsilon >= distances * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon, distances, rtol=0.06, atol=2e-3)
 
 
 def test_failure_returns_the_clean_image(tiny, examples):

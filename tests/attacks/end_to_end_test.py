@@ -76,9 +76,11 @@ def test_minimizing_attacks_find_as_near_as_torch(subject, name):
   nearest = minnorm.smallest(seen, clean, classes, attacks.norm_name(attack.norm)).numpy()
   radius = np.median(nearest)
   assert np.isfinite(radius)
-  found = attacks.minimal_epsilon(attack, ours, images, labels, 1e3, key=jax.random.key(0), slots=2)
-  _assert_as_strong(found.epsilon < radius, nearest < radius, most=0.02 * COUNT)
-  np.testing.assert_allclose(np.median(found.epsilon), radius, rtol=0.01)
+  smallest = attacks.minimal_epsilon(
+    attack, ours, images, labels, 1e3, key=jax.random.key(0), slots=2
+  )
+  _assert_as_strong(smallest.epsilon < radius, nearest < radius, most=0.02 * COUNT)
+  np.testing.assert_allclose(np.median(smallest.epsilon), radius, rtol=0.01)
 
 
 def _assert_as_strong(ours, theirs, most):

@@ -31,8 +31,8 @@ def test_an_ensemble_is_the_mean_of_its_members(combine):
   if combine == "losses":
     each = [torch.log_softmax(logits, dim=1) for logits in each]
   expected = torch.stack(each).mean(dim=0)
-  found = jax.jit(lambda model, x: model(x))(attacks.ensemble(MEMBERS, combine), _images())
-  np.testing.assert_allclose(found, expected, atol=1e-5)
+  mean = jax.jit(lambda model, x: model(x))(attacks.ensemble(MEMBERS, combine), _images())
+  np.testing.assert_allclose(mean, expected, atol=1e-5)
 
 
 def test_the_label_logit_of_mean_log_softmaxes_is_the_mean_cross_entropy():
@@ -80,7 +80,7 @@ def test_fgsm_that_keeps_going_steps_where_the_image_fools_already():
   model, images, epsilon = MEMBERS[0], _images(), np.float32(0.03)
   attack = attacks.fgsm(keep_going=True)
   for label in range(3):  # The model has two of the three wrong.
-    state = attack.init(jax.random.key(0), images[0], jnp.int32(label), epsilon)
+    state = attack.init(attacks.Example(jax.random.key(0), images[0], jnp.int32(label), epsilon))
     for _ in range(attack.steps):
       state = attack.step(model, state)
     slope = jax.grad(lambda x, label=label: losses.cross_entropy(model(x[None])[0], label))(
@@ -88,4 +88,4 @@ def test_fgsm_that_keeps_going_steps_where_the_image_fools_already():
     )
     expected = np.clip(images[0] + epsilon * np.sign(slope), 0, 1)
     np.testing.assert_allclose(state.image, expected, atol=1e-6)
-    assert state.done
+    assert state.progress.done

@@ -20,7 +20,7 @@ def _solved(norm, weights, image, amount):
   count = len(weights)
   boxes = list(zip(-image, 1 - image, strict=True))
   if norm == "l2":
-    found = optimize.minimize(
+    solution = optimize.minimize(
       lambda d: d @ d,
       np.zeros(count),
       jac=lambda d: 2 * d,
@@ -29,14 +29,14 @@ def _solved(norm, weights, image, amount):
       method="SLSQP",
       options={"maxiter": 500, "ftol": 1e-14},
     )
-    return np.sqrt(found.fun)
+    return np.sqrt(solution.fun)
   # Linear programs: minimise a bound on all |d_i|, or the sum of bounds on each.
   bounds = 1 if norm == "linf" else count
   cost = np.concatenate([np.zeros(count), np.ones(bounds)])
   spread = np.ones((count, 1)) if norm == "linf" else np.eye(count)
   above = np.block([[np.eye(count), -spread], [-np.eye(count), -spread]])
   equal = np.concatenate([weights, np.zeros(bounds)])[None]
-  found = optimize.linprog(
+  solution = optimize.linprog(
     cost,
     A_ub=above,
     b_ub=np.zeros(2 * count),
@@ -44,7 +44,7 @@ def _solved(norm, weights, image, amount):
     b_eq=[-amount],
     bounds=[*boxes, *[(0, None)] * bounds],
   )
-  return found.fun
+  return solution.fun
 
 
 @pytest.mark.parametrize("norm", ORDERS)
@@ -94,11 +94,11 @@ def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm,
     expected.append(min(costs))
   for targets in (2, 0):
     fab = attacks.fab(steps=30, norm=norm, targets=targets, keep_going=True)
-    found = attacks.minimal_epsilon(
+    smallest = attacks.minimal_epsilon(
       fab, linear, images, labels, 10.0, key=jax.random.key(0), slots=2
     )
-    assert (found.epsilon >= np.array(expected) * (1 - 1e-3)).all()
-    np.testing.assert_allclose(found.epsilon, expected, rtol=0.05)
+    assert (smallest.epsilon >= np.array(expected) * (1 - 1e-3)).all()
+    np.testing.assert_allclose(smallest.epsilon, expected, rtol=0.05)
 
 
 @pytest.mark.parametrize("arguments", [{"steps": 0}, {"targets": -1}, {"norm": "l0"}])

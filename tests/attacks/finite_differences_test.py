@@ -43,7 +43,9 @@ def test_steps_equal_those_of_torch_with_the_same_directions(name, norm, tiny, e
   radius = 0.02 if norm == "linf" else 0.3
   attack = attacks.ATTACKS[name](queries=39, norm=norm, pairs=6, sigma=0.02, chunk=2)
   keys = reference.keys(KEY, len(images))
-  state = jax.vmap(attack.init)(keys, images, labels, jnp.full(len(images), radius))
+  state = jax.vmap(attack.init)(
+    attacks.Example(keys, images, labels, jnp.full(len(images), radius))
+  )
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
 
   draw = reference.draws(KEY, len(images), lambda key: _directions(name, key, 6, images.shape[1:]))
@@ -60,12 +62,12 @@ def test_steps_equal_those_of_torch_with_the_same_directions(name, norm, tiny, e
     state = step(tiny, state)
     equal = np.isclose(state.image, expected, atol=2e-5)
     assert equal.mean() > 0.9995  # A slope of almost zero may have either sign.
-    np.testing.assert_array_equal(state.fooled, fooled)
+    np.testing.assert_array_equal(state.progress.fooled, fooled)
     moved |= (np.asarray(state.image) != images).any(axis=(1, 2, 3))
   assert moved.all()
   assert 0 < fooled.sum() < len(images)
-  np.testing.assert_array_equal(state.count, 3)
-  assert state.done.all()
+  np.testing.assert_array_equal(state.progress.count, 3)
+  assert state.progress.done.all()
 
 
 @pytest.mark.parametrize("name", DRAWS)
@@ -77,7 +79,7 @@ def test_with_many_directions_it_climbs_a_linear_classifier_to_its_optimum(name,
     lambda w, x: x.reshape(len(x), -1) @ w + jnp.array([[9.0, 0.0]]), weights
   )
   attack = attacks.ATTACKS[name](queries=20 * 4001, pairs=2000, sigma=0.1)
-  state = attack.init(KEY, jnp.asarray(image), jnp.int32(0), jnp.float32(0.01))
+  state = attack.init(attacks.Example(KEY, jnp.asarray(image), jnp.int32(0), jnp.float32(0.01)))
   step = jax.jit(attack.step)
   for _ in range(20):
     state = step(classifier, state)
@@ -88,7 +90,7 @@ def test_with_many_directions_it_climbs_a_linear_classifier_to_its_optimum(name,
 
 def test_the_chunk_changes_only_rounding(tiny, examples):
   images, labels = examples
-  found = [
+  adversarial = [
     attacks.run(
       attacks.nes(queries=50, norm="l2", pairs=12, sigma=0.02, chunk=chunk),
       tiny,
@@ -100,15 +102,17 @@ def test_the_chunk_changes_only_rounding(tiny, examples):
     ).adversarial
     for chunk in (12, 3)
   ]
-  assert np.abs(found[0] - images).max() > 0.01
-  np.testing.assert_allclose(*found, atol=1e-5)
+  assert np.abs(adversarial[0] - images).max() > 0.01
+  np.testing.assert_allclose(*adversarial, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", DRAWS)
 def test_a_step_makes_as_many_queries_as_it_says(name, tiny, examples):
   attack = attacks.ATTACKS[name](queries=99, pairs=8, chunk=4)
   recorder = reference.Recorder(tiny)
-  state = attack.init(KEY, *(jnp.asarray(x[0]) for x in examples), jnp.float32(0.01))
+  state = attack.init(
+    attacks.Example(KEY, *(jnp.asarray(x[0]) for x in examples), jnp.float32(0.01))
+  )
   step = jax.jit(attack.step)
   for number in range(1, attack.steps + 1):
     state = step(recorder.classifier, state)
@@ -124,9 +128,10 @@ def test_a_classifier_without_slopes_or_numbers_moves_nothing(examples):
     blind = jax.tree_util.Partial(lambda v, x: jnp.full((len(x), 10), v), value)
     for norm in ("linf", "l2", "l1"):
       attack = attacks.nes(queries=9, norm=norm, pairs=4)
-      state = attack.step(blind, attack.init(KEY, image, label, jnp.float32(0.1)))
+      state = attack.step(blind, attack.init(attacks.Example(KEY, image, label, jnp.float32(0.1))))
       np.testing.assert_allclose(state.image, image, atol=1e-7)
-      assert state.fooled == bool(label != 0 or np.isnan(value))  # Of equal logits the first leads.
+      # Of equal logits the first leads.
+      assert state.progress.fooled == bool(label != 0 or np.isnan(value))
 
 
 @pytest.mark.slow

@@ -19,7 +19,9 @@ def test_each_step_equals_torch(norm, tiny, examples):
   attack = attacks.fmn(steps=30, norm=norm, keep_going=True)
   clean, classes = torch.tensor(images), torch.tensor(labels).long()
   theirs = list(reference.fmn(reference.tiny(tiny), clean, classes, norm=norm, steps=30))
-  state = jax.vmap(attack.init, (None, 0, 0, None))(KEY, images, labels, jnp.float32(jnp.inf))
+  state = jax.vmap(attack.init, (attacks.Example(None, 0, 0, None),))(
+    attacks.Example(KEY, images, labels, jnp.float32(jnp.inf))
+  )
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
   for x, _ in theirs:
     reference.assert_same(state.point, x, 1e-5)
@@ -27,17 +29,17 @@ def test_each_step_equals_torch(norm, tiny, examples):
   expected = reference.smallest(theirs, clean, classes, norm)
   assert expected.isfinite().all()
   reference.assert_same(state.distance, expected, 1e-5)
-  assert state.done.all()
+  assert state.progress.done.all()
 
 
 @pytest.mark.parametrize("norm", attacks.NORMS)
 def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm, linear):
   classifier, images, labels, distances = reference.two_classes(linear, norm)
   attack = attacks.fmn(norm=norm, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=2)
-  assert (found.epsilon >= distances * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon, distances, rtol=1e-3)
-  assert (found.backwards == 100).all()
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=2)
+  assert (smallest.epsilon >= distances * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon, distances, rtol=1e-3)
+  assert (smallest.backwards == 100).all()
 
 
 @pytest.mark.parametrize("norm", attacks.NORMS)
@@ -45,9 +47,9 @@ def test_it_finds_the_nearest_class_where_another_is_second(norm):
   classifier, images, labels, nearest, seconds = reference.second_is_not_nearest(norm)
   assert (seconds > 1.2 * nearest).all()
   attack = attacks.fmn(norm=norm, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=8)
-  np.testing.assert_allclose(found.epsilon, nearest, rtol=5e-3)
-  assert (found.prediction == 2).all()
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=8)
+  np.testing.assert_allclose(smallest.epsilon, nearest, rtol=5e-3)
+  assert (smallest.prediction == 2).all()
 
 
 def test_a_step_takes_the_passes_that_are_counted(tiny, examples):

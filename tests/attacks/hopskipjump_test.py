@@ -25,7 +25,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(norm, batch, tiny, exa
   image, label = jnp.asarray(examples[0][2]), int(examples[1][2])
   attack = attacks.hopskipjump(queries=1000, norm=norm, batch=batch, samples=50, keep_going=True)
   recorder = reference.Recorder(tiny)
-  state = attack.init(KEY, image, jnp.int32(label), jnp.float32(10))
+  state = attack.init(attacks.Example(KEY, image, jnp.int32(label), jnp.float32(10)))
   start = jax.jit(lambda key: decision.noise(key, image, batch))
   direction = jax.jit(lambda key: _direction(key, (batch, *image.shape), norm))
 
@@ -41,7 +41,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(norm, batch, tiny, exa
     samples=50,
   )
   step, expected = jax.jit(attack.step), next(loop)
-  while not state.done:
+  while not state.progress.done:
     state = step(recorder.classifier, state)
     jax.effects_barrier()
     images, logits = recorder.seen[-1]
@@ -52,7 +52,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(norm, batch, tiny, exa
     expected = loop.send(reference.across(logits, label))
   assert len(recorder.seen) == attack.steps == 1000 // batch
   assert sum(len(images) for images, _ in recorder.seen) == attack.steps * attack.forwards
-  assert state.jumps > 3
+  assert state.memory.jumps > 3
   order = np.inf if norm == "linf" else 2
   size = np.linalg.norm((state.image - image).ravel(), order)
   logits = np.asarray(tiny(state.image[None]))[0]
@@ -69,9 +69,9 @@ def test_it_comes_near_the_boundary_of_a_linear_classifier(norm, order, linear):
   slope = np.linalg.norm(weights[:, 0] - weights[:, 1], order)
   expected = np.abs(logits[:, 0] - logits[:, 1]) / slope
   attack = attacks.hopskipjump(queries=8000, norm=norm, batch=20, keep_going=True)
-  found = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
-  assert (found.epsilon >= expected * (1 - 1e-4)).all()
-  np.testing.assert_allclose(found.epsilon, expected, rtol=0.02 if norm == "l2" else 0.05)
+  smallest = attacks.minimal_epsilon(attack, classifier, images, labels, 10.0, key=KEY, slots=1)
+  assert (smallest.epsilon >= expected * (1 - 1e-4)).all()
+  np.testing.assert_allclose(smallest.epsilon, expected, rtol=0.02 if norm == "l2" else 0.05)
 
 
 def test_where_no_noise_fools_it_gives_up_and_returns_the_clean_image(examples):

@@ -20,8 +20,10 @@ def _radius(attack):
 def test_of_an_attack(attack, quantize):
   classifier, (images, labels, _) = awkward.classifier(), awkward.examples()
   radius = _radius(attack)
-  found = attacks.run(attack, classifier, images, labels, radius, 0, slots=SLOTS, quantize=quantize)
-  laws.of_a_result(found, attack, classifier, images, labels, radius, quantize=quantize)
+  result = attacks.run(
+    attack, classifier, images, labels, radius, 0, slots=SLOTS, quantize=quantize
+  )
+  laws.of_a_result(result, attack, classifier, images, labels, radius, quantize=quantize)
 
 
 @pytest.mark.parametrize("name", ["bim", "pgd", "apgd", "mim", "fgsm", "square", "nes", "cw_linf"])
@@ -57,11 +59,11 @@ def test_at_the_bound_all_figures_agree():
   classifier, (images, labels, _) = awkward.classifier(), awkward.examples()
   for name in ("bim", "pgd", "apgd"):
     plain = attacks.run(TABLE[name], classifier, images, labels, 16 / 255, 0, slots=SLOTS)
-    found = attacks.minimal_epsilon(
+    smallest = attacks.minimal_epsilon(
       TABLE[name], classifier, images, labels, 16 / 255, 1 / 255, key=0, slots=SLOTS
     )
-    withstood = ~np.isfinite(found.epsilon)
-    assert found.accuracy(16 / 255) == found.accuracy([16 / 255])[0] == withstood.mean()
+    withstood = ~np.isfinite(smallest.epsilon)
+    assert smallest.accuracy(16 / 255) == smallest.accuracy([16 / 255])[0] == withstood.mean()
     np.testing.assert_array_equal(withstood, ~plain.success)
 
 
@@ -71,7 +73,7 @@ def test_of_a_bisection(row, quantize):
   attack, classifier = TABLE[row], awkward.classifier()
   images, labels, _ = awkward.examples()
   upper = _radius(attack)
-  found = attacks.minimal_epsilon(
+  smallest = attacks.minimal_epsilon(
     attack,
     classifier,
     images,
@@ -82,4 +84,4 @@ def test_of_a_bisection(row, quantize):
     slots=SLOTS,
     quantize=quantize,
   )
-  laws.of_a_bisection(found, attack, classifier, images, labels, upper, quantize=quantize)
+  laws.of_a_bisection(smallest, attack, classifier, images, labels, upper, quantize=quantize)

@@ -21,14 +21,14 @@ def test_of_a_linear_classifier_it_is_the_margin_over_the_dual_norm(norm, linear
   dual = np.linalg.norm(direction, 1 if norm == "linf" else 2)
   expected = np.abs(logits[:, 0] - logits[:, 1]) / dual
   attack = attacks.pgd(steps=20, norm=norm, loss="margin")
-  found = attacks.minimal_epsilon(
+  smallest = attacks.minimal_epsilon(
     attack, classifier, IMAGES, labels, upper=3.0, tolerance=1e-4, key=KEY, slots=2
   )
   near = expected < (0.35 if norm == "linf" else 2.0)  # The box is far enough away.
   assert near.sum() > 3
-  assert (found.epsilon[near] >= expected[near] * (1 - 1e-5)).all()
-  np.testing.assert_allclose(found.epsilon[near], expected[near], rtol=0.05)
-  np.testing.assert_array_equal(np.asarray(found), found.epsilon)
+  assert (smallest.epsilon[near] >= expected[near] * (1 - 1e-5)).all()
+  np.testing.assert_allclose(smallest.epsilon[near], expected[near], rtol=0.05)
+  np.testing.assert_array_equal(np.asarray(smallest), smallest.epsilon)
 
 
 def test_it_is_the_size_of_a_real_adversarial_image(tiny, examples):
@@ -37,25 +37,25 @@ def test_it_is_the_size_of_a_real_adversarial_image(tiny, examples):
   labels[:3] = (labels[:3] + 1) % 10  # Wrong without an attack.
   upper = 6 / 255
   attack = attacks.pgd(steps=6)
-  found = attacks.minimal_epsilon(attack, tiny, images, labels, upper, key=KEY, slots=1)
-  prediction = np.asarray(tiny(found.adversarial)).argmax(axis=1)
-  sizes = np.abs(found.adversarial - images).max(axis=(1, 2, 3))
-  fooled = np.isfinite(found.epsilon)
-  assert not found.epsilon[:3].any()
+  smallest = attacks.minimal_epsilon(attack, tiny, images, labels, upper, key=KEY, slots=1)
+  prediction = np.asarray(tiny(smallest.adversarial)).argmax(axis=1)
+  sizes = np.abs(smallest.adversarial - images).max(axis=(1, 2, 3))
+  fooled = np.isfinite(smallest.epsilon)
+  assert not smallest.epsilon[:3].any()
   assert 3 < fooled.sum() < len(labels)
   np.testing.assert_array_equal(prediction != labels, fooled)
-  np.testing.assert_allclose(sizes[fooled], found.epsilon[fooled], rtol=1e-5)
+  np.testing.assert_allclose(sizes[fooled], smallest.epsilon[fooled], rtol=1e-5)
   once = attacks.run(attack, tiny, images, labels, upper, KEY, slots=1)
   np.testing.assert_array_equal(once.success, fooled)
-  assert (found.epsilon[fooled] <= upper + 1e-6).all()
+  assert (smallest.epsilon[fooled] <= upper + 1e-6).all()
 
 
 def test_the_curve_agrees_with_attacks_at_single_epsilons(tiny, examples):
   images, labels = examples
   attack = attacks.apgd(steps=20)
-  found = attacks.minimal_epsilon(attack, tiny, images, labels, 0.08, key=KEY, slots=1)
+  smallest = attacks.minimal_epsilon(attack, tiny, images, labels, 0.08, key=KEY, slots=1)
   epsilons = np.array([1, 2, 4, 8]) / 255
-  curve = found.accuracy(epsilons)
+  curve = smallest.accuracy(epsilons)
   single = [
     1 - attacks.run(attack, tiny, images, labels, e, KEY, slots=1).success.mean() for e in epsilons
   ]
@@ -66,11 +66,11 @@ def test_the_curve_agrees_with_attacks_at_single_epsilons(tiny, examples):
 def test_a_minimizing_attack_runs_once(tiny, examples):
   images, labels = examples
   fab = attacks.fab(steps=20, targets=3, keep_going=True)
-  found = attacks.minimal_epsilon(fab, tiny, images, labels, 1.0, key=KEY, slots=1)
-  assert (found.steps == 60).all()
+  smallest = attacks.minimal_epsilon(fab, tiny, images, labels, 1.0, key=KEY, slots=1)
+  assert (smallest.steps == 60).all()
   pgd = attacks.minimal_epsilon(attacks.apgd(steps=50), tiny, images, labels, 0.2, key=KEY, slots=1)
-  assert np.isfinite(found.epsilon).all()
-  assert np.median(found) < 1.15 * np.median(pgd)
+  assert np.isfinite(smallest.epsilon).all()
+  assert np.median(smallest) < 1.15 * np.median(pgd)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_an_attack_that_overshoots_is_tried_at_smaller_epsilons():
     for epsilon in (0.19, 0.19 * 0.75, 0.19 * 0.75**2)
   ]
   assert [result.success.all() for result in fooled] == [False, False, True]
-  found = attacks.minimal_epsilon(
+  smallest = attacks.minimal_epsilon(
     attacks.fgsm(), jax.tree_util.Partial(forward), images, labels, 0.19, 1 / 255, **options
   )
   # A quarter turn, of which the image itself has 0.01.
-  np.testing.assert_allclose(found.epsilon, 0.05 - 0.01, atol=1 / 255)
-  assert found.steps.max() <= 2 * attacks.most_probes(attacks.fgsm(), 0.19, 1 / 255)
+  np.testing.assert_allclose(smallest.epsilon, 0.05 - 0.01, atol=1 / 255)
+  assert smallest.steps.max() <= 2 * attacks.most_probes(attacks.fgsm(), 0.19, 1 / 255)
 
 
 @pytest.mark.parametrize(
@@ -113,8 +113,10 @@ def test_where_the_last_step_leads_is_looked_at(attack, tiny, examples):
   images, labels = examples
   result = attacks.run(attack, tiny, images, labels, 4 / 255, KEY, slots=1)
   assert 0.2 < result.success.mean() < 0.8
-  found = attacks.minimal_epsilon(attack, tiny, images, labels, 4 / 255, 1 / 255, key=KEY, slots=1)
-  np.testing.assert_array_equal(np.isfinite(found.epsilon), result.success)
+  smallest = attacks.minimal_epsilon(
+    attack, tiny, images, labels, 4 / 255, 1 / 255, key=KEY, slots=1
+  )
+  np.testing.assert_array_equal(np.isfinite(smallest.epsilon), result.success)
 
 
 def test_a_restart_does_not_undo_what_the_last_step_has_fooled():

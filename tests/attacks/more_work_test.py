@@ -51,13 +51,13 @@ def test_the_strongest_of_all_restarts_is_returned(tiny, examples):
   """Of what survives: in some examples not the last run's, nor the first one's."""
   images, labels = (np.concatenate([array] * 4) for array in examples)
   attack = attacks.pgd(steps=4, keep_going=True, restarts=5)
-  found = attacks.run(attack, tiny, images, labels, 1 / 255, 0, slots=4)
+  result = attacks.run(attack, tiny, images, labels, 1 / 255, 0, slots=4)
   once = attacks.run(
     attacks.pgd(steps=4, keep_going=True), tiny, images, labels, 1 / 255, 0, slots=4
   )
-  left = ~found.success
+  left = ~result.success
   assert left.sum() > 20
-  gains = _loss(tiny, found.adversarial, labels) - _loss(tiny, once.adversarial, labels)
+  gains = _loss(tiny, result.adversarial, labels) - _loss(tiny, once.adversarial, labels)
   assert (gains[left] >= -1e-6).all()
   assert (gains[left] > 1e-4).mean() > 0.3
 
@@ -72,8 +72,8 @@ def test_the_distance_of_embeddings_is_restarted_too(tiny, examples):
   )
   assert (five.steps == 5 * one.steps).all()
 
-  def moved(found):
-    return np.square(np.asarray(tiny(found.adversarial) - tiny(images))).sum(axis=1)
+  def moved(result):
+    return np.square(np.asarray(tiny(result.adversarial) - tiny(images))).sum(axis=1)
 
   assert (moved(five) >= moved(one) - 1e-6).all()
   assert moved(five).sum() > moved(one).sum()

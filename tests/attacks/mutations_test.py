@@ -9,7 +9,7 @@ import pytest
 from references import awkward, laws, passes
 
 from jaxbench import attacks
-from jaxbench.attacks.engine import batching, slots, verdict
+from jaxbench.attacks.engine import batching, next_run, verdict
 from jaxbench.attacks.parts import grid, norms
 
 RADIUS = 7.9 / 255  # Not on the grid of 8 bits.
@@ -18,12 +18,12 @@ RADIUS = 7.9 / 255  # Not on the grid of 8 bits.
 def _check(attack, *, quantize=False):
   """The laws that tests of all attacks check, for one of them."""
   classifier, (images, labels, names) = awkward.classifier(), awkward.examples()
-  found = attacks.run(attack, classifier, images, labels, RADIUS, 0, slots=8, quantize=quantize)
-  laws.of_a_result(found, attack, classifier, images, labels, RADIUS, quantize=quantize)
+  result = attacks.run(attack, classifier, images, labels, RADIUS, 0, slots=8, quantize=quantize)
+  laws.of_a_result(result, attack, classifier, images, labels, RADIUS, quantize=quantize)
   if quantize:
     on_grid = attacks.run(attack, classifier, images, labels, 7 / 255, 0, slots=8)
-    laws.eight_bits_are_a_smaller_ball(found, on_grid)
-  laws.it_is_no_weaker_than_a_start(found, classifier, images, labels, names)
+    laws.eight_bits_are_a_smaller_ball(result, on_grid)
+  laws.it_is_no_weaker_than_a_start(result, classifier, images, labels, names)
 
 
 def _check_steps(attack, tiny, examples):
@@ -49,7 +49,7 @@ def test_pgd_that_descends(monkeypatch):
   def descend(gradient, image):
     return -jnp.sign(gradient)
 
-  monkeypatch.setitem(norms.NORMS, "linf", norms.NORMS["linf"]._replace(climb=descend))
+  monkeypatch.setitem(norms.NORMS, "linf", norms.NORMS["linf"]._replace(steepest=descend))
   attacks.pgd.cache_clear()
   with pytest.raises(AssertionError, match="law 6"):
     _check(attacks.pgd(steps=6))
@@ -59,8 +59,10 @@ def test_pgd_that_descends(monkeypatch):
 def test_pgd_that_moves_on_after_fooling(tiny, examples):
   def move_on(classifier, before, after):
     noise = jax.random.uniform(jax.random.key(1), after.image.shape, minval=-1.0)
-    moved = norms.NORMS["linf"].project(before.clean, before.image + noise, before.epsilon)
-    return dataclasses.replace(after, image=jnp.where(after.fooled, moved, after.image))
+    moved = norms.NORMS["linf"].project(
+      before.example.clean, before.image + noise, before.example.epsilon
+    )
+    return dataclasses.replace(after, image=jnp.where(after.progress.fooled, moved, after.image))
 
   with pytest.raises(AssertionError, match="law 3"):
     _check_steps(_with_step(attacks.pgd(steps=5), move_on), tiny, examples)
@@ -75,16 +77,19 @@ def test_a_judge_that_trusts_claims(monkeypatch):
   """Of an attack that boasts."""
 
   def boast(classifier, before, after):
-    return dataclasses.replace(after, fooled=jnp.bool_(True), done=jnp.bool_(True))
+    progress = after.progress.replace(fooled=jnp.bool_(True), done=jnp.bool_(True))
+    return dataclasses.replace(after, progress=progress)
 
   honest = verdict.judge.__wrapped__
 
   def trust(norm):
-    look = honest(norm)
+    judge_honestly = honest(norm)
 
     def judged(classifier, job):
-      found = look(classifier, job)
-      return found.replace(prediction=jnp.where(found.claimed, 9 - job.label, found.prediction))
+      judgement = judge_honestly(classifier, job)
+      return judgement.replace(
+        prediction=jnp.where(judgement.claimed, 9 - job.label, judgement.prediction)
+      )
 
     return judged
 
@@ -119,14 +124,14 @@ def test_a_judge_that_takes_what_is_no_number_for_the_label(monkeypatch):
 def test_restarts_that_return_the_last_image(monkeypatch, tiny, examples):
   def conclude(search):
     def last(job, state):
-      kept = slots_repeated(job, state)
-      return dataclasses.replace(kept, image=state.image, fooled=state.fooled)
+      kept = conclude_honestly(job, state)
+      return dataclasses.replace(kept, image=state.image, fooled=state.progress.fooled)
 
-    slots_repeated = honest(search)
+    conclude_honestly = honest(search)
     return last
 
-  honest = slots._repeated
-  monkeypatch.setattr(slots, "_repeated", conclude)
+  honest = next_run.repeated
+  monkeypatch.setattr(next_run, "repeated", conclude)
   batching._advance.cache_clear()
   images, labels = examples
   few, many = (
@@ -142,13 +147,13 @@ def test_restarts_that_return_the_last_image(monkeypatch, tiny, examples):
 
 def test_distances_that_are_not_cut_at_the_bound():
   classifier, (images, labels, _) = awkward.classifier("plain"), awkward.examples("plain")
-  found = attacks.minimal_epsilon(
+  smallest = attacks.minimal_epsilon(
     attacks.pgd(steps=5), classifier, images, labels, 0.2, 0.05, key=0, slots=2
   )
   over = np.nextafter(np.float32(0.2), np.float32(1))
-  epsilon = np.where(np.isfinite(found.epsilon), over, np.inf).astype(np.float32)
+  epsilon = np.where(np.isfinite(smallest.epsilon), over, np.inf).astype(np.float32)
   with pytest.raises(AssertionError, match=r"law [45]"):
-    laws.at_the_bound(found.replace(epsilon=epsilon), 0.2)
+    laws.at_the_bound(smallest.replace(epsilon=epsilon), 0.2)
 
 
 def test_the_grid_is_what_the_test_above_replaces():

@@ -59,7 +59,9 @@ def test_iterates_equal_a_plain_loop(linear):
   labels = _labels(linear)
   attack = attacks.pgd(steps=5)
   keys = jax.random.split(jax.random.key(0), 16)
-  state = jax.vmap(attack.init, (0, 0, 0, None))(keys, IMAGES, labels, jnp.float32(EPSILON))
+  state = jax.vmap(attack.init, (attacks.Example(0, 0, 0, None),))(
+    attacks.Example(keys, IMAGES, labels, jnp.float32(EPSILON))
+  )
   weights, x = np.asarray(linear.args[0]), np.asarray(state.image)
   done = np.zeros(16, bool)
   for _ in range(5):
@@ -72,19 +74,19 @@ def test_iterates_equal_a_plain_loop(linear):
     x = np.where(done[:, None, None, None], x, np.clip(moved, 0, 1)).astype(np.float32)
   for _ in range(5):
     after = jax.vmap(attack.step, (None, 0))(linear, state)
-    state = slots.where(state.done, state, after)
+    state = slots.where(state.progress.done, state, after)
   np.testing.assert_allclose(state.image, x, atol=1e-6)
 
 
 def test_more_steps_find_more(tiny, examples):
   images, labels = examples
-  found = [
+  successes = [
     attacks.run(
       attacks.pgd(steps=steps), tiny, images, labels, 3 / 255, jax.random.key(0)
     ).success.sum()
     for steps in (1, 5, 20)
   ]
-  assert 0 < found[0] <= found[1] <= found[2] < len(labels)
+  assert 0 < successes[0] <= successes[1] <= successes[2] < len(labels)
 
 
 def test_a_users_own_loss_is_climbed(linear):

@@ -38,7 +38,9 @@ def test_queries_equal_those_of_numpy_in_the_same_order(basis, radius, tiny, exa
   image, label = examples[0][3], examples[1][3]
   attack = attacks.simba(queries=500, basis=basis, share=0.5)
   recorder = reference.Recorder(tiny)
-  state = attack.init(KEY, jnp.asarray(image), jnp.int32(label), jnp.float32(radius))
+  state = attack.init(
+    attacks.Example(KEY, jnp.asarray(image), jnp.int32(label), jnp.float32(radius))
+  )
   vectors = _vectors(basis, image.shape, (4, 4))
   np.testing.assert_array_equal(np.sort(state.order), np.arange(len(vectors)))
   loop = reference.simba(
@@ -46,7 +48,7 @@ def test_queries_equal_those_of_numpy_in_the_same_order(basis, radius, tiny, exa
   )
   step, expected = jax.jit(attack.step), next(loop)
   lengths = []
-  while not state.done:
+  while not state.progress.done:
     state = step(recorder.classifier, state)
     jax.effects_barrier()
     (images, logits) = recorder.seen[-1]
@@ -54,8 +56,8 @@ def test_queries_equal_those_of_numpy_in_the_same_order(basis, radius, tiny, exa
     others = np.delete(logits[0], label)
     expected = loop.send(others.max(keepdims=True) - logits[0, label])
     lengths.append(np.linalg.norm(images - image))
-  assert len(recorder.seen) == int(state.count) * attack.forwards
-  assert state.fooled or len(recorder.seen) == attack.steps
+  assert len(recorder.seen) == int(state.progress.count) * attack.forwards
+  assert state.progress.fooled or len(recorder.seen) == attack.steps
   assert len(recorder.seen) > 100
   assert np.max(lengths) > 0.99 * radius
 
@@ -67,7 +69,7 @@ def test_on_a_linear_classifier_one_round_moves_every_pixel_the_right_way(linear
   )
   image = jnp.full((4, 4, 3), 0.5)
   attack = attacks.simba(queries=2 * 48 + 1, step_size=0.01)
-  state = attack.init(KEY, image, jnp.int32(0), jnp.float32(10))
+  state = attack.init(attacks.Example(KEY, image, jnp.int32(0), jnp.float32(10)))
   step = jax.jit(attack.step)
   for _ in range(attack.steps):
     state = step(classifier, state)

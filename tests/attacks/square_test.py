@@ -23,7 +23,7 @@ def _sides(shape, queries, share=0.8):
 def _candidates(attack, shape, steps, classifier, epsilon=0.05):
   """Candidates and best images of one grey example, [T, H, W, 3] each."""
   image = jnp.full((*shape, 3), 0.5)
-  state = attack.init(KEY, image, jnp.int32(0), jnp.float32(epsilon))
+  state = attack.init(attacks.Example(KEY, image, jnp.int32(0), jnp.float32(epsilon)))
   step = jax.jit(attack.step)
   candidates, best = [], []
   for _ in range(steps):
@@ -68,11 +68,11 @@ def test_the_best_image_changes_only_for_a_larger_margin(tiny, examples):
   images, labels = examples
   attack = attacks.square(queries=50)
   keys = jax.random.split(KEY, len(images))
-  state = jax.vmap(attack.init)(keys, images, labels, jnp.full(len(images), 0.01))
+  state = jax.vmap(attack.init)(attacks.Example(keys, images, labels, jnp.full(len(images), 0.01)))
   step = jax.jit(jax.vmap(attack.step, (None, 0)))
   last = np.full(len(images), -np.inf)
   for _ in range(50):
-    state = slots.where(state.done, state, step(tiny, state))
+    state = slots.where(state.progress.done, state, step(tiny, state))
     logits = np.array(tiny(state.image))
     own = np.take_along_axis(logits, labels[:, None], 1)[:, 0].copy()
     np.put_along_axis(logits, labels[:, None], -np.inf, 1)
@@ -104,10 +104,10 @@ def test_bumps_are_those_of_the_authors_code(side, order, power):
   expected = _bump(side, power, order)
   seen = set()
   for seed in range(6):
-    found = square_windows._Pyramids(order, power).bump(jax.random.key(seed), image, window)
-    found = np.asarray(found)[2 : 2 + side, 4 : 4 + side, 0]
-    turned = bool(np.abs(found - expected).max() > 1e-5)
-    np.testing.assert_allclose(found, expected.T if turned else expected, atol=1e-6)
+    bump = square_windows._Pyramids(order, power).bump(jax.random.key(seed), image, window)
+    bump = np.asarray(bump)[2 : 2 + side, 4 : 4 + side, 0]
+    turned = bool(np.abs(bump - expected).max() > 1e-5)
+    np.testing.assert_allclose(bump, expected.T if turned else expected, atol=1e-6)
     seen.add(turned)
   assert seen == {True, False}
 
@@ -127,7 +127,8 @@ def test_official_windows_are_shared_and_clean_ones_are_not():
   for compat, shared in (("official", True), ("clean", False)):
     attack = attacks.square(queries=100, compat=compat)
     states = [
-      attack.init(jax.random.key(seed), image, jnp.int32(0), jnp.float32(0.1)) for seed in (0, 1)
+      attack.init(attacks.Example(jax.random.key(seed), image, jnp.int32(0), jnp.float32(0.1)))
+      for seed in (0, 1)
     ]
     step = jax.jit(attack.step)
     equal = []

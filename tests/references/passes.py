@@ -6,6 +6,8 @@ import functools
 import jax
 import jax.numpy as jnp
 
+from jaxbench import attacks
+
 
 def taken(attack, classifier, images, labels):
   """(forward, backward) passes of an attack's third step on one example."""
@@ -30,7 +32,7 @@ def taken(attack, classifier, images, labels):
   watched.defvjp(first, second)
   step = jax.jit(lambda state: attack.step(watched, state))
   state = attack.init(
-    jax.random.key(0), jnp.asarray(images[0]), jnp.int32(labels[0]), jnp.float32(0)
+    attacks.Example(jax.random.key(0), jnp.asarray(images[0]), jnp.int32(labels[0]), jnp.float32(0))
   )
   for _ in range(3):
     passes.clear()

@@ -51,7 +51,7 @@ RADII = {"linf": 8 / 255, "l2": 0.4, "l1": 4.0}
 
 def radius(attack):
   """An epsilon at which the attack fools many on tiny classifiers, and not all."""
-  return RADII[norms.name_of(attacks.cascade(attack).attacks[0].norm)]
+  return RADII[norms.norm_name(attacks.cascade(attack).attacks[0].norm)]
 
 
 def name_of(row):

@@ -12,7 +12,8 @@ import numpy as np
 from jaxbench import devices
 from jaxbench.attacks.base import Attack, Cascade, as_run
 from jaxbench.attacks.engine import slots, verdict
-from jaxbench.attacks.engine.slots import NOBODY, Orders, Report, Search, Slots, Waiting
+from jaxbench.attacks.engine.job import NOBODY, Search, Waiting
+from jaxbench.attacks.engine.slots import Orders, Report, Slots
 
 _LIMIT = 128  # Steps before the host has a look, whatever happens.
 # The end of the work runs in a quarter of the slots, unless that is too few for a second program to
@@ -38,7 +39,7 @@ class Settings(NamedTuple):
   slots: int  # Per device.
   quantize: bool = False
   tolerance: float | None = None  # Bisect for the smallest epsilon.
-  own: bool = True  # What is climbed is the classifier that judges, so that claims are about it.
+  surrogate: bool = False  # What is searched is not what judges, so that claims are not about it.
 
 
 @dataclasses.dataclass
@@ -85,7 +86,7 @@ def attack(
   Args:
     cascade: attacks, each on what those before it left.
     classifier: judges.
-    searchers: what is climbed, the cheapest first; the last is as precise as the classifier.
+    searchers: what is searched, the cheapest first; the last is as precise as the classifier.
     examples: in any number. The forward pass that had them right is counted as theirs.
     settings: of the engine.
     tally: is added to.
@@ -94,30 +95,30 @@ def attack(
   costs = {name: np.zeros(len(rows), np.int32) for name in COSTS}
   costs["forwards"] += 1
   for stage, written in enumerate(cascade.attacks):
-    one = as_run(written, bisected=settings.tolerance is not None)
-    search = Search(one, settings.quantize, settings.tolerance)
+    runnable = as_run(written, bisected=settings.tolerance is not None)
+    search = Search(runnable, settings.quantize, settings.tolerance)
     handicaps, survivors = np.zeros(len(examples.labels), np.float32), []
-    turns = deque([*searchers, *[searchers[-1]] * _AGAIN] if settings.own else searchers[:1])
+    turns = deque(searchers[:1] if settings.surrogate else [*searchers, *[searchers[-1]] * _AGAIN])
     while turns and len(rows):
       searcher, refuted = turns.popleft(), []
       work = _Work(search, stage, classifier, searcher, examples, handicaps, settings.slots, tally)
-      for found, fetch in work.run(rows):
-        success, steps = fetch("prediction") != examples.labels[found], fetch("steps")
-        wrong = fetch("claimed") & ~success & settings.own
-        costs["steps"][found] += steps
-        costs["forwards"][found] += 1 + one.forwards * steps
-        costs["backwards"][found] += one.backwards * steps
-        costs["refuted"][found] += wrong
+      for finished, fetch in work.run(rows):
+        success, steps = fetch("prediction") != examples.labels[finished], fetch("steps")
+        wrong = fetch("claimed") & ~success & (not settings.surrogate)
+        costs["steps"][finished] += steps
+        costs["forwards"][finished] += 1 + runnable.forwards * steps
+        costs["backwards"][finished] += runnable.backwards * steps
+        costs["refuted"][finished] += wrong
         again, left = wrong & bool(turns), ~success & ~(wrong & bool(turns))
         if again.any() and searcher is searchers[-1]:
-          lead, size = verdict.leads(fetch("logits")[again], examples.labels[found[again]])
+          lead, size = verdict.leads(fetch("logits")[again], examples.labels[finished[again]])
           lacking = lead + _ULPS * size
-          handicaps[found[again]] = 2 * np.maximum(handicaps[found[again]], lacking)
-        refuted += found[again].tolist()
-        survivors += found[left].tolist()
+          handicaps[finished[again]] = 2 * np.maximum(handicaps[finished[again]], lacking)
+        refuted += finished[again].tolist()
+        survivors += finished[left].tolist()
         final = success | (left & (stage == len(cascade.attacks) - 1))
-        so_far = {name: array[found] for name, array in costs.items()}
-        yield Harvest(stage, found, final, success, so_far, fetch)
+        so_far = {name: array[finished] for name, array in costs.items()}
+        yield Harvest(stage, finished, final, success, so_far, fetch)
       rows = sorted(refuted)
     rows = sorted(survivors)
 
@@ -126,8 +127,8 @@ def trace(
   attack: Attack, searcher: devices.Replicated, settings: Settings, side: int
 ) -> jax.stages.Traced:
   """The program that an attack spends its time in, for uint8 images [side, side, 3]."""
-  one = as_run(attack, bisected=settings.tolerance is not None)
-  search, count = Search(one, settings.quantize, settings.tolerance), devices.mesh().size
+  runnable = as_run(attack, bisected=settings.tolerance is not None)
+  search, count = Search(runnable, settings.quantize, settings.tolerance), devices.mesh().size
 
   def like(dtype: Any, *shape: int) -> Any:
     return jax.ShapeDtypeStruct((settings.slots * count, *shape), dtype)
@@ -251,24 +252,24 @@ class _Work:
 
   def _waiting(self, seats: np.ndarray) -> Waiting:
     rows = seats.ravel()
-    there = np.maximum(rows, 0)
+    existing = np.maximum(rows, 0)  # Whatever is in an empty seat is not read.
     columns = {
       "row": rows.astype(np.int32),
-      "words": self._examples.words[there],
-      "image": self._examples.images[there],
-      "label": self._examples.searched[there],
-      "epsilon": self._examples.epsilons[there],
-      "handicap": self._handicaps[there],
+      "words": self._examples.words[existing],
+      "image": self._examples.images[existing],
+      "label": self._examples.searched[existing],
+      "epsilon": self._examples.epsilons[existing],
+      "handicap": self._handicaps[existing],
     }
     return Waiting(**devices.scatter(columns))
 
 
 def _harvest(flight: _Flight) -> Iterator[tuple[np.ndarray, Callable[[str], np.ndarray]]]:
   rows = devices.fetch(flight.judged.row)
-  there = rows != NOBODY
-  if there.any():
+  left = rows != NOBODY
+  if left.any():
 
     def fetch(name: str) -> np.ndarray:
-      return devices.fetch(getattr(flight.judged, name))[there]
+      return devices.fetch(getattr(flight.judged, name))[left]
 
-    yield rows[there], fetch
+    yield rows[left], fetch

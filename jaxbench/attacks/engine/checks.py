@@ -44,28 +44,34 @@ def of_classifier(
   rows = np.arange(size) % min(len(images), size)
   searcher = view.distinct(classifier.tree())  # As attacks see it.
   searched = view.searched(searcher, labels)
-  seen = devices.fetch(_look()(devices.replicate(searcher), images[rows], searched[rows]))
-  seen = jax.tree.map(lambda array: array[: len(images)], seen)
+  program = _gradients()
+  gradients = devices.fetch(program(devices.replicate(searcher), images[rows], searched[rows]))
+  gradients = jax.tree.map(lambda array: array[: len(images)], gradients)
   return (
     *_of_logits(logits),
     *_of_passes(classifier, images[rows], labels[rows], logits[rows]),
-    *_of_gradients(seen),
+    *_of_gradients(gradients),
   )
 
 
 def of_cascade(cascade: Cascade, classes: int) -> tuple[Doubt, ...]:
   """What an attack cannot do with so few classes."""
-  found = []
-  if any(one.classes > classes for one in cascade.attacks):
+  return (*_of_losses(cascade, classes), *_of_targets(cascade, classes))
+
+
+def _of_losses(cascade: Cascade, classes: int) -> Iterator[Doubt]:
+  if any(attack.classes > classes for attack in cascade.attacks):
     instead = "margin itself" if classes < 3 else "third logit for the fourth"
-    found.append(Doubt("few_classes", f"with {classes} classes, DLR takes the {instead} instead"))
-  most = max(one.targets for one in cascade.attacks)
+    yield Doubt("few_classes", f"with {classes} classes, DLR takes the {instead} instead")
+
+
+def _of_targets(cascade: Cascade, classes: int) -> Iterator[Doubt]:
+  most = max(attack.targets for attack in cascade.attacks)
   if most > classes - 1:
-    detail = (
-      f"{most} targets were asked for; {classes} classes have {classes - 1}, which were taken"
+    yield Doubt(
+      "fewer_targets",
+      f"{most} targets were asked for; {classes} classes have {classes - 1}, which were taken",
     )
-    found.append(Doubt("fewer_targets", detail))
-  return tuple(found)
 
 
 def _of_logits(logits: np.ndarray) -> Iterator[Doubt]:
@@ -105,12 +111,14 @@ def _of_passes(
     return
   turned = devices.fetch(verdict.classify()(classifier, np.roll(images, 1, axis=0)))
   alone = devices.fetch(_alone()(classifier, images))
-  found = {
+  counts = {
     "beside other images": changed(np.roll(turned, -1, axis=0)),
     "in a batch of their own": changed(alone),
   }
-  if any(found.values()):
-    seen = " and ".join(f"{number} of {count} {where}" for where, number in found.items() if number)
+  if any(counts.values()):
+    seen = " and ".join(
+      f"{number} of {count} {place}" for place, number in counts.items() if number
+    )
     yield Doubt(
       "batch_dependent",
       f"images have other logits {seen}: verdicts depend on the batch, and on the number of slots; "
@@ -129,14 +137,14 @@ def _parted(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.nda
   margins, sizes = verdict.leads(first[finite], labels[finite])
   others, _ = verdict.leads(second[finite], labels[finite])
   allowed = _STEADY * np.median(np.abs(margins)) + _ROUNDING * np.finfo(np.float32).eps * sizes
-  found = finite.copy()
-  found[finite] = ~(np.abs(margins - others) <= allowed)
-  return found
+  parted = finite.copy()
+  parted[finite] = ~(np.abs(margins - others) <= allowed)
+  return parted
 
 
 @struct.dataclass
-class _Seen:
-  """Of the clean images; arrays [B]."""
+class _Gradients:
+  """What the gradient at each clean image is like; arrays [B]."""
 
   finite: jax.Array  # [] bool: the logits are. Others are not attacked.
   flat: jax.Array  # [] bool: the margin's gradient is zero.
@@ -145,29 +153,29 @@ class _Seen:
   range: jax.Array  # [] float32: by how much the farthest logit differs from the label's.
 
 
-def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
-  count = len(seen.finite)
-  seen = jax.tree.map(lambda array: array[seen.finite], seen)
-  if flat := int(seen.flat.sum()):
+def _of_gradients(gradients: _Gradients) -> Iterator[Doubt]:
+  count = len(gradients.finite)
+  gradients = jax.tree.map(lambda array: array[gradients.finite], gradients)
+  if flat := int(gradients.flat.sum()):
     yield Doubt(
       "zero_gradient",
       f"the margin of {flat} of {count} clean images has no gradient at all; gradient attacks are "
       "blind there: trust Square",
     )
-  if broken := int(seen.broken.sum()):
+  if broken := int(gradients.broken.sum()):
     yield Doubt(
       "gradient_not_finite",
       f"the gradient at {broken} of {count} clean images is not finite; gradient attacks are blind "
       "there: trust Square",
     )
-  if saturated := int((seen.odds < _VANISHED).sum()):
+  if saturated := int((gradients.odds < _VANISHED).sum()):
     yield Doubt(
       "saturated",
       f"the labels of {saturated} of {count} clean images lead by so much that the gradient of a "
       "softmax in float32 is zero; the cross-entropy here goes on along its tangent, a loss of "
       "your own may not: take margin or dlr, or divide the logits",
     )
-  if alike := int((seen.range < _FLAT).sum()):
+  if alike := int((gradients.range < _FLAT).sum()):
     yield Doubt(
       "flat_logits",
       f"the logits of {alike} of {count} clean images differ by less than {_FLAT:g}: their softmax "
@@ -176,16 +184,16 @@ def _of_gradients(seen: _Seen) -> Iterator[Doubt]:
 
 
 @functools.cache
-def _look() -> Callable[..., _Seen]:
-  """A program (searcher, images, labels) -> _Seen."""
+def _gradients() -> Callable[..., _Gradients]:
+  """A program (searcher, images, labels) -> _Gradients."""
 
-  def one(classifier: Classifier, image: jax.Array, label: jax.Array) -> _Seen:
+  def at(classifier: Classifier, image: jax.Array, label: jax.Array) -> _Gradients:
     def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
       logits = logits_of(classifier, image).astype(jnp.float32)
       return losses.margin(logits, label), logits
 
     slope, logits = jax.grad(objective, has_aux=True)(image)
-    return _Seen(
+    return _Gradients(
       finite=jnp.isfinite(logits).all(),
       flat=~(slope != 0).any(),
       broken=~jnp.isfinite(slope).all(),
@@ -193,15 +201,15 @@ def _look() -> Callable[..., _Seen]:
       range=jnp.abs(logits - logits[label]).max(),
     )
 
-  def look(classifier: Classifier, images: jax.Array, labels: jax.Array) -> _Seen:
-    return jax.vmap(one, (None, 0, 0))(classifier, as_float(images), labels)
+  def program(classifier: Classifier, images: jax.Array, labels: jax.Array) -> _Gradients:
+    return jax.vmap(at, (None, 0, 0))(classifier, as_float(images), labels)
 
-  return devices.shard(look)
+  return devices.shard(program)
 
 
 @functools.cache
 def _alone() -> Callable[..., jax.Array]:
-  """A program (classifier, images) -> float32 logits [B, K], of batches of one, as attacks look."""
+  """A program (classifier, images) -> float32 logits [B, K], of batches of one, as in attacks."""
 
   def alone(classifier: Classifier, images: jax.Array) -> jax.Array:
     each = jax.vmap(lambda image: logits_of(classifier, image))

@@ -7,60 +7,17 @@ empty only when nobody waits.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench.attacks.base import Attack, Classifier, as_float
+from jaxbench.attacks.base import Attack, Classifier, Example
+from jaxbench.attacks.engine import next_run
+from jaxbench.attacks.engine.job import NOBODY, Job, Search, Waiting, admit
 from jaxbench.attacks.engine.view import View
-from jaxbench.attacks.parts import strongest
-
-NOBODY = -1  # The row of an empty slot.
-NEXT_PROBE = 0.75  # Between the bounds of a bisection: successes come sooner than failures.
-
-
-class Search(NamedTuple):
-  """What a slot program is compiled for."""
-
-  attack: Attack
-  quantize: bool = False  # Classify and return images rounded to 8 bits.
-  tolerance: float | None = None  # Bisect for the smallest epsilon, to so much; None: one epsilon.
-
-
-@struct.dataclass
-class Waiting:
-  """What the host sends of an example."""
-
-  row: jax.Array  # [] int32, or NOBODY.
-  words: jax.Array  # [2] uint32, of its PRNG key.
-  image: jax.Array  # [H, W, 3] uint8 or float32 in [0, 1].
-  label: jax.Array  # [] int32, as the attack counts classes.
-  epsilon: jax.Array  # [] float32; for a bisection, the largest to try.
-  handicap: jax.Array  # [] float32, in logits: see `View`.
-
-
-@struct.dataclass
-class Job:
-  """One example from its admission to its departure."""
-
-  row: jax.Array  # [] int32, or NOBODY.
-  words: jax.Array  # [2] uint32.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
-  label: jax.Array  # [] int32, as the attack counts classes.
-  handicap: jax.Array  # [] float32, in logits.
-  radius: jax.Array  # [] float32: the largest epsilon.
-  epsilon: jax.Array  # [] float32, of the run in progress.
-  run: jax.Array  # [] int32, restarts and targets before this one.
-  active: jax.Array  # [] bool: needs its slot.
-  image: jax.Array  # [H, W, 3] float32: the result so far.
-  fooled: jax.Array  # [] bool: `image` did, says the attack.
-  strength: jax.Array  # [] float32, of `image`, among several runs.
-  steps: jax.Array  # [] int32, of all runs that have ended.
-  low: jax.Array  # [] float32: largest epsilon that failed, in a bisection.
-  high: jax.Array  # [] float32: size of the smallest perturbation that fooled.
 
 
 @struct.dataclass
@@ -73,7 +30,7 @@ class Slots:
 
 @struct.dataclass
 class Orders:
-  """From the host to one device."""
+  """What the host tells one device to do."""
 
   fresh: jax.Array  # [1] int32: so many rows of the waiting room hold examples; the first ones.
   limit: jax.Array  # [1] int32: return after so many steps.
@@ -95,14 +52,16 @@ def vacant(search: Search, waiting: Waiting) -> Slots:
   """As many empty slots as there are waiting rows, on the host; nothing is compiled for them."""
   slots = jax.tree.map(_blank, shapes(search, waiting))
   job = dataclasses.replace(slots.job, row=np.full_like(slots.job.row, NOBODY))
-  return Slots(job, dataclasses.replace(slots.state, done=np.ones_like(slots.state.done)))
+  progress = slots.state.progress
+  progress = dataclasses.replace(progress, done=np.ones_like(progress.done))
+  return Slots(job, dataclasses.replace(slots.state, progress=progress))
 
 
 def shapes(search: Search, waiting: Waiting) -> Slots:
   """Shapes of as many slots as there are waiting rows, or shapes of such."""
 
   def begin(waiting: Waiting) -> Slots:
-    job = _admit(waiting)
+    job = admit(waiting)
     return Slots(job, _start(search.attack, job, jnp.int32(0)))
 
   return jax.eval_shape(begin, waiting)
@@ -135,7 +94,9 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
     view = View(classifier, job.clean, job.label, job.handicap, quantize)
     return attack.step(view, state)
 
-  conclude = jax.vmap(_repeated(search) if search.tolerance is None else _bisected(search))
+  conclude = jax.vmap(
+    next_run.repeated(search) if search.tolerance is None else next_run.bisected(search)
+  )
 
   def refill(slots: Slots, left: Job, taken: jax.Array, incoming: Job, orders: Orders) -> Any:
     """Swaps finished jobs with waiting ones; starts the runs that are due."""
@@ -147,14 +108,16 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
     left = jax.tree.map(lambda x, y: x.at[target].set(y, mode="drop"), left, job)
     seat = jnp.minimum(place, size - 1)
     job = where(leaves, jax.tree.map(lambda x: x[seat], incoming), job)
-    state = where(job.active & slots.state.done, _start(attack, job, orders.stage[0]), slots.state)
+    state = where(
+      job.active & slots.state.progress.done, _start(attack, job, orders.stage[0]), slots.state
+    )
     return Slots(job, state), left, taken + leaves.sum(dtype=jnp.int32)
 
   def run(
     classifier: Classifier, slots: Slots, waiting: Waiting, orders: Orders
   ) -> tuple[Slots, Job, Report]:
     fresh, limit, floor = orders.fresh[0], orders.limit[0], orders.floor[0]
-    incoming = _admit(waiting)
+    incoming = admit(waiting)
     nobody = dataclasses.replace(incoming, row=jnp.full_like(incoming.row, NOBODY))
 
     def unfinished(carry: Any) -> jax.Array:
@@ -164,7 +127,7 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
 
     def iterate(carry: Any) -> Any:
       places, steps, useful = carry
-      job, done, taken = places[0].job, places[0].state.done, places[2]
+      job, done, taken = places[0].job, places[0].state.progress.done, places[2]
       due = (job.active & done).any() | ((~job.active).any() & (taken < fresh))
       slots, left, taken = jax.lax.cond(
         due,
@@ -172,10 +135,10 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
         lambda *unchanged: unchanged,
         *places,
       )
-      working = ~slots.state.done
+      working = ~slots.state.progress.done
       stepped = jax.vmap(step, (None, 0, 0))(classifier, slots.job, slots.state)
       state = where(working, stepped, slots.state)
-      job = where(working & state.done, conclude(slots.job, state), slots.job)
+      job = where(working & state.progress.done, conclude(slots.job, state), slots.job)
       return (Slots(job, state), left, taken), steps + 1, useful + working.sum(dtype=jnp.int32)
 
     carry = ((slots, nobody, jnp.int32(0)), jnp.int32(0), jnp.int32(0))
@@ -191,132 +154,12 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
   return run
 
 
-def _admit(waiting: Waiting) -> Job:
-  """Jobs [S] of waiting examples [S]."""
-  image = as_float(waiting.image)
-  none = jnp.zeros_like(waiting.row)
-  return Job(
-    row=waiting.row,
-    words=waiting.words,
-    clean=image,
-    label=waiting.label,
-    handicap=waiting.handicap,
-    radius=waiting.epsilon,
-    epsilon=waiting.epsilon,
-    run=none,
-    active=waiting.row != NOBODY,
-    image=image,
-    fooled=none != 0,
-    strength=jnp.full_like(waiting.epsilon, -jnp.inf),
-    steps=none,
-    low=jnp.zeros_like(waiting.epsilon),
-    high=jnp.full_like(waiting.epsilon, jnp.inf),
-  )
-
-
 def _start(attack: Attack, job: Job, stage: jax.Array) -> Any:
   """States [S] at the beginning of a run."""
   keys = jax.random.wrap_key_data(job.words, impl="threefry2x32")
   keys = jax.vmap(jax.random.fold_in, (0, None))(keys, stage)
-  return jax.vmap(attack.init)(keys, job.clean, job.label, job.epsilon, job.run)
-
-
-def _repeated(search: Search) -> Callable[[Job, Any], Job]:
-  """After a run at one epsilon: the next restart or target, until one fools or all are made."""
-  attack = search.attack
-  makes_all = attack.keep_going or attack.minimizes
-
-  def conclude(job: Job, state: Any) -> Job:
-    image, run = _returned(search, job, state), job.run + 1
-    strength, better = job.strength, jnp.bool_(True)
-    if attack.runs > 1:
-      strength = state.strength
-      better = job.run == 0
-      better |= strongest.stronger(state.fooled, strength, job.fooled, job.strength)
-    return dataclasses.replace(
-      job,
-      run=run,
-      active=(makes_all | ~state.fooled) & (run < attack.runs),
-      image=jnp.where(better, image, job.image),
-      fooled=job.fooled | state.fooled,
-      strength=jnp.where(better, strength, job.strength),
-      steps=job.steps + state.count,
-    )
-
-  return conclude
-
-
-def _returned(search: Search, job: Job, state: Any) -> jax.Array:
-  """The image of a run that is over, as it was classified."""
-  if not search.quantize:
-    return state.image
-  return search.attack.norm.quantize(job.clean, state.image)
-
-
-@struct.dataclass
-class Bracket:
-  """Where the smallest epsilon of an example lies, and what to try next; float32 of one shape."""
-
-  low: jax.Array  # Largest epsilon that failed.
-  high: jax.Array  # Size of the smallest perturbation that fooled; infinite before.
-  probe: jax.Array  # The next epsilon.
-  better: jax.Array  # bool: the last run has found a smaller perturbation than those before.
-  unsettled: jax.Array  # bool: there is something to gain from the next run.
-
-
-def narrowed(
-  low: Any,
-  high: Any,
-  epsilon: Any,
-  size: Any,
-  fooled: Any,
-  attack: Attack,
-  tolerance: float,
-  xp: Any = jnp,
-) -> Bracket:
-  """The bracket after a run at `epsilon` made a perturbation of `size`, which `fooled` or not.
-
-  Arrays are those of `xp`: of jax.numpy in a slot; of numpy on the host, where nothing is compiled.
-  """
-  better = fooled & (size < high)
-  high = xp.where(better, size, high)
-  found, smaller = xp.isfinite(high), NEXT_PROBE * epsilon
-  # Where nothing has fooled yet, smaller ones may: all of them, if the attack overshoots.
-  searching = ~found & (not attack.monotone) & (smaller > tolerance)
-  low = xp.where(~better & found, epsilon, low)
-  probe = xp.where(searching, smaller, low + NEXT_PROBE * (high - low))
-  return Bracket(low, high, probe, better, searching | (found & (high - low > tolerance)))
-
-
-def _bisected(search: Search) -> Callable[[Job, Any], Job]:
-  """After a run of a bisection: another epsilon between the largest failure and the best success.
-
-  Nothing is taken for granted of epsilons that were not tried: the best image found is kept, and
-  its own size is the upper bound.
-  """
-  attack, tolerance = search.attack, search.tolerance
-  assert tolerance is not None
-  probing = not attack.minimizes  # Else it has looked for the smallest one by itself.
-
-  def conclude(job: Job, state: Any) -> Job:
-    image = _returned(search, job, state)
-    size = attack.norm.size(image - job.clean)
-    bracket = narrowed(job.low, job.high, job.epsilon, size, state.fooled, attack, tolerance)
-    last = job.run + 1 >= attack.runs
-    settled = last if attack.minimizes else state.fooled | last
-    return dataclasses.replace(
-      job,
-      epsilon=jnp.where(settled, bracket.probe, job.epsilon),
-      run=jnp.where(settled, 0, job.run + 1),
-      active=~settled | (probing & bracket.unsettled),
-      image=jnp.where(bracket.better, image, job.image),
-      fooled=job.fooled | state.fooled,
-      steps=job.steps + state.count,
-      low=jnp.where(settled, bracket.low, job.low),
-      high=bracket.high,
-    )
-
-  return conclude
+  examples = Example(keys, job.clean, job.label, job.epsilon)
+  return jax.vmap(attack.init)(examples, job.run)
 
 
 def where(condition: jax.Array, first: Any, second: Any) -> Any:

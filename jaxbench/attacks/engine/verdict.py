@@ -15,7 +15,7 @@ from flax import struct
 
 from jaxbench import devices
 from jaxbench.attacks.base import Classifier, as_float
-from jaxbench.attacks.engine.slots import Job
+from jaxbench.attacks.engine.job import Job
 from jaxbench.attacks.parts.norms import Norm
 
 NOTHING = -1  # In place of a class.
@@ -24,9 +24,9 @@ _TOLERANCE = 1e-6  # Pixel units: what float32 rounding may add to a radius.
 
 @struct.dataclass
 class Verdict:
-  """On the jobs that left their slots; arrays [S, ...]."""
+  """What the judge says of the jobs that left their slots; arrays [S, ...]."""
 
-  row: jax.Array  # [] int32, or `slots.NOBODY`.
+  row: jax.Array  # [] int32, or `job.NOBODY`.
   image: jax.Array  # [H, W, 3] float32: what is returned.
   logits: jax.Array  # [K] float32, of it.
   prediction: jax.Array  # [] int32, or NOTHING.
@@ -77,9 +77,9 @@ def predict(logits: Any, xp: Any = jnp) -> Any:
 
 def leads(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """By how much the labels [N] lead in logits [N, K], and the size of the larger logit in each."""
-  own = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
+  label_logits = np.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
   others = np.where(np.arange(logits.shape[1]) == labels[:, None], -np.inf, logits).max(axis=1)
-  return own - others, np.maximum(np.abs(own), np.abs(others))
+  return label_logits - others, np.maximum(np.abs(label_logits), np.abs(others))
 
 
 @functools.cache

@@ -53,7 +53,7 @@ _shown.defvjp(_forward, _backward)
 
 
 def spacing(classifier: Any) -> float:
-  """Of the values of a pixel that a classifier can tell apart; 0 if all."""
+  """The step between values of a pixel that a classifier can tell apart; 0 if it can tell all."""
   return getattr(classifier, "spacing", 0.0)
 
 
@@ -90,7 +90,7 @@ def searched(searcher: Any, labels: np.ndarray) -> np.ndarray:
 
 
 def searchers(classifier: Any, dtype: str) -> list[Any]:
-  """What attacks climb, one after another: the classifier computing in `dtype`, then in float32.
+  """What attacks search, one after another: the classifier computing in `dtype`, then in float32.
 
   Raises:
     InputError: the dtype is unknown, or the classifier cannot compute in it.

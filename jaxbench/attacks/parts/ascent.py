@@ -1,4 +1,4 @@
-"""What APGD's variants climb: a loss, its targets and its average over a randomised classifier."""
+"""What APGD's variants ascend: a loss, its targets, its average over a randomised classifier."""
 
 import dataclasses
 from collections.abc import Callable
@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, InitFn, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, InitFn, Progress, logits_of
 from jaxbench.attacks.parts import embedding_loss, losses
 from jaxbench.attacks.parts.norms import Norm
 
@@ -20,7 +20,7 @@ _TARGETED: dict[str, Any] = {
 }
 
 
-class View(NamedTuple):
+class Evaluation(NamedTuple):
   """What one forward and backward pass shows."""
 
   value: jax.Array  # [] float32: the loss.
@@ -29,8 +29,8 @@ class View(NamedTuple):
   target: jax.Array  # [] int32: the class aimed at; NO_TARGET if there are not so many classes.
 
 
-class Climb(NamedTuple):
-  """A loss of one example."""
+class Objective(NamedTuple):
+  """What is maximised on each example."""
 
   loss: str | losses.Loss
   targets: int  # 0, or how many runs aim at another class each.
@@ -39,7 +39,7 @@ class Climb(NamedTuple):
 
   @property
   def targeted(self) -> bool:
-    """Whether the first look is at the clean image, to rank the targets."""
+    """Whether the first evaluation is at the clean image, to rank the targets."""
     return self.targets > 0
 
   @property
@@ -47,25 +47,32 @@ class Climb(NamedTuple):
     """With fewer, the loss has a substitute."""
     return 2 if self.loss != "dlr" else 4 if self.targeted else 3
 
-  def look(
+  def evaluate(
     self,
     classifier: Any,
-    clean: jax.Array,
+    example: Example,
     image: jax.Array,
-    label: jax.Array,
     target: jax.Array,
     rank: jax.Array,
     choose: jax.Array,
-    key: jax.Array,
-  ) -> View:
-    """One pass forward and backward at `image` [H, W, 3], whose origin is `clean`.
+  ) -> Evaluation:
+    """The loss and its gradient at an image, by one pass forward and backward for each draw.
 
     A targeted loss aims at class `target` or, where `choose`, at the one whose logit is number
     `rank` (0 is the largest) of the classes other than the label.
-    """
-    value_of = embedding_loss.bind(self.loss, classifier, clean)
 
-    def objective(image: jax.Array, key: jax.Array | None) -> tuple[jax.Array, Any]:
+    Args:
+      classifier: maps images to logits.
+      example: where the image comes from; its key is for this evaluation alone.
+      image: [H, W, 3] float32.
+      target: [] int32.
+      rank: [] int32.
+      choose: [] bool.
+    """
+    label = example.label
+    value_of = embedding_loss.bind(self.loss, classifier, example.clean)
+
+    def loss_fn(image: jax.Array, key: jax.Array | None) -> tuple[jax.Array, Any]:
       logits = logits_of(classifier, image, key)
       if not self.targeted:
         return value_of(logits, label), (logits, target)
@@ -74,19 +81,21 @@ class Climb(NamedTuple):
       aim = jnp.where(choose, ranked, target)
       return _TARGETED[str(self.loss)](logits, label, jnp.maximum(aim, 0)), (logits, aim)
 
-    look = jax.value_and_grad(objective, has_aux=True)
+    differentiate = jax.value_and_grad(loss_fn, has_aux=True)
     if self.draws == 1:
-      (value, (logits, aim)), gradient = look(image, None)
-      return View(value, gradient, embedding_loss.fooled(self.loss, logits, label), aim)
+      (value, (logits, aim)), gradient = differentiate(image, None)
+      return Evaluation(value, gradient, embedding_loss.fooled(self.loss, logits, label), aim)
     # One after another: many draws at once would not fit.
-    seen = jax.lax.map(lambda key: look(image, key), jax.random.split(key, self.draws))
-    (values, (logits, aims)), gradients = seen
+    keys = jax.random.split(example.key, self.draws)
+    (values, (logits, aims)), gradients = jax.lax.map(lambda key: differentiate(image, key), keys)
     fooled = losses.fooled(logits.mean(axis=0), label)
-    return View(values.mean(), gradients.mean(axis=0), fooled, aims[0])
+    return Evaluation(values.mean(), gradients.mean(axis=0), fooled, aims[0])
 
 
-def make(attack: str, loss: str | losses.Loss, targets: int, restarts: int, draws: int) -> Climb:
-  """A checked Climb.
+def make(
+  attack: str, loss: str | losses.Loss, targets: int, restarts: int, draws: int
+) -> Objective:
+  """A checked Objective; `attack` is a name for messages.
 
   Raises:
     InputError: the loss is unknown or has no targeted form, or a number is out of range.
@@ -98,55 +107,61 @@ def make(attack: str, loss: str | losses.Loss, targets: int, restarts: int, draw
     raise errors.InputError(
       f"{attack} needs targets >= 0, restarts and draws >= 1, not {targets}, {restarts}, {draws}"
     )
-  return Climb(loss, targets, restarts, draws)
+  return Objective(loss, targets, restarts, draws)
 
 
 def attack(
-  hill: Climb,
+  objective: Objective,
   ball: Norm,
   init: InitFn,
-  ascend: Callable[[Any, View, jax.Array], Any],
-  looks: int,
-  place: str,
+  ascend: Callable[[Any, Evaluation, jax.Array], Any],
+  evaluations: int,
+  point: str,
   keep_going: bool,
 ) -> Attack:
-  """An attack that looks, then moves.
+  """An attack whose step is an evaluation and the move that follows from it.
 
   Args:
-    hill: what it climbs.
+    objective: what it maximises.
     ball: its norm.
-    init: gives a state with `key`, `clean`, `label`, `target`, `rank`, `best` and `count`; for a
-      targeted hill it is at the clean image, and `best` is where the search is to start.
-    ascend: (state, view, number of the look) -> the state after a move.
-    looks: in one run, the one that ranks the targets not counted.
-    place: name of the state's field that holds where it looks.
+    init: gives a state with `target`, `rank` and `best`; with a targeted objective the search is at
+      the clean image, and `best` is where it is to start.
+    ascend: (state, evaluation, number of the evaluation) -> the state after a move, and whether
+      that was the last one, [] bool.
+    evaluations: in one run, without the one that ranks the targets.
+    point: the name of the state's field that holds the image to evaluate.
     keep_going: whether it returns the strongest image of all runs.
   """
-  ranking = int(hill.targeted)
+  ranking = int(objective.targeted)
 
   def step(classifier: Classifier, state: Any) -> Any:
-    begin = state.count == 0
-    key = jax.random.fold_in(state.key, state.count)
-    image, label = getattr(state, place), state.label
-    view = hill.look(classifier, state.clean, image, label, state.target, state.rank, begin, key)
-    moved = ascend(state, view, state.count - ranking)
-    moved = dataclasses.replace(moved, count=state.count + 1)
+    count = state.progress.count
+    example, image = state.example.fold_in(count), getattr(state, point)
+    evaluation = objective.evaluate(
+      classifier, example, image, state.target, state.rank, choose=count == 0
+    )
+    moved, done = ascend(state, evaluation, count - ranking)
+    progress = Progress(count + 1, moved.strongest.fooled, done)
+    moved = dataclasses.replace(moved, progress=progress)
     if not ranking:
       return moved
-    start = {place: state.best, "target": view.target, "count": state.count + 1}
-    ranked = dataclasses.replace(state, **start, done=view.target == NO_TARGET)
-    return jax.tree.map(lambda x, y: jnp.where(begin, x, y), ranked, moved)
+    # Nothing has been attacked yet: what the clean image shows is the target alone.
+    untargeted = evaluation.target == NO_TARGET
+    progress = Progress(count + 1, state.progress.fooled, done=untargeted)
+    start = {point: state.best, "target": evaluation.target, "progress": progress}
+    ranked = dataclasses.replace(state, **start)
+    return jax.tree.map(lambda x, y: jnp.where(count == 0, x, y), ranked, moved)
 
   return Attack(
     init,
     step,
     ball,
-    looks + ranking,
-    forwards=hill.draws + embedding_loss.looks(hill.loss),
-    backwards=hill.draws,
-    runs=max(hill.targets, 1) * hill.restarts,
+    evaluations + ranking,
+    forwards=objective.draws + embedding_loss.forwards(objective.loss),
+    backwards=objective.draws,
+    runs=max(objective.targets, 1) * objective.restarts,
     keep_going=keep_going,
-    draws=hill.draws,
-    targets=hill.targets,
-    classes=hill.classes,
+    draws=objective.draws,
+    targets=objective.targets,
+    classes=objective.classes,
   )

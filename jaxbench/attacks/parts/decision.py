@@ -1,7 +1,7 @@
 """What decision-based attacks share: the way across the boundary, and from there back to it.
 
-They see nothing but whether an image fools. In a step they look at a fixed number of images, and
-what they look for is a phase of their state: an image of noise that fools, from which to start; the
+They see nothing but whether an image fools. In a step they query a fixed number of images, and what
+they look for is a phase of their state: an image of noise that fools, from which to start; the
 boundary between it and the clean image; and then what the attack does by itself. So slots of all
 phases share one program, and an example that finds no start holds up nobody.
 """
@@ -9,13 +9,13 @@ phases share one program, and an example that finds no start holds up nobody.
 import dataclasses
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench.attacks.base import Attack, Classifier
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
 from jaxbench.attacks.parts import best, losses, norms
 
 START, BISECT, SEARCH = range(3)  # Phases; an attack may split SEARCH, and counts on from it.
@@ -23,98 +23,84 @@ START, BISECT, SEARCH = range(3)  # Phases; an attack may split SEARCH, and coun
 
 @struct.dataclass
 class DecisionState:
-  """One example; an attack adds what it needs besides."""
+  """One example."""
 
-  key: jax.Array  # PRNG key of the example.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32: the smallest perturbation found, if inside the ball.
   point: jax.Array  # [H, W, 3] float32 in [0, 1]: across the boundary, not bound to the ball.
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32.
   distance: jax.Array  # [] float32: of the smallest perturbation found.
   phase: jax.Array  # [] int32.
   turn: jax.Array  # [] int32, steps in this phase.
   low: jax.Array  # [] float32: share of the way to `point` that does not fool.
   high: jax.Array  # [] float32: share that does.
-  count: jax.Array  # [] int32, steps made.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  memory: Any  # What the attack keeps besides.
+  progress: Progress
 
 
-Look = Callable[[jax.Array, Any], jax.Array]  # (key, state) -> images [B, H, W, 3] to query.
-# After a look: (state, those images, which of them fool [B]) -> state.
-Move = Callable[[Any, jax.Array, jax.Array], Any]
+class Phase(NamedTuple):
+  """A step while an attack looks for one thing."""
+
+  # (key, state) -> images [B, H, W, 3] to query, which are cut to [0, 1].
+  query: Callable[[jax.Array, DecisionState], jax.Array]
+  # (state, the images that were queried, which of them fool [B]) -> state.
+  update: Callable[[DecisionState, jax.Array, jax.Array], DecisionState]
 
 
 def attack(
-  kind: Callable[..., Any],
-  own: Callable[[jax.Array], dict[str, jax.Array]],
-  looks_at: tuple[Look, ...],
-  moves: tuple[Move, ...],
+  phases: tuple[Phase, ...],
+  remember: Callable[[jax.Array], Any],
   ball: norms.Norm,
   *,
   steps: int,
   batch: int,
   starts: int,
   keep_going: bool,
-  over: Callable[[Any], Any] = lambda state: False,
+  converged: Callable[[DecisionState], Any] = lambda state: False,
 ) -> Attack:
   """An attack of phases.
 
   Args:
-    kind: of its state, a DecisionState.
-    own: from the clean image, what that has besides at the beginning.
-    looks_at: for each phase, what is queried; cut to [0, 1].
-    moves: for each phase, what follows.
+    phases: what it does in each; START, BISECT, SEARCH and those after it.
+    remember: its memory before the first step, from the clean image.
     ball: its norm.
     steps: the most.
     batch: queries in a step.
     starts: images of noise that are tried.
     keep_going: make all steps, and return the smallest perturbation found.
-    over: whether there is nothing left to gain.
+    converged: whether nothing is left to gain, [] bool from the state.
   """
+  queries, updates = zip(*phases, strict=True)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> Any:
-    return kind(
-      key=key,
-      clean=image,
-      image=image,
-      point=image,
-      label=label,
-      epsilon=epsilon,
+  def init(example: Example, run: jax.Array | int = 0) -> DecisionState:
+    return DecisionState(
+      example=example,
+      image=example.clean,
+      point=example.clean,
       distance=jnp.float32(jnp.inf),
       phase=jnp.int32(START),
       turn=jnp.int32(0),
       low=jnp.float32(0),
       high=jnp.float32(1),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
-      **own(image),
+      memory=remember(example.clean),
+      progress=Progress.begin(),
     )
 
-  def step(classifier: Classifier, state: Any) -> Any:
-    key = jax.random.fold_in(state.key, state.count)
-    points = jnp.clip(jax.lax.switch(state.phase, looks_at, key, state), 0.0, 1.0)
+  def step(classifier: Classifier, state: DecisionState) -> DecisionState:
+    count = state.progress.count
+    key = jax.random.fold_in(state.example.key, count)
+    points = jnp.clip(jax.lax.switch(state.phase, queries, key, state), 0.0, 1.0)
     logits = classifier(points)
-    across = jax.vmap(losses.fooled, (0, None))(logits, state.label)
+    across = jax.vmap(losses.fooled, (0, None))(logits, state.example.label)
     state = closest(ball, state, points, logits, across)
-    state = jax.lax.switch(state.phase, moves, state, points, across)
-    count = state.count + 1
+    state = jax.lax.switch(state.phase, updates, state, points, across)
     lost = (state.phase == START) & (state.turn * batch >= starts)
-    ended = (count >= steps) | lost | over(state)
-    return dataclasses.replace(
-      state, count=count, done=ended if keep_going else ended | state.fooled
-    )
+    fooled = state.progress.fooled
+    ended = (count + 1 >= steps) | lost | converged(state)
+    progress = Progress(count + 1, fooled, done=ended if keep_going else ended | fooled)
+    return dataclasses.replace(state, progress=progress)
 
   return Attack(
-    init, step, ball, steps, forwards=batch, backwards=0, minimizes=keep_going, decisions=True
+    init, step, ball, steps, forwards=batch, backwards=0, minimizes=keep_going, decision_based=True
   )
 
 
@@ -126,56 +112,63 @@ def noise(key: jax.Array, image: jax.Array, count: int) -> jax.Array:
   height, width = image.shape[:2]
   largest = int(math.log2(min(height, width)))
 
-  def one(key: jax.Array) -> jax.Array:
+  def draw(key: jax.Array) -> jax.Array:
     size, pixels = jax.random.split(key)
     side = 2 ** jax.random.randint(size, (), 0, largest + 1)
     values = jax.random.uniform(pixels, image.shape, image.dtype)
     return values[jnp.arange(height) // side][:, jnp.arange(width) // side]
 
-  return jax.vmap(one)(jax.random.split(key, count))
+  return jax.vmap(draw)(jax.random.split(key, count))
 
 
-def started(state: Any, points: jax.Array, across: jax.Array) -> Any:
-  """After a look at noise [B, H, W, 3]: the first that fools, by `across` [B], becomes `point`."""
-  found = across.any()
+def started(state: DecisionState, points: jax.Array, across: jax.Array) -> DecisionState:
+  """The state after noise [B, H, W, 3] was queried: the first that fools becomes its `point`.
+
+  `across` [B] bool says which do.
+  """
+  fools = across.any()
   return dataclasses.replace(
     state,
-    point=jnp.where(found, points[jnp.argmax(across)], state.point),
-    phase=jnp.where(found, BISECT, START),
-    turn=jnp.where(found, 0, state.turn + 1),
+    point=jnp.where(fools, points[jnp.argmax(across)], state.point),
+    phase=jnp.where(fools, BISECT, START),
+    turn=jnp.where(fools, 0, state.turn + 1),
     low=jnp.float32(0),
     high=jnp.float32(1),
   )
 
 
-def _shares(state: Any, count: int) -> jax.Array:
+def _shares(state: DecisionState, count: int) -> jax.Array:
   """The ends of the interval of a bisection, and `count` shares between them, [count + 2]."""
   return state.low + (state.high - state.low) * jnp.linspace(0.0, 1.0, count + 2)
 
 
-def _mix(norm: str, state: Any, share: jax.Array) -> jax.Array:
+def _mix(norm: str, state: DecisionState, share: jax.Array) -> jax.Array:
   """The image at a share of the way from the clean one to `point`.
 
   In linf the way is not straight: each pixel goes as far as a ball of that share lets it.
   """
-  delta = state.point - state.clean
+  clean = state.example.clean
+  delta = state.point - clean
   if norm == "linf":
     reach = share * jnp.abs(delta).max()
-    return state.clean + jnp.clip(delta, -reach, reach)
-  return state.clean + share * delta
+    return clean + jnp.clip(delta, -reach, reach)
+  return clean + share * delta
 
 
-def blends(norm: str, state: Any, count: int) -> jax.Array:
-  """What a bisection looks at, [count, H, W, 3]: one image halves the interval, more cut deeper."""
+def blends(norm: str, state: DecisionState, count: int) -> jax.Array:
+  """What a bisection queries, [count, H, W, 3]: one image halves the interval, more cut deeper."""
   return jax.vmap(lambda share: _mix(norm, state, share))(_shares(state, count)[1:-1])
 
 
-def bisected(norm: str, state: Any, across: jax.Array, looks: int) -> Any:
-  """After a look at `blends`; the last look leaves `point` at the boundary."""
+def bisected(norm: str, state: DecisionState, across: jax.Array, steps: int) -> DecisionState:
+  """The state after `blends` were queried; the last of the steps leaves `point` at the boundary.
+
+  `across` [count] bool says which of them fool.
+  """
   shares = _shares(state, len(across))
   first = jnp.argmax(jnp.append(across, True))
   low, high = shares[first], shares[first + 1]
-  last = state.turn + 1 >= looks
+  last = state.turn + 1 >= steps
   return dataclasses.replace(
     state,
     point=jnp.where(last, _mix(norm, state, high), state.point),
@@ -186,15 +179,23 @@ def bisected(norm: str, state: Any, across: jax.Array, looks: int) -> Any:
   )
 
 
-def looks(precision: float, count: int) -> int:
-  """How many looks at `count` images each narrow an interval to a share of `precision`."""
+def bisection_steps(precision: float, count: int) -> int:
+  """How many steps of `count` queries each narrow an interval to a share of `precision`."""
   return math.ceil(math.log(1 / precision) / math.log(count + 1))
 
 
 def closest(
-  ball: norms.Norm, state: Any, points: jax.Array, logits: jax.Array, across: jax.Array
-) -> Any:
-  """Keeps the best of all that was looked at, as `image` if it is in the ball."""
-  costs = jax.vmap(best.cost, (None, None, 0, 0))(ball, state, points, logits)
+  ball: norms.Norm, state: DecisionState, points: jax.Array, logits: jax.Array, across: jax.Array
+) -> DecisionState:
+  """The state with the best image of all that was queried, if it is in the ball.
+
+  Args:
+    ball: its norm.
+    state: of one example.
+    points: [B, H, W, 3] float32, what was queried.
+    logits: [B, K] float32.
+    across: [B] bool, which of them fool.
+  """
+  costs = jax.vmap(best.cost, (None, None, 0, 0))(ball, state.example, points, logits)
   nearest = jnp.argmin(jnp.where(across, costs, jnp.inf))
   return best.keep(ball, state, points[nearest], logits[nearest], across[nearest])

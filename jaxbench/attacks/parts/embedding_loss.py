@@ -28,7 +28,7 @@ def check(attack: str, loss: str | losses.Loss, *, usable: bool) -> None:
 
 
 def bind(loss: str | losses.Loss, classifier: Any, clean: jax.Array) -> losses.Loss:
-  """`loss` as a function of outputs and label; "distance" looks once at `clean`, [H, W, 3]."""
+  """`loss` as a function of outputs and label; "distance" evaluates `clean`, [H, W, 3], once."""
   if loss != NAME:
     return losses.get(loss)
   outputs = jax.lax.stop_gradient(logits_of(classifier, clean))
@@ -40,6 +40,6 @@ def fooled(loss: str | losses.Loss, logits: jax.Array, label: jax.Array) -> jax.
   return jnp.bool_(False) if loss == NAME else losses.fooled(logits, label)
 
 
-def looks(loss: str | losses.Loss) -> int:
+def forwards(loss: str | losses.Loss) -> int:
   """Forward passes of `bind`."""
   return int(loss == NAME)

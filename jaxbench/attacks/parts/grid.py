@@ -38,7 +38,7 @@ def by_largest_change(clean: jax.Array, image: jax.Array) -> jax.Array:
 
 
 def by_total(size: Callable[[jax.Array], jax.Array]) -> Quantize:
-  """In a norm that adds pixels up.
+  """The quantization of a norm that adds pixels up.
 
   Pixels go to the level towards the clean image, but for those nearest to the level beyond, as many
   as the size of the whole change allows.

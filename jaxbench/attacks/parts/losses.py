@@ -27,7 +27,7 @@ def cross_entropy(logits: jax.Array, label: jax.Array) -> jax.Array:
 
 
 def log_odds(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """Of all other classes together against the label."""
+  """The log-odds of all other classes together against the label, [] float32."""
   return jax.nn.logsumexp(_others(logits, label)) - logits[label]
 
 

@@ -14,33 +14,28 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, logits_of
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import losses, norms, strongest
 from jaxbench.attacks.pgd import settle
 
-Objective = Callable[[jax.Array], tuple[jax.Array, jax.Array]]  # Image -> its loss [], logits [K].
+LossFn = Callable[[jax.Array], tuple[jax.Array, jax.Array]]  # Image -> its loss [], logits [K].
 
 
 @struct.dataclass
 class MomentumState:
   """One example."""
 
-  key: jax.Array  # PRNG key of the example.
-  clean: jax.Array  # [H, W, 3] float32 in [0, 1].
+  example: Example
   image: jax.Array  # [H, W, 3] float32, inside the ball and inside [0, 1].
-  label: jax.Array  # [] int32.
-  epsilon: jax.Array  # [] float32, radius of the ball around `clean`.
   step_size: jax.Array  # [] float32.
   momentum: jax.Array  # [H, W, 3] float32: the decaying sum of gradients of mean size 1.
   memory: Any  # What the estimator keeps from one step to the next.
-  strongest: strongest.Strongest  # Of all iterates that were looked at.
-  count: jax.Array  # [] int32, steps taken.
-  fooled: jax.Array  # [] bool.
-  done: jax.Array  # [] bool.
+  strongest: strongest.Strongest  # Of all iterates that were evaluated.
+  progress: Progress
 
 
 class Estimate(NamedTuple):
-  """What an estimator has seen."""
+  """What an estimator has evaluated."""
 
   value: jax.Array  # [] float32: the loss at the image itself.
   logits: jax.Array  # [K], there.
@@ -49,15 +44,15 @@ class Estimate(NamedTuple):
 
 
 class Estimator(Protocol):
-  """Looks at the state's image and comes by a gradient."""
+  """Evaluates the state's image and comes by a gradient."""
 
-  def __call__(self, objective: Objective, state: MomentumState, key: jax.Array) -> Estimate:
+  def __call__(self, loss_fn: LossFn, state: MomentumState, key: jax.Array) -> Estimate:
     """The key is another one at every step."""
 
 
-def plain(objective: Objective, state: MomentumState, key: jax.Array) -> Estimate:
+def plain(loss_fn: LossFn, state: MomentumState, key: jax.Array) -> Estimate:
   """The gradient at the image."""
-  (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
+  (value, logits), gradient = jax.value_and_grad(loss_fn, has_aux=True)(state.image)
   return Estimate(value, logits, gradient)
 
 
@@ -91,42 +86,33 @@ def attack(
       f"{name} needs steps >= 1, relative_step > 0 and decay >= 0, not "
       f"{steps}, {relative_step}, {decay}"
     )
-  ball, climb = norms.get(norm), losses.get(loss)
+  ball, value_of = norms.get(norm), losses.get(loss)
 
-  def init(
-    key: jax.Array,
-    image: jax.Array,
-    label: jax.Array,
-    epsilon: jax.Array,
-    run: jax.Array | int = 0,
-  ) -> MomentumState:
+  def init(example: Example, run: jax.Array | int = 0) -> MomentumState:
     return MomentumState(
-      key=key,
-      clean=image,
-      image=image,
-      label=label,
-      epsilon=epsilon,
-      step_size=relative_step * epsilon / steps,
-      momentum=jnp.zeros_like(image),
-      memory=remember(image),
-      strongest=strongest.nothing(image),
-      count=jnp.int32(0),
-      fooled=jnp.bool_(False),
-      done=jnp.bool_(False),
+      example=example,
+      image=example.clean,
+      step_size=relative_step * example.epsilon / steps,
+      momentum=jnp.zeros_like(example.clean),
+      memory=remember(example.clean),
+      strongest=strongest.nothing(example.clean),
+      progress=Progress.begin(),
     )
 
   def step(classifier: Classifier, state: MomentumState) -> MomentumState:
-    def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
-      logits = logits_of(classifier, image)
-      return climb(logits, state.label), logits
+    example = state.example
 
-    seen = estimate(objective, state, jax.random.fold_in(state.key, state.count))
-    momentum = decay * state.momentum + _normalised(seen.gradient)
-    moved = state.image + state.step_size * ball.climb(momentum, state.image)
-    moved = ball.project(state.clean, moved, state.epsilon)
-    state = dataclasses.replace(state, momentum=momentum, memory=seen.memory)
-    fooled = losses.fooled(seen.logits, state.label)
-    return settle(state, seen.value, fooled, moved, steps, keep_going)
+    def loss_fn(image: jax.Array) -> tuple[jax.Array, jax.Array]:
+      logits = logits_of(classifier, image)
+      return value_of(logits, example.label), logits
+
+    estimated = estimate(loss_fn, state, jax.random.fold_in(example.key, state.progress.count))
+    momentum = decay * state.momentum + _normalised(estimated.gradient)
+    moved = state.image + state.step_size * ball.steepest(momentum, state.image)
+    moved = ball.project(example.clean, moved, example.epsilon)
+    state = dataclasses.replace(state, momentum=momentum, memory=estimated.memory)
+    fooled = losses.fooled(estimated.logits, example.label)
+    return settle(state, estimated.value, fooled, moved, steps, keep_going)
 
   return Attack(
     init,
@@ -137,7 +123,7 @@ def attack(
     backwards=backwards,
     keep_going=keep_going,
     classes=2 + (loss == "dlr"),
-    unseen=not keep_going,
+    ends_unevaluated=not keep_going,
   )
 
 

@@ -1,4 +1,4 @@
-"""The balls that perturbations live in: each can sample, climb, project, measure and quantize.
+"""The balls that perturbations live in: each can sample, ascend, project, measure and quantize.
 
 Every ball is cut by the box [0, 1] that images live in.
 """
@@ -17,7 +17,8 @@ class Norm(NamedTuple):
   """One norm. Arrays are one image [H, W, 3] float32; radii are in [0, 1] pixel units."""
 
   sample: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]  # (key, image, radius) -> delta
-  climb: Callable[[jax.Array, jax.Array], jax.Array]  # (gradient, image) -> step of size 1
+  # (gradient, image) -> step of size 1
+  steepest: Callable[[jax.Array, jax.Array], jax.Array]
   project: Callable[[jax.Array, jax.Array, jax.Array], jax.Array]  # (clean, image, radius) -> image
   size: Callable[[jax.Array], jax.Array]  # delta -> float32 []
   quantize: grid.Quantize  # (clean, image) -> image of 8 bits, no farther from the clean one
@@ -52,7 +53,7 @@ def _sample_l2(key: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array
 
 
 def _project_l2(clean: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array:
-  """Into the ball, then into the box, which stays in the ball."""
+  """The image is moved into the ball, then into the box, which stays in the ball."""
   delta = image - clean
   size = euclidean(delta)
   return jnp.clip(clean + jnp.where(size > radius, radius * unit(delta), delta), 0.0, 1.0)
@@ -73,7 +74,7 @@ def _sample_l1(key: jax.Array, image: jax.Array, radius: jax.Array) -> jax.Array
 _L1_SHARE = 0.01  # Of the coordinates that an l1 step moves.
 
 
-def _climb_l1(gradient: jax.Array, image: jax.Array) -> jax.Array:
+def _steepest_l1(gradient: jax.Array, image: jax.Array) -> jax.Array:
   """The largest percent of the gradient, by sign, where the box lets it (Tramer & Boneh, 2019)."""
   blocked = ((image <= 0) & (gradient < 0)) | ((image >= 1) & (gradient > 0))
   return sparse_sign(jnp.where(blocked, 0.0, gradient), jnp.float32(_L1_SHARE))
@@ -116,21 +117,21 @@ def sphere(norm: str, key: jax.Array, image: jax.Array) -> jax.Array:
 NORMS: dict[str, Norm] = {
   "linf": Norm(
     sample=_sample_linf,
-    climb=lambda gradient, image: jnp.sign(gradient),
+    steepest=lambda gradient, image: jnp.sign(gradient),
     project=_project_linf,
     size=lambda delta: jnp.abs(delta).max(),
     quantize=grid.by_largest_change,
   ),
   "l2": Norm(
     sample=_sample_l2,
-    climb=lambda gradient, image: unit(gradient),
+    steepest=lambda gradient, image: unit(gradient),
     project=_project_l2,
     size=euclidean,
     quantize=grid.by_total(euclidean),
   ),
   "l1": Norm(
     sample=_sample_l1,
-    climb=_climb_l1,
+    steepest=_steepest_l1,
     project=_project_l1,
     size=_taxicab,
     quantize=grid.by_total(_taxicab),
@@ -138,9 +139,9 @@ NORMS: dict[str, Norm] = {
 }
 
 
-def name_of(norm: Norm) -> str:
+def norm_name(norm: Norm) -> str:
   """The name of one of `NORMS`."""
-  return next(name for name, one in NORMS.items() if one is norm)
+  return next(name for name, ball in NORMS.items() if ball is norm)
 
 
 def get(name: str) -> Norm:

@@ -43,14 +43,15 @@ def smallest(enough: Callable[[jax.Array], jax.Array]) -> jax.Array:
   Such floats are ordered as their bits, which are found one by one.
   """
 
-  def settle(place: jax.Array, found: jax.Array) -> jax.Array:
-    trial = found | (jnp.int32(1) << (30 - place))
+  def settle(place: jax.Array, bits: jax.Array) -> jax.Array:
+    """The int32 bits with the one at `place` of 31, counted from the highest, as it has to be."""
+    trial = bits | (jnp.int32(1) << (30 - place))
     below = jax.lax.bitcast_convert_type(trial - 1, jnp.float32)
     # A trial above infinity is no number.
-    return jnp.where((trial <= _INFINITY) & ~enough(below), trial, found)
+    return jnp.where((trial <= _INFINITY) & ~enough(below), trial, bits)
 
-  found = jax.lax.fori_loop(0, 31, settle, jnp.int32(0))
-  return jax.lax.bitcast_convert_type(found, jnp.float32)
+  bits = jax.lax.fori_loop(0, 31, settle, jnp.int32(0))
+  return jax.lax.bitcast_convert_type(bits, jnp.float32)
 
 
 def order_statistic(values: jax.Array, rank: jax.Array) -> jax.Array:

@@ -67,7 +67,7 @@ def _flat_square(
   radius: jax.Array,
   pixels: jax.Array,
 ) -> jax.Array:
-  """A square at plus or minus the radius, one sign per channel."""
+  """The image with a square at plus or minus the radius, one sign per channel."""
   place, signs = jax.random.split(window_key)
   shortest = min(image.shape[:2])
   size = jnp.clip(jnp.round(jnp.sqrt(pixels)).astype(jnp.int32), 1, shortest)
@@ -147,13 +147,13 @@ class _Pyramids:
     first, second, turn = jax.random.split(window_key, 3)
     size = jnp.maximum(jnp.round(jnp.sqrt(pixels)).astype(jnp.int32), 3)
     size = jnp.minimum(size + (size % 2 == 0).astype(jnp.int32), min(image.shape[:2]))
-    one, two = _place(first, image, size), _place(second, image, size)
+    target, source = _place(first, image, size), _place(second, image, size)
     delta = image - clean
-    here, there = one.mask(image), two.mask(image)
+    filled, emptied = target.mask(image), source.mask(image)
     used = (jnp.abs(delta) ** self._order).sum() ** (1 / self._order)
-    held = self.size(jnp.where(here | there, delta, 0.0))
-    old = jnp.where(here, delta, 0.0)
-    shape = self.bump(turn, image, one) * _signs(key, (1, 1, 3)) + old / (1e-12 + self.size(old))
+    held = self.size(jnp.where(filled | emptied, delta, 0.0))
+    old = jnp.where(filled, delta, 0.0)
+    shape = self.bump(turn, image, target) * _signs(key, (1, 1, 3)) + old / (1e-12 + self.size(old))
     shape = shape / (1e-12 + self.size(shape))
     if self._order == 2:
       amount = jnp.sqrt(
@@ -162,8 +162,8 @@ class _Pyramids:
     else:
       amount = jnp.maximum(radius - used, 0) / 3 + held
       amount *= 3
-    delta = jnp.where(there, 0.0, delta)
-    delta = jnp.where(here, shape * amount, delta)
+    delta = jnp.where(emptied, 0.0, delta)
+    delta = jnp.where(filled, shape * amount, delta)
     if self._order == 1:
       return clean + delta
     return clean + radius * delta / (jnp.sqrt(jnp.square(delta).sum()) + 1e-12)

@@ -9,24 +9,24 @@ from flax import struct
 
 @struct.dataclass
 class Strongest:
-  """Of one example."""
+  """The image, and what its evaluation said."""
 
   image: jax.Array  # [H, W, 3] float32.
-  loss: jax.Array  # [] float32; -inf before the first look.
+  loss: jax.Array  # [] float32; -inf before the first evaluation.
   fooled: jax.Array  # [] bool.
 
-  def seen(self, image: jax.Array, loss: jax.Array, fooled: jax.Array) -> "Strongest":
-    """After a look at an image."""
+  def after(self, image: jax.Array, loss: jax.Array, fooled: jax.Array) -> "Strongest":
+    """The strongest after an image [H, W, 3] was evaluated, whose `loss` and `fooled` are []."""
     better = stronger(fooled, loss, self.fooled, self.loss)
-    seen = Strongest(image, loss, fooled)
-    return jax.tree.map(lambda x, y: jnp.where(better, x, y), seen, self)
+    new = Strongest(image, loss, fooled)
+    return jax.tree.map(lambda x, y: jnp.where(better, x, y), new, self)
 
 
 def nothing(image: jax.Array) -> Strongest:
-  """Before the first look; `image` [H, W, 3] stands in."""
+  """The strongest before the first evaluation, for which `image` [H, W, 3] stands in."""
   return Strongest(image, jnp.float32(-jnp.inf), jnp.bool_(False))
 
 
 def stronger(fooled: Any, loss: Any, other_fooled: Any, other_loss: Any) -> jax.Array:
-  """Whether the first of two is; [] bool."""
+  """Whether the first of two images is the stronger, [] bool; see the top of this file."""
   return (fooled & ~other_fooled) | ((fooled == other_fooled) & (loss > other_loss))

@@ -12,26 +12,26 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench.attacks.base import Classifier, StepFn
+from jaxbench.attacks.base import Classifier, Progress, StepFn
 
 _PROGRESS = 0.9999  # A tenth of a search that does not lower its objective by so much ends it.
 
 
 @struct.dataclass
 class Constant:
-  """One example's."""
+  """The weight in the search for one example."""
 
   value: jax.Array  # [] float32: the one in use.
   low: jax.Array  # [] float32: the largest that failed.
   high: jax.Array  # [] float32: the smallest that fooled, or infinity.
   across: jax.Array  # [] bool: this one has fooled.
-  objective: jax.Array  # [] float32: at the last look at progress.
+  objective: jax.Array  # [] float32: when progress was last checked.
   steps: jax.Array  # [] int32: taken with this one.
   search: jax.Array  # [] int32: constants tried before.
 
 
 def begin(value: float) -> Constant:
-  """Before the first step of the first search."""
+  """The constant before the first step of the first search, in which it is `value`."""
   return Constant(
     value=jnp.float32(value),
     low=jnp.float32(0),
@@ -56,7 +56,7 @@ def search(
 
   Args:
     descend: (classifier, state) -> the state after a step with `state.constant.value`, whether
-      what it looked at fools, and the objective.
+      what it evaluated fools, and the objective.
     restart: the state at the beginning of the next search, but for its constant.
     steps: the most for one constant.
     searches: constants tried.
@@ -65,25 +65,26 @@ def search(
   pause = -(-steps // 10)
 
   def note(constant: Constant, across: jax.Array, objective: jax.Array) -> Constant:
-    look = constant.steps % pause == 0
-    stuck = look & (objective > _PROGRESS * constant.objective)
+    check = constant.steps % pause == 0
+    stuck = check & (objective > _PROGRESS * constant.objective)
     return dataclasses.replace(
       constant,
       across=constant.across | across,
-      objective=jnp.where(look, objective, constant.objective),
+      objective=jnp.where(check, objective, constant.objective),
       steps=jnp.where(stuck, steps, constant.steps + 1),
     )
 
   def step(classifier: Classifier, state: Any) -> Any:
     state, across, objective = descend(classifier, state)
     constant = note(state.constant, across, objective)
-    state = dataclasses.replace(state, constant=constant, count=state.count + 1)
+    state = dataclasses.replace(state, constant=constant)
     fresh = dataclasses.replace(restart(state), constant=_following(constant))
     ended = constant.steps >= steps
     state = jax.tree.map(lambda x, y: jnp.where(ended, x, y), fresh, state)
-    out_of_searches = state.constant.search >= searches
-    done = out_of_searches if keep_going else out_of_searches | state.fooled
-    return dataclasses.replace(state, done=done)
+    count, fooled = state.progress.count + 1, state.progress.fooled
+    exhausted = state.constant.search >= searches
+    done = exhausted if keep_going else exhausted | fooled
+    return dataclasses.replace(state, progress=Progress(count, fooled, done))
 
   return step
 

@@ -79,7 +79,7 @@ class FromSurrogate(Adversary):
     images = np.empty(examples.images.shape, np.float32)
     costs: dict[str, np.ndarray] = {}
     # The surrogate is nobody's judge: its images are made once, whatever becomes of its claims.
-    how = batching.Settings(evaluator.slots, evaluator.settings.attacks.quantize, own=False)
+    how = batching.Settings(evaluator.slots, evaluator.settings.attacks.quantize, surrogate=True)
     attacked = batching.attack(
       self.cascade, surrogate, [surrogate], examples, how, batching.Tally()
     )

@@ -1,7 +1,6 @@
 """Transfer attacks at one epsilon, or with the smallest one that fools each target."""
 
 import dataclasses
-import inspect
 import itertools
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -10,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxbench import attacks, config, devices, errors, spec
-from jaxbench.attacks.engine import batching, slots
+from jaxbench.attacks.engine import batching, next_run
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Absent, Surrogate
 from jaxbench.plan.perturbations import adversary
@@ -140,7 +139,7 @@ class SmallestTransfer(FromSurrogate):
       verdicts = jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
       fooled = verdicts.prediction != some.labels
       probed = low[active], high[active], some.epsilons, verdicts.distance, fooled
-      bracket = slots.narrowed(*probed, attack, self.tolerance, np)
+      bracket = next_run.narrowed(*probed, attack, self.tolerance, np)
       won = active[bracket.better]
       best[won] = verdicts.image[bracket.better]
       prediction[won] = verdicts.prediction[bracket.better]
@@ -220,15 +219,15 @@ def _usable(
 def _transferable(text: str) -> spec.Spec:
   """An attack that has a form for transfer."""
   written, _ = adversary.resolve(text)
-  option = "keep_going"
-  if option not in inspect.signature(written.call).parameters:
+  returns = attacks.KEEP_GOING.get(written.call)
+  if returns is None:
     reason = "it stops where it fools its surrogate"
-  elif not written.arguments.get(option, True):
-    reason = f"{option}=False stops where it fools its surrogate"
-  else:
-    if not spec.build(_for_transfer(text, encodes=False)).minimizes:
-      return written
+  elif not written.arguments.get("keep_going", True):
+    reason = "keep_going=False stops where it fools its surrogate"
+  elif returns == "smallest":
     reason = "it looks for the smallest perturbation"
+  else:
+    return written
   raise errors.InputError(f"--config.attacks.transfer: {written.text} has no transfer: {reason}")
 
 

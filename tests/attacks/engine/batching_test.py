@@ -63,7 +63,8 @@ def test_an_attack_that_leaves_the_ball_returns_the_clean_image(tiny, examples):
 
   def escape(classifier, state):
     wrong = dataclasses.replace(state, image=jnp.zeros_like(state.image) + 0.5)
-    return dataclasses.replace(wrong, fooled=jnp.bool_(True), done=jnp.bool_(True))
+    progress = wrong.progress.replace(fooled=jnp.bool_(True), done=jnp.bool_(True))
+    return dataclasses.replace(wrong, progress=progress)
 
   result = attacks.run(honest._replace(step=escape), tiny, images, labels, 0.01, KEY)
   np.testing.assert_array_equal(result.adversarial, images)

@@ -52,12 +52,12 @@ def test_of_classes_that_are_the_same_the_first_is_predicted(tiny, examples):
   """Their accuracy is that of the first, with an attack as without."""
   images, labels = examples
   second = labels + 10
-  found = attacks.run(
+  result = attacks.run(
     attacks.pgd(steps=2), Declared(tiny.args[0], TWICE), images, second, 0.01, 0, slots=3
   )
-  np.testing.assert_array_equal(found.prediction, labels)
-  assert found.success.all()
-  assert (found.distance == 0).all()
+  np.testing.assert_array_equal(result.prediction, labels)
+  assert result.success.all()
+  assert (result.distance == 0).all()
 
 
 def test_undeclared_ties_are_two_classes(examples):
@@ -67,9 +67,9 @@ def test_undeclared_ties_are_two_classes(examples):
     logits = jnp.array([5.0, 5.0, third])
     flat = jax.tree_util.Partial(lambda z, x: jnp.tile(z[None], (len(x), 1)), logits)
     labels = np.arange(len(images), dtype=np.int32) % 2
-    found = attacks.run(attacks.fgsm(), flat, images, labels, 0.01, 0, slots=3)
-    np.testing.assert_array_equal(found.success, found.prediction != labels)
-    assert (found.prediction == (2 if third > 5 else 0)).all()
+    result = attacks.run(attacks.fgsm(), flat, images, labels, 0.01, 0, slots=3)
+    np.testing.assert_array_equal(result.success, result.prediction != labels)
+    assert (result.prediction == (2 if third > 5 else 0)).all()
 
 
 def test_gradients_that_are_no_numbers_move_nothing(examples):
@@ -80,9 +80,9 @@ def test_gradients_that_are_no_numbers_move_nothing(examples):
     return jax.nn.one_hot(jnp.zeros(len(images), jnp.int32), 10) + 0.0 * root[:, None]
 
   classifier = jax.tree_util.Partial(spoil, 0)
-  found = attacks.run(attacks.bim(steps=3), classifier, images, 0 * labels, 0.01, 0, slots=3)
-  np.testing.assert_array_equal(found.adversarial, images)
-  assert "gradient_not_finite" in [one.name for one in found.warnings]
+  result = attacks.run(attacks.bim(steps=3), classifier, images, 0 * labels, 0.01, 0, slots=3)
+  np.testing.assert_array_equal(result.adversarial, images)
+  assert "gradient_not_finite" in [one.name for one in result.warnings]
 
 
 def test_a_surrogate_has_classes_of_its_own_names(tiny, examples):

@@ -24,7 +24,9 @@ def test_iterates_equal_a_plain_loop(encoder):
   attack = attacks.pgd(steps=3, loss="distance", norm="l2", keep_going=True)
   keys = jax.random.split(jax.random.key(0), 16)
   labels = np.arange(16, dtype=np.int32)
-  state = jax.vmap(attack.init, (0, 0, 0, None))(keys, IMAGES, labels, jnp.float32(EPSILON))
+  state = jax.vmap(attack.init, (attacks.Example(0, 0, 0, None),))(
+    attacks.Example(keys, IMAGES, labels, jnp.float32(EPSILON))
+  )
   weights, clean = np.asarray(encoder.args[0]), IMAGES.reshape(16, -1)
   x = np.asarray(state.image).reshape(16, -1)
   for _ in range(2):

@@ -32,24 +32,24 @@ def _pair(seed, norm, radius, whole=True):
 def test_on_the_grid_and_no_farther(norm, seed, share):
   radius = share * {"linf": 0.1, "l2": 1.0, "l1": 10.0}[norm]
   clean, image = _pair(seed, norm, radius)
-  found = np.asarray(PROGRAMS[norm](clean, image))
-  np.testing.assert_allclose(255 * found, np.round(255 * found), atol=1e-4)
-  assert found.min() >= 0
-  assert found.max() <= 1
-  assert _size(norm, clean, found) <= _size(norm, clean, image) * (1 + 1e-6) + 1e-6
-  np.testing.assert_array_equal(found[image == clean], clean[image == clean])
+  quantized = np.asarray(PROGRAMS[norm](clean, image))
+  np.testing.assert_allclose(255 * quantized, np.round(255 * quantized), atol=1e-4)
+  assert quantized.min() >= 0
+  assert quantized.max() <= 1
+  assert _size(norm, clean, quantized) <= _size(norm, clean, image) * (1 + 1e-6) + 1e-6
+  np.testing.assert_array_equal(quantized[image == clean], clean[image == clean])
 
 
 @pytest.mark.parametrize("levels", [0.4, 1.0, 1.7, 7.9, 8.0])
 def test_in_linf_it_is_the_best_that_a_search_over_the_levels_finds(levels):
   clean, image = _pair(0, "linf", levels / 255)
-  found = np.asarray(PROGRAMS["linf"](clean, image))
+  quantized = np.asarray(PROGRAMS["linf"](clean, image))
   reach = np.abs(255 * image.astype(np.float64) - 255 * clean).max() + 1e-4
   candidates = np.arange(256.0)[:, None, None, None]
   near = np.abs(candidates - 255 * clean.astype(np.float64)) <= reach
   distance = np.where(near, np.abs(candidates - 255 * image.astype(np.float64)), np.inf)
   np.testing.assert_allclose(
-    np.abs(255 * found - 255 * image.astype(np.float64)), distance.min(axis=0), atol=1e-3
+    np.abs(255 * quantized - 255 * image.astype(np.float64)), distance.min(axis=0), atol=1e-3
   )
 
 
@@ -58,15 +58,15 @@ def test_in_linf_it_is_the_best_that_a_search_over_the_levels_finds(levels):
 def test_in_a_sum_as_many_pixels_move_as_fit(norm, radius):
   """Rounding each by itself would leave nothing of a change that is spread thinly."""
   clean, image = _pair(1, norm, radius)
-  found = np.asarray(PROGRAMS[norm](clean, image))
-  size, left = _size(norm, clean, image), _size(norm, clean, found)
+  quantized = np.asarray(PROGRAMS[norm](clean, image))
+  size, left = _size(norm, clean, image), _size(norm, clean, quantized)
   assert left <= size * (1 + 1e-6)
   # One level more would be too much: its cost is that of the farthest pixel, at most.
-  levels = np.abs(np.round(255 * (found - clean))).max()
+  levels = np.abs(np.round(255 * (quantized - clean))).max()
   cheapest = (2 * levels + 1) / 255**2 if norm == "l2" else 1 / 255
   order = ORDERS[norm]
   assert left**order + cheapest > size**order * (1 - 1e-4)
-  delta, moved = (x.astype(np.float64).ravel() - clean.ravel() for x in (image, found))
+  delta, moved = (x.astype(np.float64).ravel() - clean.ravel() for x in (image, quantized))
   assert (np.sign(delta) * moved >= -1e-6).all()
 
 
@@ -81,6 +81,6 @@ def test_what_is_on_the_grid_stays():
 def test_of_a_clean_image_off_the_grid_only_what_is_inside_counts():
   """In linf there may be a level in reach of every pixel; else the engine returns the clean one."""
   clean, image = _pair(4, "linf", 2 / 255, whole=False)
-  found = np.asarray(PROGRAMS["linf"](clean, image))
-  assert _size("linf", clean, found) <= 2 / 255 + 1e-6
+  quantized = np.asarray(PROGRAMS["linf"](clean, image))
+  assert _size("linf", clean, quantized) <= 2 / 255 + 1e-6
   assert grid.SPACING == 1 / 255

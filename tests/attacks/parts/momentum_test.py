@@ -22,13 +22,15 @@ IMAGES = 0.4 + 0.2 * np.random.default_rng(0).random((16, 4, 4, 3), np.float32)
 
 @functools.cache
 def _programs(attack):
-  return jax.jit(jax.vmap(attack.init, (0, 0, 0, None))), jax.jit(jax.vmap(attack.step, (None, 0)))
+  begin = jax.vmap(attack.init, (attacks.Example(0, 0, 0, None),))
+  return jax.jit(begin), jax.jit(jax.vmap(attack.step, (None, 0)))
 
 
 def _begin(attack, images, labels, epsilon):
   """States, and the program of a step."""
   begin, step = _programs(attack)
-  return begin(jax.random.split(KEY, len(images)), images, labels, jnp.float32(epsilon)), step
+  keys = jax.random.split(KEY, len(images))
+  return begin(attacks.Example(keys, images, labels, jnp.float32(epsilon))), step
 
 
 @jax.jit
@@ -126,12 +128,12 @@ def test_iterates_equal_a_loop_in_torch(name, tiny, examples):
   )
   strongest = torch.stack(seen)[values.argmax(dim=0), range(COUNT)]
   _assert_nearly_all_equal(state.image, strongest)
-  assert state.done.all()
+  assert state.progress.done.all()
 
 
-def _assert_nearly_all_equal(found, expected):
+def _assert_nearly_all_equal(result, expected):
   """Processors round differently; where a slope is next to 0, its sign may differ then."""
-  assert np.isclose(found, expected, rtol=0, atol=2e-5).mean() > 0.99
+  assert np.isclose(result, expected, rtol=0, atol=2e-5).mean() > 0.99
 
 
 @pytest.mark.parametrize("shape", [(32, 32), (33, 33), (17, 24)])
@@ -142,10 +144,10 @@ def test_resize_and_pad_equals_torch(shape):
     width = height * shape[1] // shape[0]
     for share in ((0.0, 0.0), (1.0, 0.3), (0.6, 1.0)):
       top, left = int(share[0] * (shape[0] - height)), int(share[1] * (shape[1] - width))
-      found = np.asarray(program(image, np.array([height, width]), np.array([top, left])))
+      padded = np.asarray(program(image, np.array([height, width]), np.array([top, left])))
       expected = loops.resized(torch.tensor(image), height, width, top, left).numpy()
-      np.testing.assert_allclose(found, expected, atol=1e-5)
-      np.testing.assert_array_equal(found == 0, expected == 0)
+      np.testing.assert_allclose(padded, expected, atol=1e-5)
+      np.testing.assert_array_equal(padded == 0, expected == 0)
 
 
 def test_sizes_and_corners_are_uniform():
@@ -171,7 +173,7 @@ def test_on_a_linear_classifier_the_steps_end_at_the_corner_of_the_ball(factory,
     state = step(classifier, state)
   uphill = np.sign(weights[:, 1] - weights[:, 0]).reshape(4, 4, 3)
   corners = IMAGES + 1e-3 * np.where(labels, -1, 1)[:, None, None, None] * uphill
-  assert not state.fooled.any()
+  assert not state.progress.fooled.any()
   np.testing.assert_allclose(state.image, corners, atol=1e-6)
 
 
@@ -180,7 +182,7 @@ def test_gradients_of_no_size_are_no_trouble(scale, linear):
   """None at all is no move; the tiniest are a move of full length."""
   classifier = jax.tree_util.Partial(linear.func, scale * linear.args[0])
   attack = attacks.mim(steps=4, loss=lambda logits, label: -logits[label], keep_going=True)
-  state = attack.init(KEY, jnp.asarray(IMAGES[0]), jnp.int32(0), jnp.float32(0.1))
+  state = attack.init(attacks.Example(KEY, jnp.asarray(IMAGES[0]), jnp.int32(0), jnp.float32(0.1)))
   for _ in range(2):
     state = jax.jit(attack.step)(classifier, state)
   np.testing.assert_allclose(np.abs(state.image - IMAGES[0]), 0.05 if scale else 0.0, atol=1e-6)
@@ -217,7 +219,7 @@ def test_passes_are_counted(name, linear):
 
   counted.defvjp(lambda logits: (counted(logits), None), backward)
   classifier = jax.tree_util.Partial(lambda w, x: counted(linear.func(w, x)), linear.args[0])
-  state = attack.init(KEY, jnp.asarray(IMAGES[0]), jnp.int32(0), jnp.float32(0.1))
+  state = attack.init(attacks.Example(KEY, jnp.asarray(IMAGES[0]), jnp.int32(0), jnp.float32(0.1)))
   jax.block_until_ready(jax.jit(attack.step)(classifier, state))
   jax.effects_barrier()
   assert counts == {"forwards": attack.forwards, "backwards": attack.backwards}
@@ -239,9 +241,9 @@ def test_finds_what_torch_finds(name, radius, scans):
   state, step = _begin(attacks.si(steps=STEPS, copies=2), images, labels, epsilon)
   for _ in range(STEPS):
     state = step(ours, state)
-  found = jax.jit(lambda c, x: c(x))(ours, state.image).argmax(axis=1) != labels
-  assert 0.05 < found.mean() < 0.95
-  assert (found != fooled.numpy()).sum() <= 1
+  wrong = jax.jit(lambda c, x: c(x))(ours, state.image).argmax(axis=1) != labels
+  assert 0.05 < wrong.mean() < 0.95
+  assert (wrong != fooled.numpy()).sum() <= 1
 
 
 @pytest.mark.parametrize(

@@ -45,12 +45,12 @@ def test_projection_is_the_nearest_point_of_ball_and_box(name, seed, radius, sca
   draw = np.random.default_rng(seed)
   clean = draw.random(SHAPE, np.float32)
   point = clean + np.float32(scale) * draw.normal(size=SHAPE).astype(np.float32)
-  found = norms.get(name).project(jnp.asarray(clean), jnp.asarray(point), jnp.float32(radius))
+  projected = norms.get(name).project(jnp.asarray(clean), jnp.asarray(point), jnp.float32(radius))
   expected = _nearest(name, clean, point, radius)
-  np.testing.assert_allclose(found, expected, atol=1e-5 if name == "l1" else 3e-7)
-  assert norms.get(name).size(found - clean) <= radius * (1 + 1e-6) + 1e-6
-  assert found.min() >= 0
-  assert found.max() <= 1
+  np.testing.assert_allclose(projected, expected, atol=1e-5 if name == "l1" else 3e-7)
+  assert norms.get(name).size(projected - clean) <= radius * (1 + 1e-6) + 1e-6
+  assert projected.min() >= 0
+  assert projected.max() <= 1
 
 
 @pytest.mark.parametrize("name", norms.NORMS)
@@ -60,9 +60,9 @@ def test_projection_holds_at_the_size_of_real_images(name):
   clean = draw.random((224, 224, 3), np.float32)
   radius = {"linf": 4 / 255, "l2": 3.0, "l1": 255.0}[name]
   point = jnp.asarray(clean + draw.normal(size=clean.shape).astype(np.float32))
-  found = jax.jit(norms.get(name).project)(jnp.asarray(clean), point, jnp.float32(radius))
-  size = norms.get(name).size(found - clean)
-  exact = np.linalg.norm((np.asarray(found, np.float64) - clean).ravel(), ORDERS[name])
+  projected = jax.jit(norms.get(name).project)(jnp.asarray(clean), point, jnp.float32(radius))
+  size = norms.get(name).size(projected - clean)
+  exact = np.linalg.norm((np.asarray(projected, np.float64) - clean).ravel(), ORDERS[name])
   assert 0.99 * radius < size <= radius * (1 + 1e-6) + 1e-6
   np.testing.assert_allclose(size, exact, rtol=3e-6)
 
@@ -82,7 +82,7 @@ def test_a_step_gains_the_dual_norm(name):
   One percent of 60 coordinates is the largest one, so l1 reaches it too.
   """
   gradient = np.random.default_rng(0).normal(size=SHAPE).astype(np.float32)
-  step = norms.get(name).climb(jnp.asarray(gradient), jnp.full(SHAPE, 0.5))
+  step = norms.get(name).steepest(jnp.asarray(gradient), jnp.full(SHAPE, 0.5))
   dual = {"linf": 1, "l2": 2, "l1": np.inf}[name]
   np.testing.assert_allclose(norms.get(name).size(step), 1, rtol=1e-6)
   gain = np.sum(np.asarray(step) * gradient)
@@ -91,13 +91,13 @@ def test_a_step_gains_the_dual_norm(name):
 
 @pytest.mark.parametrize("name", norms.NORMS)
 def test_a_zero_gradient_is_no_step(name):
-  assert not norms.get(name).climb(jnp.zeros(SHAPE), jnp.full(SHAPE, 0.5)).any()
+  assert not norms.get(name).steepest(jnp.zeros(SHAPE), jnp.full(SHAPE, 0.5)).any()
 
 
 def test_an_l1_step_moves_one_percent_where_the_box_allows():
   draw = np.random.default_rng(0)
   gradient, image = draw.normal(size=(20, 20, 3)).astype(np.float32), np.zeros((20, 20, 3), "f4")
-  step = np.asarray(norms.get("l1").climb(jnp.asarray(gradient), jnp.asarray(image)))
+  step = np.asarray(norms.get("l1").steepest(jnp.asarray(gradient), jnp.asarray(image)))
   largest = np.sort(gradient[gradient > 0])[-12:]  # Down from 0 is outside the box.
   np.testing.assert_allclose(step[np.isin(gradient, largest)], 1 / 12, rtol=1e-6)
   assert (step != 0).sum() == 12
@@ -108,8 +108,8 @@ def test_order_statistics_equal_a_sort(seed, rank):
   draw = np.random.default_rng(seed)
   values = np.abs(draw.normal(size=60)).astype(np.float32)
   values[draw.random(60) < 0.3] = draw.choice([0.0, 1e-40, 1.0])  # Ties and subnormal numbers.
-  found = roots.order_statistic(jnp.asarray(values), jnp.int32(rank))
-  assert found == np.sort(values)[rank]
+  statistic = roots.order_statistic(jnp.asarray(values), jnp.int32(rank))
+  assert statistic == np.sort(values)[rank]
 
 
 @pytest.mark.parametrize("name", norms.NORMS)

@@ -1,20 +1,18 @@
 """The search for the constant, with steps that need no classifier."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import struct
 
+from jaxbench import attacks
 from jaxbench.attacks.parts import tradeoff
 
 
 @struct.dataclass
 class _State:
   constant: tradeoff.Constant
-  count: jax.Array
-  fooled: jax.Array
-  done: jax.Array
+  progress: attacks.Progress
 
 
 def _run(enough, objective, steps, searches, keep_going=True):
@@ -22,16 +20,17 @@ def _run(enough, objective, steps, searches, keep_going=True):
 
   def descend(_, state):
     across = state.constant.value >= enough
-    state = state.replace(fooled=state.fooled | across)
+    progress = state.progress.replace(fooled=state.progress.fooled | across)
+    state = state.replace(progress=progress)
     return state, across, objective(state.constant.steps)
 
   step = tradeoff.search(descend, lambda state: state, steps, searches, keep_going)
-  state = _State(tradeoff.begin(1e-3), jnp.int32(0), jnp.bool_(False), jnp.bool_(False))
+  state = _State(tradeoff.begin(1e-3), attacks.Progress.begin())
   seen = []
-  while not state.done:
+  while not state.progress.done:
     seen.append(float(state.constant.value))
     state = step(None, state)
-  assert state.count == len(seen)
+  assert state.progress.count == len(seen)
   return seen
 
 
