@@ -10,25 +10,27 @@ from collections.abc import Callable
 
 from jaxbench import errors, spec
 from jaxbench.data import catalog, custom
-from jaxbench.data.annotated import Annotated, Frame, columns, frames, has_several_labels
+from jaxbench.data.annotated import Annotated, columns, has_several_labels
 from jaxbench.data.arrays import Arrays
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
 from jaxbench.data.folder import folder
+from jaxbench.data.ids import canonical_order, hash_id
 from jaxbench.data.image_files import NOTES, counted
 from jaxbench.data.imagenet import wnids
-from jaxbench.data.label_space import LabelSpace, check_classes, label_space
+from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.labelled import OTHER_CLASSES, Labelled
 from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.printed_digits import printed
 from jaxbench.data.sample import blocks, hash_content, hash_sample, image_hashes, sample
-from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size, left_out
+from jaxbench.data.source import Example, Frame, Source, check_classes
 from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
+from jaxbench.data.wrapper import Wrapper, complete
 
 DATA_SETS: dict[str, Callable[[], Source]] = {  # That need no files.
   "digits": Digits,
@@ -52,9 +54,9 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
     InputError: there is no such data set, or it is not there, or not whole.
   """
   if name in DATA_SETS:
-    return DATA_SETS[name]()
+    return complete(DATA_SETS[name]())
   if name in CATALOG:
-    return CATALOG[name].read(find(name, root))
+    return complete(CATALOG[name].read(find(name, root)))
   if (found := _own(name)) is not None:
     return found
   known = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
@@ -113,7 +115,7 @@ def shortfall(name: str, source: Source) -> str | None:
   Notes beside the images are no loss, nor are files of classes that a set does not have.
   """
   no_loss = {*NOTES, OTHER_CLASSES}
-  lost = {why: count for why, count in left_out(source).items() if why not in no_loss}
+  lost = {why: count for why, count in complete(source).left_out.items() if why not in no_loss}
   told = [f"left out: {counted(lost)}"] if lost else []
   if name in CATALOG and len(source) < (published := CATALOG[name].examples):
     told.insert(0, f"it has {len(source):,} images of the {published:,} that were published")
@@ -136,24 +138,22 @@ __all__ = [
   "Labelled",
   "Source",
   "Typographic",
+  "Wrapper",
   "absence",
   "blocks",
   "canonical_order",
   "check_classes",
   "columns",
+  "complete",
   "counted",
   "find",
   "folder",
-  "frames",
   "has_several_labels",
   "hash_content",
   "hash_id",
   "hash_sample",
   "image_hashes",
-  "image_size",
-  "label_space",
   "layout",
-  "left_out",
   "load",
   "load_images",
   "parquet",

@@ -62,7 +62,7 @@ def _one(name: str, root: pathlib.Path) -> Found:
     return Found(name, str(error), False)
   expected, count = published.examples, len(source)
   share = f"{count:,} images" + ("" if count == expected else f" of {expected:,}")
-  left_out = data.counted(data.left_out(source))
+  left_out = data.counted(source.left_out)
   more = f"; left out: {left_out}" if left_out else ""
   return Found(name, f"{path.relative_to(root)}: {share}{more}", count >= expected)
 

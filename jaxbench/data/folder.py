@@ -94,7 +94,7 @@ def _shared(names: Sequence[str], ids: Sequence[str]) -> str:
   return names[0].removesuffix(ids[0])
 
 
-class Folder:
+class Folder(image_files.Files):
   """The images under a folder: `Files`."""
 
   def __init__(self, root: pathlib.Path):

@@ -1,34 +1,35 @@
 """Image files of one set, in a folder or packed: their names, and their content by index."""
 
+import abc
 import collections
+import functools
 import pathlib
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from jaxbench import errors
 from jaxbench.data.decode import SUFFIXES
 
 
-class Files(Protocol):
+class Files(abc.ABC):
   """Some files. Reading is safe from several threads, and the whole may be pickled."""
 
-  @property
-  def where(self) -> str:
-    """The place, for messages."""
+  where: str  # The place, for messages.
+  names: Sequence[str]  # Paths inside the set, with "/" between folders.
+  left_out: Mapping[str, int]  # How many other files lie there, by the reason why.
 
-  @property
-  def names(self) -> Sequence[str]:
-    """Paths inside the set, with "/" between folders."""
-
-  @property
-  def left_out(self) -> Mapping[str, int]:
-    """How many other files lie there, by the reason why they are none of these."""
-
-  @property
+  @functools.cached_property
   def stamp(self) -> Any:
     """JSON that changes when the files do: their sizes and times."""
+    raise NotImplementedError(f"{type(self).__name__} has no stamp")
 
+  @functools.cached_property
+  def groups(self) -> Sequence[int] | None:
+    """Of each file, what it is read together with; None where each is read alone."""
+    return None
+
+  @abc.abstractmethod
   def read(self, index: int) -> bytes:
     """The content of `names[index]`."""
 

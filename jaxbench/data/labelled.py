@@ -13,13 +13,14 @@ from jaxbench import errors
 from jaxbench.data.classes import Classes
 from jaxbench.data.decode import BadImage, decode
 from jaxbench.data.disk_cache import keep, remembered
+from jaxbench.data.ids import canonical_id
 from jaxbench.data.image_files import Files, unreadable
-from jaxbench.data.source import Example, canonical_id
+from jaxbench.data.source import Example, Source
 
 OTHER_CLASSES = "of other classes"
 
 
-class Labelled:
+class Labelled(Source):
   """Images in files, each of one class: a `Source`.
 
   Args:
@@ -80,7 +81,7 @@ class Labelled:
       raise errors.InputError(f"{self.files.where}: no image of these classes")
     return Labelled(self.files, class_names, rows)
 
-  @property
+  @functools.cached_property
   def left_out(self) -> dict[str, int]:
     """How many files of the place are no examples, by the reason."""
     others = len(self.files.names) - len(self._indices)
@@ -89,8 +90,8 @@ class Labelled:
   @functools.cached_property
   def groups(self) -> list[int] | None:
     """Of each example, what it is read together with; None where each is read alone."""
-    group = getattr(self.files, "group", None)
-    return group and [group(index) for index in self._indices]
+    of_files = self.files.groups
+    return of_files if of_files is None else [of_files[index] for index in self._indices]
 
   def renamed(self, id_of: Callable[[str], str]) -> "Labelled":
     """The same examples under other ids."""
@@ -148,10 +149,6 @@ class Labelled:
       return self.files.read(index)
     except (OSError, errors.InputError) as error:
       raise BadImage(str(unreadable(self._name(index), error))) from error
-
-  def __len__(self) -> int:
-    """Number of images."""
-    return len(self.ids)
 
   def __getitem__(self, index: int) -> Example:
     """The image `ids[index]`.

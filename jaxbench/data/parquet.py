@@ -87,7 +87,7 @@ def _describe(path: pathlib.Path, image: str | None, label: str | None) -> _Desc
     return _Described(images, columns.class_names(file.schema_arrow, labels), names, values, rows)
 
 
-class Parquet:
+class Parquet(image_files.Files):
   """The images in a column of some files: `Files`."""
 
   def __init__(self, paths: Sequence[pathlib.Path], image: str | None, label: str | None):
@@ -117,13 +117,15 @@ class Parquet:
     """Place, size and time of each file, and the column."""
     return [self._image, *(image_files.stamp(path) for path in self._paths)]
 
-  def group(self, index: int) -> int:
-    """The row group of an image; those of one are read together."""
-    return int(np.searchsorted(self._starts, index, side="right")) - 1
+  @functools.cached_property
+  def groups(self) -> list[int]:
+    """The row group of each image; those of one are read together."""
+    rows = np.arange(len(self.names))
+    return (np.searchsorted(self._starts, rows, side="right") - 1).tolist()
 
   def read(self, index: int) -> bytes:
     """The content of one image; reading row groups in turn is far quicker than at random."""
-    group = self.group(index)
+    group = self.groups[index]
     number, inside = self._groups[group]
     path = self._paths[number]
     images = _ROW_GROUPS.get(

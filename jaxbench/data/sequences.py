@@ -13,11 +13,10 @@ import numpy as np
 
 from jaxbench import errors
 from jaxbench.data import image_files, imagenet
-from jaxbench.data.annotated import Frame
 from jaxbench.data.decode import BadImage
 from jaxbench.data.disk_cache import remember, remembered
 from jaxbench.data.label_space import LabelSpace
-from jaxbench.data.source import Example
+from jaxbench.data.source import Example, Frame, Source
 
 # The ten that count in the mean flip rate, and those for validation; noise in three strengths.
 _NOISE = ("gaussian_noise", "shot_noise", "speckle_noise")
@@ -29,7 +28,7 @@ PERTURBATIONS = (
 )
 
 
-class Sequences:
+class Sequences(Source):
   """All frames of the videos of one perturbation: a `Source` (Hendrycks & Dietterich, 2019).
 
   The anchor of a sequence is its first frame. Reference: arXiv:1903.12261, section 3.3.
@@ -93,10 +92,6 @@ class Sequences:
   def _hash(self, videos: Sequence[pathlib.Path], contents: Sequence[str]) -> str:
     names = [f"{file.parent.name}/{file.name}" for file in videos]
     return hashlib.sha256(json.dumps([names, contents]).encode()).hexdigest()
-
-  def __len__(self) -> int:
-    """Number of frames."""
-    return len(self.ids)
 
   def __getitem__(self, index: int) -> Example:
     """The frame `ids[index]`; a video is decoded once if its frames are read in order.

@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
 from jaxbench import errors, spec, tables
+from jaxbench.data.ids import canonical_order
 from jaxbench.data.image_files import read_lines
-from jaxbench.data.source import canonical_order
 
 # Ids and labels of a data set, in any order -> indices of the examples that are taken.
 Subset = Callable[[Sequence[str], Sequence[int]], list[int]]

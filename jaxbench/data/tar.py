@@ -24,7 +24,7 @@ _COMPRESSED = {
 }
 
 
-class Tar:
+class Tar(image_files.Files):
   """The files in one or several archives: `Files`.
 
   Args:

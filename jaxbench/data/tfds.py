@@ -84,7 +84,7 @@ def _builder(path: pathlib.Path) -> Any:
     ) from error
 
 
-class Prepared:
+class Prepared(image_files.Files):
   """The encoded images of one split: `Files`."""
 
   def __init__(self, path: pathlib.Path, split: str, image: str, label: str, file_name: str):

@@ -19,7 +19,7 @@ from PIL import Image
 from jaxbench import errors
 from jaxbench.data import image_files
 from jaxbench.data.decode import BadImage
-from jaxbench.data.source import Example
+from jaxbench.data.source import Example, Source
 
 _RTA_NAME = re.compile(r"label=(?P<label>.+)_text=(?P<word>.+)\.(?:png|jpe?g)", re.IGNORECASE)
 SCAM_TYPES = ("SCAM", "NoSCAM", "SynthSCAM")
@@ -34,7 +34,7 @@ class Photograph(NamedTuple):
   word: str
 
 
-class Typographic:
+class Typographic(Source):
   """Photographs, each with a label and a word that is written there: a `Source` with targets."""
 
   def __init__(
@@ -70,10 +70,6 @@ class Typographic:
     """Of each of some photographs, the SHA-256 of its file."""
     files = (self._photographs[index].file for index in indices)
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-
-  def __len__(self) -> int:
-    """Number of photographs."""
-    return len(self.ids)
 
   def __getitem__(self, index: int) -> Example:
     """The photograph `ids[index]`."""

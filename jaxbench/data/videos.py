@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxbench import errors, tables
-from jaxbench.data.annotated import Annotated, Frame
+from jaxbench.data.annotated import Annotated
 from jaxbench.data.folder import folder
 from jaxbench.data.label_space import LabelSpace
+from jaxbench.data.source import Frame
 
 # What a reviewer may have said against a neighbour.
 _AGAINST = {

@@ -27,7 +27,7 @@ class Judges:
   def of(self, name: str) -> Judge:
     """That of a data set."""
     if name not in self._judges:
-      space = data.label_space(self.source(name))
+      space = self.source(name).label_space
       self._judges[name] = Judge(self._settings, space, self._model, self.tally)
     return self._judges[name]
 
