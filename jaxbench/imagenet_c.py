@@ -129,7 +129,7 @@ class _Writer(NamedTuple):
     file = self.folder / "settings.json"
     here = made_of | {"quality": self.quality, "seed": self.seed, "variant": self.asked.variant}
     here |= {"im_round": self.asked.im_round}
-    if photographs := corrupted.digest(dataclasses.replace(self.asked, names=("frost",))):
+    if photographs := corrupted.digest(self.asked.textures):
       here["frost"] = photographs
     there = json.loads(file.read_text()) if file.exists() else {}
     differing = [name for name in here if there.get(name, here[name]) != here[name]]

@@ -42,7 +42,7 @@ def _corrupted(image: jax.Array, name: str, textures: Any) -> np.ndarray:
     corruptions.corrupt,
     name=name,
     variant=_VARIANT.value,
-    textures=textures if name == "frost" else None,
+    textures=textures if corruptions.CORRUPTIONS[name].photographs else None,
   )
   program = jax.jit(lambda key, image, severity: one(key, image, severity=severity))
   key = jax.random.key(_SEED.value)
@@ -58,7 +58,7 @@ def _sheet(image: jax.Array) -> figure.Figure:
     row[0].set_ylabel(name.replace("_", "\n"), rotation=0, ha="right", va="center")
     for cell in row:
       cell.set(xticks=[], yticks=[])
-    if name == "frost" and isinstance(textures, errors.InputError):
+    if corruptions.CORRUPTIONS[name].photographs and isinstance(textures, errors.InputError):
       _explain(row, str(textures))
       continue
     for cell, picture in zip(row, _corrupted(image, name, textures), strict=True):

@@ -81,14 +81,13 @@ def procedural_textures(variant: str, height: int, width: int) -> Textures:
   return _padded([_synthetic(seed, *size) for seed in range(5)], (variant, height, width))
 
 
-def chosen(name: str, textures: Textures | None, variant: str, height: int, width: int) -> Textures:
-  """The textures that the corruption `name` uses: the user's, or the synthetic ones.
+def check_given(textures: Textures | None, variant: str, height: int, width: int) -> Textures:
+  """The user's textures.
 
   Raises:
-    InputError: frost without photographs, or with those made for other images.
+    NoTextures: there are none.
+    InputError: they were made for other images.
   """
-  if name == "procedural_frost":
-    return procedural_textures(variant, height, width)
   if textures is None:
     raise NoTextures(f"frost needs the reference's photographs: {_WAY_OUT}")
   wanted = (variant, height, width)

@@ -18,26 +18,26 @@ def stream(name: str, severity: int, asked: config.Corruptions) -> str:
   """
   corruptions.check(name, asked.variant, asked.im_round, asked.storage)
   options = {"variant": asked.variant}
-  if name in corruptions.IM_ROUNDED:
+  if corruptions.CORRUPTIONS[name].im_rounded:
     options["im_round"] = asked.im_round
-  if name == "frost":
+  if corruptions.CORRUPTIONS[name].photographs:
     options["textures"] = _digest(asked.textures)
   return f"{spec.write(name, options)}@{severity}"
 
 
-def digest(asked: config.Corruptions) -> str | None:
-  """Of frost's photographs; None where frost is not asked for, or they are not there."""
-  if "frost" not in asked.names:
-    return None
+def digest(folder: str) -> str | None:
+  """Of the photographs in a folder, "" for the installed ones; None where they are not there."""
   try:
-    return corruptions.frost_textures(asked.textures or None).digest
+    return corruptions.frost_textures(folder or None).digest
   except corruptions.NoTextures:
     return None
 
 
 def inputs(name: str, severity: int, asked: config.Corruptions, size: tuple[int, int]) -> Any:
   """The first argument of `program`, for images of `size`, height and width."""
-  textures = _textures(asked.textures, asked.variant, *size) if name == "frost" else None
+  textures = None
+  if corruptions.CORRUPTIONS[name].photographs:
+    textures = _textures(asked.textures, asked.variant, *size)
   return jnp.int32(severity), data.hash_id(stream(name, severity, asked)), textures
 
 

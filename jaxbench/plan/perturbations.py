@@ -84,7 +84,7 @@ def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Pertur
 def _sequence(name: str, asked: config.Corruptions) -> Perturbation:
   chosen: dict[str, Any] = {"variant": asked.variant, "difficulty": asked.difficulty}
   film = corruptions.film(name, 32, 32, im_round=asked.im_round, **chosen)
-  if name in corruptions.IM_ROUNDED:
+  if film.im_rounded:
     chosen["im_round"] = asked.im_round
   harder = f", difficulty={asked.difficulty}" if asked.difficulty > 1 else ""
   options = ", ".join(f"{key}={value!r}" for key, value in chosen.items())

@@ -31,6 +31,18 @@ class Sequence(NamedTuple):
   frame: Callable[[Any, Any, Any], tuple[Any, jax.Array]]
   moves: bool = False  # The image moves, so that frames show what lies beyond them.
   is_noise: bool = False  # Frames are compared with the first, a clean one, not with neighbours.
+  floored: Any = (
+    None  # The same as newer versions of ImageMagick compute it, which has a part in it.
+  )
+
+  @property
+  def im_rounded(self) -> bool:
+    """Whether its frames depend on how ImageMagick rounds."""
+    return self.floored is not None
+
+  def rounding(self, im_round: str) -> "Sequence":
+    """The same where ImageMagick rounds so, from `motion.IM_ROUNDS`."""
+    return self.floored if self.im_rounded and im_round == "floor" else self
 
 
 def of_image(
