@@ -55,7 +55,7 @@ def find(place: pathlib.Path, hashes: Mapping[str, str | None]) -> dict[str, Rec
   """
   import grain  # Slow to import.
 
-  found: dict[str, Record] = {}
+  records: dict[str, Record] = {}
   for index in place.glob("*.json"):
     try:
       content = json.loads(index.read_text())
@@ -64,11 +64,11 @@ def find(place: pathlib.Path, hashes: Mapping[str, str | None]) -> dict[str, Rec
       rows = zip(content["ids"], content["sha256"], content["crc32"], strict=True)
       if len(pixels) != len(content["ids"]):
         raise ValueError(f"{len(pixels)} images of {len(content['ids'])}")
-      found |= {
+      records |= {
         name: Record(file, pixels, row, checksum)
         for row, (name, sha256, checksum) in enumerate(rows)
         if hashes.get(name) == sha256
       }
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
       say(f"{index} is of no use ({error}); remove {place}, and it is made anew")
-  return found
+  return records

@@ -92,7 +92,7 @@ def _check_attacks(attacks: Attacks) -> None:
 
 
 def checked_search(settings: PromptSearch) -> PromptSearch:
-  """As `checked`, of a search.
+  """A copy of a search's settings with every list in its proper type, as `checked` makes it.
 
   Raises:
     InputError: a value is wrong; the message names the field.

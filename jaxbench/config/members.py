@@ -31,7 +31,7 @@ def surrogates(settings: Config) -> dict[str, tuple[Member, ...]]:
 
 
 def prompt_sets(settings: Config) -> tuple[str, ...]:
-  """Those of the evaluation, then those that only surrogates have."""
+  """The prompt sets of the evaluation, then those that only surrogates have."""
   members = itertools.chain(*surrogates(settings).values())
   more = [member.prompts for member in members if member.prompts not in (None, EMBEDDING)]
   return tuple(dict.fromkeys([*settings.prompts, *more]))

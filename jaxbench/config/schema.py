@@ -128,7 +128,7 @@ class PromptSearch:
 
 
 def fields(kind: Any, prefix: str = "") -> list[str]:
-  """Dotted names of all settings of a config class."""
+  """Dotted names of all settings of the config class `kind`, each after `prefix`."""
   names = []
   for field in dataclasses.fields(kind):
     nested = dataclasses.is_dataclass(field.type)

@@ -57,7 +57,14 @@ STORAGES = {"none": None, "jpeg85": 85}  # How images are kept: as they are, or 
 
 
 def check(name: str, variant: str, im_round: str = "nearest", storage: str = "none") -> None:
-  """Raises InputError if there is no such corruption, variant, rounding or storage."""
+  """Raises InputError if there is no such corruption, variant, rounding or storage.
+
+  Args:
+    name: of the corruption.
+    variant: and the rest as `corrupt` takes them.
+    im_round: likewise.
+    storage: likewise.
+  """
   if name not in CORRUPTIONS:
     raise errors.unknown("corruption", name, CORRUPTIONS)
   if variant not in VARIANTS:
@@ -106,8 +113,8 @@ def corrupt(
   """
   check(name, variant, im_round, storage)
   if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != jnp.float32:
-    found = f"{image.dtype} {list(image.shape)}"
-    raise errors.InputError(f"image must be float32 [H, W, 3], not {found}; vmap over a batch")
+    actual = f"{image.dtype} {list(image.shape)}"
+    raise errors.InputError(f"image must be float32 [H, W, 3], not {actual}; vmap over a batch")
   if not isinstance(severity, jax.core.Tracer) and severity not in range(1, 6):
     raise errors.InputError(f"severity must be 1 to 5, not {severity}")
   corruption = CORRUPTIONS[name].rounding(im_round)

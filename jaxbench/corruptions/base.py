@@ -41,7 +41,7 @@ class Corruption(NamedTuple):
     return self.floored is not None
 
   def rounding(self, im_round: str) -> "Corruption":
-    """The same where ImageMagick rounds so, from `motion.IM_ROUNDS`."""
+    """The same where ImageMagick rounds as `im_round` says, from `motion.IM_ROUNDS`."""
     return self.floored if self.im_rounded and im_round == "floor" else self
 
 
@@ -65,12 +65,12 @@ with_gradient_of.defjvps(lambda tangent, result, smooth, value: tangent, None)
 
 
 def nothing(key: jax.Array, shape: tuple[int, ...], level: Level) -> tuple[()]:
-  """The draw of a deterministic corruption."""
+  """The `draw` of a deterministic corruption."""
   return ()
 
 
 def of_variant(table: Mapping[str, _T], variant: str) -> _T:
-  """A variant's entry; one without an entry has that of "imagenet".
+  """A variant's entry in `table`; one without an entry has that of "imagenet".
 
   Raises:
     InputError: the variant is unknown.

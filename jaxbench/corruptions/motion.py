@@ -86,7 +86,7 @@ def shifted_sum(
 
 
 def rounded(pixels: jax.Array, im_round: str) -> jax.Array:
-  """Values in 0..255 as ImageMagick stores them: in 16 bits, then in 8; see `IM_ROUNDS`."""
+  """`pixels` in 0..255 as ImageMagick stores them: in 16 bits, then in 8 by `im_round`."""
   in_16_bits = floor(257 * pixels + 0.5)
   return floor(in_16_bits / 257 + (0.5 if im_round == "nearest" else 0.0))
 

@@ -40,7 +40,7 @@ class Textures:
 
   @property
   def digest(self) -> str:
-    """Of the photographs and their scale."""
+    """A hash of the photographs and their scale."""
     packed = np.asarray(self.sizes).tobytes() + np.asarray(self.pixels).tobytes()
     return hashlib.sha256(packed).hexdigest()[:16]
 
@@ -73,16 +73,17 @@ def frost_textures(
 
 @functools.cache
 def procedural_textures(variant: str, height: int, width: int) -> Textures:
-  """Synthetic frost: needles of ice on a cloudy pane; always the same, not reference.
+  """Synthetic frost for a variant and a size: needles of ice on a cloudy pane; not reference.
 
-  The published numbers were made with photographs; these resemble them and no more.
+  It is always the same. The published numbers were made with photographs; these resemble them and
+  no more.
   """
   size = height + height // 2, width + width // 2
   return _padded([_synthetic(seed, *size) for seed in range(5)], (variant, height, width))
 
 
 def check_given(textures: Textures | None, variant: str, height: int, width: int) -> Textures:
-  """The user's textures.
+  """The user's `textures`, made for images of this variant, height and width.
 
   Raises:
     NoTextures: there are none.

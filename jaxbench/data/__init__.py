@@ -47,7 +47,7 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
     name: the embedded "digits", or "digits-train", which its models were trained on; a key of
       `CATALOG`, for a published set that is on the disk; or the path of one's own set, which may be
       followed by what cannot be guessed of it, "PATH(split='train', label='fine_label')", see
-      `own.read`.
+      `custom.read`.
     root: the folder of the published sets; by default that of the environment's JAXBENCH_DATA.
 
   Raises:
@@ -57,10 +57,10 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
     return complete(DATA_SETS[name]())
   if name in CATALOG:
     return complete(CATALOG[name].read(find(name, root)))
-  if (found := _own(name)) is not None:
-    return found
-  known = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
-  raise errors.unknown("data set", name, [*known, "imagenet-c/fog/3", "imagenet-p/tilt"])
+  if (own_set := _own(name)) is not None:
+    return own_set
+  names = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
+  raise errors.unknown("data set", name, [*names, "imagenet-c/fog/3", "imagenet-p/tilt"])
 
 
 def _own(name: str) -> Source | None:
@@ -70,10 +70,10 @@ def _own(name: str) -> Source | None:
   place, bracket, said = name.rpartition("(")
   if not bracket or not (path := pathlib.Path(place).expanduser()).exists():
     return None
-  asked = spec.resolve(
+  resolved = spec.resolve(
     f"read({said}", {"read": custom.read}, f"what is said of the data set {place}:"
   )
-  return custom.read(path, **asked.arguments)
+  return custom.read(path, **resolved.arguments)
 
 
 def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
@@ -89,8 +89,8 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
       f"get it from {published.origin}"
     )
   folder = pathlib.Path(place).expanduser()
-  if (found := published.find(folder)) is not None:
-    return found
+  if (location := published.find(folder)) is not None:
+    return location
   near = published.near(folder)
   raise errors.InputError(
     f"data set {name} is not in {place}, as {' or '.join(published.places[:3])}; "
@@ -99,7 +99,12 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
 
 
 def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None:
-  """Why a published data set is not on this disk, and where to get it; None if it is there."""
+  """Why a published data set is not on this disk, and where to get it; None if it is there.
+
+  Args:
+    name: as `load` takes it; what is no published set is there.
+    root: likewise.
+  """
   if name not in CATALOG:
     return None
   try:
@@ -113,13 +118,17 @@ def shortfall(name: str, source: Source) -> str | None:
   """What to know of a data set that is not there in full or not only; None if there is nothing.
 
   Notes beside the images are no loss, nor are files of classes that a set does not have.
+
+  Args:
+    name: of the data set, as `load` takes it.
+    source: what `load` has returned.
   """
   no_loss = {*NOTES, OTHER_CLASSES}
   lost = {why: count for why, count in complete(source).left_out.items() if why not in no_loss}
-  told = [f"left out: {counted(lost)}"] if lost else []
+  notes = [f"left out: {counted(lost)}"] if lost else []
   if name in CATALOG and len(source) < (published := CATALOG[name].examples):
-    told.insert(0, f"it has {len(source):,} images of the {published:,} that were published")
-  return "; ".join(told) or None
+    notes.insert(0, f"it has {len(source):,} images of the {published:,} that were published")
+  return "; ".join(notes) or None
 
 
 __all__ = [

@@ -41,18 +41,18 @@ class Annotated(Wrapper):
 
   @functools.cached_property
   def sha256(self) -> str:
-    """Of the source, and of all that is said here."""
+    """A hash of the source, and of all that is said here."""
     return self._hash(self.source.sha256, self.targets, self.frames)
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
-    """As `sha256`, of some examples; without `read`, "" where that is not known."""
+    """The hash of some examples alone; without `read`, "" where that is not known."""
     rows = sorted(indices)
     said = (each and [each[row] for row in rows] for each in (self.targets, self.frames))
     source = self.source.sha256_of(rows, read=read)
     return source and self._hash(source, *said)
 
   def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
-    """Of each of some examples, a SHA-256 of its file and the crop; None where it has none."""
+    """A SHA-256 of file and crop for each of some examples; None where a file has none."""
     hashes = self.source.image_hashes(indices)
     return [content and f"{content}, {self._crop} pixels cut off" for content in hashes]
 
@@ -73,7 +73,12 @@ def has_several_labels(source: Source) -> bool:
 
 
 def columns(source: Source, indices: Iterable[int]) -> dict[str, Any]:
-  """What records hold of the examples besides ids and labels: columns of `records.SCHEMA`."""
+  """What records hold of the examples besides ids and labels: columns of `records.SCHEMA`.
+
+  Args:
+    source: of the examples.
+    indices: which of them; a column has an entry for each.
+  """
   rows = list(indices)
   targets, frames = complete(source).targets, complete(source).frames
   content: dict[str, Any] = {}

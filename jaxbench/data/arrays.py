@@ -59,11 +59,11 @@ class Arrays(Source):
 
   @functools.cached_property
   def sha256(self) -> str:
-    """Of ids, labels and pixels, in the order of the ids."""
+    """A hash of ids, labels and pixels, in the order of the ids."""
     return self.sha256_of(range(len(self)))
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
-    """As `sha256`, of some images; without `read`, ""."""
+    """The hash of some images alone; without `read`, ""."""
     if not read:
       return ""
     lines = sorted(
@@ -72,7 +72,7 @@ class Arrays(Source):
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
   def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
-    """Of each of some images, the SHA-256 of its pixels."""
+    """The SHA-256 of the pixels of each of some images."""
     return [_hash(self._images[index]) for index in indices]
 
   def __getitem__(self, index: int) -> Example:

@@ -26,7 +26,7 @@ class Files(abc.ABC):
 
   @functools.cached_property
   def groups(self) -> Sequence[int] | None:
-    """Of each file, what it is read together with; None where each is read alone."""
+    """The number of what each file is read together with; None where each is read alone."""
     return None
 
   @abc.abstractmethod
@@ -52,7 +52,7 @@ def why_not(name: str) -> str | None:
 
 
 def count(reasons: Iterable[str]) -> dict[str, int]:
-  """How often each comes, the most frequent first."""
+  """How often each of the reasons comes, the most frequent first."""
   return dict(collections.Counter(reasons).most_common())
 
 
@@ -62,13 +62,19 @@ def counted(left_out: Mapping[str, int]) -> str:
 
 
 def no_images(where: str, left_out: Mapping[str, int], under: str = "") -> errors.InputError:
-  """The error for a place without images, which tells what it has instead."""
+  """The error for a place without images, which tells what it has instead.
+
+  Args:
+    where: the place.
+    left_out: how many files there are no images, by the reason.
+    under: the folder inside that was asked for.
+  """
   other = f"; it has {counted(left_out)}" if left_out else ""
   return errors.InputError(f"{where} holds no images{under and f' under {under}'}{other}")
 
 
 def checked_name(name: str, where: str) -> str:
-  """`name` without a leading "./".
+  """`name`, of a file in the archive `where`, without a leading "./".
 
   Raises:
     InputError: it leads out of the set.
@@ -96,7 +102,7 @@ def stamp(file: pathlib.Path) -> list[Any]:
 
 
 def unreadable(path: Any, error: Exception) -> errors.InputError:
-  """The error for what cannot be opened, or is found broken by whatever library reads it."""
+  """The error for `path`, which cannot be opened, or which a library finds broken."""
   reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
   return errors.InputError(f"{path} cannot be read: {reason}")
 
@@ -119,6 +125,6 @@ def class_names(*folders: pathlib.Path) -> list[str] | None:
   Raises:
     InputError: it cannot be read.
   """
-  found = (folder / CLASS_NAMES for folder in folders)
-  listed = next((file for file in found if file.is_file()), None)
+  files = (folder / CLASS_NAMES for folder in folders)
+  listed = next((file for file in files if file.is_file()), None)
   return None if listed is None else read_lines(listed)

@@ -10,7 +10,7 @@ from jaxbench.data.wrapper import complete
 
 
 def layout(source: Source) -> dict[str, pathlib.Path]:
-  """Of each id the class folder and file of its image, one for each.
+  """The class folder and file of the image of each id, one for each.
 
   They are those of the id, or its class's wnid or name, as ImageNet-C has them; where several ids
   would have the same, the whole of each is in the name of the file.

@@ -38,7 +38,10 @@ def sample(source: Source, limit: int, part: str = "") -> list[int]:
 def hash_content(source: Source, indices: Sequence[int], *, read: bool = True) -> str:
   """SHA-256 of images and labels: of all, `sha256`; of a part, of it alone, no other image is read.
 
-  Without `read`, "" where it is not known yet: no image is read.
+  Args:
+    source: of the images.
+    indices: which of them.
+    read: images whose hashes are not known; else the answer is "" where there are such.
   """
   if read and len(indices) == len(source):
     return source.sha256
@@ -51,7 +54,7 @@ def image_hashes(source: Source, indices: Sequence[int]) -> list[str | None]:
 
 
 def blocks(source: Source, indices: Sequence[int], size: int) -> list[list[int]]:
-  """Cuts a sample into blocks.
+  """Cuts a sample into blocks of at most `size` examples: lists of some of its `indices`.
 
   Of a source that reads groups of examples at once, a block has few of them, which are whole but
   for the first and the last, so that a pass reads each hardly more than once. The groups are in the
@@ -68,7 +71,7 @@ def blocks(source: Source, indices: Sequence[int], size: int) -> list[list[int]]
 
 
 def hash_sample(source: Source, indices: Iterable[int]) -> str:
-  """SHA-256 of the ids of some examples, in whatever order."""
+  """SHA-256 of the ids of the examples at `indices`, in whatever order they are given."""
   ids = sorted(source.ids[index] for index in indices)
   return hashlib.sha256(json.dumps(ids).encode()).hexdigest()
 

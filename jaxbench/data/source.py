@@ -54,7 +54,7 @@ class Source(abc.ABC):
 
   @functools.cached_property
   def sha256(self) -> str:
-    """Of whatever fixes the images and labels."""
+    """A hash of whatever fixes the images and labels."""
     raise NotImplementedError(f"{type(self).__name__} has no sha256")
 
   @functools.cached_property
@@ -64,7 +64,7 @@ class Source(abc.ABC):
 
   @functools.cached_property
   def groups(self) -> Sequence[int] | None:
-    """Of each example, what it is read together with; None where each is read alone."""
+    """The number of what each example is read together with; None where each is read alone."""
     return None
 
   @functools.cached_property
@@ -73,16 +73,20 @@ class Source(abc.ABC):
     return {}
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
-    """As `sha256`, of some examples; without `read`, "" where no image but would have to be read.
+    """The hash of some examples alone, whose images are read, and no others.
 
-    By default that of the whole, which does not know its examples apart.
+    By default that of the whole: such a source does not know its examples apart.
+
+    Args:
+      indices: which examples.
+      read: images whose hashes are not known; else the answer is "" where there are such.
     """
     return self.sha256
 
   def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
-    """Of each of some examples, a SHA-256 of what fixes its image; None if it cannot be read.
+    """A SHA-256 of what fixes each of the images at `indices`; None for one that cannot be read.
 
-    No other is read; by default that of the whole, which does not know its examples apart.
+    No other is read. By default that of the whole: such a source does not know its examples apart.
     """
     return [self.sha256] * len(indices)
 

@@ -133,8 +133,8 @@ def sequence(
     >>> frames = corruptions.sequence(jax.random.key(0), image, "tilt", size=224)
   """
   if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != jnp.float32:
-    found = f"{image.dtype} {list(image.shape)}"
-    raise errors.InputError(f"image must be float32 [H, W, 3], not {found}; vmap over a batch")
+    actual = f"{image.dtype} {list(image.shape)}"
+    raise errors.InputError(f"image must be float32 [H, W, 3], not {actual}; vmap over a batch")
   height, width, _ = image.shape
   made = film(
     name,

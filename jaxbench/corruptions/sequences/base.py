@@ -41,7 +41,7 @@ class Sequence(NamedTuple):
     return self.floored is not None
 
   def rounding(self, im_round: str) -> "Sequence":
-    """The same where ImageMagick rounds so, from `motion.IM_ROUNDS`."""
+    """The same where ImageMagick rounds as `im_round` says, from `motion.IM_ROUNDS`."""
     return self.floored if self.im_rounded and im_round == "floor" else self
 
 
@@ -51,7 +51,13 @@ def of_image(
   *,
   moves: bool = False,
 ) -> Sequence:
-  """A sequence whose frames depend on the image, not on each other."""
+  """A sequence whose frames depend on the image, not on each other.
+
+  Args:
+    schedule: as `Sequence` has it.
+    frame: (pixels, constants, the frame's entry) -> pixels [h, w, 3], still to be cut to 8 bits.
+    moves: as `Sequence` has it.
+  """
 
   def start(key: jax.Array, pixels: jax.Array, constants: Any) -> jax.Array:
     return pixels
@@ -63,12 +69,12 @@ def of_image(
 
 
 def of_variant(table: Mapping[str, Any], variant: str) -> Any:
-  """A variant without an entry has that of "imagenet"."""
+  """A variant's entry in `table`; one without an entry has that of "imagenet"."""
   return table.get(variant, table["imagenet"])
 
 
 def steps(length: int, middle: int) -> np.ndarray:
-  """Frame numbers counted from one of them: int [T]."""
+  """The numbers of `length` frames counted from the frame `middle`: int [T]."""
   return np.arange(length) - middle
 
 
