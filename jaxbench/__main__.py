@@ -3,7 +3,8 @@
 python -m jaxbench --config=configs/quickstart.py --workdir=runs/quickstart
 
 Any field of the config can be set on the command line: --config.limit=100,
---config.attacks.epsilons=2/255,4/255, --config.models=digits-clip; jaxbench/config.py lists them.
+--config.attacks.epsilons=2/255,4/255, --config.models=digits-clip; they are listed in
+jaxbench/config/schema.py.
 The same command again continues a run that was interrupted.
 """
 

@@ -49,7 +49,7 @@ def write(
   names: Sequence[str] = corruptions.NAMES,
   severities: Sequence[int] = (1, 2, 3, 4, 5),
   *,
-  asked: config.Corruptions | None = None,
+  settings: config.Corruptions | None = None,
   preprocess: models.Preprocess | None = None,
   quality: int = 85,
   seed: int = 0,
@@ -64,8 +64,8 @@ def write(
     folder: for the files.
     names: from `corruptions.NAMES` or `EXTRA_NAMES`.
     severities: 1 to 5.
-    asked: variant, ImageMagick's rounding and frost's photographs; names, severities and storage in
-      it are not looked at.
+    settings: variant, ImageMagick's rounding and frost's photographs; its names, severities and
+      storage are not looked at.
     preprocess: by default ImageNet-C's: 256 pixels, bilinear, then the centre of 224.
     quality: of JPEG, 1 to 100.
     seed: of the randomness.
@@ -81,7 +81,7 @@ def write(
       than it leaves, ids differ in capitals alone, or the folder holds files that were made
       otherwise.
   """
-  plain = dataclasses.replace(asked or config.Corruptions(), storage="none")
+  plain = dataclasses.replace(settings or config.Corruptions(), storage="none")
   writer = _Writer(folder, plain, quality, seed, slots, data.layout(source))
   preprocess = preprocess or models.Preprocess(224, resize=256, interpolation="bilinear")
   if preprocess.resize is not None and preprocess.resize < preprocess.size:
@@ -92,7 +92,7 @@ def write(
     raise errors.InputError(f"severities go from 1 to 5, not {unknown[0]}")
   wanted = [(name, severity) for name in names for severity in severities]
   for name, severity in wanted:
-    Corruption.of(name, severity, writer.asked)
+    Corruption.of(name, severity, writer.settings)
   order = data.sample(source, limit)
   hashes = zip(
     (source.ids[index] for index in order), data.image_hashes(source, order), strict=True
@@ -113,48 +113,52 @@ class _Writer(NamedTuple):
   """Where and how; see `write`."""
 
   folder: pathlib.Path
-  asked: config.Corruptions
+  settings: config.Corruptions
   quality: int
   seed: int
   slots: int
   places: Mapping[str, pathlib.Path]  # Of each id, below the folder of a severity.
 
   def claim(self, made_of: dict[str, Any], images: Mapping[str, str | None]) -> None:
-    """Writes down how the files of the folder are made, and of which images, hashes by id.
+    """Writes down how the files of the folder are made.
+
+    Args:
+      made_of: settings that decide the files, besides the writer's own.
+      images: of which they are made, hashes by id.
 
     Raises:
       InputError: it holds others.
     """
     file = self.folder / "settings.json"
-    here = made_of | {"quality": self.quality, "seed": self.seed, "variant": self.asked.variant}
-    here |= {"im_round": self.asked.im_round}
-    if photographs := corruption.photographs(self.asked.textures):
+    here = made_of | {"quality": self.quality, "seed": self.seed, "variant": self.settings.variant}
+    here |= {"im_round": self.settings.im_round}
+    if photographs := corruption.photographs(self.settings.textures):
       here["frost"] = photographs
-    there = json.loads(file.read_text()) if file.exists() else {}
-    differing = [name for name in here if there.get(name, here[name]) != here[name]]
-    before = there.pop("data", {})
-    if isinstance(before, str) or any(before.get(name, one) != one for name, one in images.items()):
+    recorded = json.loads(file.read_text()) if file.exists() else {}
+    differing = [name for name in here if recorded.get(name, here[name]) != here[name]]
+    before = recorded.pop("data", {})
+    if isinstance(before, str) or any(
+      before.get(name, content) != content for name, content in images.items()
+    ):
       differing.insert(0, "data")
     if differing:
       raise errors.InputError(
         f"{self.folder} holds files of another {' and '.join(differing)}; name another folder"
       )
     self.folder.mkdir(parents=True, exist_ok=True)
-    atomic.write(file, json.dumps(there | here | {"data": before | images}, indent=1).encode())
+    atomic.write(file, json.dumps(recorded | here | {"data": before | images}, indent=1).encode())
 
   def write(self, images: blocks.Block, name: str, severity: int) -> None:
-    """One corruption of those images that have no file yet."""
+    """Writes one corruption at one severity of those images that have no file yet."""
     folder = self.folder / name / str(severity)
     files = [folder / self.places[name] for name in images.ids]
     missing = np.array([row for row, file in enumerate(files) if not file.exists()], int)
     if not len(missing):
       return
     some = images.at(missing)
-    made = Corruption.of(name, severity, self.asked)
-    inputs, program = made.inputs(some.images.shape[1:3]), made.program(self.seed)
-    for batch in devices.stream(
-      program, devices.replicate(inputs), (some.hashes, some.images), self.slots
-    ):
+    made, arrays = Corruption.of(name, severity, self.settings), (some.hashes, some.images)
+    inputs = devices.replicate(made.inputs(some.images.shape[1:3]))
+    for batch in devices.stream(made.program(self.seed), inputs, arrays, self.slots):
       pixels = np.rint(batch.fetch() * 255).astype(np.uint8)
       for row, image in zip(missing[batch.examples], pixels, strict=True):
         _save(image, files[row], self.quality)
@@ -191,7 +195,7 @@ def main(arguments: Sequence[str]) -> int:
       pathlib.Path(_OUT.value),
       _NAMES.value,
       _severities(),
-      asked=config.Corruptions(
+      settings=config.Corruptions(
         variant=_VARIANT.value, im_round=_IM_ROUND.value, textures=_TEXTURES.value
       ),
       preprocess=models.Preprocess(_SIZE.value, resize=_RESIZE.value, interpolation="bilinear"),

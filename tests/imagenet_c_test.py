@@ -49,7 +49,7 @@ def run(textures, tmp_path_factory):
 
 def test_files_hold_the_images_that_a_run_judges(run, textures, tmp_path):
   asked = dataclasses.replace(ASKED, textures=textures)
-  options = {"asked": asked, "preprocess": models.Preprocess(32), "limit": 10, "slots": 2}
+  options = {"settings": asked, "preprocess": models.Preprocess(32), "limit": 10, "slots": 2}
   source = data.load("digits")
   assert not imagenet_c.write(source, tmp_path, NAMES, (1, 5), **options)
   found = {
@@ -67,7 +67,7 @@ def test_files_hold_the_images_that_a_run_judges(run, textures, tmp_path):
 
 def test_writing_goes_on_where_it_was_stopped(tmp_path):
   source, options = data.load("digits"), {"preprocess": models.Preprocess(32), "slots": 2}
-  options["asked"] = config.Corruptions(variant="cifar")
+  options["settings"] = config.Corruptions(variant="cifar")
   imagenet_c.write(source, tmp_path / "whole", ("contrast",), (2,), limit=6, **options)
   files = {file.relative_to(tmp_path / "whole") for file in (tmp_path / "whole").rglob("*.JPEG")}
   imagenet_c.write(source, tmp_path / "parts", ("contrast",), (2,), limit=3, **options)
@@ -167,7 +167,7 @@ def test_the_report_tells_them_together_and_how_they_were_made(run):
 
 def test_other_settings_are_refused_in_a_folder_of_files(tmp_path):
   source, small = data.load("digits"), models.Preprocess(32)
-  options = {"preprocess": small, "limit": 2, "asked": config.Corruptions(variant="cifar")}
+  options = {"preprocess": small, "limit": 2, "settings": config.Corruptions(variant="cifar")}
   imagenet_c.write(source, tmp_path, ("contrast",), (2,), **options)
   imagenet_c.write(source, tmp_path, ("contrast",), (3,), **options)
   with pytest.raises(errors.InputError, match="files of another quality; name another folder"):
@@ -188,7 +188,7 @@ def test_images_of_imagenet_lie_in_the_folders_of_their_wnids(tmp_path):
     file.parent.mkdir(parents=True)
     Image.fromarray(draw.integers(0, 256, (40, 40, 3), np.uint8)).save(file)
   source = data.load("imagenet", tmp_path / "data")
-  options = {"preprocess": models.Preprocess(32), "asked": config.Corruptions(variant="cifar")}
+  options = {"preprocess": models.Preprocess(32), "settings": config.Corruptions(variant="cifar")}
   imagenet_c.write(source, tmp_path / "out", ("contrast",), (1,), **options)
   found = {str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*.JPEG")}
   assert found == {
@@ -200,7 +200,7 @@ def test_images_of_the_same_name_have_a_file_each(tmp_path):
   names = ("a/cat/1.png", "b/cat/1.png", "b/cat/1.jpg", "b/dog/1.jpg", "b/dog/a%2Fcat.jpg")
   pixels = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
   source = data.Arrays(pixels, np.array([0, 0, 0, 1, 1]), ("cat", "dog"), names)
-  options = {"preprocess": models.Preprocess(32), "asked": config.Corruptions(variant="cifar")}
+  options = {"preprocess": models.Preprocess(32), "settings": config.Corruptions(variant="cifar")}
   imagenet_c.write(source, tmp_path, ("contrast",), (1,), **options)
   found = {str(file.relative_to(tmp_path / "contrast/1")) for file in tmp_path.rglob("*.JPEG")}
   assert found == {

@@ -56,12 +56,12 @@ def stream(
   names = [source.ids[index] for index in indices]
   hashes = dict(zip(names, data.image_hashes(source, indices), strict=True))
   kept = Kept(source, preprocess, find(place, hashes))
-  lacking = {name: one or "" for name, one in hashes.items() if name not in kept.records}
+  lacking = {name: content or "" for name, content in hashes.items() if name not in kept.records}
   part = Part(place, described, lacking)
-  found = data.stream(kept, batches, np.asarray, workers)
+  decoded = data.stream(kept, batches, np.asarray, workers)
   try:
-    for number, (asked, batch) in enumerate(zip(batches, found, strict=True), start=1):
-      part.add([source.ids[index] for index in np.asarray(asked)[batch.readable]], batch.images)
+    for number, (wanted, batch) in enumerate(zip(batches, decoded, strict=True), start=1):
+      part.add([source.ids[index] for index in np.asarray(wanted)[batch.readable]], batch.images)
       if number == len(batches):
         part.publish()  # Whoever has all batches may never ask for the end.
       yield batch

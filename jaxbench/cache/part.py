@@ -35,7 +35,7 @@ class Part:
     self._lock: IO[bytes] | None = None
 
   def add(self, ids: Sequence[str], images: np.ndarray) -> None:
-    """Writes those of some images, uint8 [N, S, S, 3], that are lacking."""
+    """Writes those of the images, uint8 [N, S, S, 3] with their ids, that are lacking."""
     for name, image in zip(ids, images, strict=True):
       if name not in self._lacking:
         continue
@@ -93,12 +93,12 @@ class Part:
 
 
 def crc32(name: str, content: bytes) -> int:
-  """Of an image that is the right one and undamaged."""
+  """The checksum of an image, its id and its pixels: that it is the right one and undamaged."""
   return zlib.crc32(content, zlib.crc32(name.encode()))
 
 
 def say(line: str) -> None:
-  """On standard error, beside a progress bar."""
+  """Writes a line to standard error, beside a progress bar."""
   tqdm.tqdm.write(f"jaxbench: {line}", file=sys.stderr)
 
 

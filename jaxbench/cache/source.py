@@ -20,22 +20,15 @@ class Record(NamedTuple):
   crc32: int  # Of the id and the pixels.
 
 
-class Kept:
+class Kept(data.Wrapper):
   """The preprocessed images of a source, decoded only where there is no record: a `Source`."""
 
   def __init__(
     self, source: data.Source, preprocess: models.Preprocess, records: dict[str, Record]
   ):
-    self._source, self._preprocess, self.records = source, preprocess, records
-    self.class_names, self.ids, self.labels = source.class_names, source.ids, source.labels
-
-  @property
-  def sha256(self) -> str:
-    """That of the source, which reads all of it."""
-    return self._source.sha256
-
-  def __len__(self) -> int:
-    return len(self.ids)
+    super().__init__(source)
+    self._preprocess, self.records = preprocess, records
+    self.ids, self.labels, self.image_size = source.ids, source.labels, preprocess.size
 
   def __getitem__(self, index: int) -> data.Example:
     name = self.ids[index]
@@ -44,7 +37,7 @@ class Kept:
         return data.Example(self._read(name, record), self.labels[index])
       except (RuntimeError, ValueError) as error:
         say(f"{name!r} is damaged in {record.file}: decoded anew ({error})")
-    return data.Example(self._preprocess(self._source[index].image), self.labels[index])
+    return data.Example(self._preprocess(self.source[index].image), self.labels[index])
 
   def _read(self, name: str, record: Record) -> np.ndarray:
     content, size = record.pixels[record.row], self._preprocess.size
@@ -62,7 +55,7 @@ def find(place: pathlib.Path, hashes: Mapping[str, str | None]) -> dict[str, Rec
   """
   import grain  # Slow to import.
 
-  found: dict[str, Record] = {}
+  records: dict[str, Record] = {}
   for index in place.glob("*.json"):
     try:
       content = json.loads(index.read_text())
@@ -71,11 +64,11 @@ def find(place: pathlib.Path, hashes: Mapping[str, str | None]) -> dict[str, Rec
       rows = zip(content["ids"], content["sha256"], content["crc32"], strict=True)
       if len(pixels) != len(content["ids"]):
         raise ValueError(f"{len(pixels)} images of {len(content['ids'])}")
-      found |= {
+      records |= {
         name: Record(file, pixels, row, checksum)
         for row, (name, sha256, checksum) in enumerate(rows)
         if hashes.get(name) == sha256
       }
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
       say(f"{index} is of no use ({error}); remove {place}, and it is made anew")
-  return found
+  return records

@@ -15,7 +15,7 @@ from jaxbench.corruptions.defocus import defocus_blur
 from jaxbench.corruptions.digital import contrast, jpeg_compression
 from jaxbench.corruptions.elastic import elastic_transform
 from jaxbench.corruptions.fog import fog
-from jaxbench.corruptions.frost import frost
+from jaxbench.corruptions.frost import frost, procedural_frost
 from jaxbench.corruptions.glass import glass_blur
 from jaxbench.corruptions.motion import IM_ROUNDS, motion_blur
 from jaxbench.corruptions.noise import gaussian_noise, impulse_noise, speckle_noise
@@ -24,7 +24,7 @@ from jaxbench.corruptions.sequences import EXTRA_SEQUENCES, SEQUENCES, Film, fil
 from jaxbench.corruptions.shot import shot_noise
 from jaxbench.corruptions.snow import snow
 from jaxbench.corruptions.spatter import spatter
-from jaxbench.corruptions.textures import NoTextures, Textures, chosen, frost_textures
+from jaxbench.corruptions.textures import NoTextures, Textures, frost_textures
 from jaxbench.corruptions.zoom import zoom_blur
 
 _COMMON: dict[str, Corruption] = {  # In ImageNet-C's order.
@@ -33,9 +33,9 @@ _COMMON: dict[str, Corruption] = {  # In ImageNet-C's order.
   "impulse_noise": impulse_noise,
   "defocus_blur": defocus_blur,
   "glass_blur": glass_blur,
-  "motion_blur": motion_blur("nearest"),
+  "motion_blur": motion_blur,
   "zoom_blur": zoom_blur,
-  "snow": snow("nearest"),
+  "snow": snow,
   "frost": frost,
   "fog": fog,
   "brightness": brightness,
@@ -50,18 +50,21 @@ _EXTRA: dict[str, Corruption] = {
   "spatter": spatter,
   "saturate": saturate,
 }
-# Frost without the reference's photographs: another corruption, in no average.
-_STAND_INS: dict[str, Corruption] = {"procedural_frost": frost}
+_STAND_INS: dict[str, Corruption] = {"procedural_frost": procedural_frost}  # In no average.
 CORRUPTIONS = _COMMON | _EXTRA | _STAND_INS
 NAMES, EXTRA_NAMES = tuple(_COMMON), tuple(_EXTRA)
 STORAGES = {"none": None, "jpeg85": 85}  # How images are kept: as they are, or as JPEG files.
-# Those that ImageMagick has a part in, as its newer versions compute them.
-_FLOORED = {"motion_blur": motion_blur("floor"), "snow": snow("floor")}
-IM_ROUNDED = tuple(_FLOORED)
 
 
 def check(name: str, variant: str, im_round: str = "nearest", storage: str = "none") -> None:
-  """Raises InputError if there is no such corruption, variant, rounding or storage."""
+  """Raises InputError if there is no such corruption, variant, rounding or storage.
+
+  Args:
+    name: of the corruption.
+    variant: and the rest as `corrupt` takes them.
+    im_round: likewise.
+    storage: likewise.
+  """
   if name not in CORRUPTIONS:
     raise errors.unknown("corruption", name, CORRUPTIONS)
   if variant not in VARIANTS:
@@ -91,8 +94,8 @@ def corrupt(
     severity: 1 to 5; may be traced, so that one program serves all.
     variant: whose constants, from `VARIANTS`: "imagenet" (224 pixels), "tiny" (64), "cifar" (32),
       "inception" (299), or the package "imagecorruptions".
-    im_round: how ImageMagick rounds in "motion_blur" and "snow": "nearest", as when the published
-      sets were made, or "floor", as since October 2019.
+    im_round: how ImageMagick rounds where it has a part, in "motion_blur" and "snow": "nearest", as
+      when the published sets were made, or "floor", as since October 2019.
     storage: "none", as the reference's functions return images, or "jpeg85", as ImageNet-C keeps
       them: JPEG of quality 85.
     textures: what "frost" lays over the image, from `frost_textures`.
@@ -110,16 +113,16 @@ def corrupt(
   """
   check(name, variant, im_round, storage)
   if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != jnp.float32:
-    found = f"{image.dtype} {list(image.shape)}"
-    raise errors.InputError(f"image must be float32 [H, W, 3], not {found}; vmap over a batch")
+    actual = f"{image.dtype} {list(image.shape)}"
+    raise errors.InputError(f"image must be float32 [H, W, 3], not {actual}; vmap over a batch")
   if not isinstance(severity, jax.core.Tracer) and severity not in range(1, 6):
     raise errors.InputError(f"severity must be 1 to 5, not {severity}")
-  corruption = (CORRUPTIONS | _FLOORED if im_round == "floor" else CORRUPTIONS)[name]
+  corruption = CORRUPTIONS[name].rounding(im_round)
   levels = corruption.levels(variant, *image.shape[:2])
   level = jax.tree.map(lambda leaf: jnp.asarray(leaf)[severity - 1], levels)
-  if corruption is frost:
-    used = chosen(name, textures, variant, *image.shape[:2])
-    level = level, jax.tree.map(jnp.asarray, used)
+  if corruption.textures is not None:
+    overlays = corruption.textures(textures, variant, *image.shape[:2])
+    level = level, jax.tree.map(jnp.asarray, overlays)
   # Counters for arrays that the compiler may divide would take a CPU four times as long.
   with jax.threefry_partitionable(False):
     draws = corruption.draw(key, image.shape, level)
@@ -150,7 +153,6 @@ __all__ = [
   "CORRUPTIONS",
   "EXTRA_NAMES",
   "EXTRA_SEQUENCES",
-  "IM_ROUNDED",
   "IM_ROUNDS",
   "NAMES",
   "SEQUENCES",

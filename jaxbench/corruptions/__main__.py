@@ -38,13 +38,13 @@ def _textures() -> corruptions.Textures | errors.InputError:
 
 def _corrupted(image: jax.Array, name: str, textures: Any) -> np.ndarray:
   """float32 [5, H, W, 3], one program for all."""
-  one = functools.partial(
+  corrupt = functools.partial(
     corruptions.corrupt,
     name=name,
     variant=_VARIANT.value,
-    textures=textures if name == "frost" else None,
+    textures=textures if corruptions.CORRUPTIONS[name].photographs else None,
   )
-  program = jax.jit(lambda key, image, severity: one(key, image, severity=severity))
+  program = jax.jit(lambda key, image, severity: corrupt(key, image, severity=severity))
   key = jax.random.key(_SEED.value)
   return np.stack([program(key, image, jnp.int32(severity)) for severity in range(1, 6)])
 
@@ -58,7 +58,7 @@ def _sheet(image: jax.Array) -> figure.Figure:
     row[0].set_ylabel(name.replace("_", "\n"), rotation=0, ha="right", va="center")
     for cell in row:
       cell.set(xticks=[], yticks=[])
-    if name == "frost" and isinstance(textures, errors.InputError):
+    if corruptions.CORRUPTIONS[name].photographs and isinstance(textures, errors.InputError):
       _explain(row, str(textures))
       continue
     for cell, picture in zip(row, _corrupted(image, name, textures), strict=True):
@@ -78,10 +78,10 @@ def _explain(row: np.ndarray, reason: str) -> None:
 
 def _require_format(out: str) -> None:
   """Raises InputError for a file whose suffix names no format of pictures."""
-  known = figure.Figure().canvas.get_supported_filetypes()
+  formats = figure.Figure().canvas.get_supported_filetypes()
   suffix = pathlib.Path(out).suffix.removeprefix(".").lower()
-  if suffix not in known:
-    raise errors.unknown(f"format of --out={out}:", suffix, known)
+  if suffix not in formats:
+    raise errors.unknown(f"format of --out={out}:", suffix, formats)
 
 
 def main(arguments: list[str]) -> int:

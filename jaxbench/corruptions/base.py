@@ -27,6 +27,22 @@ class Corruption(NamedTuple):
   apply: Callable[[jax.Array, Any, Level], jax.Array]
   # (variant, height, width) -> the five levels: numpy arrays whose first axis is the severity.
   levels: Callable[[str, int, int], Any]
+  # (what the user gives or None, variant, height, width) -> what it lays over images; then both
+  # functions get (level, textures) in place of the level. None: it lays nothing over them.
+  textures: Callable[[Any, str, int, int], Any] | None = None
+  photographs: bool = False  # Its textures are photographs of the user's, which decide its images.
+  floored: Any = (
+    None  # The same as newer versions of ImageMagick compute it, which has a part in it.
+  )
+
+  @property
+  def im_rounded(self) -> bool:
+    """Whether its images depend on how ImageMagick rounds."""
+    return self.floored is not None
+
+  def rounding(self, im_round: str) -> "Corruption":
+    """The same where ImageMagick rounds as `im_round` says, from `motion.IM_ROUNDS`."""
+    return self.floored if self.im_rounded and im_round == "floor" else self
 
 
 def _straight_through(rounding: Callable[[jax.Array], jax.Array]) -> Callable[..., jax.Array]:
@@ -49,12 +65,12 @@ with_gradient_of.defjvps(lambda tangent, result, smooth, value: tangent, None)
 
 
 def nothing(key: jax.Array, shape: tuple[int, ...], level: Level) -> tuple[()]:
-  """The draw of a deterministic corruption."""
+  """The `draw` of a deterministic corruption."""
   return ()
 
 
 def of_variant(table: Mapping[str, _T], variant: str) -> _T:
-  """A variant's entry; one without an entry has that of "imagenet".
+  """A variant's entry in `table`; one without an entry has that of "imagenet".
 
   Raises:
     InputError: the variant is unknown.

@@ -74,11 +74,11 @@ def distance(edges: jax.Array, limit: float) -> jax.Array:
   steps = [(d, s, c * s) for directions, strides, c in _LINES for d in directions for s in strides]
   offsets = jnp.array([np.multiply(direction, stride) for direction, stride, _ in steps])
 
-  def relax(found: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+  def relax(distance: jax.Array, step: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
     offset, cost = step
-    wide = jnp.pad(found, _MARGIN, constant_values=limit)
-    near = [jax.lax.dynamic_slice(wide, _MARGIN + o, found.shape) for o in (-offset, offset)]
-    return jnp.minimum(found, jnp.minimum(*near) + cost), None
+    wide = jnp.pad(distance, _MARGIN, constant_values=limit)
+    near = [jax.lax.dynamic_slice(wide, _MARGIN + o, distance.shape) for o in (-offset, offset)]
+    return jnp.minimum(distance, jnp.minimum(*near) + cost), None
 
   start = jnp.where(edges, 0.0, limit)
   return jax.lax.scan(relax, start, (offsets, jnp.array([cost for *_, cost in steps])))[0]

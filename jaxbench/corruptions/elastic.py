@@ -121,13 +121,13 @@ def _affine(corners: jax.Array, height: int, width: int) -> tuple[jax.Array, ...
   by_column, by_row = -1024 * _product(inverse, columns).T
   constant = -1024 * jnp.sum(inverse * offset[None], axis=1)
   y, x = _grid(height, width)
-  found = []
+  places = []
   for axis, start in ((1, y), (0, x)):
     moved = jnp.rint(by_column[axis] * x) + jnp.rint(by_row[axis] * y + constant[axis])
     steps = jnp.floor((moved + 16) / 32)
     whole = jnp.floor(steps / 32)
-    found.append((start + whole, steps / 32 - whole))
-  (row, down), (column, right) = found
+    places.append((start + whole, steps / 32 - whole))
+  (row, down), (column, right) = places
   return row, column, down, right
 
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench.corruptions.base import Corruption, Leaf, constants, with_gradient_of
-from jaxbench.corruptions.textures import Textures
+from jaxbench.corruptions.textures import Textures, check_given, procedural_textures
 
 
 class Mix(NamedTuple):
@@ -62,4 +62,8 @@ def _frost(pixels: jax.Array, draws: Draws, level: Level) -> jax.Array:
   return with_gradient_of(mix.image * pixels + mix.frost * crop.astype(pixels.dtype), mixed)
 
 
-frost = Corruption(draw=_draw, apply=_frost, levels=_levels)
+frost = Corruption(_draw, _frost, _levels, textures=check_given, photographs=True)
+# Without the reference's photographs: another corruption, in no average.
+procedural_frost = frost._replace(
+  textures=lambda given, *made_for: procedural_textures(*made_for), photographs=False
+)

@@ -13,7 +13,7 @@ _CHUNK = 4  # Taps that are added, or left out as zeros, together.
 def kernels(sigmas: Sequence[float], truncate: float = 4) -> np.ndarray:
   """Weights of a pixel's neighbours, the nearest first, zeros at the end: float32 [S, R].
 
-  One row per sigma, cut at `truncate` of them; what is left of 1 is the pixel's own.
+  One row for each of `sigmas`, cut at `truncate` of it; what is left of 1 is the pixel's own.
   """
   radii = [int(truncate * sigma + 0.5) for sigma in sigmas]
   steps = np.arange(1, 1 + _CHUNK * max(1, math.ceil(max(radii) / _CHUNK)))
@@ -51,7 +51,7 @@ def _along(
   reach = kernel.shape[0]
 
   def window(offset: int | jax.Array) -> jax.Array:
-    return jax.lax.dynamic_slice(padded, [(reach + offset) * one for one in step], shape)
+    return jax.lax.dynamic_slice(padded, [(reach + offset) * stride for stride in step], shape)
 
   def add(total: jax.Array, chunk: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
     offsets, weights = chunk
@@ -59,7 +59,7 @@ def _along(
     def added() -> jax.Array:
       sides = ((window(-offsets[i]), window(offsets[i])) for i in range(_CHUNK))
       return total + sum(
-        weights[i] * (one + other - 2 * middle) for i, (one, other) in enumerate(sides)
+        weights[i] * (before + behind - 2 * middle) for i, (before, behind) in enumerate(sides)
       )
 
     return jax.lax.cond(weights[0] > 0, added, lambda: total), None

@@ -86,7 +86,7 @@ def shifted_sum(
 
 
 def rounded(pixels: jax.Array, im_round: str) -> jax.Array:
-  """Values in 0..255 as ImageMagick stores them: in 16 bits, then in 8; see `IM_ROUNDS`."""
+  """`pixels` in 0..255 as ImageMagick stores them: in 16 bits, then in 8 by `im_round`."""
   in_16_bits = floor(257 * pixels + 0.5)
   return floor(in_16_bits / 257 + (0.5 if im_round == "nearest" else 0.0))
 
@@ -103,7 +103,7 @@ def _levels(variant: str, height: int, width: int) -> tuple[np.ndarray, np.ndarr
   return kernels(rows), np.full(5, variant != "imagecorruptions")
 
 
-def motion_blur(im_round: str) -> Corruption:
+def _motion_blur(im_round: str) -> Corruption:
   """Blur along a line at an angle from -45 to 45 degrees; `im_round` from `IM_ROUNDS`."""
 
   def apply(pixels: jax.Array, degrees: jax.Array, level: Level) -> jax.Array:
@@ -112,3 +112,6 @@ def motion_blur(im_round: str) -> Corruption:
     return jnp.where(in_16_bits, rounded(blurred, im_round), blurred)
 
   return Corruption(_draw_angle, apply, _levels)
+
+
+motion_blur = _motion_blur("nearest")._replace(floored=_motion_blur("floor"))

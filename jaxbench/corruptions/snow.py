@@ -110,7 +110,7 @@ def whitened(pixels: jax.Array, flakes: jax.Array, mix: jax.Array) -> jax.Array:
   return (white + flakes + flakes[::-1, ::-1]) * 255
 
 
-def snow(im_round: str) -> Corruption:
+def _snow(im_round: str) -> Corruption:
   """Whitened by falling flakes, and by the same upside down; `im_round` from `IM_ROUNDS`."""
 
   def apply(pixels: jax.Array, draws: Draws, level: Level) -> jax.Array:
@@ -118,3 +118,6 @@ def snow(im_round: str) -> Corruption:
     return whitened(pixels, _flakes(draws, level, im_round)[:height, :width], level.mix)
 
   return Corruption(_draw, apply, _levels)
+
+
+snow = _snow("nearest")._replace(floored=_snow("floor"))

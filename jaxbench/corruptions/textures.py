@@ -40,7 +40,7 @@ class Textures:
 
   @property
   def digest(self) -> str:
-    """Of the photographs and their scale."""
+    """A hash of the photographs and their scale."""
     packed = np.asarray(self.sizes).tobytes() + np.asarray(self.pixels).tobytes()
     return hashlib.sha256(packed).hexdigest()[:16]
 
@@ -73,22 +73,22 @@ def frost_textures(
 
 @functools.cache
 def procedural_textures(variant: str, height: int, width: int) -> Textures:
-  """Synthetic frost: needles of ice on a cloudy pane; always the same, not reference.
+  """Synthetic frost for a variant and a size: needles of ice on a cloudy pane; not reference.
 
-  The published numbers were made with photographs; these resemble them and no more.
+  It is always the same. The published numbers were made with photographs; these resemble them and
+  no more.
   """
   size = height + height // 2, width + width // 2
   return _padded([_synthetic(seed, *size) for seed in range(5)], (variant, height, width))
 
 
-def chosen(name: str, textures: Textures | None, variant: str, height: int, width: int) -> Textures:
-  """The textures that the corruption `name` uses: the user's, or the synthetic ones.
+def check_given(textures: Textures | None, variant: str, height: int, width: int) -> Textures:
+  """The user's `textures`, made for images of this variant, height and width.
 
   Raises:
-    InputError: frost without photographs, or with those made for other images.
+    NoTextures: there are none.
+    InputError: they were made for other images.
   """
-  if name == "procedural_frost":
-    return procedural_textures(variant, height, width)
   if textures is None:
     raise NoTextures(f"frost needs the reference's photographs: {_WAY_OUT}")
   wanted = (variant, height, width)

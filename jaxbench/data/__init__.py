@@ -10,25 +10,27 @@ from collections.abc import Callable
 
 from jaxbench import errors, spec
 from jaxbench.data import catalog, custom
-from jaxbench.data.annotated import Annotated, Frame, columns, frames, has_several_labels
+from jaxbench.data.annotated import Annotated, columns, has_several_labels
 from jaxbench.data.arrays import Arrays
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
 from jaxbench.data.folder import folder
+from jaxbench.data.ids import canonical_order, hash_id
 from jaxbench.data.image_files import NOTES, counted
 from jaxbench.data.imagenet import wnids
-from jaxbench.data.label_space import LabelSpace, check_classes, label_space
+from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.labelled import OTHER_CLASSES, Labelled
 from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
 from jaxbench.data.pipeline import Batch, load_images, stream
 from jaxbench.data.printed_digits import printed
 from jaxbench.data.sample import blocks, hash_content, hash_sample, image_hashes, sample
-from jaxbench.data.source import Example, Source, canonical_order, hash_id, image_size, left_out
+from jaxbench.data.source import Example, Frame, Source, check_classes
 from jaxbench.data.subsets import SUBSETS
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
+from jaxbench.data.wrapper import Wrapper, complete
 
 DATA_SETS: dict[str, Callable[[], Source]] = {  # That need no files.
   "digits": Digits,
@@ -45,20 +47,20 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
     name: the embedded "digits", or "digits-train", which its models were trained on; a key of
       `CATALOG`, for a published set that is on the disk; or the path of one's own set, which may be
       followed by what cannot be guessed of it, "PATH(split='train', label='fine_label')", see
-      `own.read`.
+      `custom.read`.
     root: the folder of the published sets; by default that of the environment's JAXBENCH_DATA.
 
   Raises:
     InputError: there is no such data set, or it is not there, or not whole.
   """
   if name in DATA_SETS:
-    return DATA_SETS[name]()
+    return complete(DATA_SETS[name]())
   if name in CATALOG:
-    return CATALOG[name].read(find(name, root))
-  if (found := _own(name)) is not None:
-    return found
-  known = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
-  raise errors.unknown("data set", name, [*known, "imagenet-c/fog/3", "imagenet-p/tilt"])
+    return complete(CATALOG[name].read(find(name, root)))
+  if (own_set := _own(name)) is not None:
+    return own_set
+  names = [*DATA_SETS, *(other for other in CATALOG if "/" not in other)]
+  raise errors.unknown("data set", name, [*names, "imagenet-c/fog/3", "imagenet-p/tilt"])
 
 
 def _own(name: str) -> Source | None:
@@ -68,10 +70,10 @@ def _own(name: str) -> Source | None:
   place, bracket, said = name.rpartition("(")
   if not bracket or not (path := pathlib.Path(place).expanduser()).exists():
     return None
-  asked = spec.resolve(
+  resolved = spec.resolve(
     f"read({said}", {"read": custom.read}, f"what is said of the data set {place}:"
   )
-  return custom.read(path, **asked.arguments)
+  return custom.read(path, **resolved.arguments)
 
 
 def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
@@ -87,8 +89,8 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
       f"get it from {published.origin}"
     )
   folder = pathlib.Path(place).expanduser()
-  if (found := published.find(folder)) is not None:
-    return found
+  if (location := published.find(folder)) is not None:
+    return location
   near = published.near(folder)
   raise errors.InputError(
     f"data set {name} is not in {place}, as {' or '.join(published.places[:3])}; "
@@ -97,7 +99,12 @@ def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
 
 
 def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None:
-  """Why a published data set is not on this disk, and where to get it; None if it is there."""
+  """Why a published data set is not on this disk, and where to get it; None if it is there.
+
+  Args:
+    name: as `load` takes it; what is no published set is there.
+    root: likewise.
+  """
   if name not in CATALOG:
     return None
   try:
@@ -111,13 +118,17 @@ def shortfall(name: str, source: Source) -> str | None:
   """What to know of a data set that is not there in full or not only; None if there is nothing.
 
   Notes beside the images are no loss, nor are files of classes that a set does not have.
+
+  Args:
+    name: of the data set, as `load` takes it.
+    source: what `load` has returned.
   """
   no_loss = {*NOTES, OTHER_CLASSES}
-  lost = {why: count for why, count in left_out(source).items() if why not in no_loss}
-  told = [f"left out: {counted(lost)}"] if lost else []
+  lost = {why: count for why, count in complete(source).left_out.items() if why not in no_loss}
+  notes = [f"left out: {counted(lost)}"] if lost else []
   if name in CATALOG and len(source) < (published := CATALOG[name].examples):
-    told.insert(0, f"it has {len(source):,} images of the {published:,} that were published")
-  return "; ".join(told) or None
+    notes.insert(0, f"it has {len(source):,} images of the {published:,} that were published")
+  return "; ".join(notes) or None
 
 
 __all__ = [
@@ -136,24 +147,22 @@ __all__ = [
   "Labelled",
   "Source",
   "Typographic",
+  "Wrapper",
   "absence",
   "blocks",
   "canonical_order",
   "check_classes",
   "columns",
+  "complete",
   "counted",
   "find",
   "folder",
-  "frames",
   "has_several_labels",
   "hash_content",
   "hash_id",
   "hash_sample",
   "image_hashes",
-  "image_size",
-  "label_space",
   "layout",
-  "left_out",
   "load",
   "load_images",
   "parquet",

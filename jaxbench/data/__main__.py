@@ -17,7 +17,7 @@ from absl import app
 from jaxbench import data, errors
 
 
-class Found(NamedTuple):
+class State(NamedTuple):
   """What can be said of one data set, or of several that are all absent."""
 
   name: str
@@ -25,7 +25,7 @@ class Found(NamedTuple):
   sound: bool  # It is whole, or not there at all.
 
 
-def check(root: pathlib.Path) -> Iterator[Found]:
+def check(root: pathlib.Path) -> Iterator[State]:
   """All published data sets, one by one.
 
   Raises:
@@ -36,35 +36,35 @@ def check(root: pathlib.Path) -> Iterator[Found]:
   for family, group in itertools.groupby(data.CATALOG, key=lambda name: name.split("/")[0]):
     names = list(group)
     if any(data.CATALOG[name].find(root) for name in names):
-      yield from (_one(name, root) for name in names)
+      yield from (_state(name, root) for name in names)
     else:
       yield _absent(family, names, root)
 
 
-def _absent(family: str, names: list[str], root: pathlib.Path) -> Found:
+def _absent(family: str, names: list[str], root: pathlib.Path) -> State:
   """Of one data set, or of all of a family."""
   places = " or ".join(data.CATALOG[names[0]].places[:2])
   sets = f", {len(names)} of them" if len(names) > 1 else ""
-  near = next((found for name in names if (found := data.CATALOG[name].near(root))), None)
+  near = next((hint for name in names if (hint := data.CATALOG[name].near(root))), None)
   way = f"but {near}" if near else data.CATALOG[names[0]].origin
-  return Found(family, f"absent (as {places}{sets}): {way}", near is None)
+  return State(family, f"absent (as {places}{sets}): {way}", near is None)
 
 
-def _one(name: str, root: pathlib.Path) -> Found:
+def _state(name: str, root: pathlib.Path) -> State:
   published = data.CATALOG[name]
   path = published.find(root)
   if path is None:
     near = published.near(root)
-    return Found(name, f"absent: {f'but {near}' if near else published.origin}", near is None)
+    return State(name, f"absent: {f'but {near}' if near else published.origin}", near is None)
   try:
     source = data.load(name, root)
   except errors.InputError as error:
-    return Found(name, str(error), False)
+    return State(name, str(error), False)
   expected, count = published.examples, len(source)
   share = f"{count:,} images" + ("" if count == expected else f" of {expected:,}")
-  left_out = data.counted(data.left_out(source))
+  left_out = data.counted(source.left_out)
   more = f"; left out: {left_out}" if left_out else ""
-  return Found(name, f"{path.relative_to(root)}: {share}{more}", count >= expected)
+  return State(name, f"{path.relative_to(root)}: {share}{more}", count >= expected)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -73,14 +73,14 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) not in (2, 3) or arguments[1] != "check":
       raise errors.InputError("usage: python -m jaxbench.data check ROOT")
     root = arguments[2] if len(arguments) == 3 else os.environ.get("JAXBENCH_DATA", "")
-    found = list(check(pathlib.Path(root).expanduser()))
+    results = list(check(pathlib.Path(root).expanduser()))
   except errors.InputError as error:
     print(f"jaxbench.data: {error}", file=sys.stderr)
     return 2
-  width = max(len(one.name) for one in found)
-  for one in found:
-    print(f"{one.name:{width}}  {one.detail}")
-  return 0 if all(one.sound for one in found) else 1
+  width = max(len(result.name) for result in results)
+  for result in results:
+    print(f"{result.name:{width}}  {result.detail}")
+  return 0 if all(result.sound for result in results) else 1
 
 
 if __name__ == "__main__":

@@ -1,25 +1,18 @@
-"""A source with what else its authors say of the examples: label space, frames, textures."""
+"""A source with what else its authors say of the examples: label space, frames, second classes."""
 
 import functools
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.labelled import Labelled
-from jaxbench.data.source import Example, Source
+from jaxbench.data.source import Example, Frame, Source
+from jaxbench.data.wrapper import Wrapper, complete
 
 
-class Frame(NamedTuple):
-  """Where a frame of a video stands."""
-
-  anchor: str  # Id of the frame that is evaluated; its neighbours have the same.
-  offset: int  # Frames from there; 0 for the anchor.
-  labels: tuple[int, ...]  # All that are right.
-
-
-class Annotated:
+class Annotated(Wrapper):
   """`source` in a label space: a `Source`.
 
   Args:
@@ -30,6 +23,8 @@ class Annotated:
     frames: of each example, for videos.
   """
 
+  source: Labelled
+
   def __init__(
     self,
     source: Labelled,
@@ -39,43 +34,30 @@ class Annotated:
     targets: Sequence[int | None] | None = None,
     frames: Sequence[Frame] | None = None,
   ):
-    self.label_space, self.targets, self.frames = label_space, targets, frames
-    self.class_names, self.ids, self.labels = label_space.class_names, source.ids, source.labels
-    self.source, self._crop = source, crop
-
-  @property
-  def left_out(self) -> dict[str, int]:
-    """That of the source."""
-    return self.source.left_out
-
-  @property
-  def groups(self) -> list[int] | None:
-    """Those of the source."""
-    return self.source.groups
+    super().__init__(source)
+    self.label_space, self.class_names = label_space, label_space.class_names
+    self.targets, self.frames, self._crop = targets, frames, crop
+    self.image_size = source.image_size and source.image_size - 2 * crop
 
   @functools.cached_property
   def sha256(self) -> str:
-    """Of the source, and of all that is said here."""
+    """A hash of the source, and of all that is said here."""
     return self._hash(self.source.sha256, self.targets, self.frames)
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
-    """As `sha256`, of some examples; without `read`, "" where that is not known."""
-    some = sorted(indices)
-    said = (one and [one[index] for index in some] for one in (self.targets, self.frames))
-    source = self.source.sha256_of(some, read=read)
+    """The hash of some examples alone; without `read`, "" where that is not known."""
+    rows = sorted(indices)
+    said = (each and [each[row] for row in rows] for each in (self.targets, self.frames))
+    source = self.source.sha256_of(rows, read=read)
     return source and self._hash(source, *said)
 
   def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
-    """Of each of some examples, a SHA-256 of its file and the crop; None where it has none."""
-    found = self.source.image_hashes(indices)
-    return [one and f"{one}, {self._crop} pixels cut off" for one in found]
+    """A SHA-256 of file and crop for each of some examples; None where a file has none."""
+    hashes = self.source.image_hashes(indices)
+    return [content and f"{content}, {self._crop} pixels cut off" for content in hashes]
 
   def _hash(self, source: str, targets: Any, frames: Any) -> str:
     return hashlib.sha256(json.dumps([source, self._crop, targets, frames]).encode()).hexdigest()
-
-  def __len__(self) -> int:
-    """Number of examples."""
-    return len(self.ids)
 
   def __getitem__(self, index: int) -> Example:
     """The example `ids[index]`."""
@@ -85,31 +67,27 @@ class Annotated:
     return example._replace(image=example.image[cut])
 
 
-def targets(source: Source) -> Sequence[int | None] | None:
-  """Of each example a second class, where a data set has one."""
-  return getattr(source, "targets", None)
-
-
-def frames(source: Source) -> Sequence[Frame] | None:
-  """Of each example, where a data set is of videos."""
-  return getattr(source, "frames", None)
-
-
 def has_several_labels(source: Source) -> bool:
   """Whether an image of a data set may have several right answers."""
-  return any(len(frame.labels) > 1 for frame in frames(source) or ())
+  return any(len(frame.labels) > 1 for frame in complete(source).frames or ())
 
 
 def columns(source: Source, indices: Iterable[int]) -> dict[str, Any]:
-  """What records hold of the examples besides ids and labels: columns of `records.SCHEMA`."""
-  where = list(indices)
-  found: dict[str, Any] = {}
-  if (second := targets(source)) is not None:
-    some = (second[index] for index in where)
-    found["target"] = [None if target is None else int(target) for target in some]
-  if (moments := frames(source)) is not None:
-    found["anchor"] = [moments[index].anchor for index in where]
-    found["offset"] = [moments[index].offset for index in where]
-    several = (moments[index].labels for index in where)
-    found["labels"] = [list(labels) if len(labels) > 1 else None for labels in several]
-  return found
+  """What records hold of the examples besides ids and labels: columns of `records.SCHEMA`.
+
+  Args:
+    source: of the examples.
+    indices: which of them; a column has an entry for each.
+  """
+  rows = list(indices)
+  targets, frames = complete(source).targets, complete(source).frames
+  content: dict[str, Any] = {}
+  if targets is not None:
+    second = (targets[row] for row in rows)
+    content["target"] = [None if target is None else int(target) for target in second]
+  if frames is not None:
+    content["anchor"] = [frames[row].anchor for row in rows]
+    content["offset"] = [frames[row].offset for row in rows]
+    right = (frames[row].labels for row in rows)
+    content["labels"] = [list(labels) if len(labels) > 1 else None for labels in right]
+  return content

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from jaxbench import errors
-from jaxbench.data.source import Example
+from jaxbench.data.source import Example, Source
 
 
-class Arrays:
+class Arrays(Source):
   """Images of one size with a label each: a `Source`.
 
   Args:
@@ -41,33 +41,29 @@ class Arrays:
       raise errors.InputError(
         f"images must be uint8 [N, h, w, 3], not {images.dtype} {list(images.shape)}"
       )
-    found = np.asarray(labels)
-    if found.shape != (len(images),) or found.dtype.kind not in "iu":
+    numbers = np.asarray(labels)
+    if numbers.shape != (len(images),) or numbers.dtype.kind not in "iu":
       raise errors.InputError(
-        f"labels must be integers [{len(images)}], not {found.dtype} {list(found.shape)}"
+        f"labels must be integers [{len(images)}], not {numbers.dtype} {list(numbers.shape)}"
       )
-    outside = found[(found < 0) | (found >= len(class_names))]
+    outside = numbers[(numbers < 0) | (numbers >= len(class_names))]
     if len(outside):
       last = len(class_names) - 1
       raise errors.InputError(f"label {outside[0]} is out of range: the classes are 0 to {last}")
-    self.labels = [int(label) for label in found]
+    self.labels = [int(label) for label in numbers]
     self.ids = [f"{row:06d}" for row in range(len(images))] if ids is None else list(ids)
     if len(set(self.ids)) != len(images):
       raise errors.InputError(f"{len(images)} images need as many different ids")
-
-  @property
-  def image_size(self) -> int | None:
-    """Both sides, if they are the same."""
-    height, width = self._images.shape[1:3]
-    return height if height == width else None
+    height, width = images.shape[1:3]
+    self.image_size = height if height == width else None
 
   @functools.cached_property
   def sha256(self) -> str:
-    """Of ids, labels and pixels, in the order of the ids."""
+    """A hash of ids, labels and pixels, in the order of the ids."""
     return self.sha256_of(range(len(self)))
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
-    """As `sha256`, of some images; without `read`, ""."""
+    """The hash of some images alone; without `read`, ""."""
     if not read:
       return ""
     lines = sorted(
@@ -76,12 +72,8 @@ class Arrays:
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
   def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
-    """Of each of some images, the SHA-256 of its pixels."""
+    """The SHA-256 of the pixels of each of some images."""
     return [_hash(self._images[index]) for index in indices]
-
-  def __len__(self) -> int:
-    """Number of images."""
-    return len(self.ids)
 
   def __getitem__(self, index: int) -> Example:
     """The image `ids[index]`."""

@@ -34,8 +34,10 @@ def _imagenet(space: Callable[[], LabelSpace]) -> Callable[[pathlib.Path], Sourc
 def _small(path: pathlib.Path) -> Source:
   """CIFAR or STL-10, from TFDS or in their own files."""
   if (path / "dataset_info.json").is_file():
-    found = tfds(path, split="test", file_name="id")
-    return Annotated(found, LabelSpace(tuple(name.replace("_", " ") for name in found.class_names)))
+    source = tfds(path, split="test", file_name="id")
+    return Annotated(
+      source, LabelSpace(tuple(name.replace("_", " ") for name in source.class_names))
+    )
   return small_images.stl10(path) if path.name == "stl10_binary" else small_images.cifar(path)
 
 

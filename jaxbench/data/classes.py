@@ -20,7 +20,7 @@ class Classes(NamedTuple):
 
 
 def plain(text: str) -> str:
-  """Without what is written in one way or another: case, accents' encoding, underscores, spaces."""
+  """`text` without what people write differently: case, accents' encoding, underscores, spaces."""
   return " ".join(unicodedata.normalize("NFC", text).casefold().replace("_", " ").split())
 
 
@@ -34,16 +34,16 @@ class _Way(NamedTuple):
     return plain(text) if self.spoken else text
 
   def of(self, texts: Iterable[str]) -> dict[str, int | None]:
-    """The labels of those that are known; None where one means several classes."""
+    """The labels of those texts that are known; None where one means several classes."""
     meant: dict[str, set[int]] = collections.defaultdict(set)
     for text, label in self.pairs:
       meant[self.plain(text)].add(label)
-    known = {text: meant[self.plain(text)] for text in texts if self.plain(text) in meant}
-    return {text: min(labels) if len(labels) == 1 else None for text, labels in known.items()}
+    labels_of = {text: meant[self.plain(text)] for text in texts if self.plain(text) in meant}
+    return {text: min(labels) if len(labels) == 1 else None for text, labels in labels_of.items()}
 
 
 def named(where: str, texts: Iterable[str], wanted: Wanted | None) -> Classes:
-  """Of files that have a class as text, a folder's name or a column's value.
+  """The classes of files that have one as text each, a folder's name or a column's value.
 
   Args:
     where: the place, for messages.
@@ -57,16 +57,21 @@ def named(where: str, texts: Iterable[str], wanted: Wanted | None) -> Classes:
   Raises:
     InputError: a text means several classes.
   """
-  found = set(texts)
+  used = set(texts)
   if wanted is None:
-    names = _in_order(found)
+    names = _in_order(used)
     return Classes(names, {name: label for label, name in enumerate(names)})
   space = space_of(wanted)
-  return Classes(space.class_names, _labels(where, found, space))
+  return Classes(space.class_names, _labels(where, used, space))
 
 
 def given(where: str, names: Wanted | None, labels: Mapping[str, int]) -> Classes:
-  """Of files whose labels somebody has written down.
+  """The classes of files whose labels somebody has written down.
+
+  Args:
+    where: the place, for messages.
+    names: the classes of the set.
+    labels: of each text that files have.
 
   Raises:
     InputError: there are no names.
@@ -79,7 +84,7 @@ def given(where: str, names: Wanted | None, labels: Mapping[str, int]) -> Classe
 def numbered(
   where: str, in_file: Sequence[str] | None, used: Collection[str], wanted: Wanted | None
 ) -> Classes:
-  """Of files that number their classes, and may say what the numbers mean.
+  """The classes of files that number them, and may say what the numbers mean.
 
   Args:
     where: the place, for messages.
@@ -99,11 +104,13 @@ def numbered(
   for way in _ways(space, in_file):
     if [way.plain(text) for text, _ in way.pairs] == [way.plain(name) for name in in_file]:
       return Classes(space.class_names, {str(i): way.pairs[i][1] for i in range(len(in_file))})
-  needed = {in_file[int(one)] for one in used if one.isdecimal() and int(one) < len(in_file)}
-  known = _labels(where, set(in_file), space, needed)
-  if missing := [name for name in in_file if name in needed and name not in known]:
+  needed = {
+    in_file[int(written)] for written in used if written.isdecimal() and int(written) < len(in_file)
+  }
+  label_of = _labels(where, set(in_file), space, needed)
+  if missing := [name for name in in_file if name in needed and name not in label_of]:
     raise _mismatch(where, in_file, missing, space)
-  labels = {str(number): known[name] for number, name in enumerate(in_file) if name in known}
+  labels = {str(number): label_of[name] for number, name in enumerate(in_file) if name in label_of}
   return Classes(space.class_names, labels)
 
 
@@ -111,33 +118,33 @@ def _labels(
   where: str, texts: set[str], space: LabelSpace, needed: Collection[str] = ()
 ) -> dict[str, int]:
   """By the way that knows most of the texts: their labels, and what else it knows."""
-  way, found = best(texts, space)
-  if unclear := sorted(text for text in needed or texts if found.get(text, 0) is None):
+  way, labels = best(texts, space)
+  if unclear := sorted(text for text in needed or texts if labels.get(text, 0) is None):
     raise errors.InputError(
       f"{where}: {unclear[0]!r} is the name of several classes of the set, and the classes are not "
       "in its order; name them by wnids"
     )
-  return dict(way.pairs) | {text: label for text, label in found.items() if label is not None}
+  return dict(way.pairs) | {text: label for text, label in labels.items() if label is not None}
 
 
 def best(texts: set[str], space: LabelSpace) -> tuple[_Way, dict[str, int | None]]:
-  """The way that knows most of the texts, and their labels."""
-  found = ((way, way.of(texts)) for way in _ways(space, texts))
-  return max(found, key=lambda known: len(known[1]))
+  """The way to write the classes of `space` that knows most of the texts, and their labels."""
+  read = ((way, way.of(texts)) for way in _ways(space, texts))
+  return max(read, key=lambda candidate: len(candidate[1]))
 
 
 def _ways(space: LabelSpace, texts: Collection[str]) -> list[_Way]:
   """Those in which the classes of a set may be written; the first that knows most is taken."""
-  own = [(name, label) for label, name in enumerate(space.class_names)]
-  ways = [_Way(own), _Way(own, spoken=True)]
+  labelled = [(name, label) for label, name in enumerate(space.class_names)]
+  ways = [_Way(labelled), _Way(labelled, spoken=True)]
   if space.imagenet is not None:
-    members = [(one, row) for row, group in enumerate(space.imagenet) for one in group]
+    members = [(synset, row) for row, group in enumerate(space.imagenet) for synset in group]
     shorts = [name.split(",")[0] for name in imagenet.synset_names()]
     numbers = [str(label) for label in range(len(shorts))]
     written = (imagenet.wnids(), numbers)
     spoken = (imagenet.synset_names(), imagenet.hub_names(), shorts)
     ways += [
-      _Way([(names[one], row) for one, row in members], names in spoken)
+      _Way([(names[synset], row) for synset, row in members], names in spoken)
       for names in (*written, *spoken)
     ]
   own_numbers = [(str(label), label) for label in range(len(space.class_names))]
@@ -153,8 +160,8 @@ def space_of(wanted: Wanted) -> LabelSpace:
 
 def _in_order(names: Iterable[str]) -> tuple[str, ...]:
   """Sorted; numbers as numbers, so that 10 is not between 1 and 2."""
-  found = sorted(names)
-  return tuple(sorted(found, key=int) if all(name.isdecimal() for name in found) else found)
+  ordered = sorted(names)
+  return tuple(sorted(ordered, key=int) if all(name.isdecimal() for name in ordered) else ordered)
 
 
 def _mismatch(
@@ -163,8 +170,8 @@ def _mismatch(
   shown = []
   for name in missing[:3]:
     number = list(in_file).index(name)
-    own = f", not {space.class_names[number]!r}" if number < len(space.class_names) else ""
-    shown.append(f"{number} is {name!r}{own}")
+    instead = f", not {space.class_names[number]!r}" if number < len(space.class_names) else ""
+    shown.append(f"{number} is {name!r}{instead}")
   return errors.InputError(
     f"{where}: {len(missing)} of its class names are none of the set's {len(space.class_names)}: "
     f"{'; '.join(shown)}; is this the data set that was meant?"

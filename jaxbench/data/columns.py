@@ -18,25 +18,45 @@ _KEY = "__key__"
 def of(
   schema: pa.Schema, image: str | None, label: str | None, path: pathlib.Path
 ) -> tuple[str, str]:
-  """Those of images and of labels."""
-  found = []
+  """The columns of images and of labels.
+
+  Args:
+    schema: of the file.
+    image: the name that a person has given; None takes the usual ones.
+    label: likewise.
+    path: of the file, for messages.
+
+  Raises:
+    InputError: there is no such column.
+  """
+  columns = []
   for kind, name, usual in (("image", image, _IMAGES), ("label", label, _LABELS)):
     if name is not None and name not in schema.names:
       raise errors.unknown(f"column of {path}", name, schema.names)
-    chosen = name or next((one for one in usual if one in schema.names), None)
+    chosen = name or next((column for column in usual if column in schema.names), None)
     if chosen is None:
       raise errors.InputError(
         f"{path} has no column {' or '.join(usual[:2])}; name the column of {kind}s, as "
         f"{kind}={schema.names[0]!r}, of {', '.join(schema.names)}"
       )
-    found.append(chosen)
-  return found[0], found[1]
+    columns.append(chosen)
+  return columns[0], columns[1]
 
 
 def small(
   file: pq.ParquetFile, image: str, label: str, path: pathlib.Path
 ) -> tuple[list[str | None], list[Any]]:
-  """Names and labels of all rows."""
+  """Names and labels of all rows, without reading an image.
+
+  Args:
+    file: to read.
+    image: its column of images.
+    label: its column of labels.
+    path: of the file, for messages.
+
+  Raises:
+    InputError: the column of images holds something else.
+  """
   schema = file.schema_arrow
   kind = schema.field(image).type
   nested = pa.types.is_struct(kind)
@@ -53,7 +73,7 @@ def small(
 
 
 def check_embedded(file: pq.ParquetFile, image: str, path: pathlib.Path) -> None:
-  """Raises InputError if the file holds the paths of images and not the images."""
+  """Raises InputError if the column `image` of a file holds paths of images and not the images."""
   schema, metadata = file.schema, file.metadata
   places = [i for i in range(len(schema)) if schema.column(i).path == f"{image}.bytes"]
   for group in range(metadata.num_row_groups if places else 0):
@@ -68,7 +88,7 @@ def check_embedded(file: pq.ParquetFile, image: str, path: pathlib.Path) -> None
 
 
 def class_names(schema: pa.Schema, label: str) -> list[str] | None:
-  """Of the description that the `datasets` library leaves in a file."""
+  """The classes of a column, as `datasets` writes them into a file; None where it has not."""
   description = (schema.metadata or {}).get(b"huggingface")
   features = json.loads(description)["info"]["features"] if description else {}
   return features.get(label, {}).get("names")

@@ -37,23 +37,23 @@ def read(
   Raises:
     InputError: the list has another length or order, or see `folder`.
   """
-  asked = packed.Asked(split, image, label)
-  found = packed.packed(path / under if under else path, asked=asked)
-  if found is None and any(asked):
+  hints = packed.Hints(split, image, label)
+  source = packed.packed(path / under if under else path, hints=hints)
+  if source is None and any(hints):
     raise errors.InputError(f"{path} is not packed: it takes under='FOLDER', and nothing else")
-  found = found or _folder(path, under)
+  source = source or _folder(path, under)
   inside = (path / under, path) if path.is_dir() else (path.parent,)
-  lines, wnids, kinds = image_files.class_names(*inside), imagenet.wnids(), found.class_names
+  lines, wnids, kinds = image_files.class_names(*inside), imagenet.wnids(), source.class_names
   where = f"{inside[0] / image_files.CLASS_NAMES}"
   if not set(kinds) <= set(wnids):
     names = titles(where, lines, [kinds]) if lines else kinds
-    return Annotated(found, LabelSpace(tuple(name.replace("_", " ") for name in names)))
+    return Annotated(source, LabelSpace(tuple(name.replace("_", " ") for name in names)))
   labels = tuple(wnids.index(wnid) for wnid in kinds)
   names = tuple(imagenet.class_names()[label] for label in labels)
   if lines:
     synsets = tuple(imagenet.synset_names()[label] for label in labels)
     names = titles(where, lines, [names, kinds, synsets])
-  return Annotated(found, LabelSpace(names, tuple((label,) for label in labels)))
+  return Annotated(source, LabelSpace(names, tuple((label,) for label in labels)))
 
 
 def _folder(path: pathlib.Path, under: str) -> Labelled:

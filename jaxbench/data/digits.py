@@ -7,13 +7,14 @@ import hashlib
 import numpy as np
 
 from jaxbench import tables
-from jaxbench.data.source import Example, canonical_order
+from jaxbench.data.ids import canonical_order
+from jaxbench.data.source import Example, Source
 
 CLASS_NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _HELD_OUT_PER_CLASS = 36  # A fifth; the embedded models never saw these.
 
 
-class Digits:
+class Digits(Source):
   """One split of the scans, 8x8 pixels each, as grey RGB.
 
   Args:
@@ -32,22 +33,14 @@ class Digits:
       first = canonical_order([ids[row] for row in rows])[:_HELD_OUT_PER_CLASS]
       held_out.update(rows[first].tolist())
     self._rows = [row for row in range(len(labels)) if (row in held_out) == (split == "test")]
-    self._pixels, self._labels = pixels, labels
+    self._pixels = pixels
     self.ids = [ids[row] for row in self._rows]
-
-  @property
-  def labels(self) -> list[int]:
-    """The digit of each scan."""
-    return [int(self._labels[row]) for row in self._rows]
-
-  def __len__(self) -> int:
-    """Number of scans in the split."""
-    return len(self._rows)
+    self.labels = [int(labels[row]) for row in self._rows]  # The digit of each scan.
 
   def __getitem__(self, index: int) -> Example:
     """The scan `ids[index]`, ink white on black, uint8 [8, 8, 3]."""
     row = self._rows[index]
-    return Example(np.repeat(self._pixels[row][..., None], 3, axis=-1), int(self._labels[row]))
+    return Example(np.repeat(self._pixels[row][..., None], 3, axis=-1), self.labels[index])
 
 
 @functools.cache

@@ -19,23 +19,23 @@ def remember(kind: str, stamp: Any, find: Callable[[], Any]) -> Any:
     stamp: JSON that changes when the files do.
     find: returns JSON.
   """
-  if (known := remembered(kind, stamp)) is not None:
-    return known
-  found = find()
-  keep(kind, stamp, found)
-  return found
+  if (kept := remembered(kind, stamp)) is not None:
+    return kept
+  result = find()
+  keep(kind, stamp, result)
+  return result
 
 
-def keep(kind: str, stamp: Any, found: Any) -> None:
-  """Has `remembered` return `found`, JSON, from now on."""
+def keep(kind: str, stamp: Any, result: Any) -> None:
+  """Has `remembered` return `result`, JSON, from now on; `kind` and `stamp` as in `remember`."""
   file = _file(kind, stamp)
   with contextlib.suppress(OSError):  # A disk that takes no cache costs time, nothing else.
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(file, json.dumps(found).encode(), durable=False)
+    atomic.write(file, json.dumps(result).encode(), durable=False)
 
 
 def remembered(kind: str, stamp: Any) -> Any:
-  """What was found and kept before; None if nothing was, or if that is absent or broken."""
+  """What `keep` was given for this `kind` and `stamp`; None if nothing was, or it is broken."""
   with contextlib.suppress(OSError, ValueError):
     return json.loads(_file(kind, stamp).read_text())
   return None

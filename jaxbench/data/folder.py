@@ -54,10 +54,10 @@ def folder(
     _check_layout(files.where, files.names, ids)
   kinds = [(class_of or _last_folder)(name) for name in files.names]
   if labels is None:
-    found = classes.named(files.where, [one for one in kinds if one is not None], class_names)
+    meaning = classes.named(files.where, [kind for kind in kinds if kind is not None], class_names)
   else:
-    found = classes.given(files.where, class_names, labels)
-  return Labelled.of(files, map(id_of, ids), kinds, found)
+    meaning = classes.given(files.where, class_names, labels)
+  return Labelled.of(files, map(id_of, ids), kinds, meaning)
 
 
 def _last_folder(name: str) -> str:
@@ -94,17 +94,17 @@ def _shared(names: Sequence[str], ids: Sequence[str]) -> str:
   return names[0].removesuffix(ids[0])
 
 
-class Folder:
+class Folder(image_files.Files):
   """The images under a folder: `Files`."""
 
   def __init__(self, root: pathlib.Path):
     self.where, self._root = str(root), root
     try:
-      found = sorted(_files(root, root.resolve()))
+      paths = sorted(_files(root, root.resolve()))
     except OSError as error:
       raise image_files.unreadable(error.filename or root, error) from error
-    reasons = {name: image_files.why_not(name) for name in found}
-    self.names = [name for name in found if reasons[name] is None]
+    reasons = {name: image_files.why_not(name) for name in paths}
+    self.names = [name for name in paths if reasons[name] is None]
     lost = (
       reason for name, reason in reasons.items() if reason and name != image_files.CLASS_NAMES
     )

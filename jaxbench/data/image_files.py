@@ -1,34 +1,35 @@
 """Image files of one set, in a folder or packed: their names, and their content by index."""
 
+import abc
 import collections
+import functools
 import pathlib
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from jaxbench import errors
 from jaxbench.data.decode import SUFFIXES
 
 
-class Files(Protocol):
+class Files(abc.ABC):
   """Some files. Reading is safe from several threads, and the whole may be pickled."""
 
-  @property
-  def where(self) -> str:
-    """The place, for messages."""
+  where: str  # The place, for messages.
+  names: Sequence[str]  # Paths inside the set, with "/" between folders.
+  left_out: Mapping[str, int]  # How many other files lie there, by the reason why.
 
-  @property
-  def names(self) -> Sequence[str]:
-    """Paths inside the set, with "/" between folders."""
-
-  @property
-  def left_out(self) -> Mapping[str, int]:
-    """How many other files lie there, by the reason why they are none of these."""
-
-  @property
+  @functools.cached_property
   def stamp(self) -> Any:
     """JSON that changes when the files do: their sizes and times."""
+    raise NotImplementedError(f"{type(self).__name__} has no stamp")
 
+  @functools.cached_property
+  def groups(self) -> Sequence[int] | None:
+    """The number of what each file is read together with; None where each is read alone."""
+    return None
+
+  @abc.abstractmethod
   def read(self, index: int) -> bytes:
     """The content of `names[index]`."""
 
@@ -51,7 +52,7 @@ def why_not(name: str) -> str | None:
 
 
 def count(reasons: Iterable[str]) -> dict[str, int]:
-  """How often each comes, the most frequent first."""
+  """How often each of the reasons comes, the most frequent first."""
   return dict(collections.Counter(reasons).most_common())
 
 
@@ -61,13 +62,19 @@ def counted(left_out: Mapping[str, int]) -> str:
 
 
 def no_images(where: str, left_out: Mapping[str, int], under: str = "") -> errors.InputError:
-  """The error for a place without images, which tells what it has instead."""
+  """The error for a place without images, which tells what it has instead.
+
+  Args:
+    where: the place.
+    left_out: how many files there are no images, by the reason.
+    under: the folder inside that was asked for.
+  """
   other = f"; it has {counted(left_out)}" if left_out else ""
   return errors.InputError(f"{where} holds no images{under and f' under {under}'}{other}")
 
 
 def checked_name(name: str, where: str) -> str:
-  """`name` without a leading "./".
+  """`name`, of a file in the archive `where`, without a leading "./".
 
   Raises:
     InputError: it leads out of the set.
@@ -95,7 +102,7 @@ def stamp(file: pathlib.Path) -> list[Any]:
 
 
 def unreadable(path: Any, error: Exception) -> errors.InputError:
-  """The error for what cannot be opened, or is found broken by whatever library reads it."""
+  """The error for `path`, which cannot be opened, or which a library finds broken."""
   reason = getattr(error, "strerror", None) or str(error).partition("\n")[0]
   return errors.InputError(f"{path} cannot be read: {reason}")
 
@@ -118,6 +125,6 @@ def class_names(*folders: pathlib.Path) -> list[str] | None:
   Raises:
     InputError: it cannot be read.
   """
-  found = (folder / CLASS_NAMES for folder in folders)
-  listed = next((file for file in found if file.is_file()), None)
+  files = (folder / CLASS_NAMES for folder in folders)
+  listed = next((file for file in files if file.is_file()), None)
   return None if listed is None else read_lines(listed)

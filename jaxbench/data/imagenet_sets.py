@@ -33,11 +33,11 @@ def by_class(path: pathlib.Path, space: LabelSpace) -> Annotated:
 
 def some_classes(path: pathlib.Path) -> Annotated:
   """A set of those of ImageNet's classes whose folders are there, as Tiny ImageNet's 200."""
-  found = folder(path, label_spaces.imagenet_1k())
-  kept = sorted(set(found.labels))
+  source = folder(path, label_spaces.imagenet_1k())
+  kept = sorted(set(source.labels))
   space = label_spaces.restricted(kept)
   labels = {label: row for row, label in enumerate(kept)}
-  return Annotated(found.selected(space.class_names, labels), space)
+  return Annotated(source.selected(space.class_names, labels), space)
 
 
 def validation(path: pathlib.Path, under: str = "") -> Annotated:
@@ -51,12 +51,12 @@ def validation(path: pathlib.Path, under: str = "") -> Annotated:
     under: the folder inside that holds the set.
   """
   space = label_spaces.imagenet_1k()
-  found = packed(path / under, space, splits=("validation", "val"), never=("train",))
-  if found is not None:
-    return Annotated(found.renamed(_validation_id), space)
+  source = packed(path / under, space, splits=("validation", "val"), never=("train",))
+  if source is not None:
+    return Annotated(source.renamed(_validation_id), space)
   kaggle.check(path, _validation_wnids())
-  found = folder(path, space, class_of=_validation_class, id_of=_file, under=under)
-  return Annotated(found.renamed(_validation_id), space)
+  source = folder(path, space, class_of=_validation_class, id_of=_file, under=under)
+  return Annotated(source.renamed(_validation_id), space)
 
 
 def validation_on(path: pathlib.Path, space: LabelSpace) -> Annotated:
@@ -78,14 +78,14 @@ def objectnet(path: pathlib.Path, space: LabelSpace) -> Annotated:
     above = name.split("/")[-2] if "/" in name else ""
     return above if above in labels else None
 
-  found = packed(path, space) or folder(path, space, labels=labels, class_of=class_of)
-  return Annotated(found, space, crop=2)
+  source = packed(path, space) or folder(path, space, labels=labels, class_of=class_of)
+  return Annotated(source, space, crop=2)
 
 
 def _validation_id(name: str) -> str:
   """That of the image in the tar as it is distributed, if it is named like one."""
-  found = _COPY.fullmatch(name)
-  return f"{found[1]}.JPEG" if found else name
+  match = _COPY.fullmatch(name)
+  return f"{match[1]}.JPEG" if match else name
 
 
 def _file(name: str) -> str:
@@ -97,13 +97,13 @@ def _validation_class(name: str) -> str:
   *_, above, file = ("", *name.split("/"))
   if _WNID.fullmatch(above):
     return above
-  found = _VALIDATION.match(file)
+  match = _VALIDATION.match(file)
   wnids = _validation_wnids()
-  if found is None or not 1 <= int(found[1]) <= len(wnids):
+  if match is None or not 1 <= int(match[1]) <= len(wnids):
     raise errors.InputError(
       f"{name} is not in the folder of a wnid, nor named like ILSVRC2012_val_00000001.JPEG"
     )
-  return wnids[int(found[1]) - 1]
+  return wnids[int(match[1]) - 1]
 
 
 @functools.cache

@@ -30,9 +30,9 @@ def check(place: pathlib.Path, wnids: Sequence[str]) -> None:
   if not {"ImageId", "PredictionString"} <= set(rows.fieldnames or ()):
     raise errors.InputError(f"{table} lacks the columns ImageId and PredictionString")
   for row in rows:
-    found = _NAME.fullmatch(row["ImageId"])
+    match = _NAME.fullmatch(row["ImageId"])
     said = (row["PredictionString"] or "").partition(" ")[0]
-    if found is None or not 1 <= int(found[1]) <= len(wnids) or said != wnids[int(found[1]) - 1]:
+    if match is None or not 1 <= int(match[1]) <= len(wnids) or said != wnids[int(match[1]) - 1]:
       raise errors.InputError(
         f"{table}: {row['ImageId']} is of the class {said!r} there, but not in ImageNet's devkit"
       )

@@ -5,7 +5,6 @@ import itertools
 
 from jaxbench import errors
 from jaxbench.data import imagenet
-from jaxbench.data.source import Source
 
 Groups = tuple[tuple[int, ...], ...]  # [K], of each class the logits that count as it.
 
@@ -54,17 +53,3 @@ class LabelSpace:
     if num_classes == len(imagenet.wnids()) and self.imagenet is not None:
       return self.imagenet
     raise errors.InputError(f"it has {num_classes} classes, the data set {len(self.class_names)}")
-
-
-def label_space(source: Source) -> LabelSpace:
-  """Of a data set; one that says nothing of ImageNet has the classes that it names."""
-  return getattr(source, "label_space", None) or LabelSpace(tuple(source.class_names))
-
-
-def check_classes(name: str, source: Source) -> None:
-  """Raises InputError if the data set `name` has one class alone, so that any answer is right."""
-  if len(source.class_names) == 1:
-    raise errors.InputError(
-      f"data set {name} has a single class, {source.class_names[0]!r}: whatever a model says would "
-      "be right; name a folder with a folder for each class"
-    )

@@ -28,7 +28,8 @@ def imagenet_r() -> LabelSpace:
 def objectnet(*, own_names: bool = False) -> LabelSpace:
   """The 113 of ObjectNet's 313 classes that ImageNet has, as 125 classes (Barbu et al., 2019).
 
-  In the order of ObjectNet's folders, which is not that of its names.
+  In the order of ObjectNet's folders, which is not that of its names. With `own_names`, zero-shot
+  models are built with them, here and below.
   """
   names = tuple(row["objectnet_label"].lower() for row in _objectnet())
   groups = tuple(tuple(row["imagenet_indices"]) for row in _objectnet())
@@ -96,8 +97,8 @@ def restricted(labels: Iterable[int]) -> LabelSpace:
 def _superclasses(names: str, table: str, own_names: bool) -> LabelSpace:
   titles = _read("wiseft_dataset_classnames.json")[names]
   groups = _read(table)
-  found = _groups(groups.get(str(row), ()) for row in range(len(titles)))
-  return LabelSpace(tuple(title.replace("_", " ") for title in titles), found, own_names)
+  members = _groups(groups.get(str(row), ()) for row in range(len(titles)))
+  return LabelSpace(tuple(title.replace("_", " ") for title in titles), members, own_names)
 
 
 def _groups(lists: Iterable[Iterable[int]]) -> tuple[tuple[int, ...], ...]:

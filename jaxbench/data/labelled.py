@@ -13,13 +13,14 @@ from jaxbench import errors
 from jaxbench.data.classes import Classes
 from jaxbench.data.decode import BadImage, decode
 from jaxbench.data.disk_cache import keep, remembered
+from jaxbench.data.ids import canonical_id
 from jaxbench.data.image_files import Files, unreadable
-from jaxbench.data.source import Example, canonical_id
+from jaxbench.data.source import Example, Source
 
 OTHER_CLASSES = "of other classes"
 
 
-class Labelled:
+class Labelled(Source):
   """Images in files, each of one class: a `Source`.
 
   Args:
@@ -41,28 +42,34 @@ class Labelled:
   def of(
     cls, files: Files, ids: Iterable[str], kinds: Iterable[str | None], classes: Classes
   ) -> "Labelled":
-    """Looks up the labels of `kinds`, a class for each file; files of class None are left out.
+    """The files with the labels of their classes.
+
+    Args:
+      files: where they are.
+      ids: one for each file.
+      kinds: the class of each file, as the files write it; those of None are left out.
+      classes: what labels mean, and the label of each class as files write it.
 
     Raises:
       InputError: a class is unknown, a label is out of range, or no file is left.
     """
     kept = [
-      (index, name, found)
-      for index, (name, found) in enumerate(zip(ids, kinds, strict=True))
-      if found is not None
+      (index, name, kind)
+      for index, (name, kind) in enumerate(zip(ids, kinds, strict=True))
+      if kind is not None
     ]
     if not kept:
       raise errors.InputError(f"{files.where}: no image of these classes")
-    count, known = len(classes.names), classes.labels
-    for index, _, found in kept:
-      if found not in known:
-        raise _unknown_class(files, index, found, classes)
-      if not 0 <= known[found] < count:
+    count, label_of = len(classes.names), classes.labels
+    for index, _, kind in kept:
+      if kind not in label_of:
+        raise _unknown_class(files, index, kind, classes)
+      if not 0 <= label_of[kind] < count:
         raise errors.InputError(
-          f"{files.where}: {files.names[index]} has the label {known[found]}, but there are "
+          f"{files.where}: {files.names[index]} has the label {label_of[kind]}, but there are "
           f"{count} classes, 0 to {count - 1}"
         )
-    rows = [(index, name, known[found]) for index, name, found in kept]
+    rows = [(index, name, label_of[kind]) for index, name, kind in kept]
     return cls(files, classes.names, rows)
 
   def selected(self, class_names: Sequence[str], labels: Mapping[int, int]) -> "Labelled":
@@ -80,7 +87,7 @@ class Labelled:
       raise errors.InputError(f"{self.files.where}: no image of these classes")
     return Labelled(self.files, class_names, rows)
 
-  @property
+  @functools.cached_property
   def left_out(self) -> dict[str, int]:
     """How many files of the place are no examples, by the reason."""
     others = len(self.files.names) - len(self._indices)
@@ -88,23 +95,23 @@ class Labelled:
 
   @functools.cached_property
   def groups(self) -> list[int] | None:
-    """Of each example, what it is read together with; None where each is read alone."""
-    group = getattr(self.files, "group", None)
-    return group and [group(index) for index in self._indices]
+    """The number of what each example is read together with; None where each is read alone."""
+    of_files = self.files.groups
+    return of_files if of_files is None else [of_files[index] for index in self._indices]
 
   def renamed(self, id_of: Callable[[str], str]) -> "Labelled":
-    """The same examples under other ids."""
+    """The same examples under other ids, which `id_of` makes of theirs."""
     names = map(id_of, self.ids)
     rows = list(zip(self._indices, names, self.labels, strict=True))
     return Labelled(self.files, self.class_names, rows)
 
   @functools.cached_property
   def sha256(self) -> str:
-    """Of ids, labels and content, in the order of the ids: the same however a set is packed."""
+    """A hash of ids, labels and content, in the order of the ids, however a set is packed."""
     return self.sha256_of(range(len(self)))
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
-    """As `sha256`, of some examples; no other file is read, and without `read` none: then ""."""
+    """The hash of some examples alone; no other file is read, and without `read` none: then ""."""
     contents = self._contents(indices, read)
     if contents is None:
       return ""
@@ -115,30 +122,30 @@ class Labelled:
     return hashlib.sha256(json.dumps(lines).encode()).hexdigest()
 
   def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
-    """Of each of some examples, the SHA-256 of its file; None where that cannot be read."""
+    """The SHA-256 of the file of each of some examples; None where that cannot be read."""
     return self._contents(indices, True) or []
 
   def _contents(self, indices: Sequence[int], read: bool) -> list[str | None] | None:
     """Hashes of the files of some examples; None if not all are known and none is to be read."""
-    known: dict[str, str | None] = remembered("content3", self.files.stamp) or {}
+    hashes: dict[str, str | None] = remembered("content3", self.files.stamp) or {}
     files = [self._indices[index] for index in indices]
-    lacking = sorted({file for file in files if str(file) not in known})
+    lacking = sorted({file for file in files if str(file) not in hashes})
     if lacking and not read:
       return None
     if lacking:
-      known |= zip(map(str, lacking), self._hash_files(lacking), strict=True)
-      keep("content3", self.files.stamp, known)
-    return [known[str(file)] for file in files]
+      hashes |= zip(map(str, lacking), self._hash_files(lacking), strict=True)
+      keep("content3", self.files.stamp, hashes)
+    return [hashes[str(file)] for file in files]
 
   def _hash_files(self, files: Sequence[int]) -> list[str | None]:
-    def one(index: int) -> str | None:
+    def digest(index: int) -> str | None:
       try:
         return hashlib.sha256(self.read(index)).hexdigest()
       except BadImage:
         return None  # It will be in the records with its error.
 
     with concurrent.futures.ThreadPoolExecutor() as readers:
-      hashes = readers.map(one, files)
+      hashes = readers.map(digest, files)
       shown = f"{self.files.where} is hashed, once"
       return list(tqdm.tqdm(hashes, shown, len(files), delay=2, disable=None))
 
@@ -148,10 +155,6 @@ class Labelled:
       return self.files.read(index)
     except (OSError, errors.InputError) as error:
       raise BadImage(str(unreadable(self._name(index), error))) from error
-
-  def __len__(self) -> int:
-    """Number of images."""
-    return len(self.ids)
 
   def __getitem__(self, index: int) -> Example:
     """The image `ids[index]`.
@@ -178,11 +181,11 @@ def _check_unique(files: Files, ids: Sequence[str]) -> None:
     seen.add(name)
 
 
-def _unknown_class(files: Files, index: int, found: str, classes: Classes) -> errors.InputError:
-  near = difflib.get_close_matches(found, classes.labels, n=1)
+def _unknown_class(files: Files, index: int, kind: str, classes: Classes) -> errors.InputError:
+  near = difflib.get_close_matches(kind, classes.labels, n=1)
   hint = f" (did you mean {near[0]!r}?)" if near else ""
   examples, count = ", ".join(list(classes.labels)[:3]), len(classes.names)
   return errors.InputError(
-    f"{files.where}: {files.names[index]} is of the class {found!r}, none of the "
+    f"{files.where}: {files.names[index]} is of the class {kind!r}, none of the "
     f"{count} known ones{hint}, which begin with {examples}; is this the data set that was meant?"
   )

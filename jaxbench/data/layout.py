@@ -5,12 +5,12 @@ import pathlib
 
 from jaxbench import errors
 from jaxbench.data.imagenet import wnids
-from jaxbench.data.label_space import label_space
 from jaxbench.data.source import Source
+from jaxbench.data.wrapper import complete
 
 
 def layout(source: Source) -> dict[str, pathlib.Path]:
-  """Of each id the class folder and file of its image, one for each.
+  """The class folder and file of the image of each id, one for each.
 
   They are those of the id, or its class's wnid or name, as ImageNet-C has them; where several ids
   would have the same, the whole of each is in the name of the file.
@@ -18,7 +18,8 @@ def layout(source: Source) -> dict[str, pathlib.Path]:
   Raises:
     InputError: ids differ in capitals alone, which not all disks tell apart.
   """
-  usual = {name: _place(source, row) for row, name in enumerate(source.ids)}
+  whole = complete(source)
+  usual = {name: _place(whole, row) for row, name in enumerate(whole.ids)}
   taken = collections.Counter(str(place).lower() for place in usual.values())
   places = {
     name: place if taken[str(place).lower()] == 1 else place.with_name(f"{_flat(name)}.JPEG")
@@ -37,7 +38,7 @@ def _flat(name: str) -> str:
 def _place(source: Source, row: int) -> pathlib.Path:
   """Class folder and file of an image: those of its id, or its class's wnid, or its name."""
   name, label = pathlib.PurePosixPath(source.ids[row]), source.labels[row]
-  space = label_space(source)
+  space = source.label_space
   folder = name.parent.name or space.class_names[label].replace("/", "_")
   if space.imagenet is not None and len(space.imagenet[label]) == 1 and not name.parent.name:
     folder = wnids()[space.imagenet[label][0]]

@@ -14,7 +14,7 @@ from jaxbench.data.tfds import prepared_splits, tfds
 from jaxbench.data.webdataset import webdataset
 
 
-class Asked(NamedTuple):
+class Hints(NamedTuple):
   """What a person has said of files that do not tell it themselves."""
 
   split: str | None = None
@@ -28,7 +28,7 @@ def packed(
   *,
   splits: Sequence[str] = ("test",),
   never: Sequence[str] = (),
-  asked: Asked | None = None,
+  hints: Hints | None = None,
 ) -> Labelled | None:
   """What TFDS has prepared, Parquet files or WebDataset shards; None if it is none of them.
 
@@ -37,50 +37,52 @@ def packed(
     classes: what the labels mean; by default as the form has it.
     splits: those to take, of several the first that is there; else the only one.
     never: of the set that is meant, this is no split.
-    asked: what a person has said of the files.
+    hints: what a person has said of the files.
 
   Raises:
     InputError: it is another form that cannot be read, its split is left open, or see `tfds`,
       `parquet` and `webdataset`.
   """
   _refuse_saved(path)
-  asked = asked or Asked()
+  hints = hints or Hints()
   if (path / "dataset_info.json").is_file():
-    split = asked.split or _split(path, prepared_splits(path), splits, never)
-    image, label = asked.image or "image", asked.label or "label"
+    split = hints.split or _split(path, prepared_splits(path), splits, never)
+    image, label = hints.image or "image", hints.label or "label"
     return tfds(path, classes, split=split, image=image, label=label)
   if path.suffix == ".parquet" and path.is_file():
-    return parquet(path, classes, image=asked.image, label=asked.label)
-  if path.is_dir() and (found := shards.by_split(path)):
-    split = asked.split or _split(path, found, splits, never)
-    return parquet(path, classes, split=split, image=asked.image, label=asked.label)
-  if (place := _shards(path, splits, asked.split)) is not None:
-    return webdataset(place, classes, image=asked.image, label=asked.label or "cls")
+    return parquet(path, classes, image=hints.image, label=hints.label)
+  if path.is_dir() and (by_split := shards.by_split(path)):
+    split = hints.split or _split(path, by_split, splits, never)
+    return parquet(path, classes, split=split, image=hints.image, label=hints.label)
+  if (place := _shards(path, splits, hints.split)) is not None:
+    return webdataset(place, classes, image=hints.image, label=hints.label or "cls")
   return None
 
 
 def _split(
-  path: pathlib.Path, found: Collection[str], splits: Sequence[str], never: Sequence[str]
+  path: pathlib.Path, held: Collection[str], splits: Sequence[str], never: Sequence[str]
 ) -> str:
   """The split to take."""
-  if wanted := next((split for split in splits if split in found), None):
+  if wanted := next((split for split in splits if split in held), None):
     return wanted
-  if len(found) > 1:
+  if len(held) > 1:
     raise errors.InputError(
-      f"{path} holds several splits, {', '.join(sorted(found))}, and none is {splits[0]}; "
-      f"name one, as {path}(split={min(found)!r})"
+      f"{path} holds several splits, {', '.join(sorted(held))}, and none is {splits[0]}; "
+      f"name one, as {path}(split={min(held)!r})"
     )
-  if set(found) & set(never):
-    raise errors.InputError(f"{path} holds the split {min(found)} alone; this set is {splits[0]}")
-  return next(iter(found))
+  if set(held) & set(never):
+    raise errors.InputError(f"{path} holds the split {min(held)} alone; this set is {splits[0]}")
+  return next(iter(held))
 
 
-def _shards(path: pathlib.Path, splits: Sequence[str], asked: str | None) -> pathlib.Path | None:
+def _shards(
+  path: pathlib.Path, splits: Sequence[str], named_split: str | None
+) -> pathlib.Path | None:
   """Where WebDataset shards lie: the file or folder, or that of a split in it."""
   if path.is_file():
-    found = path.suffix == ".tar" and any(name.endswith(".cls") for name, _, _ in index(path))
-    return path if found else None
-  for place in (path, *(path / split for split in ((asked,) if asked else splits))):
+    is_shard = path.suffix == ".tar" and any(name.endswith(".cls") for name, _, _ in index(path))
+    return path if is_shard else None
+  for place in (path, *(path / split for split in ((named_split,) if named_split else splits))):
     if place.is_dir() and any(place.glob("*.tar")):
       return place
   return None

@@ -55,14 +55,14 @@ def parquet(
   folder = place if place.is_dir() else place.parent
   in_file = files.class_names or image_files.class_names(folder)
   if labels is not None:
-    found = classes.given(str(path), class_names or in_file, labels)
+    meaning = classes.given(str(path), class_names or in_file, labels)
   elif all(isinstance(value, int) for value in files.labels):
-    found = classes.numbered(str(path), in_file, set(values), class_names)
+    meaning = classes.numbered(str(path), in_file, set(values), class_names)
   else:
-    found = classes.named(str(path), values, class_names or in_file)
-  source = Labelled.of(files, files.names, values, found)
+    meaning = classes.named(str(path), values, class_names or in_file)
+  source = Labelled.of(files, files.names, values, meaning)
   if labels is None:
-    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+    agreement.check(str(path), source.ids, source.labels, class_names or meaning.names)
   return source
 
 
@@ -87,28 +87,28 @@ def _describe(path: pathlib.Path, image: str | None, label: str | None) -> _Desc
     return _Described(images, columns.class_names(file.schema_arrow, labels), names, values, rows)
 
 
-class Parquet:
+class Parquet(image_files.Files):
   """The images in a column of some files: `Files`."""
 
   def __init__(self, paths: Sequence[pathlib.Path], image: str | None, label: str | None):
     self.where = str(paths[0] if len(paths) == 1 else paths[0].parent)
     self.left_out = shards.missing(paths)
     self._paths = paths
-    found = [_describe(path, image, label) for path in paths]
-    for path, one in zip(paths, found, strict=True):
-      if (one.image, one.class_names) != (found[0].image, found[0].class_names):
+    described = [_describe(path, image, label) for path in paths]
+    for path, part in zip(paths, described, strict=True):
+      if (part.image, part.class_names) != (described[0].image, described[0].class_names):
         raise errors.InputError(f"{path} has another column or other classes than {paths[0].name}")
-    self._image, self.class_names = found[0].image, found[0].class_names
-    self.labels = [label for one in found for label in one.labels]
+    self._image, self.class_names = described[0].image, described[0].class_names
+    self.labels = [label for part in described for label in part.labels]
     if not self.labels:
       raise errors.InputError(f"{self.where} holds no rows")
     if set(self.labels) == {-1}:
       raise errors.InputError(f"{self.where} has no labels: all are -1; name another split")
     self._groups = [
-      (file, group) for file, one in enumerate(found) for group in range(len(one.rows))
+      (file, group) for file, part in enumerate(described) for group in range(len(part.rows))
     ]
-    self._starts = np.cumsum([0, *(rows for one in found for rows in one.rows)])
-    kept = [name for one in found for name in one.names]
+    self._starts = np.cumsum([0, *(rows for part in described for rows in part.rows)])
+    kept = [name for part in described for name in part.names]
     named = None not in kept and len(set(kept)) == len(kept)
     self.names = [str(name) if named else f"{row:08d}" for row, name in enumerate(kept)]
 
@@ -117,13 +117,15 @@ class Parquet:
     """Place, size and time of each file, and the column."""
     return [self._image, *(image_files.stamp(path) for path in self._paths)]
 
-  def group(self, index: int) -> int:
-    """The row group of an image; those of one are read together."""
-    return int(np.searchsorted(self._starts, index, side="right")) - 1
+  @functools.cached_property
+  def groups(self) -> list[int]:
+    """The row group of each image; those of one are read together."""
+    rows = np.arange(len(self.names))
+    return (np.searchsorted(self._starts, rows, side="right") - 1).tolist()
 
   def read(self, index: int) -> bytes:
     """The content of one image; reading row groups in turn is far quicker than at random."""
-    group = self.group(index)
+    group = self.groups[index]
     number, inside = self._groups[group]
     path = self._paths[number]
     images = _ROW_GROUPS.get(

@@ -75,7 +75,12 @@ def stream(
 def load_images(
   source: Source, indices: Sequence[int], preprocess: Callable[[np.ndarray], np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Decoded, resized and cropped by reader threads.
+  """Reads some images at once, decoded, resized and cropped by threads.
+
+  Args:
+    source: of the images.
+    indices: into it.
+    preprocess: uint8 [h, w, 3] -> uint8 [S, S, 3], as the model has it.
 
   Returns:
     images uint8 [N, S, S, 3] and labels int32 [N], in the order of `indices`.
@@ -154,11 +159,11 @@ def _batch(labels: Sequence[int], order: np.ndarray, examples: Iterator[_Read]) 
   read: list[_Read] = [_Read(None, "")] * len(order)
   for row in order:
     read[row] = next(examples)
-  images = [one.image for one in read if one.image is not None]
-  readable = np.array([one.image is not None for one in read])
+  images = [result.image for result in read if result.image is not None]
+  readable = np.array([result.image is not None for result in read])
   return Batch(
     np.stack(images) if images else np.zeros((0, 0, 0, 3), np.uint8),
     np.asarray(labels, np.int32)[readable],
     readable,
-    [one.error for one in read if one.image is None],
+    [result.error for result in read if result.image is None],
   )

@@ -20,8 +20,8 @@ class Published:
 
   def find(self, root: pathlib.Path) -> pathlib.Path | None:
     """Where it lies below `root`, in the newest version if there are several; or None."""
-    found = (max(root.glob(place), key=_version, default=None) for place in self.places)
-    return next((path for path in found if path is not None), None)
+    newest = (max(root.glob(place), key=_version, default=None) for place in self.places)
+    return next((path for path in newest if path is not None), None)
 
   def near(self, root: pathlib.Path) -> str | None:
     """What lies below `root` as if it were meant, and what to do with it; None if nothing does."""
@@ -33,8 +33,8 @@ class Published:
     if other := next((name for name in self.unread if (root / name).exists()), None):
       return f"{other} is a form that is not read; get it from {self.origin}"
     for place in self.places:
-      if found := next(root.glob(f"*/{place}"), None):
-        above = found.relative_to(root).parts[0]
+      if deeper := next(root.glob(f"*/{place}"), None):
+        above = deeper.relative_to(root).parts[0]
         return f"it lies one folder deeper: name {root / above}"
       folder, _, split = place.rpartition("/")
       if folder and split in _SPLITS and (other := _other_split(root / folder)):

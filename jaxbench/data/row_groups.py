@@ -18,7 +18,7 @@ class RowGroups:
     self._bytes = 0
 
   def get(self, key: Hashable, read: Callable[[], pa.Array]) -> pa.Array:
-    """What `read` returns, if it is not known."""
+    """The row group `key`, which `read` returns if it is not kept."""
     with self._lock:
       if key not in self._kept:
         self._kept[key] = read()

@@ -5,9 +5,10 @@ import itertools
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from jaxbench.data.annotated import frames
-from jaxbench.data.source import Source, canonical_order
+from jaxbench.data.ids import canonical_order
+from jaxbench.data.source import Source
 from jaxbench.data.subsets import subset
+from jaxbench.data.wrapper import complete
 
 
 def sample(source: Source, limit: int, part: str = "") -> list[int]:
@@ -37,52 +38,50 @@ def sample(source: Source, limit: int, part: str = "") -> list[int]:
 def hash_content(source: Source, indices: Sequence[int], *, read: bool = True) -> str:
   """SHA-256 of images and labels: of all, `sha256`; of a part, of it alone, no other image is read.
 
-  Without `read`, "" where it is not known yet: no image is read.
+  Args:
+    source: of the images.
+    indices: which of them.
+    read: images whose hashes are not known; else the answer is "" where there are such.
   """
-  hash_part = getattr(source, "sha256_of", None)
-  if hash_part is None or (read and len(indices) == len(source)):
+  if read and len(indices) == len(source):
     return source.sha256
-  return hash_part(indices, read=read)
+  return complete(source).sha256_of(indices, read=read)
 
 
 def image_hashes(source: Source, indices: Sequence[int]) -> list[str | None]:
-  """Of each of some images, a SHA-256 of what fixes it; no other is read, None if it cannot be.
-
-  Of a source that does not know its images apart, that of the whole.
-  """
-  each = getattr(source, "image_hashes", None)
-  return [source.sha256] * len(indices) if each is None else each(indices)
+  """As `Source.image_hashes`, of anyone's data set."""
+  return complete(source).image_hashes(indices)
 
 
 def blocks(source: Source, indices: Sequence[int], size: int) -> list[list[int]]:
-  """Cuts a sample into blocks.
+  """Cuts a sample into blocks of at most `size` examples: lists of some of its `indices`.
 
   Of a source that reads groups of examples at once, a block has few of them, which are whole but
   for the first and the last, so that a pass reads each hardly more than once. The groups are in the
   order in which the sample first has them, as random as it is, and so are the examples of a block.
   """
-  groups = getattr(source, "groups", None)
+  groups = complete(source).groups
   order = list(range(len(indices)))
   if groups is not None:
-    found = [groups[index] for index in indices]
-    rank = {group: place for place, group in enumerate(dict.fromkeys(found))}
-    order.sort(key=lambda place: rank[found[place]])
+    read_with = [groups[index] for index in indices]
+    rank = {group: place for place, group in enumerate(dict.fromkeys(read_with))}
+    order.sort(key=lambda place: rank[read_with[place]])
   parts = (sorted(order[start : start + size]) for start in range(0, len(order), size))
   return [[indices[place] for place in part] for part in parts]
 
 
 def hash_sample(source: Source, indices: Iterable[int]) -> str:
-  """SHA-256 of the ids of some examples, in whatever order."""
+  """SHA-256 of the ids of the examples at `indices`, in whatever order they are given."""
   ids = sorted(source.ids[index] for index in indices)
   return hashlib.sha256(json.dumps(ids).encode()).hexdigest()
 
 
 def _sets(source: Source) -> Mapping[str, Sequence[int]]:
   """What stays together: by the id of an example, or of an anchor, which comes first, indices."""
-  where = frames(source)
-  if where is None:
+  frames = complete(source).frames
+  if frames is None:
     return {name: [index] for index, name in enumerate(source.ids)}
   sets: dict[str, list[int]] = {}
-  for index in sorted(range(len(where)), key=lambda index: where[index].offset != 0):
-    sets.setdefault(where[index].anchor, []).append(index)
+  for index in sorted(range(len(frames)), key=lambda index: frames[index].offset != 0):
+    sets.setdefault(frames[index].anchor, []).append(index)
   return sets

@@ -13,11 +13,10 @@ import numpy as np
 
 from jaxbench import errors
 from jaxbench.data import image_files, imagenet
-from jaxbench.data.annotated import Frame
 from jaxbench.data.decode import BadImage
 from jaxbench.data.disk_cache import remember, remembered
 from jaxbench.data.label_space import LabelSpace
-from jaxbench.data.source import Example
+from jaxbench.data.source import Example, Frame, Source
 
 # The ten that count in the mean flip rate, and those for validation; noise in three strengths.
 _NOISE = ("gaussian_noise", "shot_noise", "speckle_noise")
@@ -29,7 +28,7 @@ PERTURBATIONS = (
 )
 
 
-class Sequences:
+class Sequences(Source):
   """All frames of the videos of one perturbation: a `Source` (Hendrycks & Dietterich, 2019).
 
   The anchor of a sequence is its first frame. Reference: arXiv:1903.12261, section 3.3.
@@ -53,10 +52,10 @@ class Sequences:
     self.ids: list[str] = []
     self.labels: list[int] = []
     self.frames: list[Frame] = []
-    known = {wnid: label for label, wnid in enumerate(imagenet.wnids())}
+    labels = {wnid: label for label, wnid in enumerate(imagenet.wnids())}
     for video, count in enumerate(self._counts()):
       file = self._videos[video]
-      if (label := known.get(file.parent.name)) is None:
+      if (label := labels.get(file.parent.name)) is None:
         raise errors.InputError(f"{file} is not in a folder of an ImageNet class (wnid)")
       names = [f"{file.parent.name}/{file.stem}/{number:03d}" for number in range(count)]
       self.ids += names
@@ -66,19 +65,19 @@ class Sequences:
 
   @functools.cached_property
   def sha256(self) -> str:
-    """Of the names and contents of the videos."""
+    """A hash of the names and contents of the videos."""
     contents = remember("content1", self._stamp(), lambda: _hash_videos(self._videos))
     return self._hash(self._videos, contents)
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
-    """As `sha256`, of the videos of some frames; without `read`, "" where that is not known."""
+    """The hash of the videos of some frames alone; without `read`, "" where that is not known."""
     if not read and remembered("content1", self._stamp()) is None:
       return ""
     contents = self._contents(indices)
     return self._hash([self._videos[place] for place in contents], list(contents.values()))
 
   def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
-    """Of each of some frames, the SHA-256 of its video."""
+    """The SHA-256 of the video of each of some frames."""
     contents = self._contents(indices)
     return [contents[self._places[index][0]] for index in indices]
 
@@ -87,16 +86,12 @@ class Sequences:
     places = sorted({self._places[index][0] for index in indices})
     if (whole := remembered("content1", self._stamp())) is not None:
       return {place: whole[place] for place in places}
-    found = _hash_videos([self._videos[place] for place in places])
-    return dict(zip(places, found, strict=True))
+    contents = _hash_videos([self._videos[place] for place in places])
+    return dict(zip(places, contents, strict=True))
 
   def _hash(self, videos: Sequence[pathlib.Path], contents: Sequence[str]) -> str:
     names = [f"{file.parent.name}/{file.name}" for file in videos]
     return hashlib.sha256(json.dumps([names, contents]).encode()).hexdigest()
-
-  def __len__(self) -> int:
-    """Number of frames."""
-    return len(self.ids)
 
   def __getitem__(self, index: int) -> Example:
     """The frame `ids[index]`; a video is decoded once if its frames are read in order.
@@ -106,10 +101,10 @@ class Sequences:
     """
     video, number = self._places[index]
     with _READING:  # Or every thread would decode the video that all of them wait for.
-      found = _decode(self._videos[video])
-    if number >= len(found):
+      frames = _decode(self._videos[video])
+    if number >= len(frames):
       raise BadImage(f"{self._videos[video]} ends before its frame {number}")
-    return Example(found[number], self.labels[index])
+    return Example(frames[number], self.labels[index])
 
   def _counts(self) -> list[int]:
     """How many frames each video has."""

@@ -24,12 +24,12 @@ def cue_conflict(path: pathlib.Path, space: LabelSpace) -> Annotated:
     InputError: there are no such images, or a class is unknown.
   """
   source = folder(path, space.class_names)
-  known = {name: label for label, name in enumerate(space.class_names)}
+  labels = {name: label for label, name in enumerate(space.class_names)}
   targets = []
   for name, label in zip(source.ids, source.labels, strict=True):
-    found = _NAME.fullmatch(name.rpartition("/")[2])
-    if found is None or known.get(found["shape"]) != label or found["texture"] not in known:
+    match = _NAME.fullmatch(name.rpartition("/")[2])
+    if match is None or labels.get(match["shape"]) != label or match["texture"] not in labels:
       raise errors.InputError(f"{path}: {name} is not named like cat/cat1-dog2.png")
-    texture = known[found["texture"]]
+    texture = labels[match["texture"]]
     targets.append(None if texture == label else texture)
   return Annotated(source, space, targets=targets)

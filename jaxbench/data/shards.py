@@ -59,15 +59,15 @@ def of_split(path: pathlib.Path, split: str | None) -> list[pathlib.Path]:
     raise errors.InputError(f"{path} holds several splits, name one: {', '.join(sorted(splits))}")
   if split is not None and split not in splits:
     raise errors.unknown(f"split of {path}", split, splits)
-  found = splits[split or next(iter(splits))]
-  folders = sorted({file.parent.relative_to(path).as_posix() for file in found})
+  files = splits[split or next(iter(splits))]
+  folders = sorted({file.parent.relative_to(path).as_posix() for file in files})
   if len(folders) > 1:
     raise errors.InputError(
       f"{path} holds the split {split or next(iter(splits))} in several folders, "
       f"{' and '.join(folders[:3])}; name one, as {path}(under={folders[0]!r})"
     )
-  _check_once(path, found)
-  return found
+  _check_once(path, files)
+  return files
 
 
 def _check_once(path: pathlib.Path, files: Sequence[pathlib.Path]) -> None:
@@ -81,6 +81,6 @@ def _check_once(path: pathlib.Path, files: Sequence[pathlib.Path]) -> None:
 
 def missing(files: Sequence[pathlib.Path]) -> dict[str, int]:
   """How many files of a split are not there, by their names."""
-  found = [shard for file in files if (shard := _SHARD.fullmatch(file.stem))]
-  lacking = max((int(shard["count"]) for shard in found), default=0) - len(found)
+  shards = [shard for file in files if (shard := _SHARD.fullmatch(file.stem))]
+  lacking = max((int(shard["count"]) for shard in shards), default=0) - len(shards)
   return {"files of the split, which are not there": lacking} if lacking > 0 else {}

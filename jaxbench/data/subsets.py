@@ -7,8 +7,8 @@ import pathlib
 from collections.abc import Callable, Iterable, Sequence
 
 from jaxbench import errors, spec, tables
+from jaxbench.data.ids import canonical_order
 from jaxbench.data.image_files import read_lines
-from jaxbench.data.source import canonical_order
 
 # Ids and labels of a data set, in any order -> indices of the examples that are taken.
 Subset = Callable[[Sequence[str], Sequence[int]], list[int]]
@@ -75,7 +75,7 @@ SUBSETS: dict[str, Callable[..., Subset]] = {
 
 
 def subset(text: str) -> Subset:
-  """Of what a config calls it.
+  """The subset that a config calls `text`, as "every(k=10)".
 
   Raises:
     InputError: there is no such subset, or it cannot be had.
@@ -91,14 +91,14 @@ def _named(names: Iterable[str], where: str) -> Subset:
     for index, name in enumerate(ids):
       places[_file(name)].append(index)
     exact = {name: index for index, name in enumerate(ids)}
-    found: dict[int, None] = {}
+    chosen: dict[int, None] = {}
     missing = []
     for name in wanted:
       likely = places.get(_file(name), [])
       if name in exact:
-        found[exact[name]] = None
+        chosen[exact[name]] = None
       elif len(likely) == 1:
-        found[likely[0]] = None
+        chosen[likely[0]] = None
       else:
         missing.append(name)
     if missing:
@@ -106,7 +106,7 @@ def _named(names: Iterable[str], where: str) -> Subset:
         f"{len(missing)} of the {len(wanted)} examples that {where} lists are not in the data set, "
         f"or not once; the first is {missing[0]!r}"
       )
-    return list(found)
+    return list(chosen)
 
   return choose
 

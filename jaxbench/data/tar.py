@@ -24,7 +24,7 @@ _COMPRESSED = {
 }
 
 
-class Tar:
+class Tar(image_files.Files):
   """The files in one or several archives: `Files`.
 
   Args:
@@ -68,7 +68,7 @@ class Tar:
     return [files, *(image_files.stamp(path) for path in self._paths)]
 
   def only(self, indices: Sequence[int], left_out: Mapping[str, int]) -> "Tar":
-    """Some of the files."""
+    """Some of the files alone, and what is `left_out` then."""
     some = copy.copy(self)
     some.__dict__.pop("stamp", None)
     some.names = [self.names[index] for index in indices]
@@ -104,24 +104,24 @@ def unpacking(path: pathlib.Path) -> str | None:
   """The command that unpacks a compressed file; None if it is none."""
   with path.open("rb") as archive:
     start = archive.read(6)
-  found = (command for magic, command in _COMPRESSED.items() if start.startswith(magic))
-  return next(found, None)
+  commands = (command for magic, command in _COMPRESSED.items() if start.startswith(magic))
+  return next(commands, None)
 
 
 def _members(path: pathlib.Path) -> list[tuple[str, int, int]]:
-  found, size = [], path.stat().st_size
+  members, size = [], path.stat().st_size
   with path.open("rb") as content:
     place = 0
     while True:  # Whoever joins archives by `cat` leaves the end of each within.
       content.seek(place)
       with tarfile.open(fileobj=content, mode="r:") as archive:
-        found += [one for member in archive for one in _file(member, path)]
+        members += [entry for member in archive for entry in _file(member, path)]
         end = archive.offset  # Where tarfile stopped, whatever was there.
       content.seek(end)
       if content.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
         raise tarfile.ReadError("its end is missing; was it downloaded in full?")
       if (place := _after_zeros(content)) >= size:
-        return found
+        return members
 
 
 def _file(member: tarfile.TarInfo, path: pathlib.Path) -> Iterator[tuple[str, int, int]]:

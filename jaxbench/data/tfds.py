@@ -48,12 +48,12 @@ def tfds(
   prepared = Prepared(pathlib.Path(path).expanduser(), split, image, label, file_name)
   if labels is None:
     used = set(prepared.labels)
-    found = classes.numbered(str(path), prepared.class_names, used, class_names)
+    meaning = classes.numbered(str(path), prepared.class_names, used, class_names)
   else:
-    found = classes.given(str(path), class_names or prepared.class_names, labels)
-  source = Labelled.of(prepared, prepared.names, prepared.labels, found)
+    meaning = classes.given(str(path), class_names or prepared.class_names, labels)
+  source = Labelled.of(prepared, prepared.names, prepared.labels, meaning)
   if labels is None:
-    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+    agreement.check(str(path), source.ids, source.labels, class_names or meaning.names)
   return source
 
 
@@ -68,8 +68,8 @@ def prepared_splits(path: pathlib.Path) -> list[str]:
 
 def versions(path: pathlib.Path) -> list[pathlib.Path]:
   """The folders of prepared data sets below one of their names."""
-  found = [*path.glob("*/dataset_info.json"), *path.glob("*/*/dataset_info.json")]
-  return sorted(file.parent for file in found)
+  descriptions = [*path.glob("*/dataset_info.json"), *path.glob("*/*/dataset_info.json")]
+  return sorted(file.parent for file in descriptions)
 
 
 def _builder(path: pathlib.Path) -> Any:
@@ -84,7 +84,7 @@ def _builder(path: pathlib.Path) -> Any:
     ) from error
 
 
-class Prepared:
+class Prepared(image_files.Files):
   """The encoded images of one split: `Files`."""
 
   def __init__(self, path: pathlib.Path, split: str, image: str, label: str, file_name: str):
@@ -149,12 +149,12 @@ class Prepared:
 
   def _describe(self) -> list[tuple[str, str]]:
     """Name and label of every example."""
-    found = []
+    described = []
     for index in range(len(self._records)):
       example = self._example(index)
       named = example.get(self._file_name, b"%08d" % index)
-      found.append((named.decode(), str(int(example[self._label]))))
-    return found
+      described.append((named.decode(), str(int(example[self._label]))))
+    return described
 
 
 class TFRecords:

@@ -28,16 +28,16 @@ def titles(where: str, lines: Sequence[str], called: Sequence[Sequence[str]]) ->
     raise errors.InputError(f"{where} has {len(lines)} lines, and the set {len(called[0])} classes")
   listed = [plain(line) for line in lines]
   for names in called:
-    known = [plain(name) for name in names]
-    if sorted(known) == sorted(listed) and len(set(known)) == len(known):
-      return tuple(called[0]) if names is not called[0] else _sorted_by(known, listed, lines)
+    plain_names = [plain(name) for name in names]
+    if sorted(plain_names) == sorted(listed) and len(set(plain_names)) == len(plain_names):
+      return tuple(called[0]) if names is not called[0] else _sorted_by(plain_names, listed, lines)
   _check_order(where, lines, called[0])
   return tuple(lines)
 
 
-def _sorted_by(known: list[str], listed: list[str], lines: Sequence[str]) -> tuple[str, ...]:
+def _sorted_by(names: list[str], listed: list[str], lines: Sequence[str]) -> tuple[str, ...]:
   by_name = dict(zip(listed, lines, strict=True))
-  return tuple(by_name[name] for name in known)
+  return tuple(by_name[name] for name in names)
 
 
 def _by_folder(
@@ -54,10 +54,10 @@ def _check_order(where: str, lines: Sequence[str], names: Sequence[str]) -> None
   words = [f" {plain(name)} " for name in names]
   said = [f" {plain(line)} " for line in lines]
   said = ["".join(c if c.isalnum() else " " for c in line) for line in said]
-  own = [name in line for name, line in zip(words, said, strict=True)]
+  has_its_words = [name in line for name, line in zip(words, said, strict=True)]
   for row, line in enumerate(said):
     others = [k for k, name in enumerate(words) if name in line and not name.strip().isdecimal()]
-    if not own[row] and any(not own[other] for other in others):
+    if not has_its_words[row] and any(not has_its_words[other] for other in others):
       raise errors.InputError(
         f"{where}: line {row + 1} is {lines[row]!r}, but the class is {names[row]!r}; write the "
         "lines in the order of the classes, or a folder, a tab and its name in each"

@@ -19,7 +19,7 @@ from PIL import Image
 from jaxbench import errors
 from jaxbench.data import image_files
 from jaxbench.data.decode import BadImage
-from jaxbench.data.source import Example
+from jaxbench.data.source import Example, Source
 
 _RTA_NAME = re.compile(r"label=(?P<label>.+)_text=(?P<word>.+)\.(?:png|jpe?g)", re.IGNORECASE)
 SCAM_TYPES = ("SCAM", "NoSCAM", "SynthSCAM")
@@ -34,7 +34,7 @@ class Photograph(NamedTuple):
   word: str
 
 
-class Typographic:
+class Typographic(Source):
   """Photographs, each with a label and a word that is written there: a `Source` with targets."""
 
   def __init__(
@@ -53,27 +53,25 @@ class Typographic:
 
   @functools.cached_property
   def sha256(self) -> str:
-    """Of all that is said of the files, and of their content."""
+    """A hash of all that is said of the files, and of their content."""
     return self.sha256_of(range(len(self)))
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
-    """As `sha256`, of some of the files; without `read`, ""."""
+    """The hash of some of the files alone; without `read`, ""."""
     if not read:
       return ""
     digest, order = hashlib.sha256(), sorted(indices)
     for index, content in zip(order, self.image_hashes(order), strict=True):
-      one = self._photographs[index]
-      digest.update(json.dumps([one.id, one.label, one.word, content]).encode())
+      photograph = self._photographs[index]
+      digest.update(
+        json.dumps([photograph.id, photograph.label, photograph.word, content]).encode()
+      )
     return digest.hexdigest()
 
   def image_hashes(self, indices: Sequence[int]) -> list[str | None]:
-    """Of each of some photographs, the SHA-256 of its file."""
+    """The SHA-256 of the file of each of some photographs."""
     files = (self._photographs[index].file for index in indices)
     return [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-
-  def __len__(self) -> int:
-    """Number of photographs."""
-    return len(self.ids)
 
   def __getitem__(self, index: int) -> Example:
     """The photograph `ids[index]`."""
@@ -109,7 +107,7 @@ def rta_100(folder: epath.PathLike) -> Typographic:
     photographs.append(Photograph(f"rta-100/{file.stem}", file, name["label"], name["word"]))
   if not photographs:
     raise errors.InputError(f"{folder} holds no images named like label=dog_text=cat.png")
-  vocabulary = [name for one in photographs for name in one[2:]]
+  vocabulary = [name for photograph in photographs for name in photograph[2:]]
   return Typographic(_checked(photographs), vocabulary, image_files.count(others))
 
 
@@ -171,10 +169,12 @@ def _read_lines(file: epath.Path) -> list[dict[str, Any]]:
 
 def _checked(photographs: list[Photograph]) -> list[Photograph]:
   seen: set[str] = set()
-  for one in photographs:
-    if one.label == one.word:
-      raise errors.InputError(f"{one.file}: the word on it, {one.word!r}, is its label")
-    if one.id in seen:
-      raise errors.InputError(f"{one.file}: a second image of the id {one.id!r}")
-    seen.add(one.id)
+  for photograph in photographs:
+    if photograph.label == photograph.word:
+      raise errors.InputError(
+        f"{photograph.file}: the word on it, {photograph.word!r}, is its label"
+      )
+    if photograph.id in seen:
+      raise errors.InputError(f"{photograph.file}: a second image of the id {photograph.id!r}")
+    seen.add(photograph.id)
   return photographs

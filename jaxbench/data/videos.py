@@ -12,9 +12,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxbench import errors, tables
-from jaxbench.data.annotated import Annotated, Frame
+from jaxbench.data.annotated import Annotated
 from jaxbench.data.folder import folder
 from jaxbench.data.label_space import LabelSpace
+from jaxbench.data.source import Frame
 
 # What a reviewer may have said against a neighbour.
 _AGAINST = {
@@ -53,10 +54,10 @@ def ytbb_robust(path: pathlib.Path, space: LabelSpace) -> Annotated:
   """
   anchors: dict[str, list[int]] = _read("ytbb_anchor_labels.json.gz")
   reviews = [path / "pmk_labels.json", path / "metadata" / "pmk_labels.json"]
-  found = next((file for file in reviews if file.is_file()), None)
+  reviewed = next((file for file in reviews if file.is_file()), None)
   frames = {name: Frame(name, 0, tuple(labels)) for name, labels in anchors.items()}
-  if found is not None:
-    frames = _with_neighbours(frames, _reviews(found))
+  if reviewed is not None:
+    frames = _with_neighbours(frames, _reviews(reviewed))
   return _annotated(path, "ytbb_videos", space, frames)
 
 
@@ -64,7 +65,7 @@ def _annotated(
   path: pathlib.Path, under: str, space: LabelSpace, frames: Mapping[str, Frame]
 ) -> Annotated:
   """Of those videos that are there."""
-  known = {str(label): label for label in range(len(space.class_names))}
+  labels = {str(label): label for label in range(len(space.class_names))}
 
   def key(name: str) -> str:
     return "/".join(name.split("/")[-2:])
@@ -73,7 +74,7 @@ def _annotated(
     frame = frames.get(key(name))
     return None if frame is None else str(frame.labels[0])
 
-  source = folder(path, space.class_names, labels=known, class_of=class_of, id_of=key, under=under)
+  source = folder(path, space.class_names, labels=labels, class_of=class_of, id_of=key, under=under)
   present = set(source.ids)
   for name, frame in frames.items():
     if name not in present and frame.anchor in present:
@@ -86,12 +87,12 @@ def _annotated(
 @functools.cache
 def _vid_frames() -> dict[str, Frame]:
   frames = {}
-  for one in _read("vid_robust_pmsets.json.gz"):
-    anchor = f"{one['video']}/{one['anchor']:06d}.JPEG"
-    others = one.get("frame_labels", {})
-    for offset in (0, *one["offsets"]):
-      labels = others.get(str(offset), one["labels"])
-      name = f"{one['video']}/{one['anchor'] + offset:06d}.JPEG"
+  for entry in _read("vid_robust_pmsets.json.gz"):
+    anchor = f"{entry['video']}/{entry['anchor']:06d}.JPEG"
+    others = entry.get("frame_labels", {})
+    for offset in (0, *entry["offsets"]):
+      labels = others.get(str(offset), entry["labels"])
+      name = f"{entry['video']}/{entry['anchor'] + offset:06d}.JPEG"
       frames[name] = Frame(anchor, offset, tuple(labels))
   return frames
 
@@ -120,7 +121,8 @@ def _reviews(file: pathlib.Path) -> dict[tuple[str, str], set[str]]:
     content = json.loads(file.read_text())
     names = content["labels"]
     return {
-      _pair(one["key"]): {names[label] for label in one["labels"]} for one in content["annotations"]
+      _pair(review["key"]): {names[label] for label in review["labels"]}
+      for review in content["annotations"]
     }
   except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
     raise errors.InputError(f"{file} is not the pmk_labels.json of YTBB-Robust: {error}") from error

@@ -68,11 +68,11 @@ def webdataset(
     **image_files.count(skipped + others),
     **_missing(place, len(shards)),
   }
-  found = _classes(place, set(kinds), class_names, labels)
+  meaning = _classes(place, set(kinds), class_names, labels)
   ids = [key for _, key in samples]
-  source = Labelled.of(files.only(images, left_out), ids, kinds, found)
+  source = Labelled.of(files.only(images, left_out), ids, kinds, meaning)
   if labels is None:
-    agreement.check(str(path), source.ids, source.labels, class_names or found.names)
+    agreement.check(str(path), source.ids, source.labels, class_names or meaning.names)
   return source
 
 
@@ -95,7 +95,7 @@ def _samples(files: Tar) -> tuple[dict[tuple[int, str], Sample], list[str]]:
 
 def _image(where: str, key: str, sample: Sample, field: str | None) -> int:
   """The index of the image of a sample."""
-  images = [one for one in sample if f".{one}" in SUFFIXES] if field is None else [field]
+  images = [suffix for suffix in sample if f".{suffix}" in SUFFIXES] if field is None else [field]
   if len(images) == 1 and images[0] in sample:
     return sample[images[0]]
   has = f"{where}: the sample {key!r} has"
@@ -112,15 +112,15 @@ def _image(where: str, key: str, sample: Sample, field: str | None) -> int:
 
 def _labels(files: Tar, samples: Mapping[tuple[int, str], Sample], label: str) -> list[str]:
   """What stands in the label of each sample."""
-  found = []
+  labels = []
   for (_, key), sample in samples.items():
     if label not in sample:
       fields = ", ".join(sorted(sample)[:3])
       raise errors.InputError(
         f"{files.where}: the sample {key!r} has no label .{label}, but {fields}"
       )
-    found.append(files.read(sample[label]).decode(errors="replace").strip())
-  return found
+    labels.append(files.read(sample[label]).decode(errors="replace").strip())
+  return labels
 
 
 def _missing(place: pathlib.Path, shards: int) -> dict[str, int]:

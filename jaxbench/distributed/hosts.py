@@ -67,6 +67,11 @@ def separate(host: Host, chips: int, environment: MutableMapping[str, str] = os.
   """On a TPU slice of several hosts, lets each use its own chips without waiting for the others.
 
   Call it before JAX has a backend. Variables that are set already are left alone.
+
+  Args:
+    host: this one.
+    chips: of this machine.
+    environment: variables of the process, to which some are added.
   """
   if host.count > 1 and chips in _BOUNDS:
     environment.setdefault("TPU_PROCESS_BOUNDS", "1,1,1")
@@ -96,12 +101,12 @@ def join(address: str, host: Host, seconds: int = _JOIN_SECONDS) -> None:
   ended = threading.Timer(seconds, _give_up, [address, host, seconds])
   ended.daemon = True
   ended.start()
-  known: dict[str, Any] = {}
+  arguments: dict[str, Any] = {}
   if address != "auto":
-    known = {"coordinator_address": address, "num_processes": host.count}
-    known |= {"process_id": host.index, "cluster_detection_method": "deactivate"}
+    arguments = {"coordinator_address": address, "num_processes": host.count}
+    arguments |= {"process_id": host.index, "cluster_detection_method": "deactivate"}
   try:
-    jax.distributed.initialize(**known, initialization_timeout=seconds + 60)
+    jax.distributed.initialize(**arguments, initialization_timeout=seconds + 60)
   except (RuntimeError, ValueError) as error:
     raise errors.InputError(f"--join={address}: {str(error).splitlines()[0]}") from error
   finally:

@@ -31,7 +31,7 @@ class Interrupted(Exception):
 
   @property
   def message(self) -> str:
-    """For the person who asked."""
+    """A line for the person who asked."""
     return _told("jaxbench", self.args[0], "the same command continues the run")
 
 

@@ -33,7 +33,7 @@ _HOLDER = re.compile(r".*-(?P<machine>[0-9a-f]+)-(?P<process>[0-9]{1,10})-[0-9a-
 _HERE: set[str] = set()  # Holders that live in this process.
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
   """A lease was taken over, because its holder seemed dead; its work is another's now."""
 
 
@@ -56,9 +56,9 @@ class Leases:
     self._folder.mkdir(parents=True, exist_ok=True)
     self._touch()
     _HERE.add(self.holder)
-    there = atomic.listing(self._folder)
-    now = max(there.values(), default=0.0)
-    for name, written in there.items():
+    files = atomic.listing(self._folder)
+    now = max(files.values(), default=0.0)
+    for name, written in files.items():
       if name.endswith(".alive") and now - written > _EXPIRY:
         atomic.remove(self._folder / name)
     self._thread.start()
@@ -73,19 +73,23 @@ class Leases:
     self.release()
 
   def take(self, names: Iterable[str], most: int) -> list[str]:
-    """Leases as many as it can of the first `most` names that nobody holds.
+    """Leases as many as it can of the first names that nobody holds.
+
+    Args:
+      names: in the order in which they are wanted.
+      most: how many to lease.
 
     Raises:
       OSError: the folder cannot be written.
     """
-    there = atomic.listing(self._folder)
-    newest = _newest(there)
+    files = atomic.listing(self._folder)
+    newest = _newest(files)
     taken: list[str] = []
     for name in names:
       if len(taken) == most:
         break
       number = newest.get(name, -1) + 1
-      if number and self._is_held(f"{name}.{number - 1}", there):
+      if number and self._is_held(f"{name}.{number - 1}", files):
         continue
       if atomic.create(self._folder / f"{name}.{number}", self.holder.encode()):
         self._held[name] = number
@@ -93,17 +97,17 @@ class Leases:
     return taken
 
   def require(self, name: str) -> None:
-    """Returns if the lease is still this process's.
+    """Returns if the lease `name` is still this process's.
 
     Raises:
-      Lost: it is not.
+      LeaseLost: it is not.
     """
     if _newest(atomic.listing(self._folder)).get(name) != self._held[name]:
       del self._held[name]
-      raise Lost(name)
+      raise LeaseLost(name)
 
   def finish(self, name: str) -> None:
-    """Says that nothing is left to do, and gives the lease back."""
+    """Says that nothing is left to do for `name`, and gives its lease back."""
     atomic.write(self._folder / f"{name}.done", b"", durable=False)
     self._give_back(name)
 
@@ -113,20 +117,25 @@ class Leases:
       name.removesuffix(".done") for name in atomic.listing(self._folder) if name.endswith(".done")
     }
 
-  def lives(self, holder: str, there: dict[str, float] | None = None) -> bool:
-    """Whether a process seems to be at work; `there` lists the folder, if it is known."""
-    there = atomic.listing(self._folder) if there is None else there
-    found = _HOLDER.fullmatch(holder)
-    if not found:  # No process has that name.
+  def lives(self, holder: str, files: dict[str, float] | None = None) -> bool:
+    """Whether a process seems to be at work.
+
+    Args:
+      holder: its name, as leases hold it.
+      files: of the folder, as `atomic.listing` has them; None lists it now.
+    """
+    files = atomic.listing(self._folder) if files is None else files
+    match = _HOLDER.fullmatch(holder)
+    if not match:  # No process has that name.
       return False
-    machine, process = found["machine"], found["process"]
+    machine, process = match["machine"], match["process"]
     if int(process) == os.getpid() and machine == _machine():
       return holder in _HERE  # Not that of an earlier process with the same number.
     if machine == _machine() and not _runs(int(process)):
       return False
     # The newest file tells the time there, since this process touches one of them.
-    now = max(there.values(), default=0.0)
-    return now - there.get(f"{holder}.alive", 0.0) < _EXPIRY
+    now = max(files.values(), default=0.0)
+    return now - files.get(f"{holder}.alive", 0.0) < _EXPIRY
 
   def release(self) -> None:
     """Gives all leases back and ends the signs of life; a second call does nothing."""
@@ -147,14 +156,14 @@ class Leases:
       if of == name and 0 <= number <= held:
         atomic.remove(self._folder / lease)
 
-  def _is_held(self, lease: str, there: dict[str, float]) -> bool:
+  def _is_held(self, lease: str, files: dict[str, float]) -> bool:
     if lease not in self._holders:
       holder = (atomic.read(self._folder / lease) or b"").decode(errors="replace")
       if not _HOLDER.fullmatch(holder):
         # It has gone, or is being written; unless its writer was stopped just there.
-        return max(there.values()) - there.get(lease, 0.0) < _EXPIRY
+        return max(files.values()) - files.get(lease, 0.0) < _EXPIRY
       self._holders[lease] = holder
-    return self.lives(self._holders[lease], there)
+    return self.lives(self._holders[lease], files)
 
   def _beat(self) -> None:
     while not self._ended.wait(_BEAT):
@@ -165,10 +174,10 @@ class Leases:
     atomic.touch(self._folder / f"{self.holder}.alive")
 
 
-def _newest(there: Iterable[str]) -> dict[str, int]:
+def _newest(files: Iterable[str]) -> dict[str, int]:
   """The highest number among the leases of each name."""
   newest: dict[str, int] = {}
-  for name, number in map(_parsed, there):
+  for name, number in map(_parsed, files):
     newest[name] = max(newest.get(name, -1), number)
   return newest
 
@@ -193,8 +202,8 @@ def _runs(process: int) -> bool:
 @functools.cache
 def _machine() -> str:
   """A hash of what processes share that can see one another's numbers."""
-  known = [socket.gethostname()]
+  shared = [socket.gethostname()]
   with contextlib.suppress(OSError):  # Of Linux alone.
-    known.append(pathlib.Path("/proc/sys/kernel/random/boot_id").read_text())
-    known.append(os.readlink("/proc/self/ns/pid"))
-  return hashlib.blake2b("".join(known).encode(), digest_size=5).hexdigest()
+    shared.append(pathlib.Path("/proc/sys/kernel/random/boot_id").read_text())
+    shared.append(os.readlink("/proc/self/ns/pid"))
+  return hashlib.blake2b("".join(shared).encode(), digest_size=5).hexdigest()

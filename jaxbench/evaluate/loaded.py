@@ -27,7 +27,7 @@ class Loaded:
 
   def _evaluator(self, name: str) -> Evaluator:
     """That of a data set."""
-    space = data.label_space(self.source(name))
+    space = self.source(name).label_space
     return Evaluator(self._settings, space, self._model, self._slots, self.tally)
 
   def fitting(self, plan: Plan) -> int:

@@ -245,7 +245,7 @@ class _Work:
         if time.monotonic() - self._written > _FLUSH_SECONDS:
           self._flush()
       self._flush()
-    except leases.Lost:
+    except leases.LeaseLost:
       return False
     finally:
       self.absent += [one for one in rows.absent if one not in self.absent]
@@ -290,7 +290,7 @@ class _Work:
     """Writes what is waiting.
 
     Raises:
-      Lost: its block is another host's by now.
+      LeaseLost: its block is another host's by now.
     """
     with self._writing:
       waiting, self._waiting, self._written = self._waiting, [], time.monotonic()

@@ -81,7 +81,7 @@ class Scheduler:
     """Returns if the block is still this process's.
 
     Raises:
-      Lost: it is not.
+      LeaseLost: it is not.
     """
     self._leases.require(self._name(data, number))
 

@@ -80,7 +80,7 @@ def _search() -> str:
 def _duplicates() -> str:
   queries = overlap.read_embeddings(_needed(_QUERIES))
   name = _MODEL.value or queries.described["encoder"]["name"]
-  found = overlap.find_duplicates(
+  results = overlap.find_duplicates(
     queries,
     overlap.load_encoder(name, download=_DOWNLOAD.value),
     _sources(queries.described["data"]),
@@ -92,7 +92,7 @@ def _duplicates() -> str:
   lines = [
     f"{detector}, {name}: threshold {'none' if limit is None else f'{limit:.4f}'}"
     for detector in ("perceptual", "embedding")
-    for name, limit in found.thresholds(detector).items()
+    for name, limit in results.thresholds(detector).items()
   ]
   return "\n".join([*lines, f"duplicates: {_OUT.value}"])
 

@@ -30,13 +30,13 @@ class Subject(NamedTuple):
 
   @classmethod
   def of(cls, name: str, source: data.Source, queries: Embeddings) -> "Subject":
-    """Those of the embeddings that are of the data set `name`."""
+    """Those of the embedded `queries` that are of the data set `name`, which is `source`."""
     at = np.flatnonzero(np.array(queries.data) == name)
     where = {example: index for index, example in enumerate(source.ids)}
     return cls(name, source, at, [where[queries.examples[row]] for row in at])
 
   def first(self, count: int, digests: np.ndarray) -> "Subject":
-    """Some with different pixels, so that a copy has one original."""
+    """The first `count` whose `digests` (of all queries) differ: a copy has one original."""
     _, different = np.unique(digests[self.at], axis=0, return_index=True)
     rows = np.sort(different)[:count]
     return self._replace(at=self.at[rows], indices=[self.indices[row] for row in rows])
@@ -64,11 +64,11 @@ def table(
     "perceptual": _hashed(subject, workers),
     "embedding": _embedded(encoder, subject, slots, workers),
   }
-  asked = sorted({*PRECISIONS, precision})
+  levels = sorted({*PRECISIONS, precision})
   lines = [
     {"data": subject.name, "detector": detector} | line
     for detector, made in copies.items()
-    for line in thresholds(vectors[detector][subject.at], made, asked)
+    for line in thresholds(vectors[detector][subject.at], made, levels)
   ]
   return pa.Table.from_pylist(lines, schema=CALIBRATION)
 
@@ -101,12 +101,12 @@ def thresholds(
   right, wrong = np.sort(np.concatenate(list(truths.values()))), np.sort(np.concatenate(lies))
   claims = len(right) - np.searchsorted(right, right)
   errors = len(wrong) - np.searchsorted(wrong, right)
-  known = {"originals": len(originals), "copies": len(right)}
+  counts = {"originals": len(originals), "copies": len(right)}
   lines = []
-  for asked in precisions:
-    enough = np.flatnonzero(claims / (claims + errors) >= asked)
+  for level in precisions:
+    enough = np.flatnonzero(claims / (claims + errors) >= level)
     threshold = float(right[enough[0]]) if len(enough) else None
-    line: dict[str, Any] = known | {"asked": asked, "threshold": threshold, "precision": None}
+    line: dict[str, Any] = counts | {"asked": level, "threshold": threshold, "precision": None}
     if threshold is not None:
       line["precision"] = float(claims[enough[0]] / (claims + errors)[enough[0]])
     line |= _recall({} if threshold is None else truths, threshold)
@@ -118,12 +118,12 @@ def _recall(truths: Mapping[str, np.ndarray], threshold: float | None) -> dict[s
   names = ("recall", "recall_low", "recall_high")
   if threshold is None:
     return dict.fromkeys((*names, *KINDS))
-  found = {kind: own >= np.float32(threshold) for kind, own in truths.items()}
-  total = np.concatenate(list(found.values()))
+  recalled = {kind: flags >= np.float32(threshold) for kind, flags in truths.items()}
+  total = np.concatenate(list(recalled.values()))
   share = proportion(int(total.sum()), len(total))
   return {
     **dict(zip(names, share, strict=True)),
-    **{kind: float(own.mean()) for kind, own in found.items()},
+    **{kind: float(flags.mean()) for kind, flags in recalled.items()},
   }
 
 
@@ -139,10 +139,10 @@ def _embedded(
 ) -> dict[str, np.ndarray]:
   rows = some.indices
   batches = [rows[start : start + _BATCH] for start in range(0, len(rows), _BATCH)]
-  found = {}
+  copies = {}
   for kind in KINDS:
     change = Change(kind, encoder.preprocess)
     copying = dataclasses.replace(encoder, preprocess=change)
     parts = encoders.encode(copying, some.source, batches, slots, workers)
-    found[kind] = np.concatenate([vectors for vectors, _ in parts])
-  return found
+    copies[kind] = np.concatenate([vectors for vectors, _ in parts])
+  return copies

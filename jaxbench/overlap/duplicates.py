@@ -58,17 +58,18 @@ def find(
   hashes, digests = _fingerprints(sets, len(queries.data), workers)
   vectors = {"perceptual": hashes, "embedding": queries.vectors}
   calibration = pa.concat_tables(
-    calibrate.table(one.first(sample, digests), encoder, vectors, precision, slots, workers)
-    for one in sets
+    calibrate.table(subject.first(sample, digests), encoder, vectors, precision, slots, workers)
+    for subject in sets
   )
-  found = Duplicates(PAIRS.empty_table(), calibration, described)
+  results = Duplicates(PAIRS.empty_table(), calibration, described)
   tables = [_equal(queries, digests)] + [
-    _alike(queries, detector, own, found.thresholds(detector)) for detector, own in vectors.items()
+    _alike(queries, detector, embedded, results.thresholds(detector))
+    for detector, embedded in vectors.items()
   ]
-  found = found._replace(pairs=pa.concat_tables(tables))
-  for file, table in (("pairs.parquet", found.pairs), ("calibration.parquet", calibration)):
+  results = results._replace(pairs=pa.concat_tables(tables))
+  for file, table in (("pairs.parquet", results.pairs), ("calibration.parquet", calibration)):
     parquet.write(root / file, table)
-  return found
+  return results
 
 
 def _check(
@@ -91,11 +92,11 @@ def _fingerprints(sets: list[Subject], total: int, workers: int) -> tuple[np.nda
   """Of all examples: hashes float16 [N, 64] and digests uint8 [N, 32]."""
   hashes = np.zeros((total, fingerprints.BITS), np.float16)
   digests = np.zeros((total, fingerprints.DIGEST), np.uint8)
-  for one in sets:
-    found = fingerprints.fingerprints(one.source, one.indices, workers=workers)
-    if not found.readable.all():
-      raise errors.InputError(f"data set {one.name} has images that cannot be read any more")
-    hashes[one.at], digests[one.at] = found.hashes, found.digests
+  for subject in sets:
+    prints = fingerprints.fingerprints(subject.source, subject.indices, workers=workers)
+    if not prints.readable.all():
+      raise errors.InputError(f"data set {subject.name} has images that cannot be read any more")
+    hashes[subject.at], digests[subject.at] = prints.hashes, prints.digests
   return hashes, digests
 
 
@@ -115,9 +116,9 @@ def _alike(
   count = min(_NEIGHBOURS + 1, len(vectors))  # One of them is itself.
   size = neighbours.piece_size(len(vectors))
   pieces = (vectors[start : start + size] for start in range(0, len(vectors), size))
-  found = neighbours.nearest(vectors, pieces, len(vectors), Settings(count))
+  nearest = neighbours.nearest(vectors, pieces, len(vectors), Settings(count))
   first = np.repeat(np.arange(len(vectors)), count)
-  second, similarity = found.row.reshape(-1), found.similarity.reshape(-1)
+  second, similarity = nearest.row.reshape(-1), nearest.similarity.reshape(-1)
   ends = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=1)
   _, once = np.unique(ends, axis=0, return_index=True)
   once = once[ends[once, 0] != ends[once, 1]]

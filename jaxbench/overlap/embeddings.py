@@ -109,14 +109,14 @@ def read(folder: epath.PathLike) -> Embeddings:
 
 
 def claim(file: epath.Path, described: Mapping[str, Any]) -> None:
-  """Writes down what a folder holds.
+  """Writes down in `file` what its folder holds, as JSON.
 
   Raises:
     InputError: it holds something else.
   """
   if file.exists():
-    there, here = json.loads(file.read_text()), json.loads(json.dumps(described))
-    if differing := [name for name in here if there.get(name) != here[name]]:
+    recorded, here = json.loads(file.read_text()), json.loads(json.dumps(described))
+    if differing := [name for name in here if recorded.get(name) != here[name]]:
       raise errors.InputError(
         f"{file.parent} belongs to another {' and '.join(differing)}; name another folder"
       )
@@ -137,10 +137,10 @@ def _write_shard(
   """The metadata first: where the vectors are, all is there."""
   batches = [indices[start : start + _BATCH] for start in range(0, len(indices), _BATCH)]
   vectors, kept = [], []
-  for found, readable in encoders.encode(encoder, source, batches, slots, workers):
+  for embedded, readable in encoders.encode(encoder, source, batches, slots, workers):
     kept.append(readable)
-    if len(found):
-      vectors.append(found.astype(np.float16))
+    if len(embedded):
+      vectors.append(embedded.astype(np.float16))
   readable = np.concatenate(kept)
   if not readable.any():
     raise errors.InputError(f"data set {name}: no image of a shard can be read; is it there?")

@@ -109,10 +109,10 @@ def _without_last_layer(model: Any) -> Any:
 
 def _from_file(name: str) -> Encoder:
   try:
-    found = runpy.run_path(name)
+    namespace = runpy.run_path(name)
   except OSError as error:
     raise errors.InputError(f"{name} cannot be read: {error.strerror}") from error
-  make = found.get("get_encoder")
+  make = namespace.get("get_encoder")
   encoder = make() if callable(make) else None
   if not isinstance(encoder, Encoder):
     raise errors.InputError(f"{name}: get_encoder() must return a jaxbench.overlap.Encoder")

@@ -93,17 +93,17 @@ def program(settings: Settings) -> Callable[..., Any]:
 
     def tile(some: jax.Array) -> Nearest:
       chosen = find(some, vectors, inverse, settings)
-      found = jax.lax.map(
+      cosines = jax.lax.map(
         lambda pair: _cosines(pair[0], pair[1], vectors, inverse),
         (some, chosen),
         batch_size=cut().together,
       )
-      return Nearest(found, jnp.where(jnp.isfinite(found), chosen + first[0], NO_ROW))
+      return Nearest(cosines, jnp.where(jnp.isfinite(cosines), chosen + first[0], NO_ROW))
 
-    found = jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), jax.lax.map(tile, queries))
+    nearest = jax.tree.map(lambda x: x.reshape(-1, x.shape[-1]), jax.lax.map(tile, queries))
     both = (
-      -jnp.concatenate([similarity, found.similarity], axis=1),
-      jnp.concatenate([row, found.row], axis=1),
+      -jnp.concatenate([similarity, nearest.similarity], axis=1),
+      jnp.concatenate([row, nearest.row], axis=1),
     )
     negative, rows = jax.lax.sort(both, num_keys=2)
     kept = slice(settings.neighbours)
@@ -154,8 +154,8 @@ def _in_best_blocks(
   _, blocks = jax.lax.top_k(largest, min(settings.neighbours, largest.shape[1]))
 
   def again(pair: tuple[jax.Array, jax.Array]) -> jax.Array:
-    query, own = pair
-    rows = (jnp.sort(own)[:, None] * BLOCK + jnp.arange(BLOCK)[None]).reshape(-1)
+    query, best_blocks = pair
+    rows = (jnp.sort(best_blocks)[:, None] * BLOCK + jnp.arange(BLOCK)[None]).reshape(-1)
     scores = _scores(query[None], vectors[rows], inverse[rows], "float32")[:, 0]
     return rows[jax.lax.top_k(scores, settings.neighbours)[1]]  # Of ties the first.
 
@@ -173,7 +173,7 @@ def _approximately(
   def better(
     best: tuple[jax.Array, jax.Array], part: tuple[jax.Array, jax.Array, jax.Array]
   ) -> Any:
-    vectors, inverse, own = part
+    vectors, inverse, numbers = part
     scores, places = jax.lax.approx_max_k(
       _scores(queries, vectors, inverse, settings.dtype).T,
       settings.neighbours,
@@ -183,7 +183,7 @@ def _approximately(
     # New ones first: of ties at -inf, rows beyond the last vector stay, not the rows of the start.
     both = jnp.concatenate([scores, best[0]], axis=1)
     kept, order = jax.lax.top_k(both, settings.neighbours)
-    chosen = jnp.concatenate([own[places], best[1]], axis=1)
+    chosen = jnp.concatenate([numbers[places], best[1]], axis=1)
     return (kept, jnp.take_along_axis(chosen, order, axis=1)), None
 
   shape = (len(queries), settings.neighbours)

@@ -52,8 +52,8 @@ def nearest(
       _check_lengths(pending.popleft())
   for bad in pending:
     _check_lengths(bad)
-  found = Nearest(*(np.asarray(x).reshape(devices.mesh().size, -1, x.shape[-1]) for x in best))
-  side_by_side = (np.concatenate(list(x), axis=-1)[: len(queries)] for x in found)
+  by_device = Nearest(*(np.asarray(x).reshape(devices.mesh().size, -1, x.shape[-1]) for x in best))
+  side_by_side = (np.concatenate(list(x), axis=-1)[: len(queries)] for x in by_device)
   similarity, row = side_by_side
   order = np.lexsort((row, -similarity), axis=-1)[:, : settings.neighbours]
   return Nearest(*(np.take_along_axis(x, order, axis=-1) for x in (similarity, row)))
@@ -70,7 +70,7 @@ def check(settings: Settings) -> None:
 
 
 def piece_size(total: int) -> int:
-  """Rows that `nearest` takes at a time, of so many."""
+  """How many rows `nearest` takes at a time, of `total`."""
   each = -(-total // devices.mesh().size)
   return devices.mesh().size * min(
     kernel.cut().piece, max(kernel.BLOCK, 1 << (each - 1).bit_length())

@@ -60,29 +60,29 @@ def search(
   neighbours.check(settings)
   if not 0 <= index < count:
     raise errors.InputError(f"index={index} is not one of {count} hosts, 0 to {count - 1}")
-  found, root = shards.find(reference), epath.Path(folder)
-  _check(queries, found, reference, settings)
+  listed, root = shards.find(reference), epath.Path(folder)
+  _check(queries, listed, reference, settings)
   described = {
     "queries": queries.described,
     "reference": str(reference),
-    "shards": [[shard.file.name, shard.rows] for shard in found],
+    "shards": [[shard.file.name, shard.rows] for shard in listed],
     "settings": settings._asdict(),
   }
   embeddings.claim(root / "search.json", described)
   (root / "parts").mkdir(parents=True, exist_ok=True)
-  own = found[index::count]
-  progress = Progress(sum(shard.rows for shard in own), 0, "vector")
-  for number, shard in enumerate(own):
+  share = listed[index::count]
+  progress = Progress(sum(shard.rows for shard in share), 0, "vector")
+  for number, shard in enumerate(share):
     file = _part(root, index + number * count)
     if not file.exists():
       progress.show(shard.file.name)
       _write(file, _nearest(queries.vectors, shard, settings))
     progress.update(shard.rows)
   progress.close()
-  left = sum(not _part(root, number).exists() for number in range(len(found)))
+  left = sum(not _part(root, number).exists() for number in range(len(listed)))
   if not left:
-    parts = ((number, _read(_part(root, number))) for number in range(len(found)))
-    _publish(root / "matches.parquet", queries, found, merge(parts))
+    parts = ((number, _read(_part(root, number))) for number in range(len(listed)))
+    _publish(root / "matches.parquet", queries, listed, merge(parts))
   return left
 
 
@@ -95,11 +95,11 @@ def merge(parts: Iterable[tuple[int, Nearest]]) -> Merged:
   best: Merged | None = None
   for number, part in parts:
     similarity, row = (np.asarray(x) for x in part)
-    own = Merged(similarity, np.full(row.shape, number, np.int32), row)
+    of_shard = Merged(similarity, np.full(row.shape, number, np.int32), row)
     if best is None:
-      best = own
+      best = of_shard
       continue
-    both = Merged(*(np.concatenate(pair, axis=1) for pair in zip(best, own, strict=True)))
+    both = Merged(*(np.concatenate(pair, axis=1) for pair in zip(best, of_shard, strict=True)))
     order = np.lexsort((both.row, both.shard, -both.similarity), axis=-1)[:, : row.shape[1]]
     best = Merged(*(np.take_along_axis(x, order, axis=1) for x in both))
   assert best is not None
@@ -108,14 +108,14 @@ def merge(parts: Iterable[tuple[int, Nearest]]) -> Merged:
 
 def _check(
   queries: Embeddings,
-  found: list[shards.Shard],
+  listed: list[shards.Shard],
   reference: epath.PathLike,
   settings: Settings,
 ) -> None:
-  width, total = queries.vectors.shape[1], sum(shard.rows for shard in found)
-  if found[0].width != width:
+  width, total = queries.vectors.shape[1], sum(shard.rows for shard in listed)
+  if listed[0].width != width:
     raise errors.InputError(
-      f"{reference} holds vectors of {found[0].width} numbers, the queries have {width}: "
+      f"{reference} holds vectors of {listed[0].width} numbers, the queries have {width}: "
       "both must come from the same model"
     )
   if total < settings.neighbours:
@@ -134,9 +134,9 @@ def _part(root: epath.Path, number: int) -> epath.Path:
   return root / "parts" / f"{number:05d}.npz"
 
 
-def _write(file: epath.Path, found: Nearest) -> None:
+def _write(file: epath.Path, nearest: Nearest) -> None:
   buffer = io.BytesIO()
-  np.savez(buffer, **found._asdict())
+  np.savez(buffer, **nearest._asdict())
   atomic.write(file, buffer.getvalue())
 
 
@@ -149,7 +149,7 @@ def _read(file: epath.Path) -> Nearest:
 
 
 def _publish(
-  file: epath.Path, queries: Embeddings, found: list[shards.Shard], merged: Merged
+  file: epath.Path, queries: Embeddings, listed: list[shards.Shard], merged: Merged
 ) -> None:
   """Writes the matches, each with what the reference's metadata call it."""
   count, kept = merged.row.shape
@@ -157,13 +157,13 @@ def _publish(
   names = np.full(len(row), None, object)
   for number in np.unique(shard):
     where = np.flatnonzero(shard == number)
-    names[where] = shards.names(found[number], row[where].tolist())
+    names[where] = shards.names(listed[number], row[where].tolist())
   columns = {
     "data": np.repeat(queries.data, kept),
     "example": np.repeat(queries.examples, kept),
     "rank": np.tile(np.arange(kept, dtype=np.int32), count),
     "similarity": merged.similarity.reshape(-1),
-    "shard": [found[number].file.name for number in shard],
+    "shard": [listed[number].file.name for number in shard],
     "row": row,
     "reference": names.tolist(),
   }

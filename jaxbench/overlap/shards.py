@@ -78,10 +78,10 @@ def metadata(file: epath.Path) -> epath.Path:
 
 def _files(root: epath.Path) -> list[epath.Path]:
   folder = root / "img_emb" if (root / "img_emb").is_dir() else root
-  found = [file for file in folder.iterdir() if file.suffix in (".npy", ".parquet")]
-  if not found:
+  files = [file for file in folder.iterdir() if file.suffix in (".npy", ".parquet")]
+  if not files:
     raise errors.InputError(f"{folder} holds no .npy or Parquet files")
-  numbered = {file: parts for file in found if (parts := _NUMBERED.fullmatch(file.name))}
+  numbered = {file: parts for file in files if (parts := _NUMBERED.fullmatch(file.name))}
   groups: dict[str, dict[int, epath.Path]] = {}
   for file, parts in numbered.items():
     groups.setdefault(parts["stem"], {})[int(parts["number"])] = file
@@ -92,7 +92,7 @@ def _files(root: epath.Path) -> list[epath.Path]:
           f"shard {number} is missing in {folder}, between {numbers[min(numbers)].name} and "
           f"{numbers[max(numbers)].name}; fetch it, or give other numbers to a part of the shards"
         )
-  return sorted(found, key=lambda file: _order(file, numbered.get(file)))
+  return sorted(files, key=lambda file: _order(file, numbered.get(file)))
 
 
 def _order(file: epath.Path, parts: Any) -> tuple[str, int, str]:

@@ -108,7 +108,7 @@ def _classifier(
     "weights": description.sha256,
     "model": dataclasses.asdict(shape),
   }
-  space = data.label_space(source)
+  space = source.label_space
   if isinstance(shape, models.ClassifierConfig):
     groups = space.supervised_groups(shape.num_classes)
   else:

@@ -134,7 +134,7 @@ def _native(
   seen: Classifier | Surrogate, source: data.Source, settings: config.Config
 ) -> int | None:
   """The size of small images that are perturbed at it, and enlarged inside what sees them."""
-  size = data.image_size(source)
+  size = source.image_size
   return size if settings.native and size and size < seen.preprocess.size else None
 
 

@@ -42,7 +42,7 @@ def run(settings: config.PromptSearch, workdir: epath.Path) -> None:
     models.templates(name)  # An unknown one is told before the search, not after it.
   source, indices = _images(settings)
   description = models.describe(settings.model, download=settings.download)
-  names, start = data.label_space(source).prompted, _start(settings, description, source)
+  names, start = source.label_space.prompted, _start(settings, description, source)
   clip = models.load(settings.model)
   assert isinstance(clip, models.CLIP)  # Or `_start` has raised.
   classifier = models.zero_shot(clip, names, models.TokenPrompts((start,)))
@@ -96,7 +96,7 @@ def _images(settings: config.PromptSearch) -> tuple[data.Source, list[int]]:
   indices = data.sample(source, settings.limit, settings.subset)
   if not indices:
     raise errors.InputError(f"{settings.data} has no images to search prompts on")
-  if data.label_space(source).prompted_groups or data.has_several_labels(source):
+  if source.label_space.prompted_groups or data.has_several_labels(source):
     raise errors.InputError(
       f"{settings.data}: prompts are searched on images of one class each, as prompts call it"
     )
@@ -120,7 +120,7 @@ def _start(
   (ids,) = models.encode([settings.start])
   if not ids:
     raise errors.InputError("--config.start is empty: its tokens are where the search begins")
-  names = data.label_space(source).prompted
+  names = source.label_space.prompted
   models.check_prompts(shape, names, models.TokenPrompts((tuple(ids),)))
   return tuple(ids)
 

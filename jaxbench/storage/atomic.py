@@ -1,43 +1,19 @@
 """Files that a reader sees whole or not at all, whatever happens to the writer.
 
-Folders may be local, on a network file system, or in an object store (gs://, s3://). Errors that
-pass by themselves are waited out, for a minute (clients of object stores do so themselves); the
-others come as OSError.
+Folders may be on any of the `stores`. Errors that do not pass by themselves come as OSError.
 """
 
 import errno
 import os
 import pathlib
 import uuid
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import fsspec
-import tenacity
 from etils import epath
 
-_PASSING = (
-  errno.EAGAIN,
-  errno.EBUSY,
-  errno.ECONNRESET,
-  errno.EIO,
-  errno.ESTALE,
-  errno.ETIMEDOUT,
-)
-_PATIENCE = 60.0  # Seconds.
+from jaxbench.storage.stores import is_remote, patiently, remotely, timestamp
 
 File: TypeAlias = epath.Path | pathlib.Path
-
-
-def _passes(error: BaseException) -> bool:
-  return isinstance(error, OSError) and error.errno in _PASSING
-
-
-_patiently = tenacity.retry(
-  retry=tenacity.retry_if_exception(_passes),
-  wait=tenacity.wait_exponential(multiplier=0.2, max=10) + tenacity.wait_random(0, 0.2),
-  stop=tenacity.stop_after_delay(_PATIENCE),
-  reraise=True,
-)
 
 
 def write(file: File, content: bytes, *, durable: bool = True) -> None:
@@ -51,8 +27,8 @@ def write(file: File, content: bytes, *, durable: bool = True) -> None:
   Raises:
     OSError: it cannot be written; what was there is unharmed.
   """
-  if _is_remote(file):  # Object stores publish an object when it is complete.
-    _remotely("pipe_file", file, content)
+  if is_remote(file):  # Object stores publish an object when it is complete.
+    remotely("pipe_file", file, content)
   else:
     _replace(file, content, durable)
 
@@ -74,8 +50,8 @@ def create(file: File, content: bytes) -> bool:
     OSError: it cannot be written.
   """
   try:
-    if _is_remote(file):
-      _remotely("pipe_file", file, content, mode="create")
+    if is_remote(file):
+      remotely("pipe_file", file, content, mode="create")
     else:
       _create(file, content)
   except FileExistsError:
@@ -90,8 +66,8 @@ def touch(file: File) -> None:
   Raises:
     OSError: it cannot be written.
   """
-  if _is_remote(file):
-    _remotely("pipe_file", file, b"1")
+  if is_remote(file):
+    remotely("pipe_file", file, b"1")
   else:
     file.write_bytes(b"1")
 
@@ -103,7 +79,7 @@ def read(file: File) -> bytes | None:
     OSError: it cannot be read.
   """
   try:
-    return _remotely("cat_file", file) if _is_remote(file) else file.read_bytes()
+    return remotely("cat_file", file) if is_remote(file) else file.read_bytes()
   except FileNotFoundError:
     return None
 
@@ -118,17 +94,17 @@ def listing(folder: File) -> dict[str, float]:
     OSError: it cannot be read.
   """
   try:
-    if not _is_remote(folder):
+    if not is_remote(folder):
       with os.scandir(folder) as entries:
-        found = {entry.name: _modified(entry) for entry in entries if entry.is_file()}
-      return {name: time for name, time in found.items() if time is not None}
-    _remotely("invalidate_cache", folder)  # Of what other hosts have written meanwhile.
-    entries = _remotely("ls", folder, detail=True)
+        times = {entry.name: _modified(entry) for entry in entries if entry.is_file()}
+      return {name: time for name, time in times.items() if time is not None}
+    remotely("invalidate_cache", folder)  # Of what other hosts have written meanwhile.
+    objects = remotely("ls", folder, detail=True)
   except FileNotFoundError:
     return {}
   return {
-    entry["name"].rsplit("/", 1)[-1]: _timestamp(entry)
-    for entry in entries
+    entry["name"].rsplit("/", 1)[-1]: timestamp(entry)
+    for entry in objects
     if entry["type"] == "file"
   }
 
@@ -140,8 +116,8 @@ def remove(file: File) -> None:
     OSError: it cannot be removed.
   """
   try:
-    if _is_remote(file):
-      _remotely("rm_file", file)
+    if is_remote(file):
+      remotely("rm_file", file)
     else:
       file.unlink()
   except FileNotFoundError:
@@ -149,13 +125,13 @@ def remove(file: File) -> None:
 
 
 def move(file: File, target: File) -> None:
-  """Moves a file within its store, to a name that is free.
+  """Moves `file` within its store to `target`, a name that is free.
 
   Raises:
     FileNotFoundError: it is not there.
     OSError: it cannot be moved.
   """
-  if not _is_remote(file):
+  if not is_remote(file):
     _move(file, target)
     return
   content = read(file)
@@ -165,11 +141,7 @@ def move(file: File, target: File) -> None:
   remove(file)
 
 
-def _is_remote(file: File) -> bool:
-  return "://" in str(file)
-
-
-@_patiently
+@patiently
 def _replace(file: File, content: bytes, durable: bool) -> None:
   temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
   try:
@@ -190,31 +162,15 @@ def _replace(file: File, content: bytes, durable: bool) -> None:
       os.close(folder)
 
 
-@_patiently
+@patiently
 def _move(file: File, target: File) -> None:
   os.replace(file, target)
 
 
-@_patiently
+@patiently
 def _create(file: File, content: bytes) -> None:
   with open(file, "xb") as out:
     out.write(content)
-
-
-def _remotely(what: str, file: File, *arguments: Any, **options: Any) -> Any:
-  """A method of the object store's file system; its errors become OSErrors."""
-
-  @_patiently
-  def act() -> Any:
-    store, path = fsspec.url_to_fs(str(file))
-    return getattr(store, what)(path, *arguments, **options)
-
-  try:
-    return act()
-  except OSError:
-    raise
-  except Exception as error:
-    raise OSError(f"{file}: {type(error).__name__}: {error}") from error
 
 
 def _modified(entry: os.DirEntry[str]) -> float | None:
@@ -222,9 +178,3 @@ def _modified(entry: os.DirEntry[str]) -> float | None:
     return entry.stat().st_mtime
   except FileNotFoundError:  # It has just gone.
     return None
-
-
-def _timestamp(entry: dict[str, Any]) -> float:
-  """Object stores name it differently."""
-  time = entry.get("mtime") or entry.get("LastModified") or entry.get("created") or 0
-  return time.timestamp() if hasattr(time, "timestamp") else float(time)

@@ -35,31 +35,31 @@ def parsed(file: epath.Path, content: bytes, **needed: type) -> Any:
     Damaged: it is no JSON or lacks a field.
   """
   try:
-    found = json.loads(content)
+    value = json.loads(content)
   except (ValueError, RecursionError) as error:
     raise Damaged(file, f"no JSON: {error}" if content else "it is empty") from error
   for name, kind in needed.items():
-    if not isinstance(found, dict) or not isinstance(found.get(name), kind):
+    if not isinstance(value, dict) or not isinstance(value.get(name), kind):
       raise Damaged(file, f"it has no {name!r}")
-  return found
+  return value
 
 
-def set_aside(workdir: epath.Path, found: Damaged, then: str) -> None:
+def set_aside(workdir: epath.Path, damaged: Damaged, then: str) -> None:
   """Moves a damaged file of a run to its folder `broken`, and says so.
 
   Args:
     workdir: of the run.
-    found: which file, and why.
+    damaged: which file, and why.
     then: what follows from it, for the person who reads it.
   """
-  target = workdir / FOLDER / f"{found.file.name}.{uuid.uuid4().hex[:8]}"
+  target = workdir / FOLDER / f"{damaged.file.name}.{uuid.uuid4().hex[:8]}"
   try:
     target.parent.mkdir(parents=True, exist_ok=True)
-    atomic.move(found.file, target)
+    atomic.move(damaged.file, target)
   except FileNotFoundError:  # Another host has set it aside, and has said so.
     return
   print(
-    f"jaxbench: {found.file} is damaged ({found.reason}): moved to {target}; {then}",
+    f"jaxbench: {damaged.file} is damaged ({damaged.reason}): moved to {target}; {then}",
     file=sys.stderr,
     flush=True,
   )

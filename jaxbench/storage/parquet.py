@@ -13,7 +13,7 @@ from jaxbench.storage import atomic
 
 
 def write(file: epath.Path, table: pa.Table, compression: str = "zstd") -> None:
-  """Replaces `file` in one go; its pages have checksums.
+  """Replaces `file` by a table in one go; its pages are compressed and have checksums.
 
   Raises:
     OSError: it cannot be written.
@@ -39,14 +39,16 @@ def content(file: epath.Path) -> bytes:
   Raises:
     OSError: it cannot be read; FileNotFoundError if it is not there.
   """
-  found = atomic.read(file)
-  if found is None:
+  stored = atomic.read(file)
+  if stored is None:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(file))
-  return found
+  return stored
 
 
 def parsed(content: bytes, dictionaries: Sequence[str] = ()) -> pq.ParquetFile:
-  """A file in memory, to be read with `use_threads=False`; some columns with dictionaries.
+  """A file whose `content` is in memory, to be read with `use_threads=False`.
+
+  The columns `dictionaries` come as dictionaries.
 
   Not `pq.read_table`: its threads may outlive the call, and abort a process that ends meanwhile
   (https://github.com/apache/arrow/issues/34314).

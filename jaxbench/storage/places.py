@@ -7,6 +7,7 @@ import fsspec
 from etils import epath
 
 from jaxbench import errors
+from jaxbench.storage.stores import is_remote
 
 
 def for_file(flag: str, place: epath.PathLike) -> None:
@@ -17,7 +18,7 @@ def for_file(flag: str, place: epath.PathLike) -> None:
     place: of the file, on a disk or in an object store.
   """
   _require_store(flag, place)
-  if _is_remote(place):
+  if is_remote(place):
     return
   file = pathlib.Path(place)
   if file.is_dir():
@@ -35,11 +36,11 @@ def for_folder(flag: str, place: epath.PathLike) -> None:
     place: of the folder, which may not exist yet, on a disk or in an object store.
   """
   _require_store(flag, place)
-  if _is_remote(place):
+  if is_remote(place):
     return
   folder = pathlib.Path(place).absolute()
-  there = next(one for one in (folder, *folder.parents) if os.path.lexists(one))
-  _require_folder(flag, place, there)
+  nearest = next(above for above in (folder, *folder.parents) if os.path.lexists(above))
+  _require_folder(flag, place, nearest)
 
 
 def _require_folder(flag: str, place: epath.PathLike, folder: pathlib.Path) -> None:
@@ -51,7 +52,7 @@ def _require_folder(flag: str, place: epath.PathLike, folder: pathlib.Path) -> N
 
 def _require_store(flag: str, place: epath.PathLike) -> None:
   """Raises InputError if a store's library is missing, or the store is not known."""
-  if not _is_remote(place):
+  if not is_remote(place):
     return
   kind = str(place).partition("://")[0]
   try:
@@ -64,7 +65,3 @@ def _require_store(flag: str, place: epath.PathLike) -> None:
     raise errors.InputError(
       f"{flag}={place}: {kind}:// is no store; write gs:// or s3://"
     ) from error
-
-
-def _is_remote(place: epath.PathLike) -> bool:
-  return "://" in str(place)

@@ -27,7 +27,7 @@ class Paintings:
 
   @property
   def sha256(self) -> str:
-    """Of names and content."""
+    """A hash of names and content."""
     return self._source.sha256
 
   def __len__(self) -> int:

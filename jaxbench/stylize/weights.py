@@ -35,16 +35,16 @@ def load(folder: str | os.PathLike[str]) -> AdaIN:
 
 
 def sha256(folder: str | os.PathLike[str]) -> str:
-  """Of the two files."""
+  """A hash of the two files in `folder`."""
   root = pathlib.Path(folder).expanduser()
   return files.sha256((_find(root, "vgg_normalised"), _find(root, "decoder")))
 
 
 def _find(root: pathlib.Path, name: str) -> pathlib.Path:
-  found = [file for suffix in _SUFFIXES if (file := root / f"{name}{suffix}").is_file()]
-  if not found:
+  present = [file for suffix in _SUFFIXES if (file := root / f"{name}{suffix}").is_file()]
+  if not present:
     raise errors.InputError(f"{root} holds neither {name}.safetensors nor {name}.pth")
-  return found[0]
+  return present[0]
 
 
 def _read(
@@ -57,9 +57,9 @@ def _read(
     side = 1 if (name, place) == ("vgg_normalised", 0) else 3
     shapes = {f"{place}.weight": (outputs, inputs, side, side), f"{place}.bias": (outputs,)}
     for tensor, shape in shapes.items():
-      found = tensors.read(tensor).shape if tensor in tensors.names else "nothing"
-      if found != shape:
-        raise errors.InputError(f"{file}: {tensor} must be {shape}, not {found}")
+      actual = tensors.read(tensor).shape if tensor in tensors.names else "nothing"
+      if actual != shape:
+        raise errors.InputError(f"{file}: {tensor} must be {shape}, not {actual}")
     kernel, bias = (jnp.asarray(tensors.read(tensor), jnp.float32) for tensor in shapes)
     convolutions.append(Convolution(kernel.transpose(2, 3, 1, 0), bias))
   return tuple(convolutions)

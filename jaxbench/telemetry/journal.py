@@ -48,16 +48,23 @@ class Journal:
   def add(self, data: str, block: int, passes: int, slots: int, occupancy: float) -> None:
     """Writes a line on a block that has ended.
 
+    Args:
+      data: the name of its data set.
+      block: its number there.
+      passes: of its cells, as they are planned.
+      slots: on each device.
+      occupancy: the share of slot steps that worked on an example, so far.
+
     Raises:
       OSError: it cannot be written.
     """
     now, used = time.monotonic(), time.process_time()
     seconds, processor = now - self._began, used - self._used
     self._began, self._used = now, used
-    told = clock.spent()
+    waited = clock.spent()
     spent = {part: self._spent[part] for part in SPENT}
-    spent |= {part: told[part] - self._clock[part] for part in clock.PARTS}
-    self._clock = told
+    spent |= {part: waited[part] - self._clock[part] for part in clock.PARTS}
+    self._clock = waited
     spent = {"seconds": seconds, **spent, "host": seconds - sum(spent.values())}
     spent["processor"] = processor
     self._spent.clear()
@@ -72,10 +79,14 @@ class Journal:
     self._lines.append(json.dumps(line))
     self._file.parent.mkdir(parents=True, exist_ok=True)
     # All of it each time: object stores cannot append.
-    atomic.write(self._file, "".join(f"{one}\n" for one in self._lines).encode(), durable=False)
+    atomic.write(self._file, ("\n".join(self._lines) + "\n").encode(), durable=False)
 
 
 def _memory() -> int | None:
   stats = [device.memory_stats() for device in jax.local_devices()]
-  peaks = [one["peak_bytes_in_use"] for one in stats if one and "peak_bytes_in_use" in one]
+  peaks = [
+    device_stats["peak_bytes_in_use"]
+    for device_stats in stats
+    if device_stats and "peak_bytes_in_use" in device_stats
+  ]
   return max(peaks, default=None)

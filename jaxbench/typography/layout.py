@@ -97,8 +97,8 @@ def draw(image: np.ndarray, word: str, layout: Layout, seed: int | Sequence[int]
     InputError: there is nothing to write or no room for it.
   """
   if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3:
-    found = f"{image.dtype} {list(image.shape)}"
-    raise errors.InputError(f"an image to write on must be uint8 [H, W, 3], not {found}")
+    actual = f"{image.dtype} {list(image.shape)}"
+    raise errors.InputError(f"an image to write on must be uint8 [H, W, 3], not {actual}")
   line = _fit(image.shape[:2], word, layout)
   clean = Image.fromarray(image)
   written = clean.copy()
@@ -113,7 +113,7 @@ def draw(image: np.ndarray, word: str, layout: Layout, seed: int | Sequence[int]
 def boxes(
   shape: tuple[int, int], word: str, layout: Layout, seed: int | Sequence[int]
 ) -> list[Box]:
-  """Where `draw` writes on an image of `shape`, its height and width."""
+  """Where `draw` writes `word` on an image of `shape`, its height and width; the rest likewise."""
   return list(_place(shape, _fit(shape, word, layout), layout, seed))
 
 

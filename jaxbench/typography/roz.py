@@ -52,25 +52,25 @@ def cifar10_t() -> Overlay:
 
 def _imagenet_word(example: str) -> str | None:
   """OpenAI's name of the class that RoZ wrote on a validation image."""
-  found = re.search(r"ILSVRC2012_val_(\d{8})", example)
+  match = re.search(r"ILSVRC2012_val_(\d{8})", example)
   classes = _table("roz_imagenet_t_words.json.gz")["word_class"]
-  if found is None or not 1 <= int(found[1]) <= len(classes):
+  if match is None or not 1 <= int(match[1]) <= len(classes):
     return None
-  recorded = classes[int(found[1]) - 1]
+  recorded = classes[int(match[1]) - 1]
   return None if recorded is None else _table("imagenet1k_openai_classnames.json")[recorded]
 
 
 def _cifar10_word(example: str) -> str | None:
-  found = re.search(r"\d+$", example)
+  match = re.search(r"\d+$", example)
   pairs = _table("roz_cifar10_t_words.json.gz")["cifar10_test"]  # Label and written class.
-  return CIFAR10[pairs[int(found[0])][1]] if found and int(found[0]) < len(pairs) else None
+  return CIFAR10[pairs[int(match[0])][1]] if match and int(match[0]) < len(pairs) else None
 
 
 @functools.cache
 def _synset_words() -> dict[str, str]:
   """The 309 synsets of one word, by OpenAI's name of the class."""
   names = _table("imagenet1k_openai_classnames.json")
-  return {names[int(one)]: word for one, word in _table("imagenet1k_synset_words.json").items()}
+  return {names[int(label)]: word for label, word in _table("imagenet1k_synset_words.json").items()}
 
 
 @functools.cache

@@ -69,10 +69,10 @@ class Words:
     classes = _Classes(self, class_names)
     targets = np.empty(len(ids), np.int32)
     for row, (example, label) in enumerate(zip(ids, map(int, labels), strict=True)):
-      known = classes.find(self.recorded(example)) if self.recorded else None
+      recorded = classes.find(self.recorded(example)) if self.recorded else None
       others = classes.others(label)
-      if known is not None and classes.differ(known, label):
-        targets[row] = known
+      if recorded is not None and classes.differ(recorded, label):
+        targets[row] = recorded
       elif logits is not None and self.target == "second":
         targets[row] = others[logits[row, others].argmax()]
       else:
@@ -96,7 +96,7 @@ class _Classes:
     self._names = class_names
     self._called = [{_plain(name), text} for name, text in zip(class_names, texts, strict=True)]
     everything = range(len(class_names))
-    listed = [one for one in everything if class_names[one] in spelling]
+    listed = [label for label in everything if class_names[label] in spelling]
     self._lists = [_first_of_each(texts, listed), _first_of_each(texts, everything)]
     self.others = functools.cache(self._others)
 
@@ -104,14 +104,14 @@ class _Classes:
     """The first class of that name."""
     return self._names.index(name) if name in self._names else None
 
-  def differ(self, one: int, other: int) -> bool:
+  def differ(self, first: int, second: int) -> bool:
     """Whether no name or text of one class could be meant for the other."""
-    return not self._called[one] & self._called[other]
+    return not self._called[first] & self._called[second]
 
   def _others(self, label: int) -> np.ndarray:
     """Those that may be written on an example of a class."""
     for classes in self._lists:
-      if others := [one for one in classes if self.differ(one, label)]:
+      if others := [other for other in classes if self.differ(other, label)]:
         return np.array(others)
     raise errors.InputError(f"the data set has no class but {self._names[label]!r}")
 
@@ -123,7 +123,7 @@ def example_seed(seed: int, example: str, purpose: str) -> list[int]:
 
 def _first_of_each(texts: Sequence[str], classes: Sequence[int]) -> list[int]:
   """The first of the classes with each text, in order."""
-  return sorted({texts[one]: one for one in reversed(classes)}.values())
+  return sorted({texts[label]: label for label in reversed(classes)}.values())
 
 
 def _plain(name: str) -> str:

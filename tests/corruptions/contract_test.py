@@ -18,7 +18,8 @@ UNORDERED = ("elastic_transform", "saturate")
 
 
 def _corrupt(key, image, name: str, severity, variant: str = "imagenet"):
-  made = procedural_textures(variant, *image.shape[:2]) if name == "frost" else None
+  needed = corruptions.CORRUPTIONS[name].photographs
+  made = procedural_textures(variant, *image.shape[:2]) if needed else None
   return corruptions.corrupt(key, image, name, severity, variant=variant, textures=made)
 
 
@@ -113,3 +114,12 @@ def test_bad_input_is_one_clear_line(name):
       corruptions.corrupt(*arguments)
   with pytest.raises(errors.InputError, match="unknown variant 'large'"):
     corruptions.corrupt(KEYS[0], image, name, 1, variant="large")
+
+
+def test_what_it_needs_is_declared(name):
+  corruption = corruptions.CORRUPTIONS[name]
+  assert corruption.photographs == (name == "frost")
+  assert (corruption.textures is not None) == name.endswith("frost")
+  assert corruption.im_rounded == (name in ("motion_blur", "snow"))
+  assert corruption.rounding("nearest") is corruption
+  assert (corruption.rounding("floor") is not corruption) == corruption.im_rounded

@@ -17,7 +17,7 @@ from jaxbench.corruptions import motion
 @functools.cache
 def _program(im_round: str):
   emitters = {"xla_cpu_use_fusion_emitters": True}  # As users compile it: these parities are tight.
-  return jax.jit(motion.motion_blur(im_round).apply, compiler_options=emitters)
+  return jax.jit(motion.motion_blur.rounding(im_round).apply, compiler_options=emitters)
 
 
 @pytest.mark.parametrize("im_round", motion.IM_ROUNDS)
@@ -25,7 +25,7 @@ def _program(im_round: str):
   ("variant", "size"), [("imagenet", 224), ("tiny", 64), ("cifar", 32), ("inception", 64)]
 )
 def test_motion_blur_equals_imagemagick(variant, size, im_round):
-  levels = motion.motion_blur(im_round).levels(variant, size, size)
+  levels = motion.motion_blur.levels(variant, size, size)
   angles = np.float32([-44, -13.3, 27.1])
   for severity, (radius, sigma) in enumerate(create_c.constants(variant, "motion_blur")):
     level = jax.tree.map(lambda leaf, s=severity: leaf[s], levels)
@@ -43,9 +43,7 @@ def test_motion_blur_equals_imagemagick(variant, size, im_round):
 
 
 def test_the_package_imagecorruptions_cuts_down_without_16_bits():
-  level = jax.tree.map(
-    lambda leaf: leaf[4], motion.motion_blur("nearest").levels("imagecorruptions", 64, 64)
-  )
+  level = jax.tree.map(lambda leaf: leaf[4], motion.motion_blur.levels("imagecorruptions", 64, 64))
   pixels = photographs(64)[0]
   found = _program("nearest")(jnp.float32(pixels), jnp.float32(20), level)
   np.testing.assert_allclose(found, create_c.smeared(pixels, 20, 15, 20.0), atol=1e-3)
@@ -61,6 +59,6 @@ def test_rounding_is_part_of_what_is_asked_for():
 
 
 def test_angles_are_uniform():
-  draw = jax.vmap(lambda key: motion.motion_blur("nearest").draw(key, (32, 32, 3), None))
+  draw = jax.vmap(lambda key: motion.motion_blur.draw(key, (32, 32, 3), None))
   angles = draw(jax.random.split(jax.random.key(0), 1000))
   assert stats.kstest(np.asarray(angles), "uniform", args=(-45, 90)).pvalue > 0.01

@@ -97,6 +97,6 @@ def test_a_classifier_of_other_classes_is_refused():
   with pytest.raises(errors.InputError, match="it has 10 classes, the data set 200"):
     label_spaces.imagenet_r().supervised_groups(10)
   with pytest.raises(errors.InputError, match="it has 1000 classes, the data set 10"):
-    data.label_space(data.Digits()).supervised_groups(1000)
+    data.Digits().label_space.supervised_groups(1000)
   with pytest.raises(errors.InputError, match="Did you mean 'imagenet-a'"):
     label_spaces.get("imagenet_a")

@@ -155,7 +155,7 @@ def test_clip_benchmarks_objectnet_has_the_border_too(tmp_path):
     source = data.load("objectnet", tmp_path)
     assert source.labels == [112, 5]
     assert (source[0].image == (0, 9, 9)).all()
-    assert data.left_out(source) == {"shards of the split, which are not there": 1}
+    assert source.left_out == {"shards of the split, which are not there": 1}
     root.rename(tmp_path / f"old_{name}")
 
 

@@ -38,7 +38,7 @@ def made(some, tmp_path_factory):
 def _answers(source):
   """Of the model in the set's own classes, and the labels."""
   images, labels = data.load_images(source, range(len(source)), PREPROCESS)
-  logits, space = _logits(images), data.label_space(source)
+  logits, space = _logits(images), source.label_space
   if space.pool == "mean":
     logits = np.exp(logits - logits.max())
   pool = {"max": np.max, "mean": np.mean}[space.pool]
@@ -62,7 +62,7 @@ def test_each_set_gives_the_accuracy_that_it_was_written_for(name, made):
   answers, labels = _answers(source)
   assert len(set(source.ids)) == len(source) > 0
   found = np.mean(answers == labels)
-  if data.frames(source) is not None:
+  if source.frames is not None:
     anchors = [row for row, frame in enumerate(source.frames) if frame.offset == 0]
     found = np.mean([answers[row] in source.frames[row].labels for row in anchors])
   assert found == pytest.approx(expected[name.removesuffix("-own-names")])

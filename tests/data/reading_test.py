@@ -135,7 +135,7 @@ def _cached(source, folder):
 
 def _corrupted(source, folder):
   asked = config.Corruptions(variant="cifar")
-  options = {"asked": asked, "preprocess": models.Preprocess(8), "limit": 3, "slots": 1}
+  options = {"settings": asked, "preprocess": models.Preprocess(8), "limit": 3, "slots": 1}
   imagenet_c.write(source, folder, ("contrast",), (2,), **options)
 
 

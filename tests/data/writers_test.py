@@ -267,7 +267,7 @@ def test_a_file_of_the_split_that_is_not_there_is_counted(tmp_path):
   _push(_labelled([0, 1, 0], ["cat", "dog"]), tmp_path / "pets", "test", shards=3)
   next((tmp_path / "pets").glob("*-00001-of-*")).unlink()
   source = data.load(str(tmp_path / "pets"))
-  assert data.left_out(source) == {"files of the split, which are not there": 1}
+  assert source.left_out == {"files of the split, which are not there": 1}
 
 
 def test_a_split_that_was_pushed_twice_is_not_read_twice(tmp_path):
@@ -297,7 +297,7 @@ def test_samples_are_those_of_the_library_and_masks_are_no_images(tmp_path):
   library = _split_as_the_library_does(tmp_path / "set/test/0.tar")
   assert source.ids == [sample["__key__"] for sample in library]
   assert _labels(source) == {0: 1, 1: 1, 2: 1}
-  assert data.left_out(source) == {".seg.png": 3, ".json": 3}
+  assert source.left_out == {".seg.png": 3, ".json": 3}
   masks = data.load(f"{tmp_path}/set/test(image='seg.png')")
   assert [_value(masks[i]) for i in range(3)] == [99] * 3
 
@@ -377,7 +377,7 @@ def test_jpeg_2000_and_avif_are_decoded_and_what_is_not_is_counted(tmp_path):
     (root / "cat" / name).write_bytes(b"?")
   (root / "classnames.txt").write_text("cat\ndog\n")
   source = data.load(str(root))
-  assert data.left_out(source) == {".heic": 2, "hidden": 1, ".txt": 1}
+  assert source.left_out == {".heic": 2, "hidden": 1, ".txt": 1}
   for name in ("cat/a.jp2", "cat/b.avif"):
     image = source[source.ids.index(name)].image
     np.testing.assert_allclose(image[8, 8].astype(int), (200, 100, 50), atol=3)

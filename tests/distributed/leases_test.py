@@ -11,7 +11,7 @@ import pytest
 from etils import epath
 
 from jaxbench.distributed import leases
-from jaxbench.distributed.leases import Leases, Lost
+from jaxbench.distributed.leases import LeaseLost, Leases
 from jaxbench.storage import atomic
 
 
@@ -81,7 +81,7 @@ def test_a_host_without_signs_of_life_loses_its_leases_and_notices(tmp_path, mon
       slow.require("a")
       _grow_old(tmp_path, slow.holder, leases._EXPIRY + 10)
       assert other.take(["a"], 1) == ["a"]
-      with pytest.raises(Lost):
+      with pytest.raises(LeaseLost):
         slow.require("a")
       slow.require("b")
       other.require("a")

@@ -40,6 +40,7 @@ class _Shuffled(data.Digits):
     order = np.random.default_rng(0).permutation(len(self))
     self._rows = [self._rows[i] for i in order]
     self.ids = [self.ids[i] for i in order]
+    self.labels = [self.labels[i] for i in order]
 
 
 def test_the_order_of_the_data_changes_nothing(tmp_path, monkeypatch):

@@ -110,7 +110,7 @@ def _work(task: tuple[str, str, int]) -> float:
 
 def _ours(name: str) -> Callable[[int], float]:
   """Severity -> images per second on all devices, keys and images made beforehand."""
-  textures = corruptions.frost_textures() if name == "frost" else None
+  textures = corruptions.frost_textures() if corruptions.CORRUPTIONS[name].photographs else None
 
   def corrupt(severity: jax.Array, examples: jax.Array, images: jax.Array) -> jax.Array:
     def one(key: jax.Array, image: jax.Array) -> jax.Array:

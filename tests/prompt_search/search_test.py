@@ -205,7 +205,7 @@ def test_ones_own_images_of_imagenet_classes_are_searched_on(tmp_path):
   settings = dataclasses.replace(SMALL, data=str(tmp_path / "train"), held_out="digits")
   source, indices = search._images(dataclasses.replace(settings, subset="balanced(each=1)"))
   assert len(indices) == 2
-  assert data.label_space(source).prompted == ("tench", "tabby cat")
+  assert source.label_space.prompted == ("tench", "tabby cat")
   with pytest.raises(errors.InputError, match="lacks one of class name 'tench'"):
     _run(settings, tmp_path / "run")
 

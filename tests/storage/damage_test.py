@@ -54,8 +54,8 @@ def _at(name):
   return lambda run: run / name
 
 
-def _half(content):
-  return content[: len(content) // 2]
+def _cut(content):
+  return content[: 2 * len(content) // 5]  # Within a line of a log that has two of one length.
 
 
 def _flipped(content):
@@ -80,7 +80,7 @@ def _is(content):
 READABLE = None  # The report needs no such file.
 DAMAGES = {
   "part, empty": (PART, _is(b""), "Parquet file size is 0 bytes"),
-  "part, truncated": (PART, _half, "Parquet magic bytes not found"),
+  "part, truncated": (PART, _cut, "Parquet magic bytes not found"),
   "part, text": (PART, _text, "Parquet"),
   "part, a bit": (PART, _flipped, "damaged"),
   "part, zeros": (PART, lambda content: bytes(len(content)), "Parquet magic bytes not found"),
@@ -90,13 +90,13 @@ DAMAGES = {
   "stray text": (_at("records/notes.parquet"), _text, "no run has named it"),
   "stray other file": (_at("records/notes.txt"), _text, READABLE),
   "run.json, empty": (_at("run.json"), _is(b""), "it is empty"),
-  "run.json, truncated": (_at("run.json"), _half, "no JSON"),
+  "run.json, truncated": (_at("run.json"), _cut, "no JSON"),
   "run.json, another's": (_at("run.json"), _is(b"[]"), "it has no 'identity'"),
   "run.json, no text": (_at("run.json"), _is(b"\xff\xfe\x00"), "no JSON"),
   "session, empty": (SESSION, _is(b""), "it is empty"),
-  "session, garbage": (SESSION, _half, "no JSON"),
+  "session, garbage": (SESSION, _cut, "no JSON"),
   "session, another's": (_at("sessions/notes.json"), _is(b"{}"), "it has no 'started'"),
-  "log, truncated": (LOG, _half, "no JSON"),
+  "log, truncated": (LOG, _cut, "no JSON"),
   "log, another's": (_at("logs/notes.jsonl"), _is(b"3\n"), "it has no 'time'"),
   "slots, garbage": (_at("slots.json"), _text, READABLE),
   "slots, another's": (_at("slots.json"), _is(b'"many"'), READABLE),

@@ -15,9 +15,9 @@ from jaxbench.corruptions.sequences.base import VARIANTS, Sequence, corner
 _OFFICIAL: dict[str, Sequence] = {  # In ImageNet-P's order.
   "gaussian_noise": noise.gaussian_noise,
   "shot_noise": noise.shot_noise,
-  "motion_blur": blur.motion_blur("nearest"),
+  "motion_blur": blur.motion_blur,
   "zoom_blur": affine.zoom_blur,
-  "snow": weather.snow("nearest"),
+  "snow": weather.snow,
   "brightness": weather.brightness,
   "translate": affine.translate,
   "rotate": affine.rotate,
@@ -33,8 +33,6 @@ _EXTRA: dict[str, Sequence] = {
 _ALL = _OFFICIAL | _EXTRA
 SEQUENCES, EXTRA_SEQUENCES = tuple(_OFFICIAL), tuple(_EXTRA)
 DIFFICULTIES = (1, 2, 3)
-# Those that ImageMagick has a part in, as its newer versions compute them.
-_FLOORED = {"motion_blur": blur.motion_blur("floor"), "snow": weather.snow("floor")}
 
 
 class Film(NamedTuple):
@@ -45,6 +43,7 @@ class Film(NamedTuple):
   frame: Callable[[Any, jax.Array], tuple[Any, jax.Array]]  # (state, index) -> (state, image).
   moves: bool  # What lies beyond the frames comes into view, where the image is larger.
   is_noise: bool  # Frames are compared with the first one; those of others, with neighbours.
+  im_rounded: bool  # They depend on how ImageMagick rounds.
 
 
 def film(
@@ -70,7 +69,8 @@ def film(
   whole, shown = (height, width), (height, width) if size is None else (size, size)
   if min(shown) < 1 or min(height - shown[0], width - shown[1]) < 0:
     raise errors.InputError(f"frames of {size} pixels cannot be cut from {height} x {width}")
-  made = (_ALL | _FLOORED if im_round == "floor" else _ALL)[name]
+  described = _ALL[name]
+  made = described.rounding(im_round)
   image_shape = whole if made.moves else shown
   constants, frames = made.schedule(variant, difficulty, image_shape, shown)
   (top, left), (bottom, right) = _centre(whole, image_shape)
@@ -87,7 +87,8 @@ def film(
       state, pixels = made.frame(state, jax.tree.map(jnp.asarray, constants), now)
     return state, floor(jnp.clip(pixels, 0.0, 255.0)) / 255
 
-  return Film(len(jax.tree.leaves(frames)[0]), start, frame, made.moves, made.is_noise)
+  length = len(jax.tree.leaves(frames)[0])
+  return Film(length, start, frame, made.moves, made.is_noise, described.im_rounded)
 
 
 def sequence(
@@ -132,8 +133,8 @@ def sequence(
     >>> frames = corruptions.sequence(jax.random.key(0), image, "tilt", size=224)
   """
   if image.ndim != 3 or image.shape[-1] != 3 or image.dtype != jnp.float32:
-    found = f"{image.dtype} {list(image.shape)}"
-    raise errors.InputError(f"image must be float32 [H, W, 3], not {found}; vmap over a batch")
+    actual = f"{image.dtype} {list(image.shape)}"
+    raise errors.InputError(f"image must be float32 [H, W, 3], not {actual}; vmap over a batch")
   height, width, _ = image.shape
   made = film(
     name,

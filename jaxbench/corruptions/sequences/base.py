@@ -31,6 +31,18 @@ class Sequence(NamedTuple):
   frame: Callable[[Any, Any, Any], tuple[Any, jax.Array]]
   moves: bool = False  # The image moves, so that frames show what lies beyond them.
   is_noise: bool = False  # Frames are compared with the first, a clean one, not with neighbours.
+  floored: Any = (
+    None  # The same as newer versions of ImageMagick compute it, which has a part in it.
+  )
+
+  @property
+  def im_rounded(self) -> bool:
+    """Whether its frames depend on how ImageMagick rounds."""
+    return self.floored is not None
+
+  def rounding(self, im_round: str) -> "Sequence":
+    """The same where ImageMagick rounds as `im_round` says, from `motion.IM_ROUNDS`."""
+    return self.floored if self.im_rounded and im_round == "floor" else self
 
 
 def of_image(
@@ -39,7 +51,13 @@ def of_image(
   *,
   moves: bool = False,
 ) -> Sequence:
-  """A sequence whose frames depend on the image, not on each other."""
+  """A sequence whose frames depend on the image, not on each other.
+
+  Args:
+    schedule: as `Sequence` has it.
+    frame: (pixels, constants, the frame's entry) -> pixels [h, w, 3], still to be cut to 8 bits.
+    moves: as `Sequence` has it.
+  """
 
   def start(key: jax.Array, pixels: jax.Array, constants: Any) -> jax.Array:
     return pixels
@@ -51,12 +69,12 @@ def of_image(
 
 
 def of_variant(table: Mapping[str, Any], variant: str) -> Any:
-  """A variant without an entry has that of "imagenet"."""
+  """A variant's entry in `table`; one without an entry has that of "imagenet"."""
   return table.get(variant, table["imagenet"])
 
 
 def steps(length: int, middle: int) -> np.ndarray:
-  """Frame numbers counted from one of them: int [T]."""
+  """The numbers of `length` frames counted from the frame `middle`: int [T]."""
   return np.arange(length) - middle
 
 

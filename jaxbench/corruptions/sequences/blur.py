@@ -55,13 +55,16 @@ def _motion_schedule(variant: str, difficulty: int, image: Shape, frame: Shape) 
   return Schedule(weights, taps(2 * math.ceil(radius) + 1, turn * steps(frames, frames - 1)))
 
 
-def motion_blur(im_round: str) -> Sequence:
+def _motion_blur(im_round: str) -> Sequence:
   """The direction turns to the right; `im_round` from `IM_ROUNDS`."""
 
   def frame(pixels: jax.Array, weights: jax.Array, now: Taps) -> jax.Array:
     return motion.rounded(motion.shifted_sum(pixels, weights, now.down, now.right), im_round)
 
   return of_image(_motion_schedule, frame)
+
+
+motion_blur = _motion_blur("nearest")._replace(floored=_motion_blur("floor"))
 
 
 _GAUSSIAN = {  # First sigma, its growth, and at how many of it the kernel ends.

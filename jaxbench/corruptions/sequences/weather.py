@@ -52,7 +52,7 @@ def _snow_schedule(variant: str, difficulty: int, image: Shape, frame: Shape) ->
   return Schedule(constants, taps(2 * math.ceil(radius) + 1, 4 * np.arange(_FRAMES) - 150.0))
 
 
-def snow(im_round: str) -> Sequence:
+def _snow(im_round: str) -> Sequence:
   """One layer of flakes, whose fall turns from left to right; `im_round` from `IM_ROUNDS`."""
 
   def start(key: jax.Array, pixels: jax.Array, level: Snow) -> tuple[jax.Array, jax.Array]:
@@ -67,6 +67,9 @@ def snow(im_round: str) -> Sequence:
     return state, flakes.whitened(pixels, motion.rounded(fallen, im_round), level.mix)
 
   return Sequence(_snow_schedule, start, frame)
+
+
+snow = _snow("nearest")._replace(floored=_snow("floor"))
 
 
 def layer(noise: jax.Array, level: Snow) -> jax.Array:

@@ -38,9 +38,9 @@ class Corruption(Perturbation):
     """
     corruptions.check(name, options.variant, options.im_round, options.storage)
     constants = {"variant": options.variant}
-    if name in corruptions.IM_ROUNDED:
+    if corruptions.CORRUPTIONS[name].im_rounded:
       constants["im_round"] = options.im_round
-    if name == "frost":
+    if corruptions.CORRUPTIONS[name].photographs:
       constants["textures"] = _digest(options.textures)
     return cls(
       text=name,
@@ -69,7 +69,9 @@ class Corruption(Perturbation):
 
   def inputs(self, size: tuple[int, int]) -> Any:
     """The first argument of `program`, for images of `size`, height and width."""
-    textures = _textures(self.textures, self.variant, *size) if self.text == "frost" else None
+    textures = None
+    if corruptions.CORRUPTIONS[self.text].photographs:
+      textures = _textures(self.textures, self.variant, *size)
     return jnp.int32(self.severity), data.hash_id(self.stream), textures
 
   def program(self, seed: int) -> Callable[..., jax.Array]:

@@ -41,7 +41,7 @@ class Sequence(Perturbation):
     """
     chosen: dict[str, Any] = {"variant": options.variant, "difficulty": options.difficulty}
     film = corruptions.film(name, 32, 32, im_round=options.im_round, **chosen)
-    if name in corruptions.IM_ROUNDED:
+    if film.im_rounded:
       chosen["im_round"] = options.im_round
     harder = f", difficulty={options.difficulty}" if options.difficulty > 1 else ""
     constants_text = ", ".join(f"{key}={value!r}" for key, value in chosen.items())

@@ -84,17 +84,13 @@ def write(
   return dataclasses.replace(block, images=images), targets
 
 
-class _Edited:
+class _Edited(data.Wrapper):
   """A source whose images are changed before any preprocessing."""
 
   def __init__(self, source: data.Source, edit: Callable[[int, np.ndarray], np.ndarray]):
-    self._source, self._edit = source, edit
-    self.class_names, self.ids, self.labels = source.class_names, source.ids, source.labels
-    self.sha256 = source.sha256
-
-  def __len__(self) -> int:
-    return len(self._source)
+    super().__init__(source)
+    self._edit = edit
 
   def __getitem__(self, index: int) -> data.Example:
-    example = self._source[index]
+    example = self.source[index]
     return example._replace(image=self._edit(index, example.image))

@@ -1,0 +1,127 @@
+"""Whether settings can be meant, and in their proper types; errors name the fields."""
+
+import dataclasses
+from typing import Any
+
+from jaxbench import errors
+from jaxbench.config.lists import read_names, read_numbers
+from jaxbench.config.schema import AUTO, Attacks, Config, Corruptions, PromptSearch
+
+_DTYPES = ("float32", "bfloat16")  # In which attacks may search.
+
+
+def checked(settings: Config) -> Config:
+  """A copy of `settings` with every list in its proper type.
+
+  The command line makes strings of `4/255` and of `a,b`; here they become what was meant.
+
+  Raises:
+    InputError: a value is wrong; the message names the field.
+  """
+  settings = _typed(settings)
+  for field in ("models", "data"):
+    if not getattr(settings, field):
+      raise errors.InputError(f"--config.{field} is empty: name at least one")
+  for field, least in {"seed": 0, "limit": 0, "slots": AUTO, "block": 1, "gallery": 0}.items():
+    _check_whole(field, getattr(settings, field), least)
+  if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
+    raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
+  if bool(settings.stylization.weights) != bool(settings.stylization.paintings):
+    raise errors.InputError("--config.stylization needs both weights and paintings")
+  for field in ("native", "available"):
+    if not isinstance(value := getattr(settings, field), bool):
+      raise errors.InputError(f"--config.{field}={value!r} must be True or False")
+  for name in settings.perturbed:
+    if name not in settings.data:
+      raise errors.unknown("data set in --config.perturbed", name, settings.data)
+  _check_corruptions(settings.corruptions)
+  _check_attacks(settings.attacks)
+  return settings
+
+
+def _typed(settings: Config) -> Config:
+  """With lists of what they shall hold, whatever was written."""
+  corruptions, attacks = settings.corruptions, settings.attacks
+  return dataclasses.replace(
+    settings,
+    models=read_names("models", settings.models),
+    data=read_names("data", settings.data),
+    perturbed=read_names("perturbed", settings.perturbed),
+    prompts=read_names("prompts", settings.prompts),
+    typography=read_names("typography", settings.typography),
+    published=read_names("published", settings.published),
+    corruptions=dataclasses.replace(
+      corruptions,
+      names=read_names("corruptions.names", corruptions.names),
+      severities=read_numbers("corruptions.severities", corruptions.severities, int),
+      sequences=read_names("corruptions.sequences", corruptions.sequences),
+    ),
+    attacks=dataclasses.replace(
+      attacks,
+      names=read_names("attacks.names", attacks.names),
+      smallest=read_names("attacks.smallest", attacks.smallest),
+      transfer=read_names("attacks.transfer", attacks.transfer),
+      smallest_transfer=read_names("attacks.smallest_transfer", attacks.smallest_transfer),
+      surrogates=read_names("attacks.surrogates", attacks.surrogates),
+      epsilons=read_numbers("attacks.epsilons", attacks.epsilons, float),
+    ),
+  )
+
+
+def _check_corruptions(corruptions: Corruptions) -> None:
+  if corruptions.names and not corruptions.severities:
+    raise errors.InputError("--config.corruptions.severities is empty: name at least one of 1 to 5")
+  if not all(1 <= severity <= 5 for severity in corruptions.severities):
+    raise errors.InputError("--config.corruptions.severities go from 1 to 5")
+  if corruptions.difficulty not in (1, 2, 3):
+    raise errors.InputError("--config.corruptions.difficulty is 1, 2 or 3")
+
+
+def _check_attacks(attacks: Attacks) -> None:
+  if attacks.search_dtype not in _DTYPES:
+    raise errors.unknown("--config.attacks.search_dtype", attacks.search_dtype, _DTYPES)
+  if not all(epsilon >= 0 for epsilon in attacks.epsilons):
+    raise errors.InputError("--config.attacks.epsilons: a radius is not negative")
+  specs = attacks.names or attacks.smallest or attacks.transfer or attacks.smallest_transfer
+  if not specs and max(attacks.epsilons, default=0) > 1:
+    raise not_in_pixels()
+  if not attacks.tolerance > 0:
+    raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
+  if specs and not attacks.epsilons:
+    raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
+
+
+def checked_search(settings: PromptSearch) -> PromptSearch:
+  """A copy of a search's settings with every list in its proper type, as `checked` makes it.
+
+  Raises:
+    InputError: a value is wrong; the message names the field.
+  """
+  settings = dataclasses.replace(
+    settings,
+    corruptions=read_names("corruptions", settings.corruptions),
+    severities=read_numbers("severities", settings.severities, int),
+    attacks=read_names("attacks", settings.attacks),
+    epsilons=read_numbers("epsilons", settings.epsilons, float),
+    prompts=read_names("prompts", settings.prompts),
+  )
+  least = {"limit": 0, "candidates": 1, "iterations": 0, "ensemble": 1, "soft_steps": 0, "seed": 0}
+  for field, smallest in (least | {"slots": 1}).items():
+    _check_whole(field, getattr(settings, field), smallest)
+  if not all(1 <= severity <= 5 for severity in settings.severities):
+    raise errors.InputError("--config.severities go from 1 to 5")
+  if not all(0 <= epsilon <= 1 for epsilon in settings.epsilons):
+    raise errors.InputError("--config.epsilons are in [0, 1] pixel units: write 4/255")
+  return settings
+
+
+def not_in_pixels() -> errors.InputError:
+  """The error for an epsilon of linf that is beyond all pixels; other norms have larger ones."""
+  return errors.InputError(
+    "--config.attacks.epsilons are in [0, 1] pixel units: write 4/255 for four grey levels"
+  )
+
+
+def _check_whole(field: str, value: Any, least: int) -> None:
+  if not isinstance(value, int) or value < least:
+    raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")

@@ -1,0 +1,42 @@
+"""Models that images for transfer are made on, as `--config.attacks.surrogates` names them."""
+
+import itertools
+import re
+from typing import NamedTuple
+
+from jaxbench.config.schema import Config
+
+
+class Member(NamedTuple):
+  """A model that images for transfer are made on, alone or with others."""
+
+  model: str
+  prompts: str | None  # None: those it is first evaluated with. EMBEDDING: none at all.
+
+
+EMBEDDING = "embedding"  # In place of a prompt set: the image encoder alone.
+_KNOWN_PROMPTS = re.compile(r"(?P<model>.+)\[(?P<prompts>[^\[\]]+)\]")
+
+
+def surrogates(settings: Config) -> dict[str, tuple[Member, ...]]:
+  """The models of each surrogate of a checked config, by the surrogate's name."""
+  if not (settings.attacks.transfer or settings.attacks.smallest_transfer):
+    return {}
+  return {
+    name: (Member(name, None),)
+    if name in settings.models
+    else tuple(_member(part.strip()) for part in name.split("+"))
+    for name in settings.attacks.surrogates or settings.models
+  }
+
+
+def prompt_sets(settings: Config) -> tuple[str, ...]:
+  """The prompt sets of the evaluation, then those that only surrogates have."""
+  members = itertools.chain(*surrogates(settings).values())
+  more = [member.prompts for member in members if member.prompts not in (None, EMBEDDING)]
+  return tuple(dict.fromkeys([*settings.prompts, *more]))
+
+
+def _member(text: str) -> Member:
+  match = _KNOWN_PROMPTS.fullmatch(text)
+  return Member(match["model"].strip(), match["prompts"].strip()) if match else Member(text, None)
