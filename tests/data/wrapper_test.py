@@ -9,7 +9,7 @@ from references import packing
 from jaxbench import cache, config, data, models, plan
 from jaxbench.cache.source import Kept
 from jaxbench.data import wrapper
-from jaxbench.evaluate import blocks
+from jaxbench.plan.perturbations import typography as written
 
 CLASSES = ("bird", "cat", "dog")
 SPACE = data.LabelSpace(CLASSES, ((10,), (281,), (207,)))
@@ -21,7 +21,7 @@ MEMBERS = {  # All that `Source` declares: whoever declares more adds it here.
 WRAPPERS = {
   "plain": data.Wrapper,
   "cached": lambda source: Kept(source, PREPROCESS, {}),
-  "edited": lambda source: blocks._Edited(source, lambda index, image: image),
+  "edited": lambda source: written._Edited(source, lambda index, image: image),
 }
 
 
