@@ -10,11 +10,12 @@ from references import checkpoints, networks, parity
 from torch import nn
 
 from jaxbench import errors, models
+from jaxbench.models.alexnet import AlexNetConfig
 from jaxbench.models.convnext import ConvNeXtConfig
 from jaxbench.models.efficientnet import EfficientNetConfig, Stage
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.vgg import AlexNetConfig, VGGConfig
+from jaxbench.models.vgg import VGGConfig
 from jaxbench.models.vit import ViTConfig
 
 SMALL = {"num_classes": 5, "preprocess": Preprocess(32, 36, "bilinear")}
