@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -55,13 +56,7 @@ class Block(nnx.Module):
   """Expand, convolve each channel, gate, project; the input is added where shapes allow."""
 
   def __init__(
-    self,
-    inputs: int,
-    stage: Stage,
-    stride: int,
-    config: EfficientNetConfig,
-    *,
-    rngs: nnx.Rngs,
+    self, inputs: int, stage: Stage, stride: int, config: EfficientNetConfig, *, rngs: nnx.Rngs
   ):
     middle, epsilon = inputs * stage.expand, config.epsilon
     padding = "SAME" if config.same_padding else None
@@ -190,39 +185,54 @@ _TIMM: Renamings = (
 )
 
 
+# (depth, channels, kernel, stride, expand) of B0, before scaling: table 1.
+_B0 = (
+  Stage(1, 16, 3, 1, 1),
+  Stage(2, 24, 3, 2, 6),
+  Stage(2, 40, 5, 2, 6),
+  Stage(3, 80, 3, 2, 6),
+  Stage(3, 112, 5, 1, 6),
+  Stage(4, 192, 5, 2, 6),
+  Stage(1, 320, 3, 1, 6),
+)
+
+
 def round_channels(channels: float, divisor: int = 8) -> int:
   """The nearest multiple of `divisor`, never below 90 % of `channels`."""
   rounded = max(divisor, int(channels + divisor / 2) // divisor * divisor)
   return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
+def _scaled(stages: Sequence[Stage], width: float, depth: float, divisor: int = 8) -> Any:
+  """The stem and the stages of an EfficientNet, from those of another (section 3.3)."""
+  return {
+    "stem": round_channels(32 * width, divisor),
+    "stages": tuple(
+      dataclasses.replace(
+        stage,
+        channels=round_channels(stage.channels * width, divisor),
+        depth=math.ceil(stage.depth * depth),
+      )
+      for stage in stages
+    ),
+  }
+
+
 def _read(fields: Fields, images: Images) -> EfficientNetConfig:
   """EfficientNetForImageClassification."""
   width, divisor = fields.number("width_coefficient", 2.0), fields.count("depth_divisor", 8)
   fields.skip("in_channels")  # The channels of what comes before, which tensors must fit.
-  scales = {
-    "num_block_repeats": [1, 2, 2, 3, 3, 4, 1],
-    "out_channels": [16, 24, 40, 80, 112, 192, 320],
-    "kernel_sizes": [3, 3, 5, 3, 5, 5, 3],
-    "strides": [1, 2, 2, 2, 1, 2, 1],
-    "expand_ratios": [1, 6, 6, 6, 6, 6, 6],
-  }
-  columns = [fields.counts(name, default) for name, default in scales.items()]
+  # Their names, in the order of ours.
+  names = ("num_block_repeats", "out_channels", "kernel_sizes", "strides", "expand_ratios")
+  defaults = zip(*map(dataclasses.astuple, _B0), strict=True)
+  columns = [
+    fields.counts(name, list(default)) for name, default in zip(names, defaults, strict=True)
+  ]
   if len({len(column) for column in columns}) > 1:
-    raise fields.error(f"{', '.join(scales)} are not equally long")
-  depth_factor = fields.number("depth_coefficient", 3.1)
+    raise fields.error(f"{', '.join(names)} are not equally long")
+  stages = [Stage(*row) for row in zip(*columns, strict=True)]
   config = EfficientNetConfig(
-    stem=round_channels(32 * width, divisor),
-    stages=tuple(
-      Stage(
-        math.ceil(depth_factor * depth),
-        round_channels(channels * width, divisor),
-        kernel,
-        stride,
-        expand,
-      )
-      for depth, channels, kernel, stride, expand in zip(*columns, strict=True)
-    ),
+    **_scaled(stages, width, fields.number("depth_coefficient", 3.1), divisor),
     head=fields.count("hidden_dim", 2560),
     epsilon=fields.number("batch_norm_eps", 1e-3),
     same_padding=True,
@@ -258,16 +268,6 @@ def _check_blocks(fields: Fields, config: EfficientNetConfig) -> None:
     )
 
 
-# (depth, channels, kernel, stride, expand) of B0, before scaling: table 1.
-_STAGES = (
-  Stage(1, 16, 3, 1, 1),
-  Stage(2, 24, 3, 2, 6),
-  Stage(2, 40, 5, 2, 6),
-  Stage(3, 80, 3, 2, 6),
-  Stage(3, 112, 5, 1, 6),
-  Stage(4, 192, 5, 2, 6),
-  Stage(1, 320, 3, 1, 6),
-)
 # Width, depth, then the resize and crop of torchvision's weights.
 _SIZES = {
   "b0": (1.0, 1.0, 256, 224),
@@ -281,20 +281,10 @@ _SIZES = {
 }
 
 
-def _scaled(name: str) -> EfficientNetConfig:
-  """B0 with other widths and depths (section 3.3)."""
+def _sized(name: str) -> EfficientNetConfig:
   width, depth, resize, size = _SIZES[name]
-  stages = [
-    dataclasses.replace(
-      stage,
-      channels=round_channels(stage.channels * width),
-      depth=math.ceil(stage.depth * depth),
-    )
-    for stage in _STAGES
-  ]
   return EfficientNetConfig(
-    stem=round_channels(32 * width),
-    stages=tuple(stages),
+    **_scaled(_B0, width, depth),
     head=round_channels(1280 * width),
     epsilon=1e-3 if name in ("b5", "b6", "b7") else 1e-5,
     same_padding=False,
@@ -315,7 +305,7 @@ FAMILY = Family(
   name="efficientnet",
   config=EfficientNetConfig,
   module=EfficientNet,
-  named={f"efficientnet_{name}": _scaled(name) for name in _SIZES},
+  named={f"efficientnet_{name}": _sized(name) for name in _SIZES},
   sources={f"efficientnet_{name}": (f"google/efficientnet-{name}",) for name in _SIZES},
   layouts=lambda config: {
     TORCHVISION: [_torchvision(config)],
