@@ -10,9 +10,8 @@ from huggingface_hub import errors as hub_errors
 from huggingface_hub.utils import validate_repo_id
 
 from jaxbench import errors
-from jaxbench.models.architectures import ARCHITECTURES, Config, Model
+from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, Model
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.sources import SOURCES
 from jaxbench.models.weights import (
   checkpoint,
   huggingface,

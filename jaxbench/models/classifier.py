@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,11 @@ class ClassifierConfig:
   preprocess: Preprocess
   mean: tuple[float, float, float] = IMAGENET_MEAN
   std: tuple[float, float, float] = IMAGENET_STD
+
+
+def imagenet(size: int = 224, resize: int = 256, interpolation: str = "bilinear") -> dict[str, Any]:
+  """The classes and the preprocessing of torchvision's weights, as fields of a configuration."""
+  return {"num_classes": 1000, "preprocess": Preprocess(size, resize, interpolation)}
 
 
 class Classifier(Network):

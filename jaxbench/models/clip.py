@@ -8,11 +8,16 @@ import numpy as np
 from flax import nnx
 
 from jaxbench.models import tokenizer
-from jaxbench.models.dual_encoder import DualEncoder
+from jaxbench.models.dual_encoder import ROOT_KEYS, TOWER_KEYS, DualEncoder
+from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, Family, Transformers
 from jaxbench.models.layers import Conv, LayerNorm, Network, prepend
 from jaxbench.models.modified_resnet import ModifiedResNet, ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.transformer import TowerConfig, Transformer
+from jaxbench.models.weights import config_json
+from jaxbench.models.weights.mapping import Renamings
+from jaxbench.models.weights.processor import Images, fitting
+from jaxbench.models.weights.sidecar import Fields, Unread
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
@@ -82,8 +87,8 @@ class TextTransformer(Network):
       return table[tokens].astype(self.compute_dtype)
     ids = jnp.asarray(self.vocabulary, jnp.int32)
     rows = jnp.minimum(jnp.searchsorted(ids, tokens), len(self.vocabulary) - 1)
-    known = (ids[rows] == tokens)[..., None]
-    return jnp.where(known, table[rows], jnp.nan).astype(self.compute_dtype)
+    kept = (ids[rows] == tokens)[..., None]
+    return jnp.where(kept, table[rows], jnp.nan).astype(self.compute_dtype)
 
   def __call__(self, tokens: jax.Array) -> jax.Array:
     """int32 [B, T], T <= the context length -> float32 [B, D]."""
@@ -128,3 +133,135 @@ class CLIP(DualEncoder):
   def tokenize(self, texts: list[str]) -> np.ndarray:
     """int32 [B, T], as this model's text encoder reads `texts`."""
     return tokenizer.tokenize(texts, self.config.context_length)
+
+
+# OpenAI's names, which open_clip keeps.
+_OPENAI: Renamings = (
+  (r"in_proj\.(weight|bias)$", r"in_proj_\1"),  # torch.nn.MultiheadAttention.
+  (r"^log_logit_scale$", "logit_scale"),
+  (r"^text\.token_embedding$", "token_embedding.weight"),
+  (r"^text\.", ""),
+  *((rf"^visual\.layers\.{i}\.", f"visual.layer{i + 1}.") for i in range(4)),
+  (r"downsample\.conv", "downsample.0"),
+  (r"downsample\.bn", "downsample.1"),
+)
+_HUGGINGFACE: Renamings = (
+  *TOWER_KEYS,
+  (r"^visual\.class_embedding", "visual.embeddings.class_embedding"),
+  (r"^visual\.ln_pre", "visual.pre_layrnorm"),  # Their spelling.
+  (r"^visual\.proj$", "visual_projection.weight.T"),
+  (r"^text\.text_projection$", "text_projection.weight.T"),
+  *ROOT_KEYS,
+)
+_TOWER_UNREAD = (
+  config_json.COMMON | config_json.TRAINING | {"id2label", "model_type", "projection_dim"}
+)
+# The end of a text is found as the highest id, which is what transformers does where it says 2.
+_TEXT_UNREAD = Unread(_TOWER_UNREAD, {**config_json.PLAIN, "eos_token_id": (2, tokenizer.END)})
+_VISION_UNREAD = Unread(
+  _TOWER_UNREAD | {"eos_token_id"}, {**config_json.IMAGE, "vision_use_head": (True,)}
+)
+
+
+def _merged(fields: Fields, key: str) -> Fields:
+  """What early releases wrote beside it as "text_config_dict" wins."""
+  both = fields.sub(key).content | fields.sub(f"{key}_dict").content
+  return Fields(fields.path, both, f"{key}: ")
+
+
+def _read(fields: Fields, images: Images) -> CLIPConfig:
+  """CLIPModel."""
+  text, vision = _merged(fields, "text_config"), _merged(fields, "vision_config")
+  words = text.count("vocab_size", tokenizer.VOCABULARY_SIZE)
+  if words != tokenizer.VOCABULARY_SIZE:
+    raise text.error(
+      f"vocab_size {words}: only CLIP's own {tokenizer.VOCABULARY_SIZE} tokens are known"
+    )
+  size = vision.side("image_size", 224)
+  config = CLIPConfig(
+    embed_dim=fields.count("projection_dim", 512),
+    vision=config_json.tower(vision, config_json.Defaults(768, 3072, 12, "quick_gelu", 1e-5)),
+    text=config_json.tower(text, config_json.Defaults(512, 2048, 8, "quick_gelu", 1e-5)),
+    patch_size=vision.side("patch_size", 32),
+    context_length=text.count("max_position_embeddings", 77),
+    **fitting(fields.path, images, size)._asdict(),
+  )
+  text.finish(_TEXT_UNREAD)
+  vision.finish(_VISION_UNREAD)
+  return config
+
+
+def _sizes(activation: str) -> dict[str, CLIPConfig]:
+  """OpenAI's (Radford et al., 2021, tables 19 and 20) and LAION's."""
+
+  def text(width: int, layers: int = 12) -> TowerConfig:
+    return TowerConfig(width, layers, width // 64, 4 * width, activation)
+
+  def vit(
+    patch: int, size: int, vision: tuple[int, int, int, int], embed_dim: int, words: TowerConfig
+  ) -> CLIPConfig:
+    return CLIPConfig(embed_dim, TowerConfig(*vision, activation), words, patch, Preprocess(size))
+
+  def resnet(
+    depths: tuple[int, ...], width: int, size: int, embed_dim: int, text_width: int
+  ) -> CLIPConfig:
+    vision = ModifiedResNetConfig(depths, width, width * 32 // 64)
+    return CLIPConfig(embed_dim, vision, text(text_width), None, Preprocess(size))
+
+  base, large = (768, 12, 12, 3072), (1024, 24, 16, 4096)
+  return {
+    "ViT-B-32": vit(32, 224, base, 512, text(512)),
+    "ViT-B-16": vit(16, 224, base, 512, text(512)),
+    "ViT-L-14": vit(14, 224, large, 768, text(768)),
+    "ViT-L-14-336": vit(14, 336, large, 768, text(768)),
+    "ViT-H-14": vit(14, 224, (1280, 32, 16, 5120), 1024, text(1024, 24)),
+    "ViT-g-14": vit(14, 224, (1408, 40, 16, 6144), 1024, text(1024, 24)),
+    "ViT-bigG-14": vit(14, 224, (1664, 48, 16, 8192), 1280, text(1280, 32)),
+    "RN50": resnet((3, 4, 6, 3), 64, 224, 1024, 512),
+    "RN101": resnet((3, 4, 23, 3), 64, 224, 512, 512),
+    "RN50x4": resnet((4, 6, 10, 6), 80, 288, 640, 640),
+    "RN50x16": resnet((6, 8, 18, 8), 96, 384, 768, 768),
+    "RN50x64": resnet((3, 15, 36, 10), 128, 448, 1024, 1024),
+  }
+
+
+_SOURCES: dict[str, tuple[str, ...]] = {
+  "ViT-B-32-quickgelu": ("openai/clip-vit-base-patch32",),
+  "ViT-B-16-quickgelu": ("openai/clip-vit-base-patch16",),
+  "ViT-L-14-quickgelu": (
+    "openai/clip-vit-large-patch14",
+    "chs20/fare2-clip",
+    "chs20/fare4-clip",
+    "chs20/tecoa2-clip",
+    "chs20/tecoa4-clip",
+  ),
+  "ViT-L-14-336-quickgelu": ("openai/clip-vit-large-patch14-336",),
+  "RN50-quickgelu": ("timm/resnet50_clip.openai",),
+  "RN101-quickgelu": ("timm/resnet101_clip.openai",),
+  "RN50x4-quickgelu": ("timm/resnet50x4_clip.openai",),
+  "RN50x16-quickgelu": ("timm/resnet50x16_clip.openai",),
+  "RN50x64-quickgelu": ("timm/resnet50x64_clip.openai",),
+  "ViT-B-32": ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K",),
+  "ViT-B-16": ("laion/CLIP-ViT-B-16-laion2B-s34B-b88K",),
+  "ViT-L-14": ("laion/CLIP-ViT-L-14-laion2B-s32B-b82K",),
+  "ViT-H-14": ("laion/CLIP-ViT-H-14-laion2B-s32B-b79K",),
+  "ViT-g-14": ("laion/CLIP-ViT-g-14-laion2B-s34B-b88K",),
+  "ViT-bigG-14": ("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k",),
+}
+FAMILY = Family(
+  name="clip",
+  config=CLIPConfig,
+  module=CLIP,
+  named={
+    **_sizes("gelu"),
+    **{f"{name}-quickgelu": config for name, config in _sizes("quick_gelu").items()},
+  },
+  sources=_SOURCES,
+  layouts=lambda config: {OPEN_CLIP: [_OPENAI], HUGGINGFACE: [_HUGGINGFACE]},
+  transformers=Transformers(
+    model_type="clip",
+    processor="CLIPImageProcessor",
+    read=_read,
+    unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
+  ),
+)

@@ -54,11 +54,11 @@ def check(config: Config, class_names: Sequence[str], prompts: ContextPrompts) -
     )
   if not class_names:
     raise errors.InputError("a zero-shot classifier needs at least one class name")
-  prompts = _own(config, prompts)
+  prompts = _for_encoder(config, prompts)
   contexts: Sequence[Sequence[object]]
   if isinstance(prompts, TokenPrompts):
     contexts = prompts.ids
-    _check_known(config, itertools.chain(*prompts.ids), "the prompts")
+    _check_vocabulary(config, itertools.chain(*prompts.ids), "the prompts")
   else:
     contexts = prompts.vectors
     if (width := len(prompts.vectors[0][0])) != config.text.width:
@@ -89,7 +89,7 @@ def suffixes(config: CLIPConfig, class_names: Sequence[str], length: int) -> Suf
   """
   names = tokenizer.encode(class_names)
   for name, ids in zip(class_names, names, strict=True):
-    _check_known(config, ids, f"class name {name!r}")
+    _check_vocabulary(config, ids, f"class name {name!r}")
     if (total := 1 + length + len(ids) + 1) > config.context_length:
       raise errors.InputError(
         f"a prompt of {length} tokens before class name {name!r} makes {total} tokens, and this "
@@ -138,12 +138,12 @@ def encode_classes(text: TextTransformer, names: Suffixes, context: jax.Array) -
   start = text.embed(jnp.full((1, 1), tokenizer.START))[0]
 
   @jax.checkpoint  # The memory of a backward pass is that of one batch.
-  def one(name: jax.Array) -> jax.Array:
+  def encode(name: jax.Array) -> jax.Array:
     x = jnp.concatenate([start, context, text.embed(name[None])[0]])
     end = len(context) + 1 + jnp.argmax(name)  # The end has the highest id.
     return text.read(x[None], end[None])[0]
 
-  each = [jax.lax.map(one, group, batch_size=_even(len(group))) for group in names.groups]
+  each = [jax.lax.map(encode, group, batch_size=_even(len(group))) for group in names.groups]
   return normalize(jnp.concatenate(each)[names.places])
 
 
@@ -153,11 +153,11 @@ def ensemble(clip: CLIP, class_names: Sequence[str], prompts: ContextPrompts) ->
   Raises:
     InputError: `check` does.
   """
-  own = _own(clip.config, prompts)
-  if isinstance(own, TokenPrompts):
-    contexts = clip.text.embed(jnp.array(own.ids, jnp.int32))
+  prompts = _for_encoder(clip.config, prompts)
+  if isinstance(prompts, TokenPrompts):
+    contexts = clip.text.embed(jnp.array(prompts.ids, jnp.int32))
   else:
-    contexts = jnp.array(own.vectors, jnp.float32).astype(clip.text.compute_dtype)
+    contexts = jnp.array(prompts.vectors, jnp.float32).astype(clip.text.compute_dtype)
   names = suffixes(clip.config, class_names, contexts.shape[1])
   return _ensemble(clip.text, names, contexts)
 
@@ -169,23 +169,23 @@ def _ensemble(text: TextTransformer, names: Suffixes, contexts: jax.Array) -> ja
     return normalize(each.mean(axis=0))
 
 
-def _own(config: CLIPConfig, prompts: ContextPrompts) -> TokenPrompts | SoftPrompts:
-  """Those of the encoder.
+def _for_encoder(config: CLIPConfig, prompts: ContextPrompts) -> TokenPrompts | SoftPrompts:
+  """Those of `prompts` that were searched for this encoder.
 
   An encoder is known by its shape, in which its activation is; weights are not looked at.
   """
   if not isinstance(prompts, EncoderPrompts):
     return prompts
   shape = ("vision", "text", "embed_dim", "patch_size", "vocabulary")
-  for name, own in prompts.encoders.items():
+  for name, searched in prompts.encoders.items():
     if all(getattr(config, part) == getattr(ARCHITECTURES[name], part) for part in shape):
-      return own
+      return searched
   raise errors.InputError(
     f"these prompts were searched for {', '.join(prompts.encoders)}, and this is none of them"
   )
 
 
-def _check_known(config: CLIPConfig, ids: Iterable[int], what: str) -> None:
+def _check_vocabulary(config: CLIPConfig, ids: Iterable[int], what: str) -> None:
   count = tokenizer.VOCABULARY_SIZE
   vocabulary = range(count) if config.vocabulary is None else config.vocabulary
   for token in ids:

@@ -8,6 +8,7 @@ from flax import nnx
 
 from jaxbench.models.layers import Network
 from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.weights.mapping import Renamings
 
 
 class DualEncoder(nnx.Module):
@@ -35,3 +36,25 @@ class DualEncoder(nnx.Module):
   def encode_text(self, tokens: jax.Array) -> jax.Array:
     """int32 [B, T] of `tokenize` -> float32 [B, D], not normalised."""
     return self.text(jnp.asarray(tokens))
+
+
+# Into the names of transformers: of both towers, then of what holds them.
+TOWER_KEYS: Renamings = (
+  (r"^(visual|text)\.transformer\.resblocks", r"\1.encoder.layers"),
+  (r"ln_1", "layer_norm1"),
+  (r"ln_2", "layer_norm2"),
+  (r"attn\.in_proj", "self_attn.{q_proj,k_proj,v_proj}"),
+  (r"attn\.out_proj", "self_attn.out_proj"),
+  (r"mlp\.c_fc", "mlp.fc1"),
+  (r"mlp\.c_proj", "mlp.fc2"),
+  (r"^visual\.conv1", "visual.embeddings.patch_embedding"),
+  (r"^(visual|text)\.positional_embedding", r"\1.embeddings.position_embedding.weight"),
+  (r"^text\.token_embedding", "text.embeddings.token_embedding.weight"),
+  (r"^visual\.ln_post", "visual.post_layernorm"),
+  (r"^text\.ln_final", "text.final_layer_norm"),
+)
+ROOT_KEYS: Renamings = (
+  (r"^log_logit_scale$", "logit_scale"),
+  (r"^visual\.", "vision_model."),
+  (r"^text\.", "text_model."),
+)

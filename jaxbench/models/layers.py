@@ -230,7 +230,7 @@ def adaptive_average_pool(x: jax.Array, size: int) -> jax.Array:
   for axis in (1, 2):
     length = x.shape[axis]
     bins = [(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]
-    means = [lax.slice_in_dim(x, *one, axis=axis).mean(axis=axis, keepdims=True) for one in bins]
+    means = [lax.slice_in_dim(x, *ends, axis=axis).mean(axis=axis, keepdims=True) for ends in bins]
     x = jnp.concatenate(means, axis=axis)
   return x
 

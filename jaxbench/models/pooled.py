@@ -36,12 +36,12 @@ class Pooled:
       )
     logits = logits[:, self.members]  # [B, G, M].
     if self.pool == "max":
-      found = jnp.max(logits, axis=-1, initial=-jnp.inf, where=self.share > 0)
+      groups = jnp.max(logits, axis=-1, initial=-jnp.inf, where=self.share > 0)
     else:
-      found = jax.nn.logsumexp(logits, axis=-1, b=self.share[None])
+      groups = jax.nn.logsumexp(logits, axis=-1, b=self.share[None])
     # Not -inf, which gradients and the checks of attacks would stumble over.
-    lowest = found.min(axis=-1, keepdims=True)
-    return jnp.concatenate([found, lowest], axis=-1)[:, self.rows]
+    lowest = groups.min(axis=-1, keepdims=True)
+    return jnp.concatenate([groups, lowest], axis=-1)[:, self.rows]
 
   def compute_in(self, dtype: str) -> "Pooled":
     """See `models.compute_in`."""

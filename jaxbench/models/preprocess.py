@@ -32,8 +32,8 @@ class Preprocess:
     if not all(isinstance(size, int) and size > 0 for size in sizes):
       raise errors.InputError(f"{self} needs sizes that are whole numbers of pixels")
     if self.interpolation.upper() not in Image.Resampling.__members__:
-      known = [name.lower() for name in Image.Resampling.__members__]
-      raise errors.unknown("interpolation", self.interpolation, known)
+      filters = [name.lower() for name in Image.Resampling.__members__]
+      raise errors.unknown("interpolation", self.interpolation, filters)
 
   def __call__(self, image: np.ndarray | Image.Image) -> np.ndarray:
     """uint8 [h, w, 3], or a Pillow image of any mode -> uint8 [size, size, 3]."""

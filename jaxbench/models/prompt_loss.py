@@ -57,13 +57,13 @@ def score(task: Task, vectors: jax.Array) -> tuple[jax.Array, jax.Array]:
   classes = context.encode_classes(task.text, task.names, vectors)
 
   @jax.checkpoint  # The logits of all images are never kept.
-  def one(feature: jax.Array, label: jax.Array) -> tuple[jax.Array, jax.Array]:
+  def cross_entropy(feature: jax.Array, label: jax.Array) -> tuple[jax.Array, jax.Array]:
     logits = task.logit_scale * (classes @ feature)
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, label)
     return loss, (jnp.argmax(logits) == label).astype(jnp.float32)
 
   batch = min(_BATCH, len(task.labels))
   losses, right = jax.lax.map(
-    lambda pair: one(*pair), (task.features, task.labels), batch_size=batch
+    lambda pair: cross_entropy(*pair), (task.features, task.labels), batch_size=batch
   )
   return losses.mean(), right.mean()

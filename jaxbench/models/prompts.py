@@ -22,11 +22,11 @@ def _openai_80() -> tuple[str, ...]:
 def _roz_auto() -> EncoderPrompts:
   """Those most frequent in the log of RoZ's search for each encoder, as many as it ensembles."""
   table = json.loads(gzip.decompress(tables.path("roz_clip_auto_prompts.json.gz").read_bytes()))
-  found = {}
+  encoders = {}
   for name, log in table["models"].items():
     ids = tuple(tuple(prompt["tokens"]) for prompt in log["prompts"][: log["used"]])
-    found[f"{name.replace('/', '-')}-quickgelu"] = TokenPrompts(ids)
-  return EncoderPrompts(found)
+    encoders[f"{name.replace('/', '-')}-quickgelu"] = TokenPrompts(ids)
+  return EncoderPrompts(encoders)
 
 
 # The subset that OpenAI's notebook found by greedy search; slightly better than all 80.
@@ -83,8 +83,8 @@ def searched_on(name: str) -> frozenset[str]:
   if name in PROMPTS or not name.endswith(".json"):
     return frozenset()
   content = _read(epath.Path(name))
-  known = content.get("data") if isinstance(content, dict) else None
-  return frozenset(known.get("ids", ()) if isinstance(known, dict) else ())
+  searched = content.get("data") if isinstance(content, dict) else None
+  return frozenset(searched.get("ids", ()) if isinstance(searched, dict) else ())
 
 
 def _read(file: epath.Path) -> Any:
@@ -125,4 +125,4 @@ def _is_sentences(value: object) -> bool:
 
 
 def _is_searched(value: object) -> bool:
-  return isinstance(value, list) and bool(value) and all(isinstance(one, dict) for one in value)
+  return isinstance(value, list) and bool(value) and all(isinstance(row, dict) for row in value)

@@ -20,7 +20,7 @@ class Resized:
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Logits of the images at the classifier's own size."""
-    return self.classifier(resize(images, self.size))
+    return self.classifier(resize_images(images, self.size))
 
   @property
   def same_as(self) -> jax.Array | None:
@@ -51,7 +51,7 @@ def resized(classifier: Any, size: int) -> Resized:
   return Resized(classifier, size)
 
 
-def resize(images: jax.Array, size: int) -> jax.Array:
+def resize_images(images: jax.Array, size: int) -> jax.Array:
   """Float32 [B, H, W, 3] in [0, 1] -> [B, size, size, 3], bicubic, antialiased."""
   require_floats(images)
   if images.shape[1:3] == (size, size):

@@ -5,8 +5,13 @@ import dataclasses
 import jax
 from flax import nnx
 
-from jaxbench.models.classifier import Classifier, ClassifierConfig
+from jaxbench.models.classifier import Classifier, ClassifierConfig, imagenet
+from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
 from jaxbench.models.layers import Conv, FrozenBatchNorm, LayerList, Linear, max_pool
+from jaxbench.models.weights import config_json
+from jaxbench.models.weights.mapping import Renamings
+from jaxbench.models.weights.processor import Images
+from jaxbench.models.weights.sidecar import Fields, Unread
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,3 +104,83 @@ class ResNet(Classifier):
       for block in stage:
         x = block(x)
     return self.fc(x.mean(axis=(1, 2)))
+
+
+_TORCHVISION: Renamings = (
+  *((rf"^layers\.{i}\.", f"layer{i + 1}.") for i in range(4)),
+  (r"downsample\.conv", "downsample.0"),
+  (r"downsample\.bn", "downsample.1"),
+)
+_HUGGINGFACE: Renamings = (
+  (r"^conv1\.", "resnet.embedder.embedder.convolution."),
+  (r"^bn1\.", "resnet.embedder.embedder.normalization."),
+  (r"^layers\.(\d+)\.(\d+)\.", r"resnet.encoder.stages.\1.layers.\2."),
+  (r"downsample\.conv", "shortcut.convolution"),
+  (r"downsample\.bn", "shortcut.normalization"),
+  *((rf"\.conv{i + 1}\.", f".layer.{i}.convolution.") for i in range(3)),
+  *((rf"\.bn{i + 1}\.", f".layer.{i}.normalization.") for i in range(3)),
+  (r"^fc\.", "classifier.1."),
+)
+
+
+def _read(fields: Fields, images: Images) -> ResNetConfig:
+  """ResNetForImageClassification."""
+  widths = fields.counts("hidden_sizes", [256, 512, 1024, 2048])
+  bottleneck = fields.choose("layer_type", {"bottleneck": True, "basic": False}, "bottleneck")
+  width = fields.count("embedding_size", 64)
+  if fields.flag("downsample_in_bottleneck", False) or fields.flag(
+    "downsample_in_first_stage", False
+  ):
+    raise fields.error("a ResNet with its strides elsewhere than v1.5 has them is not supported")
+  fields.choose("hidden_act", {"relu": "relu"}, "relu")
+  if widths != tuple(width * 2**i * (4 if bottleneck else 1) for i in range(len(widths))):
+    raise fields.error(f"hidden_sizes {list(widths)} are not those of a ResNet v1.5")
+  return ResNetConfig(
+    depths=config_json.depths(fields, [3, 4, 6, 3], len(widths)),
+    width=width,
+    bottleneck=bottleneck,
+    num_classes=config_json.classes(fields),
+    **images._asdict(),
+  )
+
+
+_SIZES = {
+  "resnet18": ((2, 2, 2, 2), False),
+  "resnet34": ((3, 4, 6, 3), False),
+  "resnet50": ((3, 4, 6, 3), True),
+  "resnet101": ((3, 4, 23, 3), True),
+  "resnet152": ((3, 8, 36, 3), True),
+}
+
+
+def _named() -> dict[str, ResNetConfig]:
+  """By the preprocessing of torchvision's first weights, and of its second."""
+  named = {}
+  for name, (depths, bottleneck) in _SIZES.items():
+    named[name] = ResNetConfig(depths=depths, bottleneck=bottleneck, **imagenet())
+    if bottleneck:
+      named[f"{name}-v2"] = dataclasses.replace(named[name], **imagenet(resize=232))
+  return named
+
+
+FAMILY = Family(
+  name="resnet",
+  config=ResNetConfig,
+  module=ResNet,
+  named=_named(),
+  sources={name: (f"timm/{name}.tv_in1k",) for name in _SIZES}
+  | {"resnet152": ("timm/resnet152.tv_in1k", "microsoft/resnet-152")},
+  layouts=lambda config: {
+    TORCHVISION: [_TORCHVISION],
+    TIMM: [_TORCHVISION],
+    HUGGINGFACE: [_HUGGINGFACE],
+  },
+  transformers=Transformers(
+    model_type="resnet",
+    processor="ConvNextImageProcessor",
+    read=_read,
+    # Its size is that of the image processor: no tensor depends on it.
+    unread=Unread(config_json.COMMON | config_json.BACKBONE, config_json.IMAGE),
+  ),
+  timm=Timm(names={name: (name, {}) for name in _SIZES}),
+)

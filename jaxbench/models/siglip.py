@@ -2,17 +2,23 @@
 (Zhai et al., 2023, arXiv:2303.15343; Tschannen et al., 2025, arXiv:2502.14786)."""
 
 import dataclasses
+import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench.models.dual_encoder import DualEncoder
+from jaxbench.models.dual_encoder import ROOT_KEYS, TOWER_KEYS, DualEncoder
+from jaxbench.models.family import HUGGINGFACE, Family, Transformers
 from jaxbench.models.layers import Conv, LayerNorm, Linear, Network, attend, prepend
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.tokenizer import TokenizerFile
 from jaxbench.models.transformer import MLP, TowerConfig, Transformer
+from jaxbench.models.weights import config_json, files, sidecar
+from jaxbench.models.weights.mapping import Renamings
+from jaxbench.models.weights.processor import Images, fitting
+from jaxbench.models.weights.sidecar import Fields, Unread
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,12 +100,15 @@ class SigLIPText(Network):
 
 
 class SigLIP(DualEncoder):
-  """Two towers, a temperature and a bias; the interface is that of `CLIP`."""
+  """Two towers, a temperature and a bias; the interface is that of `CLIP`.
 
-  tokenizer: TokenizerFile  # Set by the loader: the one that came with the weights.
+  Without the tokenizer that comes with its weights it reads tokens, and no texts.
+  """
 
-  def __init__(self, config: SigLIPConfig, *, rngs: nnx.Rngs):
-    self.config = config
+  def __init__(
+    self, config: SigLIPConfig, *, tokenizer: TokenizerFile | None = None, rngs: nnx.Rngs
+  ):
+    self.config, self.tokenizer = config, tokenizer
     self.visual = SigLIPVision(config, rngs=rngs)
     self.text = SigLIPText(config, rngs=rngs)
     self.log_logit_scale = nnx.Param(jnp.log(10.0))
@@ -112,4 +121,104 @@ class SigLIP(DualEncoder):
 
   def tokenize(self, texts: list[str]) -> np.ndarray:
     """int32 [B, T], as this model's text encoder reads `texts`."""
+    assert self.tokenizer is not None, "this SigLIP was built without its tokenizer"
     return self.tokenizer(texts, self.config.context_length, self.config.pad_id)
+
+
+_HUGGINGFACE: Renamings = (
+  *TOWER_KEYS,
+  (r"^visual\.head\.in_proj\.(weight|bias)", r"visual.head.attention.in_proj_\1"),
+  (r"^visual\.head\.out_proj", "visual.head.attention.out_proj"),
+  (r"^bias$", "logit_bias"),
+  *ROOT_KEYS,
+)
+_TOWER_UNREAD = (
+  config_json.COMMON | config_json.TRAINING | {"eos_token_id", "id2label", "model_type"}
+)
+
+
+def _read(fields: Fields, images: Images) -> SigLIPConfig:
+  """SiglipModel, and the tokenizer beside it."""
+  text, vision = fields.sub("text_config"), fields.sub("vision_config")
+  default = config_json.Defaults(768, 3072, 12, "gelu_pytorch_tanh", 1e-6)
+  text_tower, size = config_json.tower(text, default), vision.side("image_size", 224)
+  folder = fields.path.parent
+  pad_token = _pad_token(folder)
+  config = SigLIPConfig(
+    vision=config_json.tower(vision, default),
+    text=text_tower,
+    embed_dim=text.count("projection_size", text_tower.width),
+    patch_size=vision.side("patch_size", 16),
+    vocabulary_size=text.count("vocab_size", 32_000),
+    context_length=text.count("max_position_embeddings", 64),
+    tokenizer_sha256=files.sha256((sidecar.weights(folder, "tokenizer.json"),)),
+    pad_id=TokenizerFile("", str(folder / "tokenizer.json")).id_of(pad_token),
+    **fitting(fields.path, images, size)._asdict(),
+  )
+  text.finish(Unread(_TOWER_UNREAD, config_json.PLAIN))
+  vision.finish(
+    Unread(_TOWER_UNREAD | {"projection_dim"}, {**config_json.IMAGE, "vision_use_head": (True,)})
+  )
+  return config
+
+
+def _pad_token(folder: pathlib.Path) -> str:
+  """What texts are filled up with, from tokenizer_config.json."""
+  fields = sidecar.read(folder / "tokenizer_config.json")
+  token = fields.need("pad_token")
+  token = fields.sub("pad_token").need("content") if isinstance(token, dict) else token
+  if not isinstance(token, str):
+    raise fields.error(f"pad_token is {token!r}, not a token")
+  return token
+
+
+def _sized(patch: int, size: int, tower: TowerConfig, words: int) -> SigLIPConfig:
+  """Of a published size; which tokenizer it is, only a checkpoint can say."""
+  half = (0.5, 0.5, 0.5)
+  return SigLIPConfig(
+    vision=tower,
+    text=tower,
+    embed_dim=tower.width,
+    patch_size=patch,
+    preprocess=Preprocess(size, squash=True),
+    mean=half,
+    std=half,
+    vocabulary_size=words,
+    context_length=64,
+    tokenizer_sha256="",
+    pad_id=1 if words == 32_000 else 0,
+  )
+
+
+_BASE = TowerConfig(768, 12, 12, 3072, "gelu_tanh", 1e-6)
+_LARGE = TowerConfig(1024, 24, 16, 4096, "gelu_tanh", 1e-6)
+_SO400M = TowerConfig(1152, 27, 16, 4304, "gelu_tanh", 1e-6)
+FAMILY = Family(
+  name="siglip",
+  config=SigLIPConfig,
+  module=SigLIP,
+  named={
+    "ViT-B-16-SigLIP": _sized(16, 224, _BASE, 32_000),
+    "ViT-L-16-SigLIP-256": _sized(16, 256, _LARGE, 32_000),
+    "ViT-SO400M-14-SigLIP-384": _sized(14, 384, _SO400M, 32_000),
+    "ViT-B-16-SigLIP2": _sized(16, 224, _BASE, 256_000),
+    "ViT-L-16-SigLIP2-256": _sized(16, 256, _LARGE, 256_000),
+    "ViT-SO400M-14-SigLIP2": _sized(14, 224, _SO400M, 256_000),
+  },
+  sources={
+    "ViT-B-16-SigLIP": ("google/siglip-base-patch16-224",),
+    "ViT-L-16-SigLIP-256": ("google/siglip-large-patch16-256",),
+    "ViT-SO400M-14-SigLIP-384": ("google/siglip-so400m-patch14-384",),
+    "ViT-B-16-SigLIP2": ("google/siglip2-base-patch16-224",),
+    "ViT-L-16-SigLIP2-256": ("google/siglip2-large-patch16-256",),
+    "ViT-SO400M-14-SigLIP2": ("google/siglip2-so400m-patch14-224",),
+  },
+  layouts=lambda config: {HUGGINGFACE: [_HUGGINGFACE]},
+  transformers=Transformers(
+    model_type="siglip",
+    processor="SiglipImageProcessor",
+    read=_read,
+    unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
+  ),
+  has_tokenizer=True,
+)

@@ -122,12 +122,12 @@ class TokenizerFile:
       InputError: the file cannot be read or lacks the token.
     """
     try:
-      found = _read(self.path, self.sha256).token_to_id(token)
+      token_id = _read(self.path, self.sha256).token_to_id(token)
     except Exception as error:  # tokenizers raises nothing narrower.
       raise errors.InputError(f"{self.path}: not a tokenizer.json ({error})") from error
-    if found is None:
+    if token_id is None:
       raise errors.InputError(f"{self.path}: lacks the token {token!r} that pads texts")
-    return found
+    return token_id
 
 
 @functools.cache

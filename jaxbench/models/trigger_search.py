@@ -90,9 +90,9 @@ def search_prompts(
     tokens = _promising(task, jnp.array(best.ids, jnp.int32), jnp.int32(position), allowed, count)
     prompts = np.repeat(np.array([best.ids], np.int32), count, axis=0)
     prompts[:, position] = tokens
-    found = _score(everywhere, prompts, count)
-    scored |= {one.ids: one for one in found}
-    winner = min(found, key=_rank)
+    neighbours = _score(everywhere, prompts, count)
+    scored |= {prompt.ids: prompt for prompt in neighbours}
+    winner = min(neighbours, key=_rank)
     steps.append(Step(position, winner, winner.loss < best.loss))
     best, unchanged = (winner, 0) if steps[-1].accepted else (best, unchanged + 1)
     report(steps[-1])
@@ -100,8 +100,8 @@ def search_prompts(
   return Search(tuple(ranked[:keep]), first, tuple(steps), unchanged == len(start))
 
 
-def _rank(one: Scored) -> tuple[float, tuple[int, ...]]:
-  return one.loss, one.ids
+def _rank(prompt: Scored) -> tuple[float, tuple[int, ...]]:
+  return prompt.loss, prompt.ids
 
 
 def _allowed(vocabulary: tuple[int, ...] | None) -> np.ndarray:

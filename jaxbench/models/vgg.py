@@ -1,12 +1,12 @@
-"""AlexNet (Krizhevsky, 2014, arXiv:1404.5997) and VGG (Simonyan and Zisserman, 2014,
-arXiv:1409.1556): plain convolutions, then three linear layers."""
+"""VGG (Simonyan and Zisserman, 2014, arXiv:1409.1556)."""
 
 import dataclasses
 
 import jax
 from flax import nnx
 
-from jaxbench.models.classifier import Classifier, ClassifierConfig
+from jaxbench.models.classifier import Classifier, ClassifierConfig, imagenet
+from jaxbench.models.family import TIMM, TORCHVISION, Family, Timm
 from jaxbench.models.layers import (
   Conv,
   FrozenBatchNorm,
@@ -15,11 +15,7 @@ from jaxbench.models.layers import (
   adaptive_average_pool,
   max_pool,
 )
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class AlexNetConfig(ClassifierConfig):
-  """Everything that shapes an AlexNet ("one weird trick", as torchvision has it)."""
+from jaxbench.models.weights.mapping import Renamings
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,31 +40,6 @@ class Head(nnx.Module):
     """float [B, H, W, C] -> [B, K]."""
     x = x.transpose(0, 3, 1, 2).reshape(x.shape[0], -1)  # Torch flattens channels first.
     return self.fc3(jax.nn.relu(self.fc2(jax.nn.relu(self.fc1(x)))))
-
-
-class AlexNet(Classifier):
-  """Five convolutions and three linear layers."""
-
-  def __init__(self, config: AlexNetConfig, *, rngs: nnx.Rngs):
-    self.config = config
-    self.convs = LayerList(
-      [
-        Conv(3, 64, 11, 4, padding=2, use_bias=True, rngs=rngs),
-        Conv(64, 192, 5, use_bias=True, rngs=rngs),
-        Conv(192, 384, 3, use_bias=True, rngs=rngs),
-        Conv(384, 256, 3, use_bias=True, rngs=rngs),
-        Conv(256, 256, 3, use_bias=True, rngs=rngs),
-      ]
-    )
-    self.head = Head(256 * 6 * 6, 4096, config.num_classes, rngs=rngs)
-
-  def logits(self, x: jax.Array) -> jax.Array:
-    """Standardised images [B, H, W, 3] -> [B, K]."""
-    for index, conv in enumerate(self.convs):
-      x = jax.nn.relu(conv(x))
-      if index in (0, 1, 4):
-        x = max_pool(x, 3, 2)
-    return self.head(adaptive_average_pool(x, 6))
 
 
 class VGG(Classifier):
@@ -97,3 +68,50 @@ class VGG(Classifier):
         index += 1
       x = max_pool(x, 2, 2)
     return self.head(adaptive_average_pool(x, 7))
+
+
+def _features(config: VGGConfig) -> Renamings:
+  """Positions of convolutions and norms in the sequence, activations and poolings counted."""
+  renamings, index, place = [], 0, 0
+  for depth in config.depths:
+    for _ in range(depth):
+      renamings.append((rf"^convs\.{index}\.", f"features.{place}."))
+      renamings.append((rf"^norms\.{index}\.", f"features.{place + 1}."))
+      index, place = index + 1, place + (3 if config.batch_norm else 2)
+    place += 1
+  return tuple(renamings)
+
+
+_TORCHVISION_HEAD: Renamings = tuple(
+  (rf"^head\.fc{i}\.", f"classifier.{place}.") for i, place in ((1, 0), (2, 3), (3, 6))
+)
+# The first two linear layers are convolutions.
+_TIMM_HEAD: Renamings = (
+  (r"^head\.fc([12])\.", r"pre_logits.fc\1."),
+  (r"^head\.fc3\.", "head.fc."),
+)
+
+
+def _layouts(config: VGGConfig) -> dict[str, list[Renamings]]:
+  features = _features(config)
+  return {
+    TORCHVISION: [(*features, *_TORCHVISION_HEAD)],
+    TIMM: [(*features, *_TIMM_HEAD)],
+  }
+
+
+_DEPTHS = {"vgg11": (1, 1, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+_NAMED = {
+  name + suffix: VGGConfig(depths=depths, batch_norm=batch_norm, **imagenet())
+  for name, depths in _DEPTHS.items()
+  for suffix, batch_norm in (("", False), ("_bn", True))
+}
+FAMILY = Family(
+  name="vgg",
+  config=VGGConfig,
+  module=VGG,
+  named=_NAMED,
+  sources={name: (f"timm/{name}.tv_in1k",) for name in _NAMED},
+  layouts=_layouts,
+  timm=Timm(names={name: (name, {}) for name in _NAMED}),
+)

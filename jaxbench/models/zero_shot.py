@@ -14,7 +14,7 @@ from jaxbench.models import context
 from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.layers import Network, compute_in, normalize
 from jaxbench.models.prompts import Templates
-from jaxbench.models.resized import resize as resize_images
+from jaxbench.models.resized import resize_images
 from jaxbench.models.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.tokenizer import tokenize
 

@@ -1,37 +1,15 @@
 """Names: architectures with their sizes, and repositories in the Hugging Face cache."""
 
 import pytest
-from references import checkpoints
+from references import checkpoints, families
 
 from jaxbench import errors, models
 from jaxbench.models.weights.checkpoint import parameters
 
-# As the papers and libraries give them.
-PARAMETERS = {
-  "ViT-B-32": 151_277_313,
-  "ViT-L-14-336-quickgelu": 427_944_193,
-  "ViT-bigG-14": 2_539_567_105,
-  "RN50-quickgelu": 102_007_137,
-  "RN50x4-quickgelu": 178_300_601,
-  "ViT-SO400M-14-SigLIP-384": 877_960_498,
-  "alexnet": 61_100_840,
-  "vgg16": 138_357_544,
-  "vgg19_bn": 143_678_248,
-  "resnet18": 11_689_512,
-  "resnet50": 25_557_032,
-  "resnet152": 60_192_808,
-  "efficientnet_b0": 5_288_548,
-  "efficientnet_b3": 12_233_232,
-  "efficientnet_b7": 66_347_960,
-  "vit_b_16": 86_567_656,
-  "convnext_tiny": 28_589_128,
-  "convnext_base": 88_591_464,
-}
 
-
-@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("name", families.PARAMETERS)
 def test_architectures_have_their_published_sizes(name):
-  assert parameters(models.abstract(models.ARCHITECTURES[name])) == PARAMETERS[name]
+  assert parameters(models.abstract(models.ARCHITECTURES[name])) == families.PARAMETERS[name]
 
 
 def test_every_architecture_and_embedded_model_is_listed():

@@ -22,8 +22,8 @@ from absl import app, flags
 from references import networks, parity
 
 from jaxbench import devices, models
+from jaxbench.models import architectures
 from jaxbench.models.weights import checkpoint, files, mapping
-from jaxbench.models.weights.layouts import huggingface, openai, torchvision
 
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "32"], "Batch sizes.")
 _NETWORKS = flags.DEFINE_list("networks", ["ViT-B-32", "RN50", "resnet50"], "What is measured.")
@@ -49,12 +49,20 @@ def _networks(name: str) -> tuple[Any, torch.nn.Module, Any]:
   if name == "ViT-B-32":
     settings = transformers.CLIPVisionConfig(hidden_act="gelu")
     vision = parity.randomize(transformers.CLIPVisionModelWithProjection(settings))
-    return _filled(config, vision, huggingface.clip()), _Embeds(vision), config
+    return _filled(config, vision, _layout(config, "huggingface")), _Embeds(vision), config
   if name == "RN50":
     tower = parity.randomize(networks.CLIPResNet((3, 4, 6, 3), 64, 224, 1024))
-    return _filled(config, tower, (*openai.clip(), (r"^visual\.", ""))), tower, config
+    return (
+      _filled(config, tower, (*_layout(config, "open_clip"), (r"^visual\.", ""))),
+      tower,
+      config,
+    )
   resnet = parity.randomize(networks.ResNet((3, 4, 6, 3), 64, True, 1000))
-  return _filled(config, resnet, torchvision.resnet()), resnet, config
+  return _filled(config, resnet, _layout(config, "torchvision")), resnet, config
+
+
+def _layout(config: Any, library: str) -> mapping.Renamings:
+  return architectures.family(config).layouts(config)[library][0]
 
 
 def _filled(config: Any, reference: torch.nn.Module, renamings: mapping.Renamings) -> Any:

@@ -21,7 +21,7 @@ _HALF = {"image_mean": [0.5, 0.4, 0.5], "image_std": [0.5, 0.5, 0.3], "do_normal
 SQUASH_PROCESSOR = {**_HALF, "resample": 2, "size": {"height": 32, "width": 32}}
 CROP_PROCESSOR = {**_HALF, "resample": 3, "size": 32, "crop_pct": 0.875}
 _TEXT = {"hidden_size": 32, "intermediate_size": 96, "num_hidden_layers": 2}
-_VISION = {
+VISION = {
   "hidden_size": 48,
   "intermediate_size": 160,
   "num_hidden_layers": 2,
@@ -35,7 +35,7 @@ def clip(activation="quick_gelu"):
   torch.manual_seed(0)
   config = hf.CLIPConfig(
     text_config={**_TEXT, "num_attention_heads": 4, "hidden_act": activation},
-    vision_config={**_VISION, "hidden_act": activation},
+    vision_config={**VISION, "hidden_act": activation},
     projection_dim=24,
   )
   return randomize(hf.CLIPModel(config))
@@ -54,36 +54,9 @@ def siglip(words=300, pad=1):
       "eos_token_id": 1,
       "pad_token_id": pad,
     },
-    vision_config=_VISION,
+    vision_config=VISION,
   )
   return randomize(hf.SiglipModel(config))
-
-
-def vit():
-  torch.manual_seed(0)
-  return randomize(hf.ViTForImageClassification(hf.ViTConfig(**_VISION, num_labels=5)))
-
-
-def resnet(layer_type="bottleneck"):
-  torch.manual_seed(0)
-  widths = [32, 64] if layer_type == "bottleneck" else [8, 16]
-  config = hf.ResNetConfig(
-    embedding_size=8, hidden_sizes=widths, depths=[1, 2], layer_type=layer_type, num_labels=5
-  )
-  return randomize(hf.ResNetForImageClassification(config))
-
-
-def convnext():
-  torch.manual_seed(0)
-  config = hf.ConvNextConfig(hidden_sizes=[8, 12, 16], depths=[1, 2, 1], num_stages=3, num_labels=5)
-  return randomize(hf.ConvNextForImageClassification(config))
-
-
-def efficientnet(width=0.5, head=640):
-  torch.manual_seed(0)
-  sizes = {"width_coefficient": width, "depth_coefficient": 1.0, "hidden_dim": head}
-  config = hf.EfficientNetConfig(**sizes, image_size=32, num_labels=5)
-  return randomize(hf.EfficientNetForImageClassification(config))
 
 
 def write_huggingface(model, folder, processor, **options):
@@ -98,6 +71,22 @@ def write_safetensors(tensors, file):
   file.parent.mkdir(parents=True, exist_ok=True)
   safetensors.torch.save_file({name: t.contiguous() for name, t in tensors.items()}, file)
   return str(file)
+
+
+def write_timm(tensors, folder, **changes):
+  """A folder of timm, of the architecture that the fixture `register` names; images may differ."""
+  images = {
+    "input_size": [3, 32, 32],
+    "mean": [0.5, 0.4, 0.5],
+    "std": [0.5, 0.5, 0.3],
+    "interpolation": "bicubic",
+    "crop_pct": 0.9,
+    "num_classes": 5,
+  }
+  config = {"architecture": "small", "num_classes": 5, "pretrained_cfg": images | changes}
+  write_safetensors(tensors, folder / "model.safetensors")
+  (folder / "config.json").write_text(json.dumps(config))
+  return str(folder)
 
 
 def read_safetensors(file):

@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from etils import epath
 from flax import nnx, traverse_util
 
 from jaxbench import errors
-from jaxbench.models.architectures import FAMILIES, Config, Model, family
-from jaxbench.models.siglip import SigLIP
+from jaxbench.models.architectures import Config, Model, family
 from jaxbench.models.tokenizer import TokenizerFile
 from jaxbench.models.weights import files, mapping, positions
 
@@ -42,10 +42,23 @@ class Checkpoint(NamedTuple):
   tokenizer: TokenizerFile | None = None
 
 
-def abstract(config: Config) -> Model:
-  """The model with shapes in place of arrays; costs nothing."""
-  model_class, _ = FAMILIES[family(config)]
-  return nnx.eval_shape(lambda: model_class(config, rngs=_OneKey()))
+def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
+  """The model with shapes in place of arrays, and the tokenizer if one came with its weights."""
+  return nnx.clone(_traced(config, tokenizer))
+
+
+@functools.cache
+def _traced(config: Config, tokenizer: TokenizerFile | None) -> Model:
+  """Kept, because to trace all initialisers takes a while, and to copy a model does not."""
+  options = {} if tokenizer is None else {"tokenizer": tokenizer}
+  return nnx.eval_shape(lambda: family(config).module(config, **options, rngs=_OneKey()))
+
+
+def tokenizer_file(config: Any, path: epath.PathLike) -> TokenizerFile | None:
+  """The tokenizer.json at `path`, for a model that has one of its own."""
+  if not family(config).has_tokenizer:
+    return None
+  return TokenizerFile(config.tokenizer_sha256, str(path))
 
 
 class _OneKey:
@@ -92,7 +105,7 @@ def describe(checkpoint: Checkpoint, image_size: int | None) -> Description:
   config = _sized(checkpoint.config, image_size)
   opened = files.open_tensors(checkpoint.weights)
   return Description(
-    architecture=family(config),
+    architecture=family(config).name,
     config=config,
     parameters=_parameters(config),
     sha256=files.sha256(opened.files),
@@ -107,7 +120,7 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
     InputError: a tensor is missing, surplus, of another shape or not finite.
   """
   config = _sized(checkpoint.config, image_size)
-  model = abstract(config)
+  model = abstract(config, checkpoint.tokenizer)
   wanted = tensors(model)
   sources = {name: mapping.source(name, checkpoint.renamings) for name in wanted}
   opened = files.open_tensors(checkpoint.weights)
@@ -126,10 +139,7 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
 
   with futures.ThreadPoolExecutor(_THREADS) as pool:  # numpy copies without holding Python.
     arrays = zip(wanted, pool.map(read, wanted), strict=True)
-    model = fill(model, {name: jax.device_put(array) for name, array in arrays})
-  if isinstance(model, SigLIP) and checkpoint.tokenizer is not None:
-    model.tokenizer = checkpoint.tokenizer
-  return model
+    return fill(model, {name: jax.device_put(array) for name, array in arrays})
 
 
 def _copy(array: np.ndarray) -> np.ndarray:

@@ -45,35 +45,35 @@ def source(target: str, renamings: Renamings) -> Source:
 
 def check(tensors: Tensors, sources: Iterable[Source]) -> None:
   """Raises InputError, naming them, for tensors that are missing or that nothing uses."""
-  wanted = {name for one in sources for name in one.names}
-  found = {name for name in tensors.names if not _IGNORED.search(name)}
-  if missing := sorted(wanted - found):
-    raise errors.InputError(f"{tensors.path}: lacks {_some(missing)}{_surplus(found - wanted)}")
-  if surplus := sorted(found - wanted):
+  wanted = {name for place in sources for name in place.names}
+  held = {name for name in tensors.names if not _IGNORED.search(name)}
+  if missing := sorted(wanted - held):
+    raise errors.InputError(f"{tensors.path}: lacks {_some(missing)}{_surplus(held - wanted)}")
+  if surplus := sorted(held - wanted):
     raise errors.InputError(f"{tensors.path}: this architecture has no place for {_some(surplus)}")
 
 
-def read(tensors: Tensors, target: str, one: Source, shape: tuple[int, ...] | None) -> np.ndarray:
+def read(tensors: Tensors, target: str, place: Source, shape: tuple[int, ...] | None) -> np.ndarray:
   """Our tensor `target`, in our layout and in the dtype found.
 
   Args:
     tensors: of the checkpoint.
     target: our name.
-    one: where it lies.
+    place: where it lies.
     shape: what it must be; None takes it as it is.
 
   Raises:
     InputError: it has another shape, or holds what is not a finite floating number.
   """
-  parts = [tensors.read(name) for name in one.names]
-  first, where = parts[0], f"{tensors.path}: {one.names[0]}"
+  parts = [tensors.read(name) for name in place.names]
+  first, where = parts[0], f"{tensors.path}: {place.names[0]}"
   if not jnp.issubdtype(first.dtype, jnp.floating):
     raise errors.InputError(
       f"{where} holds {first.dtype}, not floats; quantized weights are not read"
     )
   fits = all(part.shape[1:] == first.shape[1:] for part in parts) and first.ndim > 0
   array = first if len(parts) == 1 else np.concatenate(parts) if fits else None
-  laid = None if array is None else _lay(array, target, one.transposed, shape)
+  laid = None if array is None else _lay(array, target, place.transposed, shape)
   if laid is None or array is None:
     raise errors.InputError(
       f"{where} has shape {list(first.shape)}, which contradicts the configuration ({target} is "

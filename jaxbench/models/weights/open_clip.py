@@ -1,19 +1,81 @@
-"""Folders that open_clip writes: open_clip_config.json beside the weights."""
+"""What open_clip writes: folders with open_clip_config.json, and rows of its published weights.
 
+All its models that are read are CLIPs; OpenAI's archives are such, too.
+"""
+
+import dataclasses
 import pathlib
 from typing import Any
 
+from jaxbench.models.architectures import Config, family
 from jaxbench.models.clip import OPENAI_MEAN, OPENAI_STD, CLIPConfig
+from jaxbench.models.family import OPEN_CLIP
 from jaxbench.models.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.tokenizer import CONTEXT_LENGTH, VOCABULARY_SIZE
 from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.weights import known, sidecar
+from jaxbench.models.weights import sidecar
 from jaxbench.models.weights.checkpoint import Checkpoint
-from jaxbench.models.weights.layouts import openai as layouts
-from jaxbench.models.weights.sidecar import Fields
+from jaxbench.models.weights.sidecar import Fields, Unread, words
 
 CONFIG = "open_clip_config.json"
+OPENAI = frozenset({"input_resolution", "context_length", "vocab_size"})  # Only in its archives.
+
+# open_clip's own defaults, where they are what we build.
+_BLOCKS: dict[str, tuple[Any, ...]] = {
+  "act_kwargs": ({},),
+  "block_type": ("default",),
+  "final_ln_after_pool": (False,),
+  "norm_kwargs": ({},),
+  "output_tokens": (False,),
+  "qk_norm": (False,),
+  "scale_attn": (False,),
+  "scale_attn_inner": (False,),
+  "scale_fc": (False,),
+  "scale_heads": (False,),
+  "scaled_cosine_attn": (False,),
+}
+_MODEL_UNREAD = Unread(
+  words("init_logit_scale"),
+  {"custom_text": (False,), "multimodal_cfg": ({},), "nonscalar_logit_scale": (False,)},
+)
+_VISION_UNREAD = Unread(
+  # Training; and parts of towers that are not configured: attentional pools, timm's models.
+  words(
+    """
+    attn_pooler_heads attn_pooler_queries patch_dropout timm_drop timm_drop_path
+    timm_model_pretrained timm_pool timm_proj timm_proj_bias
+    """
+  ),
+  {
+    **_BLOCKS,
+    "attentional_pool": (False,),
+    "no_ln_pre": (False,),
+    "pool_type": ("tok",),
+    "pos_embed_type": ("learnable",),
+    "timm_model_name": ("",),
+  },
+)
+_TEXT_UNREAD = Unread(
+  # Of a tower from Hugging Face, or of another pool. Padding follows the end and is not seen.
+  words("eos_id hf_model_pretrained hf_pooler_type hf_proj_type pad_id"),
+  {
+    **_BLOCKS,
+    "embed_cls": (False,),
+    "hf_model_name": ("",),
+    "no_causal_mask": (False,),
+    "pool_type": ("argmax",),
+    "proj_bias": (False,),
+    "proj_type": ("linear",),
+    "tokenizer_kwargs": ({},),
+    "tokenizer_mode": ("clip",),
+  },
+)
+_IMAGES_UNREAD = Unread(
+  # The fill colour is for `resize_mode` "longest", which is refused.
+  words("fill_color"),
+  {"mode": ("RGB",)},
+)
 
 
 def read(folder: pathlib.Path, source: str) -> Checkpoint:
@@ -32,15 +94,35 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
     "open_clip_model.safetensors.index.json",
     "open_clip_pytorch_model.bin",
   )
-  return Checkpoint(config, weights, layouts.clip(), source)
+  return Checkpoint(config, weights, family(config).layouts(config)[OPEN_CLIP][0], source)
+
+
+def trained(network: CLIPConfig, row: Fields) -> CLIPConfig:
+  """`network` as published weights have it, by their row in open_clip's table."""
+  row.skip("hf_hub")
+  quick = row.flag("quick_gelu", False)
+  config = dataclasses.replace(network, **preprocessing(row, network.preprocess.size))
+  if not quick:
+    return config
+  return dataclasses.replace(config, vision=_quick(config.vision), text=_quick(config.text))
+
+
+def _quick(tower: Any) -> Any:
+  is_transformer = isinstance(tower, TowerConfig)
+  return dataclasses.replace(tower, activation="quick_gelu") if is_transformer else tower
+
+
+def is_quick(config: Config) -> bool:
+  """Whether these may be OpenAI's weights: they were all trained with quick_gelu."""
+  return isinstance(config, CLIPConfig) and config.text.activation == "quick_gelu"
 
 
 def _config(model: Fields, images: Fields) -> CLIPConfig:
   for key in ("vision_cfg", "text_cfg"):
     model.need(key)
   vision, text = model.sub("vision_cfg"), model.sub("text_cfg")
-  if (words := text.count("vocab_size", VOCABULARY_SIZE)) != VOCABULARY_SIZE:
-    raise text.error(f"vocab_size {words}: only CLIP's own {VOCABULARY_SIZE} tokens are known")
+  if (tokens := text.count("vocab_size", VOCABULARY_SIZE)) != VOCABULARY_SIZE:
+    raise text.error(f"vocab_size {tokens}: only CLIP's own {VOCABULARY_SIZE} tokens are known")
   activation = "quick_gelu" if model.flag("quick_gelu", False) else "gelu"
   trained = vision.side("image_size", 224)
   if (size := images.side("size", trained)) != trained:
@@ -54,9 +136,9 @@ def _config(model: Fields, images: Fields) -> CLIPConfig:
     context_length=text.count("context_length", CONTEXT_LENGTH),
     **preprocessing(images, trained),
   )
-  model.finish(known.OPEN_CLIP_MODEL)
-  vision.finish(known.OPEN_CLIP_VISION)
-  text.finish(known.OPEN_CLIP_TEXT)
+  model.finish(_MODEL_UNREAD)
+  vision.finish(_VISION_UNREAD)
+  text.finish(_TEXT_UNREAD)
   return config
 
 
@@ -72,7 +154,7 @@ def preprocessing(images: Fields, size: int) -> dict[str, Any]:
   mean = images.triple("mean") if images.get("mean", None) is not None else OPENAI_MEAN
   std = images.deviations("std") if images.get("std", None) is not None else OPENAI_STD
   images.skip("size")
-  images.finish(known.OPEN_CLIP_IMAGES)
+  images.finish(_IMAGES_UNREAD)
   return {"preprocess": preprocess, "mean": mean, "std": std}
 
 

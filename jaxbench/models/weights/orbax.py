@@ -13,9 +13,14 @@ from etils import epath
 
 from jaxbench import errors
 from jaxbench.models.architectures import FAMILIES, Model, family
-from jaxbench.models.siglip import SigLIP
-from jaxbench.models.tokenizer import TokenizerFile
-from jaxbench.models.weights.checkpoint import Description, abstract, fill, parameters, tensors
+from jaxbench.models.weights.checkpoint import (
+  Description,
+  abstract,
+  fill,
+  parameters,
+  tensors,
+  tokenizer_file,
+)
 
 _DESCRIPTION, _TENSORS, _TOKENIZER = "model.json", "tensors", "tokenizer.json"
 
@@ -45,10 +50,11 @@ def save(model: Model, folder: epath.PathLike, source: str) -> None:
   folder.mkdir(parents=True, exist_ok=False)
   with ocp.StandardCheckpointer() as checkpointer:
     checkpointer.save(folder / _TENSORS, named)
-  if isinstance(model, SigLIP):
-    (folder / _TOKENIZER).write_text(epath.Path(model.tokenizer.path).read_text())
+  if family(model.config).has_tokenizer:
+    tokenizer = typing.cast(Any, model).tokenizer
+    (folder / _TOKENIZER).write_text(epath.Path(tokenizer.path).read_text())
   description = Description(
-    architecture=family(model.config),
+    architecture=family(model.config).name,
     config=model.config,
     parameters=parameters(model),
     sha256=digest(named),
@@ -66,8 +72,7 @@ def describe(folder: epath.Path) -> Description:
   """
   try:
     fields = json.loads((folder / _DESCRIPTION).read_text())
-    _, config_class = FAMILIES[fields["architecture"]]
-    config = _build(config_class, fields.pop("config"))
+    config = _build(FAMILIES[fields["architecture"]].config, fields.pop("config"))
     hints = typing.get_type_hints(Description)
     return Description(
       config=config, **{name: _build(hints[name], fields[name]) for name in fields}
@@ -87,7 +92,8 @@ def load(folder: epath.Path) -> Model:
   import orbax.checkpoint as ocp
 
   description = describe(folder)
-  model = abstract(description.config)
+  config = description.config
+  model = abstract(config, tokenizer_file(config, folder / _TOKENIZER))
   place = folder / _TENSORS if "://" in str(folder) else folder.absolute() / _TENSORS
   try:
     with ocp.StandardCheckpointer(multiprocessing_options=_alone()) as checkpointer:
@@ -97,16 +103,12 @@ def load(folder: epath.Path) -> Model:
         name: jax.ShapeDtypeStruct(spec.shape, stored[name].dtype, sharding=here)
         for name, spec in tensors(model).items()
       }
-      found = checkpointer.restore(place, wanted)
+      restored = checkpointer.restore(place, wanted)
   except (ValueError, KeyError, OSError, TypeError, AttributeError) as error:
     raise errors.InputError(f"{folder}: cannot read its tensors: {error}") from error
-  if digest(found) != description.sha256:
+  if digest(restored) != description.sha256:
     raise errors.InputError(f"{folder}: the tensors differ from the sha256 in {_DESCRIPTION}")
-  model = fill(model, found)
-  if isinstance(model, SigLIP):
-    path = folder / _TOKENIZER
-    model.tokenizer = TokenizerFile(model.config.tokenizer_sha256, str(path))
-  return model
+  return fill(model, restored)
 
 
 def _alone() -> Any:
@@ -127,7 +129,7 @@ def _build(kind: Any, value: Any) -> Any:
   """
   options = typing.get_args(kind)
   if isinstance(kind, types.UnionType):
-    fitting = [one for one in options if _is_like(one, value)]
+    fitting = [option for option in options if _is_like(option, value)]
     return _build(fitting[0] if fitting else options[0], value)
   if not _is_like(kind, value):
     raise TypeError(f"{value!r} in place of {getattr(kind, '__name__', kind)}")
@@ -142,7 +144,9 @@ def _build(kind: Any, value: Any) -> Any:
 def _is_like(kind: Any, value: Any) -> bool:
   """Whether JSON's `value` can be a `kind`, by its outermost part."""
   if dataclasses.is_dataclass(kind):
-    return isinstance(value, dict) and set(value) == {one.name for one in dataclasses.fields(kind)}
+    return isinstance(value, dict) and set(value) == {
+      field.name for field in dataclasses.fields(kind)
+    }
   if typing.get_origin(kind) is tuple:
     options = typing.get_args(kind)
     return isinstance(value, list) and (options[-1] is ... or len(value) == len(options))

@@ -13,18 +13,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import errors, tables
-from jaxbench.models.architectures import ARCHITECTURES, Config
+from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family
+from jaxbench.models.classifier import ClassifierConfig
 from jaxbench.models.clip import CLIPConfig
-from jaxbench.models.convnext import ConvNeXtConfig
-from jaxbench.models.efficientnet import EfficientNetConfig
-from jaxbench.models.siglip import SigLIPConfig
-from jaxbench.models.sources import SOURCES
-from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.vit import ViTConfig
+from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, TIMM, TORCHVISION
 from jaxbench.models.weights import open_clip, timm
 from jaxbench.models.weights.sidecar import Fields
 
-TORCHVISION, OPEN_CLIP, TIMM, HUGGINGFACE = "torchvision", "open_clip", "timm", "huggingface"
 _SHOWN = ("mean", "std", "preprocess")  # How images come; the rest is the network.
 
 
@@ -48,30 +43,31 @@ def named(architecture: str) -> list[Origin]:
     return list(_of(architecture))
   library, _, name = architecture.partition("/")
   theirs = name if library == TIMM else architecture
-  of_library = [] if library == TIMM else [one for one in _of(name) if one.library == library]
+  of_library = [] if library == TIMM else [row for row in _of(name) if row.library == library]
   if by_name := [*_timm(lambda name: name == theirs), *of_library]:
     return by_name
   rows = [*_open_clip(), *_timm(), *_hub()]
-  found = [one for one in rows if architecture in (one.name, one.name.partition("/")[2])]
-  found += [
-    one._replace(name=architecture) for one in rows if _hubs().get(architecture) == one.name
+  by_source = [row for row in rows if architecture in (row.name, row.name.partition("/")[2])]
+  by_source += [
+    row._replace(name=architecture) for row in rows if _hubs().get(architecture) == row.name
   ]
-  if not found:
+  if not by_source:
     raise errors.unknown("architecture", architecture, [*ARCHITECTURES, *timm.NAMES])
-  return [found[0]._replace(network=found[0].config)]
+  return [by_source[0]._replace(network=by_source[0].config)]
 
 
 def _of(name: str) -> Iterator[Origin]:
   """The sources of one of our architectures."""
   config = ARCHITECTURES.get(name)
-  if isinstance(config, CLIPConfig):
-    rows = list(_open_clip(name))
-    yield from rows or [Origin(f"{OPEN_CLIP}/{name}", OPEN_CLIP, config, config)]
-  elif config is not None and not isinstance(config, SigLIPConfig):
+  if config is None:
+    return
+  libraries = family(config).layouts(config)
+  if OPEN_CLIP in libraries:
+    yield from list(_open_clip(name)) or [Origin(f"{OPEN_CLIP}/{name}", OPEN_CLIP, config, config)]
+  if TORCHVISION in libraries:
     yield Origin(f"{TORCHVISION}/{name}", TORCHVISION, config, config)
-    yield from _timm(lambda theirs: timm.NAMES[theirs][0] == name)
-    theirs = _in_transformers(config)
-    yield Origin(f"{HUGGINGFACE}/{name}", HUGGINGFACE, theirs, theirs, complete=False)
+  yield from _timm(lambda theirs: timm.NAMES[theirs][0] == name)
+  yield from _transformers(config, f"{HUGGINGFACE}/{name}")
 
 
 @functools.cache
@@ -86,20 +82,8 @@ def _open_clip(only: str | None = None) -> Iterator[Origin]:
       network = ARCHITECTURES[name]
       assert isinstance(network, CLIPConfig)
       fields = Fields(tables.path(f"{OPEN_CLIP}_pretrained.json"), row)
-      fields.skip("hf_hub")
-      quick = fields.flag("quick_gelu", False)
-      shown = open_clip.preprocessing(fields, network.preprocess.size)
-      config = dataclasses.replace(network, **shown)
-      config = _quick(config) if quick else config
+      config = open_clip.trained(network, fields)
       yield Origin(f"{OPEN_CLIP}/{key}", OPEN_CLIP, network, config)
-
-
-def _quick(config: CLIPConfig) -> CLIPConfig:
-  def quick(tower: Any) -> Any:
-    is_tower = isinstance(tower, TowerConfig)
-    return dataclasses.replace(tower, activation="quick_gelu") if is_tower else tower
-
-  return dataclasses.replace(config, vision=quick(config.vision), text=quick(config.text))
 
 
 def _timm(wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Origin]:
@@ -112,17 +96,24 @@ def _timm(wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Origin]
       yield Origin(f"{TIMM}/{key}", TIMM, network, config)
 
 
+def _transformers(config: Config, name: str) -> Iterator[Origin]:
+  """As transformers builds a supervised model; of others, its tensors are another's, or too few."""
+  row = family(config)
+  if row.transformers is not None and isinstance(config, ClassifierConfig):
+    network = row.transformers.built(config)
+    yield Origin(name, HUGGINGFACE, network, network, complete=False)
+
+
 def _hub() -> Iterator[Origin]:
   """Repositories that no library lists: CLIPs as OpenAI has them, and what transformers has."""
   listed = {*_hubs(), *(f"{TIMM}/{key}" for key in _table(TIMM))}
   for name, repositories in SOURCES.items():
     config = ARCHITECTURES[name]
-    for repository in (one for one in repositories if one not in listed):
-      if isinstance(config, CLIPConfig):
+    for repository in (each for each in repositories if each not in listed):
+      if OPEN_CLIP in family(config).layouts(config):
         yield Origin(repository, OPEN_CLIP, config, config)
-      elif not isinstance(config, SigLIPConfig):
-        theirs = _in_transformers(config)
-        yield Origin(repository, HUGGINGFACE, theirs, theirs, complete=False)
+      else:
+        yield from _transformers(config, repository)
 
 
 @functools.cache
@@ -131,42 +122,30 @@ def _hubs() -> dict[str, str]:
   return {row["hf_hub"]: f"{OPEN_CLIP}/{key}" for key, row in _table(OPEN_CLIP).items()}
 
 
-def _in_transformers(config: Config) -> Config:
-  """With the epsilons and padding of transformers' classes."""
-  match config:
-    case ViTConfig():
-      return dataclasses.replace(config, tower=dataclasses.replace(config.tower, epsilon=1e-12))
-    case ConvNeXtConfig():
-      return dataclasses.replace(config, head_epsilon=1e-12)
-    case EfficientNetConfig():
-      return dataclasses.replace(config, epsilon=1e-3, same_padding=True)
-  return config
-
-
-def settle(origins: list[Origin], **told: Any) -> dict[Config, Origin]:
+def settle(origins: list[Origin], **stated: Any) -> dict[Config, Origin]:
   """The configurations that `origins` leave open, each with one that has it.
 
   Args:
     origins: sources whose tensors these may be.
-    told: mean, std and preprocess, None where not told. Whoever tells mean and std has trained the
-      network himself: it is the library's own, not that of published weights.
+    stated: mean, std and preprocess, None where the user did not say. Whoever says mean and std has
+      trained the network himself: it is the library's own, not that of published weights.
   """
-  given = {key: value for key, value in told.items() if value is not None}
-  own = {"mean", "std"} <= set(given)
+  given = {key: value for key, value in stated.items() if value is not None}
+  retrained = {"mean", "std"} <= set(given)
   configs: dict[Config, Origin] = {}
-  for one in origins:
-    if not one.complete and not set(_SHOWN) <= set(given):
+  for origin in origins:
+    if not origin.complete and not set(_SHOWN) <= set(given):
       continue
-    config = one.config
-    if own:
-      config = dataclasses.replace(one.network, preprocess=one.config.preprocess)
-    configs.setdefault(dataclasses.replace(config, **given), one)
+    config = origin.config
+    if retrained:
+      config = dataclasses.replace(origin.network, preprocess=origin.config.preprocess)
+    configs.setdefault(dataclasses.replace(config, **given), origin)
   return configs
 
 
 def differing(configs: list[Config]) -> str:
   """Names of the fields in which configurations of one architecture differ."""
   names = [field.name for field in dataclasses.fields(configs[0])]
-  found = [name for name in names if len({getattr(config, name) for config in configs}) > 1]
+  differing = [name for name in names if len({getattr(config, name) for config in configs}) > 1]
   towers = {"vision": "activation", "text": "activation"}
-  return ", ".join(dict.fromkeys(towers.get(name, name) for name in found))
+  return ", ".join(dict.fromkeys(towers.get(name, name) for name in differing))

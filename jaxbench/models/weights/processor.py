@@ -6,10 +6,20 @@ import re
 from typing import Any, NamedTuple
 
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.weights import known, sidecar
-from jaxbench.models.weights.sidecar import Fields
+from jaxbench.models.weights import sidecar
+from jaxbench.models.weights.sidecar import Fields, Unread, words
 
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers.
+# Images are RGB here, one at a time and in memory.
+_UNREAD = Unread(
+  words(
+    """
+    _processor_class _valid_processor_keys data_format device disable_grouping do_convert_rgb
+    input_data_format processor_class return_tensors
+    """
+  ),
+  {"do_pad": (False,), "do_reduce_labels": (False,), "rescale_offset": (False,)},
+)
 
 
 class Images(NamedTuple):
@@ -51,9 +61,9 @@ def read(folder: pathlib.Path, default: str) -> Images:
   preprocess = readers[kind](fields)
   mean, std = _normalisation(fields)
   if kind == "EfficientNet" and fields.flag("include_top", True):  # It divides by std once more,
-    again = fields.deviations("image_std")  # whether it has normalised or not.
-    std = tuple(one * two for one, two in zip(std, again, strict=True))
-  fields.finish(known.PROCESSOR)
+    divisors = fields.deviations("image_std")  # whether it has normalised or not.
+    std = tuple(deviation * divisor for deviation, divisor in zip(std, divisors, strict=True))
+  fields.finish(_UNREAD)
   return Images(preprocess, mean, std)
 
 

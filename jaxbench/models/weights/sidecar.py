@@ -9,14 +9,22 @@ from typing import Any, NamedTuple
 from jaxbench import errors
 
 
-class Known(NamedTuple):
-  """What a format says beside what its reader reads; see `Fields.finish`."""
+class Unread(NamedTuple):
+  """What a format says beside what its reader reads; see `Fields.finish`.
+
+  A field that is neither read nor in here is refused by name: nobody has checked what it does.
+  """
 
   irrelevant: Set[str]  # To what one image or text gives in a forward pass.
   fixed: Mapping[str, tuple[Any, ...]]  # The values with which the format computes what we do.
 
 
-NOTHING = Known(frozenset(), {})
+NOTHING = Unread(frozenset(), {})
+
+
+def words(text: str) -> frozenset[str]:
+  """Names of fields, out of a text that fits the page."""
+  return frozenset(text.split())
 
 
 class Fields:
@@ -46,19 +54,19 @@ class Fields:
     """Fields that what has been read makes irrelevant."""
     self._read.update(keys)
 
-  def finish(self, known: Known) -> None:
+  def finish(self, unread: Unread) -> None:
     """Says that all is read that changes a number.
 
     Raises:
       InputError: a field is neither read, nor irrelevant, nor has a value that we build.
     """
     for key, value in self.content.items():
-      if value is None or key in self._read or key in known.irrelevant:
+      if value is None or key in self._read or key in unread.irrelevant:
         continue
-      if key not in known.fixed:
+      if key not in unread.fixed:
         raise self.error(f"{key!r} is set to {value!r}: it is not known here what that changes")
-      allowed = known.fixed[key]
-      if not any(value == one and type(value) is type(one) for one in allowed):
+      allowed = unread.fixed[key]
+      if not any(value == same and type(value) is type(same) for same in allowed):
         supported = ", ".join(map(repr, allowed))
         raise self.error(f"{key!r} is set to {value!r}: not supported; supported is {supported}")
 
@@ -81,8 +89,8 @@ class Fields:
     """
     value = self.need(key) if default is None else self.get(key, default)
     if isinstance(value, list | dict) or value not in table:
-      known = ", ".join(map(str, table))
-      raise self.error(f"{key} {value!r} is not supported; supported are {known}")
+      supported = ", ".join(map(str, table))
+      raise self.error(f"{key} {value!r} is not supported; supported are {supported}")
     return table[value]
 
   def count(self, key: str, default: int | None = None) -> int:

@@ -3,44 +3,36 @@
 import dataclasses
 import math
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from jaxbench.models.architectures import ARCHITECTURES, EFFICIENTNETS, Config
+from jaxbench.models.architectures import ARCHITECTURES, FAMILIES, family
 from jaxbench.models.classifier import ClassifierConfig
-from jaxbench.models.convnext import ConvNeXtConfig
-from jaxbench.models.efficientnet import EfficientNetConfig
+from jaxbench.models.family import TIMM
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.vgg import VGGConfig
-from jaxbench.models.vit import ViTConfig
-from jaxbench.models.weights import known, sidecar
+from jaxbench.models.weights import sidecar
 from jaxbench.models.weights.checkpoint import Checkpoint
-from jaxbench.models.weights.layouts import timm as layouts
-from jaxbench.models.weights.layouts import torchvision
-from jaxbench.models.weights.mapping import Renamings
-from jaxbench.models.weights.sidecar import Fields
+from jaxbench.models.weights.sidecar import Fields, Unread, words
 
-# Of each of timm's names, ours and what differs from it: TensorFlow's weights ("tf_") have its
-# padding and its batch norm's epsilon.
-NAMES: dict[str, tuple[str, dict[str, Any]]] = {
-  **{
-    name: (name, {})
-    for name in ARCHITECTURES
-    if name.startswith(("resnet", "vgg", "convnext")) and not name.endswith("-v2")
-  },
-  **{
-    f"{prefix}efficientnet_{name}": (
-      f"efficientnet_{name}",
-      {"epsilon": epsilon, "same_padding": ported},
-    )
-    for prefix, epsilon, ported in (("", 1e-5, False), ("tf_", 1e-3, True))
-    for name in EFFICIENTNETS
-  },
-  **{
-    f"{name}_base_patch{patch}_{size}": (f"vit_b_{patch}", {})
-    for name, patch in (("vit", 32), ("vit", 16), ("deit", 16))
-    for size in (224, 384)
-  },
+# Of each of timm's names, ours and what differs from it.
+NAMES: dict[str, tuple[str, Mapping[str, Any]]] = {
+  name: entry
+  for row in FAMILIES.values()
+  if row.timm is not None
+  for name, entry in row.timm.names.items()
 }
+_UNREAD = Unread(words("label_descriptions label_names labels license num_features"), {})
+_ARGUMENTS_UNREAD = Unread(words("drop_path_rate drop_rate"), {"in_chans": (3,)})
+_IMAGES_UNREAD = Unread(
+  words(
+    """
+    architecture classifier custom_load description file first_conv fixed_input_size hf_hub_filename
+    hf_hub_id label_descriptions label_names license min_input_size notes origin_url paper_ids
+    paper_name pool_size source tag test_pool_size url
+    """
+  ),
+  {"label_offset": (0,)},
+)
 
 
 def read(folder: pathlib.Path, source: str) -> Checkpoint:
@@ -54,22 +46,23 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   if "architecture" not in fields.content:
     raise fields.error("neither transformers' (model_type) nor timm's (architecture)")
   config = named(fields.choose("architecture", {name: name for name in NAMES}))
+  row = family(config)
+  assert row.timm is not None
   arguments = fields.sub("model_args")
-  config = _built(config, arguments)
-  pools = {"token" if isinstance(config, ViTConfig) else "avg": True}
+  config = row.timm.built(config, arguments)
   for part in (fields, arguments):
-    part.choose("global_pool", pools, *pools)
+    part.choose("global_pool", {row.timm.pool: True}, row.timm.pool)
   shown = preprocessing(images)
   count = fields.get("num_classes", shown.pop("num_classes"))
   if fields.count("num_classes", count) != arguments.count("num_classes", count):
     raise fields.error("num_classes contradicts model_args")
   if arguments.side("img_size", shown["preprocess"].size) != shown["preprocess"].size:
     raise arguments.error("img_size contradicts pretrained_cfg")
-  fields.finish(known.TIMM)
-  arguments.finish(known.TIMM_ARGUMENTS)
+  fields.finish(_UNREAD)
+  arguments.finish(_ARGUMENTS_UNREAD)
   weights = sidecar.weights(folder, "model.safetensors", "pytorch_model.bin")
   config = dataclasses.replace(config, num_classes=count, **shown)
-  return Checkpoint(config, weights, renamings(config), source)
+  return Checkpoint(config, weights, row.layouts(config)[TIMM][0], source)
 
 
 def named(name: str) -> ClassifierConfig:
@@ -78,28 +71,6 @@ def named(name: str) -> ClassifierConfig:
   config = ARCHITECTURES[ours]
   assert isinstance(config, ClassifierConfig)
   return dataclasses.replace(config, **changes)
-
-
-def _built(config: ClassifierConfig, arguments: Fields) -> ClassifierConfig:
-  """`config` with the sizes of a ViT that was built otherwise than its name says."""
-  if not isinstance(config, ViTConfig):
-    return config
-  old = config.tower
-  width, heads = arguments.count("embed_dim", old.width), arguments.count("num_heads", old.heads)
-  if width % heads:
-    raise arguments.error(f"embed_dim {width} is no multiple of num_heads {heads}")
-  mlp_width = int(width * arguments.number("mlp_ratio", old.mlp_width / old.width))
-  if mlp_width < 1:
-    raise arguments.error("mlp_ratio leaves the MLP no width")
-  tower = dataclasses.replace(
-    old,
-    width=width,
-    layers=arguments.count("depth", old.layers),
-    heads=heads,
-    mlp_width=mlp_width,
-  )
-  patch = arguments.side("patch_size", config.patch_size)
-  return dataclasses.replace(config, tower=tower, patch_size=patch)
 
 
 def preprocessing(images: Fields) -> dict[str, Any]:
@@ -124,7 +95,7 @@ def preprocessing(images: Fields) -> dict[str, Any]:
     "std": images.deviations("std"),
     "num_classes": images.get("num_classes", None),
   }
-  images.finish(known.TIMM_IMAGES)
+  images.finish(_IMAGES_UNREAD)
   return shown
 
 
@@ -136,17 +107,3 @@ def _square(images: Fields, key: str) -> int | None:
   if not isinstance(value, list | tuple) or len(value) != 3 or value[0] != 3:
     raise images.error(f"{key} is {value!r}, not [3, height, width]")
   return Fields(images.path, {key: list(value[1:])}, images.place).side(key)
-
-
-def renamings(config: Config) -> Renamings:
-  """Where timm keeps the tensors of an architecture."""
-  match config:
-    case VGGConfig():
-      return layouts.vgg(config)
-    case EfficientNetConfig():
-      return layouts.efficientnet()
-    case ViTConfig():
-      return layouts.vit()
-    case ConvNeXtConfig():
-      return layouts.convnext()
-  return torchvision.resnet()

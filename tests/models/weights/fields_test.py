@@ -13,20 +13,14 @@ import pytest
 import torch
 import transformers as hf
 from PIL import Image
-from references import checkpoints, parity
+from references import checkpoints, families, parity
 from references.writers import open_clip, timm
 
 from jaxbench import errors, models
 
 CONFIGS = {
   "clip": (checkpoints.clip, hf.CLIPImageProcessorPil(size=36, crop_size=32)),
-  "vit": (checkpoints.vit, hf.ViTImageProcessorPil(size={"height": 32, "width": 32})),
-  "resnet": (checkpoints.resnet, hf.ConvNextImageProcessorPil(size={"shortest_edge": 32})),
-  "convnext": (checkpoints.convnext, hf.ConvNextImageProcessorPil(size={"shortest_edge": 32})),
-  "efficientnet": (
-    checkpoints.efficientnet,
-    hf.EfficientNetImageProcessorPil(size={"height": 32, "width": 32}),
-  ),
+  **{name: (row.build, row.image_processor) for name, row in families.CLASSIFIERS.items()},
 }
 VISION = {"image_size": 32, "layers": 2, "width": 48, "patch_size": 8, "head_width": 16}
 TEXT = {"width": 32, "heads": 4, "layers": 2}

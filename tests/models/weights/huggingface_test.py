@@ -7,18 +7,11 @@ import numpy as np
 import pytest
 import torch
 import transformers as hf
-from references import checkpoints, parity
+from references import checkpoints, families, parity
 
 from jaxbench import errors, models
 
 TOKENS = models.tokenize(["a photo of a cat", "two dogs", "!", "word " * 100])
-CLASSIFIERS = {
-  "vit": (checkpoints.vit, checkpoints.SQUASH_PROCESSOR),
-  "resnet_bottleneck": (checkpoints.resnet, checkpoints.CROP_PROCESSOR),
-  "resnet_basic": (lambda: checkpoints.resnet("basic"), checkpoints.CROP_PROCESSOR),
-  "convnext": (checkpoints.convnext, checkpoints.CROP_PROCESSOR),
-  "efficientnet": (checkpoints.efficientnet, checkpoints.SQUASH_PROCESSOR),
-}
 
 
 def _encode_text(reference, tokens):
@@ -74,24 +67,12 @@ def test_siglip(tmp_path):
   _close(classifier(images), expected)
 
 
-@pytest.mark.parametrize("family", CLASSIFIERS)
-def test_classifiers(tmp_path, family):
-  build, processor = CLASSIFIERS[family]
-  reference = build()
-  model = models.load(checkpoints.write_huggingface(reference, tmp_path, processor))
+@pytest.mark.parametrize("name", families.CLASSIFIERS)
+def test_classifiers(tmp_path, name):
+  written = families.CLASSIFIERS[name]
+  reference = written.build()
+  model = models.load(checkpoints.write_huggingface(reference, tmp_path, written.processor))
   parity.assert_same(model, lambda pixels: reference(pixels).logits, model.config)
-
-
-def test_efficientnet_normalises_twice_as_its_processor_does(tmp_path):
-  reference = checkpoints.efficientnet()
-  processor = hf.EfficientNetImageProcessorPil(size={"height": 32, "width": 32}, resample=3)
-  processor.save_pretrained(tmp_path)
-  reference.save_pretrained(tmp_path)
-  model = models.load(str(tmp_path))
-  image = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
-  expected = processor(image, return_tensors="np")["pixel_values"][0].transpose(1, 2, 0)
-  found = model.standardize(image[None] / np.float32(255), model.config.mean, model.config.std)
-  np.testing.assert_allclose(found[0], expected, atol=1e-5)
 
 
 def test_full_vit_b_32(tmp_path):
@@ -101,17 +82,6 @@ def test_full_vit_b_32(tmp_path):
   processor = {**checkpoints.CLIP_PROCESSOR, "size": 224, "crop_size": 224}
   clip = models.load(checkpoints.write_huggingface(whole, tmp_path, processor))
   parity.assert_same(clip.visual, lambda pixels: reference(pixels).image_embeds, clip.config)
-
-
-@pytest.mark.slow
-def test_full_resnet_50(tmp_path):
-  reference = parity.randomize(hf.ResNetForImageClassification(hf.ResNetConfig(num_labels=1000)))
-  processor = {**checkpoints.CROP_PROCESSOR, "size": 224}
-  model = models.load(checkpoints.write_huggingface(reference, tmp_path, processor))
-  assert model.config.preprocess == models.Preprocess(224, 256)
-  parity.assert_same(model, lambda pixels: reference(pixels).logits, model.config, gradient=False)
-  double = reference.double()
-  parity.assert_same_gradient_in_double(model, lambda pixels: double(pixels).logits, model.config)
 
 
 def test_shards_are_read_as_one(tmp_path):

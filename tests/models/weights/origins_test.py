@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 import torch
-from references import checkpoints, parity
+from references import checkpoints, families, parity
 from references.writers import open_clip, timm
 
 from jaxbench import errors, models, tables
@@ -148,7 +148,7 @@ def test_tensors_of_openai_are_known_by_what_only_they_hold(tmp_path, monkeypatc
 
 
 def test_tensors_of_transformers_need_to_be_told_how_images_come(tmp_path, monkeypatch):
-  reference = checkpoints.vit()
+  reference = families.vit()
   tower = TowerConfig(48, 2, 3, 160, "gelu", 1e-6)
   config = dataclasses.replace(
     models.ARCHITECTURES["vit_b_16"], tower=tower, patch_size=8, num_classes=5

@@ -1,1 +1,0 @@
-"""Where each library keeps the tensors of each architecture family."""

@@ -1,0 +1,35 @@
+"""Small sizes of an architecture under names of their own."""
+
+import pytest
+import torch
+from references import checkpoints
+
+from jaxbench import models
+from jaxbench.models.weights import timm
+
+
+@pytest.fixture
+def register(monkeypatch):
+  """Gives the name "small", ours and timm's, to a small size of an architecture."""
+
+  def register(config):
+    monkeypatch.setitem(models.ARCHITECTURES, "small", config)
+    monkeypatch.setitem(timm.NAMES, "small", ("small", {}))
+
+  return register
+
+
+@pytest.fixture
+def load_bare(tmp_path, register):
+  """Loads the tensors of a state dict as a small size of an architecture."""
+
+  def load_bare(config, state, suffix="safetensors"):
+    register(config)
+    file = tmp_path / f"weights.{suffix}"
+    if suffix == "pth":
+      torch.save(state, file)
+    else:
+      checkpoints.write_safetensors(state, file)
+    return models.load(str(file), architecture="small")
+
+  return load_bare

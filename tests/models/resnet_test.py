@@ -1,0 +1,37 @@
+import pytest
+import torch
+import transformers as hf
+from references import checkpoints, families, networks, parity
+
+from jaxbench import models
+
+SMALL = {"num_classes": 5, "preprocess": models.Preprocess(32, 36, "bilinear")}
+
+
+@pytest.mark.parametrize("bottleneck", [False, True])
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_torchvision(load_bare, bottleneck, suffix):
+  config = models.ResNetConfig(depths=(1, 2), width=8, bottleneck=bottleneck, **SMALL)
+  torch.manual_seed(0)
+  reference = parity.randomize(networks.ResNet((1, 2), 8, bottleneck, 5))
+  model = load_bare(config, reference.state_dict(), suffix)
+  parity.assert_same(model, reference, config, gradient=suffix == "pth")
+
+
+def test_basic_blocks_of_transformers(tmp_path):
+  reference = families.resnet("basic")
+  model = models.load(
+    checkpoints.write_huggingface(reference, tmp_path, checkpoints.CROP_PROCESSOR)
+  )
+  parity.assert_same(model, lambda pixels: reference(pixels).logits, model.config)
+
+
+@pytest.mark.slow
+def test_full_resnet_50(tmp_path):
+  reference = parity.randomize(hf.ResNetForImageClassification(hf.ResNetConfig(num_labels=1000)))
+  processor = {**checkpoints.CROP_PROCESSOR, "size": 224}
+  model = models.load(checkpoints.write_huggingface(reference, tmp_path, processor))
+  assert model.config.preprocess == models.Preprocess(224, 256)
+  parity.assert_same(model, lambda pixels: reference(pixels).logits, model.config, gradient=False)
+  double = reference.double()
+  parity.assert_same_gradient_in_double(model, lambda pixels: double(pixels).logits, model.config)

@@ -1,0 +1,78 @@
+"""Of each architecture: its published sizes, and a small one as transformers builds it."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+import transformers as hf
+
+from references import checkpoints
+from references.parity import randomize
+
+# As the papers and libraries give them.
+PARAMETERS = {
+  "ViT-B-32": 151_277_313,
+  "ViT-L-14-336-quickgelu": 427_944_193,
+  "ViT-bigG-14": 2_539_567_105,
+  "RN50-quickgelu": 102_007_137,
+  "RN50x4-quickgelu": 178_300_601,
+  "ViT-SO400M-14-SigLIP-384": 877_960_498,
+  "alexnet": 61_100_840,
+  "vgg16": 138_357_544,
+  "vgg19_bn": 143_678_248,
+  "resnet18": 11_689_512,
+  "resnet50": 25_557_032,
+  "resnet152": 60_192_808,
+  "efficientnet_b0": 5_288_548,
+  "efficientnet_b3": 12_233_232,
+  "efficientnet_b7": 66_347_960,
+  "vit_b_16": 86_567_656,
+  "convnext_tiny": 28_589_128,
+  "convnext_base": 88_591_464,
+}
+
+
+def vit():
+  torch.manual_seed(0)
+  return randomize(hf.ViTForImageClassification(hf.ViTConfig(**checkpoints.VISION, num_labels=5)))
+
+
+def resnet(layer_type="bottleneck"):
+  torch.manual_seed(0)
+  widths = [32, 64] if layer_type == "bottleneck" else [8, 16]
+  config = hf.ResNetConfig(
+    embedding_size=8, hidden_sizes=widths, depths=[1, 2], layer_type=layer_type, num_labels=5
+  )
+  return randomize(hf.ResNetForImageClassification(config))
+
+
+def convnext():
+  torch.manual_seed(0)
+  config = hf.ConvNextConfig(hidden_sizes=[8, 12, 16], depths=[1, 2, 1], num_stages=3, num_labels=5)
+  return randomize(hf.ConvNextForImageClassification(config))
+
+
+def efficientnet(width=0.5, head=640):
+  torch.manual_seed(0)
+  sizes = {"width_coefficient": width, "depth_coefficient": 1.0, "hidden_dim": head}
+  config = hf.EfficientNetConfig(**sizes, image_size=32, num_labels=5)
+  return randomize(hf.EfficientNetForImageClassification(config))
+
+
+class Written(NamedTuple):
+  """What transformers writes of a model with five classes and images of 32 pixels."""
+
+  build: Callable[[], Any]
+  processor: dict[str, Any]  # As older releases wrote it, by hand.
+  image_processor: Any  # As its class writes it.
+
+
+_CROP, _SQUASH = checkpoints.CROP_PROCESSOR, checkpoints.SQUASH_PROCESSOR
+_SQUARE = {"height": 32, "width": 32}
+_SHORT = hf.ConvNextImageProcessorPil(size={"shortest_edge": 32})
+CLASSIFIERS = {
+  "vit": Written(vit, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
+  "resnet": Written(resnet, _CROP, _SHORT),
+  "convnext": Written(convnext, _CROP, _SHORT),
+  "efficientnet": Written(efficientnet, _SQUASH, hf.EfficientNetImageProcessorPil(size=_SQUARE)),
+}
