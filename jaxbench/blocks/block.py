@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxbench import cache, data, models
+from jaxbench import data, models
+from jaxbench.blocks import cache
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from references import packing
 
-from jaxbench import cache, config, data, imagenet_c, models, overlap, plan, records
+from jaxbench import config, data, imagenet_c, models, overlap, plan, records
+from jaxbench.blocks import cache
 from jaxbench.data import row_groups
 from jaxbench.evaluate import runner
 

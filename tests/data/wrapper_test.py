@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from references import packing
 
-from jaxbench import cache, config, data, models, plan
-from jaxbench.cache.source import Kept
+from jaxbench import config, data, models, plan
+from jaxbench.blocks import cache
+from jaxbench.blocks.cache.source import Kept
 from jaxbench.data import wrapper
 from jaxbench.plan.perturbations import typography as written
 

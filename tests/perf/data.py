@@ -22,7 +22,8 @@ from absl import app, flags
 from PIL import Image
 from sklearn import datasets
 
-from jaxbench import cache, data, devices, models
+from jaxbench import data, devices, models
+from jaxbench.blocks import cache
 from jaxbench.models.weights import checkpoint
 
 _WORKERS = flags.DEFINE_list("workers", ["0", "1", "2"], "Numbers of processes.")

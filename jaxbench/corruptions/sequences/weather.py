@@ -8,8 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxbench.corruptions import color, gaussian, motion
-from jaxbench.corruptions import snow as flakes
-from jaxbench.corruptions import spatter as drops
 from jaxbench.corruptions.base import Leaf
 from jaxbench.corruptions.separable import separable
 from jaxbench.corruptions.sequences.base import (
@@ -21,6 +19,8 @@ from jaxbench.corruptions.sequences.base import (
   steps,
 )
 from jaxbench.corruptions.sequences.blur import Taps, taps
+from jaxbench.corruptions.snow import whitened, zooms
+from jaxbench.corruptions.spatter import with_water
 
 _FRAMES = 31
 
@@ -45,7 +45,7 @@ _SNOW = {  # Deviation and zoom of the noise, radius and sigma of the motion.
 
 def _snow_schedule(variant: str, difficulty: int, image: Shape, frame: Shape) -> Schedule:
   deviation, zoom, radius, sigma = of_variant(_SNOW, variant)
-  rows, columns = (flakes.zooms(size, [zoom], True)[0] for size in frame)
+  rows, columns = (zooms(size, [zoom], True)[0] for size in frame)
   (weights,) = motion.kernels([(radius, sigma)])
   shares = np.asarray((0.85, 1 - 0.85), np.float32)
   constants = Snow(np.float32(0.05), np.float32(deviation), rows, columns, weights, shares)
@@ -64,7 +64,7 @@ def _snow(im_round: str) -> Sequence:
   ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
     pixels, resting = state
     fallen = motion.shifted_sum(resting, level.weights, now.down, now.right)
-    return state, flakes.whitened(pixels, motion.rounded(fallen, im_round), level.mix)
+    return state, whitened(pixels, motion.rounded(fallen, im_round), level.mix)
 
   return Sequence(_snow_schedule, start, frame)
 
@@ -132,7 +132,7 @@ def _spatter_frame(
   state: tuple[jax.Array, jax.Array], level: Spatter, index: jax.Array
 ) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
   pixels, liquid = state
-  return (pixels, run(liquid, level.flow)), drops.with_water(pixels, liquid, jnp.float32(0.6))
+  return (pixels, run(liquid, level.flow)), with_water(pixels, liquid, jnp.float32(0.6))
 
 
 def run(liquid: jax.Array, flow: jax.Array) -> jax.Array:

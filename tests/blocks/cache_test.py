@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from references import packing
 
-from jaxbench import cache, data, errors, models
+from jaxbench import data, errors, models
+from jaxbench.blocks import cache
 
 CLASSES = ("bird", "cat", "dog")
 PREPROCESS = models.Preprocess(8, 9)

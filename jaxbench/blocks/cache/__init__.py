@@ -15,8 +15,8 @@ import numpy as np
 import PIL
 
 from jaxbench import data, errors, models
-from jaxbench.cache.part import Part
-from jaxbench.cache.source import Kept, find
+from jaxbench.blocks.cache.part import Part
+from jaxbench.blocks.cache.source import Kept, find
 
 
 def stream(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxbench import data, models
-from jaxbench.cache.part import crc32, say
+from jaxbench.blocks.cache.part import crc32, say
 
 
 class Record(NamedTuple):
