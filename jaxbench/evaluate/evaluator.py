@@ -138,7 +138,7 @@ class Evaluator:
     return devices.replicate(models.resized(classifier, loaded.preprocess.size))
 
   def _load_searchers(self, member: Member) -> tuple[devices.Replicated, ...]:
-    """What attacks climb, the cheapest first; see `view.searchers`."""
+    """What attacks search on, the cheapest first; see `view.searchers`."""
     classifier, dtype = self.classifier(member), self.settings.attacks.search_dtype
     return tuple(map(devices.replicate, view.searchers(classifier.tree(), dtype)))
 

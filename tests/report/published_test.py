@@ -41,9 +41,7 @@ def _run(folder, attacks, *, complete=True, **changes):
       "forwards": labels[:rows] + 1,
       "backwards": labels[:rows],
     }
-    names = ("model", "data", "prompts", "perturbation", "severity", "epsilon", "tolerance")
-    shared = {"cell": cell.id, **{name: getattr(cell, name) for name in names}}
-    store.write("digits", 0, [records.table(shared, columns)])
+    store.write("digits", 0, [records.table(cell.columns, columns)])
   return folder
 
 

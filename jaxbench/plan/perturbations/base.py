@@ -47,7 +47,7 @@ class Evaluator(Protocol):
     """A classifier on the devices."""
 
   def searchers(self, member: config.Member, /) -> tuple[devices.Replicated, ...]:
-    """What attacks on it climb, the cheapest first."""
+    """What attacks on it search, the cheapest first."""
 
   def surrogate(self, members: tuple[config.Member, ...], /) -> devices.Replicated:
     """What images for transfer are made on."""
