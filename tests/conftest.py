@@ -22,6 +22,7 @@ import pytest
 from jaxbench import data, models
 
 ROOT = pathlib.Path(__file__).parents[1]
+pytest_plugins = ("references.budget",)
 
 # Those that take long, the longest first.
 LONG = (

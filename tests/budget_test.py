@@ -1,0 +1,33 @@
+"""A test file that takes more CPU than it may is named, and fails the run."""
+
+import collections
+import subprocess
+import sys
+
+from references import budget
+from references.command import ROOT
+
+
+def test_three_times_the_budget_is_too_much(monkeypatch):
+  spent = collections.Counter({"a_test.py": 91.0, "b_test.py": 89.0, "c_test.py": 100.0})
+  monkeypatch.setattr(budget, "_spent", spent)
+  monkeypatch.setattr(budget, "BUDGETS", {"c_test.py": 40})
+  assert budget._over() == ["a_test.py"]
+
+
+def test_a_run_over_budget_fails_and_says_which_file(tmp_path):
+  (tmp_path / "busy_test.py").write_text("def test_it():\n  sum(range(10**6))\n")
+  (tmp_path / "conftest.py").write_text(
+    "from references import budget\nbudget.USUAL = -1\npytest_plugins = ('references.budget',)\n"
+  )
+  process = subprocess.run(
+    [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+    capture_output=True,
+    text=True,
+    env={"PYTHONPATH": str(ROOT / "tests")},
+    cwd=tmp_path,
+    check=False,
+  )
+  assert process.returncode == 1, process.stdout + process.stderr
+  assert "over budget: " in process.stdout
+  assert "busy_test.py took" in process.stdout

@@ -1,0 +1,63 @@
+"""Seconds of CPU by test file, so that no file grows unnoticed; a plugin of pytest.
+
+What a test starts counts too. The budget of a file is what it took with cold caches on two cores,
+rounded up; a file fails at three times that, for slower processors.
+"""
+
+import collections
+import resource
+
+import pytest
+
+USUAL = 30  # Of a file that is not named.
+BUDGETS = {}
+FACTOR = 3
+_SHOWN = 10
+
+_spent = collections.Counter()
+
+
+def _seconds():
+  kinds = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+  return sum(used.ru_utime + used.ru_stime for used in map(resource.getrusage, kinds))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logstart():
+  """In the process that runs a test, before its fixtures are made."""
+  pytest_runtest_logstart.seconds = _seconds()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+  """The reports of a test go to the process that sums them up."""
+  if call.when == "teardown":
+    item.user_properties.append(("cpu", _seconds() - pytest_runtest_logstart.seconds))
+
+
+def pytest_runtest_logreport(report):
+  if report.when == "teardown":
+    file = report.nodeid.partition("::")[0].removeprefix("tests/")
+    _spent[file] += dict(report.user_properties).get("cpu", 0.0)
+
+
+def _over():
+  return [file for file in _spent if _spent[file] > FACTOR * BUDGETS.get(file, USUAL)]
+
+
+def pytest_sessionfinish(session):
+  if _over() and not hasattr(session.config, "workerinput"):
+    session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+  terminalreporter.section("seconds of CPU by file")
+  for file, seconds in _spent.most_common(_SHOWN):
+    terminalreporter.line(f"{seconds:6.0f}  {file}")
+  for file in _over():
+    budget = BUDGETS.get(file, USUAL)
+    terminalreporter.line(
+      f"over budget: {file} took {_spent[file]:.0f} s of CPU, {FACTOR} times its {budget} s are "
+      "allowed; make it faster, or say why in tests/references/budget.py",
+      red=True,
+    )
