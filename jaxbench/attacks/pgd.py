@@ -50,7 +50,7 @@ def pgd(
       2019, arXiv:1904.13000).
     loss: "cross_entropy", "margin", "dlr", a function (logits [K], label []) -> [], or "distance":
       of the outputs from those of the clean image, squared, with which an image encoder serves as
-      the classifier (FARE's loss; see `distance.py`), and all steps are taken.
+      the classifier (FARE's loss; see `parts/embedding_loss.py`), and all steps are taken.
     target: a class to make likelier instead of making the label less likely: the loss is taken at
       it and descended. Any misclassification still counts.
     random_start: begin at a uniform point of the ball instead of the image itself.

@@ -44,7 +44,7 @@ def run(
   """Computes the rows of `plan` that `workdir` lacks, beside any other hosts; returns when all do.
 
   Args:
-    settings: as `plan.checked` returns them.
+    settings: as `config.checked` returns them.
     plan: of these settings.
     workdir: a new folder, or one that holds a part of this run.
     workers: processes that decode images; 0 is threads of this one.

@@ -1,6 +1,6 @@
 """What the processes of a run did with their time: a JSON line for each block they have finished.
 
-Each process has a file of its own, `logs/NAME.jsonl` in the run's folder; `telemetry.Journal` says
+Each process has a file of its own, `logs/NAME.jsonl` in the run's folder; `telemetry.journal` says
 what is in a line.
 """
 
