@@ -26,8 +26,9 @@ pytest_plugins = ("references.budget",)
 
 # Those that take long, the longest first.
 LONG = (
-  "attacks/contract_test.py",
+  "attacks/laws_test.py",
   "cli_test.py",
+  "attacks/contract_test.py",
   "evaluate/transfer_test.py",
   "evaluate/runner_test.py",
   "report/report_test.py",
