@@ -52,6 +52,22 @@ class Adversary(Perturbation):
     }
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bisected(Adversary):
+  """A search for the smallest epsilon that fools, up to one."""
+
+  tolerance: float  # In [0, 1] pixel units.
+
+  @property
+  def columns(self) -> dict[str, Any]:
+    """See `Perturbation`."""
+    return super().columns | {"tolerance": self.tolerance}
+
+  def hashed(self, settings: config.Config) -> dict[str, Any]:
+    """See `Perturbation`."""
+    return super().hashed(settings) | {"tolerance": self.tolerance}
+
+
 def resolve(text: str) -> tuple[spec.Spec, attacks.Cascade]:
   """An attack of a config, and what it is built to.
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from jaxbench.attacks.engine import batching
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations import adversary
-from jaxbench.plan.perturbations.adversary import Adversary
+from jaxbench.plan.perturbations.adversary import Adversary, Bisected
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Judged, Search, Target
 from jaxbench.records import kinds
 
@@ -37,23 +37,13 @@ class Attack(Adversary):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Smallest(Adversary):
+class Smallest(Bisected):
   """The smallest epsilon for each example, by bisection up to one."""
 
   kind: ClassVar[str] = kinds.SMALLEST
   field: ClassVar[str] = "attacks.smallest"
 
   shares_images: bool = False
-  tolerance: float  # In [0, 1] pixel units.
-
-  @property
-  def columns(self) -> dict[str, Any]:
-    """See `Perturbation`."""
-    return super().columns | {"tolerance": self.tolerance}
-
-  def hashed(self, settings: config.Config) -> dict[str, Any]:
-    """See `Perturbation`."""
-    return super().hashed(settings) | {"tolerance": self.tolerance}
 
   def searches(self, evaluator: Evaluator, member: config.Member) -> list[Search]:
     """See `Perturbation`."""

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ from jaxbench.attacks.engine import batching, next_run
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Absent, Surrogate
 from jaxbench.plan.perturbations import adversary
+from jaxbench.plan.perturbations.adversary import Bisected
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Judged, Passes, Target
 from jaxbench.plan.perturbations.surrogate import FromSurrogate, judge
 from jaxbench.records import kinds
@@ -72,7 +73,7 @@ class Transfer(FromSurrogate):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SmallestTransfer(FromSurrogate):
+class SmallestTransfer(Bisected, FromSurrogate):
   """The smallest epsilon, for each example, at which images made on the surrogate fool the target.
 
   As in `attacks.minimal_epsilon`, of which the target takes the verdicts.
@@ -82,16 +83,6 @@ class SmallestTransfer(FromSurrogate):
   field: ClassVar[str] = "attacks.smallest_transfer"
 
   shares_images: bool = False
-  tolerance: float  # In [0, 1] pixel units.
-
-  @property
-  def columns(self) -> dict[str, Any]:
-    """See `Perturbation`."""
-    return super().columns | {"tolerance": self.tolerance}
-
-  def hashed(self, settings: config.Config) -> dict[str, Any]:
-    """See `Perturbation`."""
-    return super().hashed(settings) | {"tolerance": self.tolerance}
 
   def passes(self, model: str) -> Iterator[Passes]:
     """See `Perturbation`: images are made anew for each target."""
