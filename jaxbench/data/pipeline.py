@@ -61,7 +61,8 @@ def stream(
       flags.FLAGS.mark_as_parsed()
     options = grain.MultiprocessingOptions(num_workers=workers)
     dataset = dataset.mp_prefetch(options)
-  labels, examples = source.labels, _Started(dataset)
+  examples = _WithWorkers(dataset) if workers else iter(dataset)
+  labels = source.labels
   try:
     for number, (indices, order) in enumerate(zip(batches, orders, strict=True), start=1):
       batch = _batch([labels[index] for index in indices], order, examples)
@@ -107,7 +108,7 @@ class _Reader:
       return _Read(None, str(error))
 
 
-class _Started(Iterator[_Read]):
+class _WithWorkers(Iterator[_Read]):
   """The examples of a grain dataset, whose workers are from their birth deaf to Ctrl-C.
 
   It reaches all processes of a terminal; the main one finishes what it has and ends the others.
