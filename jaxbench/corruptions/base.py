@@ -31,9 +31,8 @@ class Corruption(NamedTuple):
   # functions get (level, textures) in place of the level. None: it lays nothing over them.
   textures: Callable[[Any, str, int, int], Any] | None = None
   photographs: bool = False  # Its textures are photographs of the user's, which decide its images.
-  floored: Any = (
-    None  # The same as newer versions of ImageMagick compute it, which has a part in it.
-  )
+  # The same as newer versions of ImageMagick compute it, if that has a part in it.
+  floored: Any = None
 
   @property
   def im_rounded(self) -> bool:

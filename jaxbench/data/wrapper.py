@@ -4,8 +4,8 @@ from typing import Any
 
 from jaxbench.data.source import Example, Source
 
-# All that a source has, but for its length and its examples.
 _NEEDED = ("class_names", "ids", "labels", "sha256")  # There is no default for these.
+# All that a source has, but for its length and its examples.
 MEMBERS = sorted(name for name in {**Source.__annotations__, **vars(Source)} if name[0] != "_")
 
 

@@ -192,9 +192,8 @@ def _leave(message: str, status: int) -> None:
   """Ends the process, whatever else it does."""
   for child in multiprocessing.active_children():
     child.terminate()
-  for thread in pathlib.Path("/proc/self/task").glob(
-    "*/children"
-  ):  # Those just being started, too.
+  # Those too that are just being started, where Linux tells.
+  for thread in pathlib.Path("/proc/self/task").glob("*/children"):
     with contextlib.suppress(OSError):  # One has just ended.
       for number in thread.read_text().split():
         os.kill(int(number), signal.SIGTERM)

@@ -25,6 +25,7 @@ BUDGETS = {
 FACTOR = 3
 _SHOWN = 10
 
+_BEGAN = pytest.StashKey[float]()
 _spent = collections.Counter()
 
 
@@ -34,16 +35,16 @@ def _seconds():
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_logstart():
+def pytest_runtest_protocol(item):
   """In the process that runs a test, before its fixtures are made."""
-  pytest_runtest_logstart.seconds = _seconds()
+  item.stash[_BEGAN] = _seconds()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item, call):
   """The reports of a test go to the process that sums them up."""
   if call.when == "teardown":
-    item.user_properties.append(("cpu", _seconds() - pytest_runtest_logstart.seconds))
+    item.user_properties.append(("cpu", _seconds() - item.stash[_BEGAN]))
 
 
 def pytest_runtest_logreport(report):

@@ -31,9 +31,8 @@ class Sequence(NamedTuple):
   frame: Callable[[Any, Any, Any], tuple[Any, jax.Array]]
   moves: bool = False  # The image moves, so that frames show what lies beyond them.
   is_noise: bool = False  # Frames are compared with the first, a clean one, not with neighbours.
-  floored: Any = (
-    None  # The same as newer versions of ImageMagick compute it, which has a part in it.
-  )
+  # The same as newer versions of ImageMagick compute it, if that has a part in it.
+  floored: Any = None
 
   @property
   def im_rounded(self) -> bool:

@@ -137,8 +137,8 @@ def _verdicts(
   classifier, searchers = evaluator.classifier(member), evaluator.searchers(member)
   lacking = np.flatnonzero(target.lacking)
   some, clean = block.at(lacking), target.clean["prediction"][lacking]
-  name = ", ".join(filter(None, member))
-  names = f"{name} on {target.data}", f"{perturbation.text} on {target.data}"
+  who = ", ".join(filter(None, member))
+  names = f"{who} on {target.data}", f"{perturbation.text} on {target.data}"
   evaluator.check(names, cascade, classifier, some)
   wrong = np.flatnonzero(clean != some.labels)
   yield lacking[wrong], adversary.untouched(some, clean, wrong)
@@ -150,11 +150,11 @@ def _verdicts(
   how = batching.Settings(evaluator.slots, settings.attacks.quantize, tolerance)
   harvest: batching.Harvest
   for harvest in batching.attack(cascade, classifier, searchers, examples, how, evaluator.tally):
-    rows, name = right[harvest.rows], cascade.names[harvest.stage]
+    rows, stage = right[harvest.rows], cascade.names[harvest.stage]
     columns: Columns = {name: harvest.fetch(name) for name in ("prediction", "distance")}
     kept = pictures.keep(rows, some, harvest.fetch)
     columns |= {"success": harvest.success, "picture": kept} | harvest.costs
-    columns["found_by"] = [name if success else None for success in harvest.success]
+    columns["found_by"] = [stage if success else None for success in harvest.success]
     keep = np.flatnonzero(harvest.final)
     yield (
       lacking[rows[keep]],
