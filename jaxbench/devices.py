@@ -186,9 +186,12 @@ def use_compilation_cache(root: epath.PathLike | None = None) -> epath.Path:
   """Keeps compiled programs from one run to the next.
 
   Args:
-    root: a folder, also in an object store; by default in the user's own cache folder. Whoever can
-      write there can have this process run code.
+    root: a folder, also in an object store; by default JAX's own setting
+      (JAX_COMPILATION_CACHE_DIR) or else in the user's cache folder. Whoever can write there can
+      have this process run code.
   """
+  if root is None and (told := jax.config.values["jax_compilation_cache_dir"]):
+    return epath.Path(told)
   if root is None:
     home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     root = home / "jaxbench"

@@ -16,30 +16,53 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 from PIL import Image
 from tqdm import tqdm
 
-from jaxbench import blocks, config, corruptions, data, devices, errors, models
+from jaxbench import blocks, config, corruptions, data, devices, errors, models, program
 from jaxbench.plan.perturbations import Corruption, corruption
 from jaxbench.storage import atomic, places
 
-_DATA = flags.DEFINE_string("data", None, "The clean data set, as --config.data names it.")
-_ROOT = flags.DEFINE_string("data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.")
-_OUT = flags.DEFINE_string("out", None, "Folder to write to.")
-_NAMES = flags.DEFINE_list("names", list(corruptions.NAMES), "Corruptions; all fifteen by default.")
-_SEVERITIES = flags.DEFINE_list("severities", ["1", "2", "3", "4", "5"], "Which ones.")
-_VARIANT = flags.DEFINE_enum("variant", "imagenet", corruptions.VARIANTS, "Whose constants.")
-_IM_ROUND = flags.DEFINE_enum(
-  "im_round", "nearest", corruptions.IM_ROUNDS, "How ImageMagick rounds in motion blur and snow."
+_FLAGS = flags.FlagValues()
+_DATA = flags.DEFINE_string(
+  "data", None, "The clean data set, as --config.data names it.", flag_values=_FLAGS
 )
-_TEXTURES = flags.DEFINE_string("textures", "", "Folder of frost's photographs.")
-_QUALITY = flags.DEFINE_integer("quality", 85, "Of the JPEG files.", lower_bound=1, upper_bound=100)
-_SIZE = flags.DEFINE_integer("size", 224, "Pixels of both sides.", lower_bound=32)
-_RESIZE = flags.DEFINE_integer("resize", 256, "Of the short side, before the centre is cut out.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the randomness.", lower_bound=0)
+_ROOT = flags.DEFINE_string(
+  "data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.", flag_values=_FLAGS
+)
+_OUT = flags.DEFINE_string("out", None, "Folder to write to.", flag_values=_FLAGS)
+_NAMES = flags.DEFINE_list(
+  "names", list(corruptions.NAMES), "Corruptions; all fifteen by default.", flag_values=_FLAGS
+)
+_SEVERITIES = flags.DEFINE_list(
+  "severities", ["1", "2", "3", "4", "5"], "Which ones.", flag_values=_FLAGS
+)
+_VARIANT = flags.DEFINE_enum(
+  "variant", "imagenet", corruptions.VARIANTS, "Whose constants.", flag_values=_FLAGS
+)
+_IM_ROUND = flags.DEFINE_enum(
+  "im_round",
+  "nearest",
+  corruptions.IM_ROUNDS,
+  "How ImageMagick rounds in motion blur and snow.",
+  flag_values=_FLAGS,
+)
+_TEXTURES = flags.DEFINE_string(
+  "textures", "", "Folder of frost's photographs.", flag_values=_FLAGS
+)
+_QUALITY = flags.DEFINE_integer(
+  "quality", 85, "Of the JPEG files.", lower_bound=1, upper_bound=100, flag_values=_FLAGS
+)
+_SIZE = flags.DEFINE_integer(
+  "size", 224, "Pixels of both sides.", lower_bound=32, flag_values=_FLAGS
+)
+_RESIZE = flags.DEFINE_integer(
+  "resize", 256, "Of the short side, before the centre is cut out.", flag_values=_FLAGS
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of the randomness.", lower_bound=0, flag_values=_FLAGS)
 _LIMIT = flags.DEFINE_integer(
-  "limit", 0, "So many images, a random sample; 0 is all.", lower_bound=0
+  "limit", 0, "So many images, a random sample; 0 is all.", lower_bound=0, flag_values=_FLAGS
 )
 
 
@@ -178,39 +201,38 @@ def _severities() -> list[int]:
     raise errors.InputError(f"--severities={','.join(_SEVERITIES.value)}: write 1,2,5") from error
 
 
-def main(arguments: Sequence[str]) -> int:
-  """Command line; wrong input is one line and exit status 2."""
-  logging.set_verbosity(logging.WARNING)  # Libraries tell much at absl's INFO.
-  try:
-    if len(arguments) > 1 or not _DATA.value or not _OUT.value:
-      raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")
-    places.for_folder("--out", _OUT.value)
-    devices.use_all_cores()
-    devices.use_compilation_cache()
-    source = data.load(_DATA.value, _ROOT.value)
-    if short := data.shortfall(_DATA.value, source):
-      print(f"jaxbench.imagenet_c: {_DATA.value}: {short}", file=sys.stderr)
-    broken = write(
-      source,
-      pathlib.Path(_OUT.value),
-      _NAMES.value,
-      _severities(),
-      settings=config.Corruptions(
-        variant=_VARIANT.value, im_round=_IM_ROUND.value, textures=_TEXTURES.value
-      ),
-      preprocess=models.Preprocess(_SIZE.value, resize=_RESIZE.value, interpolation="bilinear"),
-      quality=_QUALITY.value,
-      seed=_SEED.value,
-      limit=_LIMIT.value,
-    )
-  except (errors.InputError, OSError) as error:
-    print(f"jaxbench.imagenet_c: {error}", file=sys.stderr)
-    return 2
+def _write(arguments: Sequence[str]) -> int:
+  if arguments or not _DATA.value or not _OUT.value:
+    raise errors.InputError("usage: python -m jaxbench.imagenet_c --data=imagenet --out=FOLDER")
+  places.for_folder("--out", _OUT.value)
+  devices.use_all_cores()
+  devices.use_compilation_cache()
+  source = data.load(_DATA.value, _ROOT.value)
+  if short := data.shortfall(_DATA.value, source):
+    print(f"jaxbench.imagenet_c: {_DATA.value}: {short}", file=sys.stderr)
+  broken = write(
+    source,
+    pathlib.Path(_OUT.value),
+    _NAMES.value,
+    _severities(),
+    settings=config.Corruptions(
+      variant=_VARIANT.value, im_round=_IM_ROUND.value, textures=_TEXTURES.value
+    ),
+    preprocess=models.Preprocess(_SIZE.value, resize=_RESIZE.value, interpolation="bilinear"),
+    quality=_QUALITY.value,
+    seed=_SEED.value,
+    limit=_LIMIT.value,
+  )
   for line in broken:
     print(f"jaxbench.imagenet_c: not written, {line}", file=sys.stderr)
   print(f"images: {_OUT.value}")
   return 1 if broken else 0
 
 
+def main(arguments: Sequence[str]) -> int:
+  """Returns the exit status."""
+  return program.run("jaxbench.imagenet_c", __doc__, _FLAGS, _write, arguments)
+
+
 if __name__ == "__main__":
-  app.run(main)
+  sys.exit(main(sys.argv[1:]))

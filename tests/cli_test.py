@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from references.command import ROOT, parts, run, start
+from references.command import ROOT, call, parts, run, start
 
 from jaxbench import records
 
@@ -275,10 +275,8 @@ def test_several_runs_make_one_report(reference, tmp_path):
 def test_a_report_that_cannot_be_written_is_one_line(arguments, message, reference, tmp_path):
   (tmp_path / "file").write_text("")
   filled = [one.format(run=reference[0], folder=tmp_path) for one in arguments]
-  command = [sys.executable, "-m", "jaxbench.report", f"--out={tmp_path / 'page.html'}", *filled]
-  failed = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
-  assert failed.returncode == 2
-  (line,) = failed.stderr.splitlines()
+  _, err = call("jaxbench.report", f"--out={tmp_path / 'page.html'}", *filled, status=2)
+  (line,) = err.splitlines()
   assert line.startswith("jaxbench.report: ")
   assert message in line
   assert not (tmp_path / "page.html").exists()

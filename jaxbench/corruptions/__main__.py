@@ -7,23 +7,33 @@ import functools
 import pathlib
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from absl import app, flags, logging
+from absl import flags
 from matplotlib import figure
 from PIL import Image, ImageOps
 
-from jaxbench import corruptions, errors
+from jaxbench import corruptions, errors, program
 from jaxbench.storage import places
 
-_OUT = flags.DEFINE_string("out", "sheet.png", "The file to write; its suffix names the format.")
-_FROST = flags.DEFINE_string("frost", None, "Folder with the photographs of frost.")
-_SIZE = flags.DEFINE_integer("size", 224, "Side of the square cut from the image.", lower_bound=32)
-_VARIANT = flags.DEFINE_enum("variant", "imagenet", corruptions.VARIANTS, "Whose constants.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the randomness.", lower_bound=0)
+_FLAGS = flags.FlagValues()
+_OUT = flags.DEFINE_string(
+  "out", "sheet.png", "The file to write; its suffix names the format.", flag_values=_FLAGS
+)
+_FROST = flags.DEFINE_string(
+  "frost", None, "Folder with the photographs of frost.", flag_values=_FLAGS
+)
+_SIZE = flags.DEFINE_integer(
+  "size", 224, "Side of the square cut from the image.", lower_bound=32, flag_values=_FLAGS
+)
+_VARIANT = flags.DEFINE_enum(
+  "variant", "imagenet", corruptions.VARIANTS, "Whose constants.", flag_values=_FLAGS
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of the randomness.", lower_bound=0, flag_values=_FLAGS)
 
 
 def _textures() -> corruptions.Textures | errors.InputError:
@@ -84,23 +94,22 @@ def _require_format(out: str) -> None:
     raise errors.unknown(f"format of --out={out}:", suffix, formats)
 
 
-def main(arguments: list[str]) -> int:
-  """Command line; wrong input is one line and exit status 2."""
-  logging.set_verbosity(logging.WARNING)  # Libraries tell much at absl's INFO.
-  try:
-    if len(arguments) != 2:
-      raise errors.InputError("usage: python -m jaxbench.corruptions IMAGE --out=sheet.png")
-    _require_format(_OUT.value)
-    places.for_file("--out", _OUT.value)
-    with Image.open(arguments[1]) as picture:
-      square = ImageOps.fit(picture.convert("RGB"), (_SIZE.value, _SIZE.value))
-    _sheet(jnp.asarray(square, jnp.float32) / 255).savefig(_OUT.value, dpi=140)
-  except (errors.InputError, OSError, ValueError) as error:
-    print(f"jaxbench.corruptions: {error}", file=sys.stderr)
-    return 2
+def _draw(arguments: Sequence[str]) -> int:
+  if len(arguments) != 1:
+    raise errors.InputError("usage: python -m jaxbench.corruptions IMAGE --out=sheet.png")
+  _require_format(_OUT.value)
+  places.for_file("--out", _OUT.value)
+  with Image.open(arguments[0]) as picture:
+    square = ImageOps.fit(picture.convert("RGB"), (_SIZE.value, _SIZE.value))
+  _sheet(jnp.asarray(square, jnp.float32) / 255).savefig(_OUT.value, dpi=140)
   print(f"picture: {_OUT.value}")
   return 0
 
 
+def main(arguments: Sequence[str]) -> int:
+  """Returns the exit status."""
+  return program.run("jaxbench.corruptions", __doc__, _FLAGS, _draw, arguments)
+
+
 if __name__ == "__main__":
-  app.run(main)
+  sys.exit(main(sys.argv[1:]))

@@ -12,9 +12,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from absl import app
+from absl import flags
 
-from jaxbench import data, errors
+from jaxbench import data, errors, program
 
 
 class State(NamedTuple):
@@ -67,21 +67,21 @@ def _state(name: str, root: pathlib.Path) -> State:
   return State(name, f"{path.relative_to(root)}: {share}{more}", count >= expected)
 
 
-def main(arguments: Sequence[str]) -> int:
-  """Exit status: 0 if all that is there is whole, 1 if not, 2 for wrong input."""
-  try:
-    if len(arguments) not in (2, 3) or arguments[1] != "check":
-      raise errors.InputError("usage: python -m jaxbench.data check ROOT")
-    root = arguments[2] if len(arguments) == 3 else os.environ.get("JAXBENCH_DATA", "")
-    results = list(check(pathlib.Path(root).expanduser()))
-  except errors.InputError as error:
-    print(f"jaxbench.data: {error}", file=sys.stderr)
-    return 2
+def _check(arguments: Sequence[str]) -> int:
+  if len(arguments) not in (1, 2) or arguments[0] != "check":
+    raise errors.InputError("usage: python -m jaxbench.data check ROOT")
+  root = arguments[1] if len(arguments) == 2 else os.environ.get("JAXBENCH_DATA", "")
+  results = list(check(pathlib.Path(root).expanduser()))
   width = max(len(result.name) for result in results)
   for result in results:
     print(f"{result.name:{width}}  {result.detail}")
   return 0 if all(result.sound for result in results) else 1
 
 
+def main(arguments: Sequence[str]) -> int:
+  """Exit status: 0 if all that is there is whole, 1 if not, 2 for wrong input."""
+  return program.run("jaxbench.data", __doc__, flags.FlagValues(), _check, arguments)
+
+
 if __name__ == "__main__":
-  app.run(main)
+  sys.exit(main(sys.argv[1:]))

@@ -8,29 +8,44 @@ and is read from gs:// too.
 """
 
 import sys
+from collections.abc import Sequence
 
-from absl import app, flags, logging
+from absl import flags
 from etils import epath
 
-from jaxbench import errors, spec
+from jaxbench import errors, program, spec
 from jaxbench.models import catalog
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights import orbax
 
+_FLAGS = flags.FlagValues()
 _ARCHITECTURE = flags.DEFINE_string(
-  "architecture", None, "What bare tensors are, by their source; see models.load."
+  "architecture",
+  None,
+  "What bare tensors are, by their source; see models.load.",
+  flag_values=_FLAGS,
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
-  "image_size", None, "Pixels, if not those of the training: position embeddings are interpolated."
+  "image_size",
+  None,
+  "Pixels, if not those of the training: position embeddings are interpolated.",
+  flag_values=_FLAGS,
 )
-_DOWNLOAD = flags.DEFINE_bool("download", False, "Fetch a repository that is not on this disk.")
-_MEAN = flags.DEFINE_list("mean", None, "Of bare tensors: what is taken from images in [0, 1].")
-_STD = flags.DEFINE_list("std", None, "Of bare tensors: what they are divided by then.")
+_DOWNLOAD = flags.DEFINE_bool(
+  "download", False, "Fetch a repository that is not on this disk.", flag_values=_FLAGS
+)
+_MEAN = flags.DEFINE_list(
+  "mean", None, "Of bare tensors: what is taken from images in [0, 1].", flag_values=_FLAGS
+)
+_STD = flags.DEFINE_list(
+  "std", None, "Of bare tensors: what they are divided by then.", flag_values=_FLAGS
+)
 _PREPROCESS = flags.DEFINE_string(
   "preprocess",
   None,
   "Of bare tensors: how an image file becomes their input, as in "
   "\"preprocess(size=224, resize=256, interpolation='bicubic', squash=False)\".",
+  flag_values=_FLAGS,
 )
 
 
@@ -77,17 +92,18 @@ def convert(source: str, destination: str, **options: object) -> str:
   return f"{destination}: {described.architecture}, {described.parameters:,} parameters"
 
 
-def main(argv: list[str]) -> None:
-  """Command line; wrong input is one line and exit status 2."""
-  logging.set_verbosity(logging.WARNING)
-  if len(argv) != 3:
-    sys.exit("usage: " + " ".join(line.strip() for line in __doc__.splitlines()[2:4]))
-  try:
-    print(convert(argv[1], argv[2], **_options()))
-  except errors.InputError as error:
-    print(f"error: {error}", file=sys.stderr)
-    sys.exit(2)
+def _convert(arguments: Sequence[str]) -> int:
+  if len(arguments) != 2:
+    raise errors.InputError("usage: python -m jaxbench.models.convert SRC DST; see --help")
+  source, destination = arguments
+  print(convert(source, destination, **_options()))
+  return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+  """Returns the exit status."""
+  return program.run("jaxbench.models.convert", __doc__, _FLAGS, _convert, arguments)
 
 
 if __name__ == "__main__":
-  app.run(main)
+  sys.exit(main(sys.argv[1:]))

@@ -143,7 +143,8 @@ def _read(fields: Fields, images: Images) -> SigLIPConfig:
   default = config_json.Defaults(768, 3072, 12, "gelu_pytorch_tanh", 1e-6)
   text_tower, size = config_json.tower(text, default), vision.side("image_size", 224)
   folder = fields.path.parent
-  pad_token = _pad_token(folder)
+  digest = files.sha256((sidecar.weights(folder, "tokenizer.json"),))
+  reader = TokenizerFile(digest, str(folder / "tokenizer.json"))
   config = SigLIPConfig(
     vision=config_json.tower(vision, default),
     text=text_tower,
@@ -151,8 +152,8 @@ def _read(fields: Fields, images: Images) -> SigLIPConfig:
     patch_size=vision.side("patch_size", 16),
     vocabulary_size=text.count("vocab_size", 32_000),
     context_length=text.count("max_position_embeddings", 64),
-    tokenizer_sha256=files.sha256((sidecar.weights(folder, "tokenizer.json"),)),
-    pad_id=TokenizerFile("", str(folder / "tokenizer.json")).id_of(pad_token),
+    tokenizer_sha256=digest,
+    pad_id=reader.id_of(_pad_token(folder)),
     **fitting(fields.path, images, size)._asdict(),
   )
   text.finish(Unread(_TOWER_UNREAD, config_json.PLAIN))

@@ -15,35 +15,64 @@ same model: .npy (as LAION's img_emb) or Parquet, local or gs://. Several hosts 
 import sys
 from collections.abc import Callable, Sequence
 
-from absl import app, flags, logging
+from absl import flags
 
-from jaxbench import data, devices, errors, overlap
+from jaxbench import data, devices, errors, overlap, program
 from jaxbench.storage import places
 
-_MODEL = flags.DEFINE_string("model", None, "What makes vectors: a model, or a Python file.")
-_DOWNLOAD = flags.DEFINE_bool("download", False, "Fetch a model that is not on this disk.")
-_DATA = flags.DEFINE_list("data", [], "Data sets, as --config.data names them.")
-_ROOT = flags.DEFINE_string("data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.")
-_LIMIT = flags.DEFINE_integer("limit", 0, "Examples per data set; 0 is all.", lower_bound=0)
-_OUT = flags.DEFINE_string("out", None, "Folder to write to: new, or one to go on with.")
-_QUERIES = flags.DEFINE_string("queries", None, "Folder that embed has written.")
-_REFERENCE = flags.DEFINE_string("reference", None, "File or folder of stored vectors.")
-_NEIGHBOURS = flags.DEFINE_integer("neighbours", 4, "Kept of each example.")
+_FLAGS = flags.FlagValues()
+_MODEL = flags.DEFINE_string(
+  "model", None, "What makes vectors: a model, or a Python file.", flag_values=_FLAGS
+)
+_DOWNLOAD = flags.DEFINE_bool(
+  "download", False, "Fetch a model that is not on this disk.", flag_values=_FLAGS
+)
+_DATA = flags.DEFINE_list("data", [], "Data sets, as --config.data names them.", flag_values=_FLAGS)
+_ROOT = flags.DEFINE_string(
+  "data_root", None, "Folder of the data sets; or set JAXBENCH_DATA.", flag_values=_FLAGS
+)
+_LIMIT = flags.DEFINE_integer(
+  "limit", 0, "Examples per data set; 0 is all.", lower_bound=0, flag_values=_FLAGS
+)
+_OUT = flags.DEFINE_string(
+  "out", None, "Folder to write to: new, or one to go on with.", flag_values=_FLAGS
+)
+_QUERIES = flags.DEFINE_string(
+  "queries", None, "Folder that embed has written.", flag_values=_FLAGS
+)
+_REFERENCE = flags.DEFINE_string(
+  "reference", None, "File or folder of stored vectors.", flag_values=_FLAGS
+)
+_NEIGHBOURS = flags.DEFINE_integer("neighbours", 4, "Kept of each example.", flag_values=_FLAGS)
 _DTYPE = flags.DEFINE_string(
   "search_dtype",
   "float32",
   "Of the matrix products that look for neighbours: also float16 (GPU),"
   " bfloat16 (TPU). Similarities are in float32.",
+  flag_values=_FLAGS,
 )
 _RECALL = flags.DEFINE_float(
-  "recall", 1.0, "1 is exact; below, approx_max_k with this expected recall, faster on a TPU alone."
+  "recall",
+  1.0,
+  "1 is exact; below, approx_max_k with this expected recall, faster on a TPU alone.",
+  flag_values=_FLAGS,
 )
-_INDEX = flags.DEFINE_integer("index", 0, "Of this host.")
-_COUNT = flags.DEFINE_integer("count", 1, "Of hosts, each with its share of the shards.")
-_PRECISION = flags.DEFINE_float("precision", 0.99, "That thresholds keep on planted copies.")
-_THRESHOLD = flags.DEFINE_float("threshold", None, "Of embeddings, instead of the calibrated one.")
-_SLOTS = flags.DEFINE_integer("slots", 64, "Images per device and batch.", lower_bound=1)
-_WORKERS = flags.DEFINE_integer("workers", 0, "Processes that decode images.", lower_bound=0)
+_INDEX = flags.DEFINE_integer("index", 0, "Of this host.", flag_values=_FLAGS)
+_COUNT = flags.DEFINE_integer(
+  "count", 1, "Of hosts, each with its share of the shards.", flag_values=_FLAGS
+)
+_PRECISION = flags.DEFINE_float(
+  "precision", 0.99, "That thresholds keep on planted copies.", flag_values=_FLAGS
+)
+_THRESHOLD = flags.DEFINE_float(
+  "threshold", None, "Of embeddings, instead of the calibrated one.", flag_values=_FLAGS
+)
+_SLOTS = flags.DEFINE_integer(
+  "slots", 64, "Images per device and batch.", lower_bound=1, flag_values=_FLAGS
+)
+_WORKERS = flags.DEFINE_integer(
+  "workers", 0, "Processes that decode images.", lower_bound=0, flag_values=_FLAGS
+)
 
 
 def _embed() -> str:
@@ -120,22 +149,21 @@ def _sources(names: Sequence[str]) -> dict[str, data.Source]:
   return {name: data.load(name, _ROOT.value) for name in names}
 
 
-def main(arguments: Sequence[str]) -> int:
-  """Command line; wrong input is one line and exit status 2."""
-  logging.set_verbosity(logging.WARNING)  # Libraries tell much at absl's INFO.
-  try:
-    if len(arguments) != 2 or arguments[1] not in _COMMANDS:
-      raise errors.InputError(f"usage: python -m jaxbench.overlap {'|'.join(_COMMANDS)} --out=DIR")
-    if _OUT.value:
-      places.for_folder("--out", _OUT.value)
-    devices.use_all_cores()
-    devices.use_compilation_cache()
-    print(_COMMANDS[arguments[1]]())
-  except (errors.InputError, OSError) as error:
-    print(f"jaxbench.overlap: {error}", file=sys.stderr)
-    return 2
+def _do(arguments: Sequence[str]) -> int:
+  if len(arguments) != 1 or arguments[0] not in _COMMANDS:
+    raise errors.InputError(f"usage: python -m jaxbench.overlap {'|'.join(_COMMANDS)} --out=DIR")
+  if _OUT.value:
+    places.for_folder("--out", _OUT.value)
+  devices.use_all_cores()
+  devices.use_compilation_cache()
+  print(_COMMANDS[arguments[0]]())
   return 0
 
 
+def main(arguments: Sequence[str]) -> int:
+  """Returns the exit status."""
+  return program.run("jaxbench.overlap", __doc__, _FLAGS, _do, arguments)
+
+
 if __name__ == "__main__":
-  app.run(main)
+  sys.exit(main(sys.argv[1:]))

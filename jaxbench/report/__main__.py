@@ -7,47 +7,58 @@ python -m jaxbench.report runs/quickstart --out=report.html [--export=tables] \
 import sys
 from collections.abc import Sequence
 
-from absl import app, flags
+from absl import flags
 
-from jaxbench import errors, report
+from jaxbench import errors, program, report
 from jaxbench.storage import places
 
+_FLAGS = flags.FlagValues()
 _EXPORT = flags.DEFINE_string(
-  "export", None, "Also write CSV, LaTeX and model cards to this folder; of several, one for each."
+  "export",
+  None,
+  "Also write CSV, LaTeX and model cards to this folder; of several, one for each.",
+  flag_values=_FLAGS,
 )
 _ROBUSTBENCH = flags.DEFINE_string(
-  "robustbench", None, "Also write results of AutoAttack to this folder, as RobustBench has them."
+  "robustbench",
+  None,
+  "Also write results of AutoAttack to this folder, as RobustBench has them.",
+  flag_values=_FLAGS,
 )
-_OVERLAP = flags.DEFINE_string("overlap", None, "Folder that jaxbench.overlap has written.")
+_OVERLAP = flags.DEFINE_string(
+  "overlap", None, "Folder that jaxbench.overlap has written.", flag_values=_FLAGS
+)
 _THRESHOLD = flags.DEFINE_float(
-  "overlap_threshold", None, "Similarity from which an example overlaps; default: as calibrated."
+  "overlap_threshold",
+  None,
+  "Similarity from which an example overlaps; default: as calibrated.",
+  flag_values=_FLAGS,
 )
-_OUT = flags.DEFINE_string("out", "report.html", "The HTML file to write.")
+_OUT = flags.DEFINE_string("out", "report.html", "The HTML file to write.", flag_values=_FLAGS)
 
 
-def main(arguments: Sequence[str]) -> int:
-  """Returns the exit status."""
-  try:
-    if len(arguments) < 2:
-      raise errors.InputError("name at least one run: python -m jaxbench.report runs/quickstart")
-    _, *runs = arguments
-    places.for_file("--out", _OUT.value)
-    for flag in (_EXPORT, _ROBUSTBENCH):
-      if flag.value:
-        places.for_folder(f"--{flag.name}", flag.value)
-    report.write(runs, _OUT.value, overlap=_OVERLAP.value, overlap_threshold=_THRESHOLD.value)
-    for number, run in enumerate(runs, 1):
-      if _EXPORT.value:
-        folder = _EXPORT.value if len(runs) == 1 else f"{_EXPORT.value}/{number}"
-        print("export:", *report.export(run, folder))
-      if _ROBUSTBENCH.value:
-        print("robustbench:", *report.robustbench(run, _ROBUSTBENCH.value))
-  except (errors.InputError, OSError) as error:
-    print(f"jaxbench.report: {error}", file=sys.stderr)
-    return 2
+def _write(runs: Sequence[str]) -> int:
+  if not runs:
+    raise errors.InputError("name at least one run: python -m jaxbench.report runs/quickstart")
+  places.for_file("--out", _OUT.value)
+  for flag in (_EXPORT, _ROBUSTBENCH):
+    if flag.value:
+      places.for_folder(f"--{flag.name}", flag.value)
+  report.write(runs, _OUT.value, overlap=_OVERLAP.value, overlap_threshold=_THRESHOLD.value)
+  for number, run in enumerate(runs, 1):
+    if _EXPORT.value:
+      folder = _EXPORT.value if len(runs) == 1 else f"{_EXPORT.value}/{number}"
+      print("export:", *report.export(run, folder))
+    if _ROBUSTBENCH.value:
+      print("robustbench:", *report.robustbench(run, _ROBUSTBENCH.value))
   print(f"report: {_OUT.value}")
   return 0
 
 
+def main(arguments: Sequence[str]) -> int:
+  """Returns the exit status."""
+  return program.run("jaxbench.report", __doc__, _FLAGS, _write, arguments)
+
+
 if __name__ == "__main__":
-  app.run(main)
+  sys.exit(main(sys.argv[1:]))

@@ -7,36 +7,44 @@ SPEC is what a config takes: "text(size=0.2, copies=3, place='top')", imagenet_t
 
 import pathlib
 import sys
+from collections.abc import Sequence
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 from PIL import Image
 
-from jaxbench import errors, spec, typography
+from jaxbench import errors, program, spec, typography
 
-_WORD = flags.DEFINE_string("word", None, "What to write.")
-_OUT = flags.DEFINE_string("out", "out.png", "The file to write; its suffix names the format.")
-_OVERLAY = flags.DEFINE_string("overlay", "text", "How; its rule for the word is left aside.")
-_SEED = flags.DEFINE_integer("seed", 0, "Of the random places.", lower_bound=0)
+_FLAGS = flags.FlagValues()
+_WORD = flags.DEFINE_string("word", None, "What to write.", flag_values=_FLAGS)
+_OUT = flags.DEFINE_string(
+  "out", "out.png", "The file to write; its suffix names the format.", flag_values=_FLAGS
+)
+_OVERLAY = flags.DEFINE_string(
+  "overlay", "text", "How; its rule for the word is left aside.", flag_values=_FLAGS
+)
+_SEED = flags.DEFINE_integer("seed", 0, "Of the random places.", lower_bound=0, flag_values=_FLAGS)
 
 
-def main(arguments: list[str]) -> int:
-  """Command line; wrong input is one line and exit status 2."""
+def _write(arguments: Sequence[str]) -> int:
+  if len(arguments) != 1 or not _WORD.value:
+    raise errors.InputError("usage: python -m jaxbench.typography IMAGE --word=dog --out=out.png")
+  overlay = spec.build(spec.resolve(_OVERLAY.value, typography.OVERLAYS, "overlay"))
+  with Image.open(arguments[0]) as picture:
+    image = np.asarray(picture.convert("RGB"))
+  written = overlay.write(image, _WORD.value, pathlib.Path(arguments[0]).stem, _SEED.value)
   try:
-    if len(arguments) != 2 or not _WORD.value:
-      raise errors.InputError("usage: python -m jaxbench.typography IMAGE --word=dog --out=out.png")
-    overlay = spec.build(spec.resolve(_OVERLAY.value, typography.OVERLAYS, "overlay"))
-    with Image.open(arguments[1]) as picture:
-      image = np.asarray(picture.convert("RGB"))
-    example = pathlib.Path(arguments[1]).stem
-    written = overlay.write(image, _WORD.value, example, _SEED.value)
     Image.fromarray(written).save(_OUT.value)
-  except (errors.InputError, OSError, ValueError) as error:
-    print(f"jaxbench.typography: {error}", file=sys.stderr)
-    return 2
+  except ValueError as error:  # A suffix that names no format.
+    raise errors.InputError(f"--out={_OUT.value}: {error}") from error
   print(f"picture: {_OUT.value}")
   return 0
 
 
+def main(arguments: Sequence[str]) -> int:
+  """Returns the exit status."""
+  return program.run("jaxbench.typography", __doc__, _FLAGS, _write, arguments)
+
+
 if __name__ == "__main__":
-  app.run(main)
+  sys.exit(main(sys.argv[1:]))

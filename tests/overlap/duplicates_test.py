@@ -1,10 +1,7 @@
 """Planted copies, thresholds and what a person sees of them, through the real command line."""
 
 import io
-import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,7 +11,6 @@ from references import command
 from jaxbench import data, errors, models, overlap
 from jaxbench.overlap import calibrate
 
-ROOT = pathlib.Path(__file__).parents[2]
 IMAGES, KINDS = 24, tuple(overlap.KINDS)
 
 # A copy detector of a few lines: how much of an image has which colour, wherever.
@@ -63,16 +59,7 @@ def _copied(kind, image):
 
 
 def _run(*arguments, status=0):
-  done = subprocess.run(
-    [sys.executable, "-m", "jaxbench.overlap", *map(str, arguments)],
-    cwd=ROOT,
-    env=command.environment(XLA_FLAGS=command.COMPILE_FAST),
-    capture_output=True,
-    text=True,
-    check=False,
-  )
-  assert done.returncode == status, done.stderr
-  return done.stdout if status == 0 else done.stderr
+  return command.call("jaxbench.overlap", *arguments, status=status)[status > 0]
 
 
 @pytest.fixture(scope="module")

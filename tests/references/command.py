@@ -1,6 +1,9 @@
-"""The real command line, in processes of its own."""
+"""The command line: in processes of its own, and the smaller programs in this one."""
 
+import contextlib
 import hashlib
+import importlib
+import io
 import os
 import pathlib
 import platform
@@ -56,6 +59,18 @@ def run(*arguments, devices=1, status=0):
   out, err = process.communicate(timeout=300)
   assert process.returncode == status, err
   return out, err
+
+
+def call(name, *arguments, status=0):
+  """What `python -m NAME ARGUMENTS` writes to output and errors, in this process."""
+  program = importlib.import_module(name)
+  if hasattr(program, "__path__"):
+    program = importlib.import_module(f"{name}.__main__")
+  out, err = io.StringIO(), io.StringIO()
+  with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+    ended = program.main([str(argument) for argument in arguments])
+  assert ended == status, err.getvalue()
+  return out.getvalue(), err.getvalue()
 
 
 def parts(workdir):

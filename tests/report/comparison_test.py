@@ -4,8 +4,6 @@ import csv
 import json
 import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -84,13 +82,7 @@ def test_what_is_perturbed_at_its_own_size_is_not_compared_with_what_is_at_a_mod
 
 def test_the_command_line_compares_and_exports(pair, tmp_path):
   page, folder = tmp_path / "both.html", tmp_path / "tables"
-  arguments = [*map(str, pair), f"--out={page}", f"--export={folder}"]
-  subprocess.run(
-    [sys.executable, "-m", "jaxbench.report", *arguments],
-    check=True,
-    env=command.environment(),
-    capture_output=True,
-  )
+  command.call("jaxbench.report", *pair, f"--out={page}", f"--export={folder}")
   verdicts = re.findall(r'data-change="([\w ]+)"', page.read_text())
   assert verdicts[:2] == ["regression", "improvement"]
   assert page.read_text().index("data-change") < page.read_text().index("Clean images")

@@ -3,22 +3,19 @@
 import html
 import io
 import json
-import pathlib
 import re
-import subprocess
-import sys
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from references.command import call
 
 from jaxbench import config, errors, overlap, plan, records, report
 from jaxbench.evaluate import provenance
 from jaxbench.overlap import calibrate, planted
 from jaxbench.records.overlap import PAIRS
 
-ROOT = pathlib.Path(__file__).parents[2]
 ENCODER = {"name": "digits-clip", "copies": False}
 COUNT = 60
 
@@ -97,9 +94,8 @@ def _lines(page, attribute):
 
 @pytest.fixture(scope="module")
 def page(run, searched):
-  command = [sys.executable, "-m", "jaxbench.report", run, f"--overlap={searched}"]
   out = run.parent / "report.html"
-  subprocess.run([*command, f"--out={out}"], check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+  call("jaxbench.report", run, f"--overlap={searched}", f"--out={out}")
   return out.read_text()
 
 

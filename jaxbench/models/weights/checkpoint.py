@@ -44,14 +44,16 @@ class Checkpoint(NamedTuple):
 
 def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
   """The model with shapes in place of arrays, and the tokenizer if one came with its weights."""
-  return nnx.clone(_traced(config, tokenizer))
+  model = nnx.clone(_traced(config))
+  if tokenizer is not None:
+    model.tokenizer = tokenizer
+  return model
 
 
 @functools.cache
-def _traced(config: Config, tokenizer: TokenizerFile | None) -> Model:
+def _traced(config: Config) -> Model:
   """Kept, because to trace all initialisers takes a while, and to copy a model does not."""
-  options = {} if tokenizer is None else {"tokenizer": tokenizer}
-  return nnx.eval_shape(lambda: family(config).module(config, **options, rngs=_OneKey()))
+  return nnx.eval_shape(lambda: family(config).module(config, rngs=_OneKey()))
 
 
 def tokenizer_file(config: Any, path: epath.PathLike) -> TokenizerFile | None:
