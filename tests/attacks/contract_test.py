@@ -12,7 +12,6 @@ from references import laws, passes
 from references.table import TABLE, name_of, radius
 
 from jaxbench import attacks
-from jaxbench.attacks.engine import slots
 
 every_attack = pytest.mark.parametrize("attack", TABLE.values(), ids=TABLE)
 COUNT = 24  # Examples.
@@ -35,15 +34,8 @@ def _no_compilation():
 
 
 @functools.cache
-def _programs(attack):
-  """For a batch: the attack's start, a step of what is not done, and the norm."""
-
-  def step(classifier, state):
-    return slots.where(
-      state.progress.done, state, jax.vmap(attack.step, (None, 0))(classifier, state)
-    )
-
-  return jax.jit(jax.vmap(attack.init)), jax.jit(step), jax.jit(jax.vmap(attack.norm.size))
+def _sizes(norm):
+  return jax.jit(jax.vmap(norm.size))
 
 
 def test_the_table_holds_every_attack():
@@ -70,7 +62,8 @@ def test_every_iterate_is_inside_the_ball_and_the_box(attack, tiny, examples):
   images, labels = examples
   epsilon = jnp.linspace(0, radius(attack), COUNT)
   for part in attacks.cascade(attack).attacks:
-    begin, step, measure = _programs(part)
+    begin, step = laws.programs(part)
+    measure = _sizes(part.norm)
     state = begin(attacks.Example(jax.random.split(KEY, COUNT), images, labels, epsilon))
     for _ in range(part.steps):
       sizes = measure(state.image - images)
@@ -123,7 +116,7 @@ def test_neither_the_order_nor_the_epsilon_of_others_changes_an_example(attack, 
   epsilons = np.linspace(0, radius(attack), COUNT).astype(np.float32)
   arrays = (jax.random.split(KEY, COUNT), images, labels, epsilons)
   for part in attacks.cascade(attack).attacks:
-    begin, step, _ = _programs(part)
+    begin, step = laws.programs(part)
     forth, back = (
       step(tiny, begin(attacks.Example(*(array[order] for array in arrays))))
       for order in (np.arange(COUNT), np.arange(COUNT)[::-1])

@@ -1,5 +1,7 @@
 """What holds for every result of every attack on every classifier; each failure names its law."""
 
+import functools
+
 import jax
 import numpy as np
 
@@ -134,20 +136,26 @@ def more_is_never_weaker(few, many, classifier, labels):
   assert (after[same] >= before[same] - 1e-4).mean() > 0.95, "law 6: more restarts, no weaker image"
 
 
+@functools.cache
+def programs(attack):
+  """For a batch: the attack's start, and a step of what is not done."""
+
+  def step(classifier, state):
+    return slots.where(
+      state.progress.done, state, jax.vmap(attack.step, (None, 0))(classifier, state)
+    )
+
+  return jax.jit(jax.vmap(attack.init)), jax.jit(step)
+
+
 def claims_hold(attack, classifier, images, labels, radius):
   """Law 3: what an attack says of its image at any step is so, and ends its search."""
   count = len(images)
-  step = jax.jit(
-    lambda state: slots.where(
-      state.progress.done, state, jax.vmap(attack.step, (None, 0))(classifier, state)
-    )
-  )
+  begin, step = programs(attack)
   keys = jax.random.split(jax.random.key(5), count)
-  state = jax.jit(jax.vmap(attack.init))(
-    attacks.Example(keys, images, labels, np.full(count, radius, np.float32))
-  )
+  state = begin(attacks.Example(keys, images, labels, np.full(count, radius, np.float32)))
   for _ in range(attack.steps):
-    state = step(state)
+    state = step(classifier, state)
     claimed = np.asarray(state.progress.fooled & (state.progress.done | (not attack.keep_going)))
     predicted = np.asarray(_logits(classifier, state.image)).argmax(axis=1)
     assert (predicted[claimed] != labels[claimed]).all(), "law 3: claims hold"

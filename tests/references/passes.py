@@ -31,7 +31,7 @@ def taken(attack, classifier, images, labels):
 
   watched.defvjp(first, second)
   step = jax.jit(lambda state: attack.step(watched, state))
-  state = attack.init(
+  state = jax.jit(attack.init)(
     attacks.Example(jax.random.key(0), jnp.asarray(images[0]), jnp.int32(labels[0]), jnp.float32(0))
   )
   for _ in range(3):
