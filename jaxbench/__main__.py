@@ -15,9 +15,11 @@ if __name__ == "__main__":  # What follows takes time to import.
 
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from absl import app, flags
 from ml_collections import config_flags
+from ml_collections.config_flags import tuple_parser
 
 from jaxbench import command_line, config, errors
 
@@ -30,7 +32,19 @@ class _Slots(flags.IntegerParser):
     return config.AUTO if argument == "auto" else super().parse(argument)
 
 
+class _List(tuple_parser.TupleParser):
+  """What is no Python tuple, as "/a/b,/c/d" is none, stays text: `config` reads lists of names."""
+
+  def parse(self, argument: Any) -> tuple[Any, ...]:
+    """A tuple, or a tuple of the text."""
+    try:
+      return super().parse(argument)
+    except ValueError:
+      return (argument,)
+
+
 config_flags.register_flag_parser_for_type(config.Slots, _Slots())
+config_flags.register_flag_parser_for_type(tuple, _List())
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: a Python file.")
 flags.DEFINE_string("workdir", None, "Folder for the results: new, or one to continue.")
 flags.DEFINE_bool("plan", False, "Print what would be run and its cost; run nothing.")

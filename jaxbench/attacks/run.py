@@ -9,7 +9,7 @@ import numpy as np
 from flax import struct
 from tqdm.auto import tqdm
 
-from jaxbench import devices
+from jaxbench import callables, devices
 from jaxbench.attacks import arguments
 from jaxbench.attacks.base import Attack, Averaged, Cascade, Classifier
 from jaxbench.attacks.engine import batching, checks, outcome, verdict, view
@@ -90,7 +90,7 @@ def run(
   with arguments.single_precision():
     checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots)
     settings = batching.Settings(slots, quantize, surrogate=surrogate is not None)
-    searched = checked.classifier if surrogate is None else arguments.opened(surrogate)
+    searched = checked.classifier if surrogate is None else callables.opened(surrogate)
     return search(checked, searched, settings, search_dtype, progress)
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 
 from jaxbench import errors
 from jaxbench.data import imagenet
@@ -42,14 +43,38 @@ class LabelSpace:
     logits = itertools.count()
     return tuple(tuple(next(logits) for _ in group) for group in self.imagenet)
 
-  def supervised_groups(self, num_classes: int) -> Groups | None:
+  def supervised_groups(
+    self, num_classes: int, class_names: Sequence[str] | None = None
+  ) -> Groups | None:
     """The logits of each class in a supervised classifier; None: they are the classes.
 
+    Args:
+      num_classes: of the classifier.
+      class_names: of its logits, if it tells: each class is the logit of its name.
+
     Raises:
-      InputError: a classifier of `num_classes` classes cannot answer.
+      InputError: the classifier cannot answer.
     """
+    if class_names is not None:
+      return self._named_groups(class_names)
     if num_classes == len(self.class_names):
       return None
     if num_classes == len(imagenet.wnids()) and self.imagenet is not None:
       return self.imagenet
     raise errors.InputError(f"it has {num_classes} classes, the data set {len(self.class_names)}")
+
+  def _named_groups(self, names: Sequence[str]) -> Groups | None:
+    if tuple(names) == self.class_names:
+      return None
+    if tuple(names) == imagenet.class_names() and self.imagenet is not None:
+      return self.imagenet
+    places = {name: place for place, name in enumerate(names)}
+    if len(places) < len(names):
+      twice = next(name for place, name in enumerate(names) if places[name] != place)
+      raise errors.InputError(f"two of its classes are called {twice!r}")
+    if lacking := [name for name in self.class_names if name not in places]:
+      more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+      raise errors.InputError(
+        f"its class names lack {lacking[0]!r}{more} of the data set's {len(self.class_names)}"
+      )
+    return tuple((places[name],) for name in self.class_names)

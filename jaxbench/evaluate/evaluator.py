@@ -127,7 +127,7 @@ class Evaluator:
     loaded, space = self._model(member.model).tree(), self._label_space
     classifier, groups = loaded, None
     if member.prompts is None:
-      groups = space.supervised_groups(loaded.config.num_classes)
+      groups = space.supervised_groups(loaded.config.num_classes, loaded.config.class_names)
     elif member.prompts == config.EMBEDDING:
       classifier = loaded.visual
     else:

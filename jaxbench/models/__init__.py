@@ -10,6 +10,7 @@ from jaxbench.models.checked import checked
 from jaxbench.models.classifier import Classifier, ClassifierConfig
 from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.context import EncoderPrompts, SoftPrompts, TokenPrompts
+from jaxbench.models.custom import Custom, CustomConfig
 from jaxbench.models.layers import compute_in
 from jaxbench.models.pooled import POOLS, Pooled, pooled
 from jaxbench.models.preprocess import Preprocess
@@ -35,6 +36,8 @@ __all__ = [
   "Classifier",
   "ClassifierConfig",
   "Config",
+  "Custom",
+  "CustomConfig",
   "Description",
   "EncoderPrompts",
   "Model",

@@ -10,7 +10,9 @@ from huggingface_hub import errors as hub_errors
 from huggingface_hub.utils import validate_repo_id
 
 from jaxbench import errors
+from jaxbench.models import made
 from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, Model
+from jaxbench.models.custom import Custom
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights import (
   checkpoint,
@@ -56,9 +58,13 @@ def describe(
 ) -> Description:
   """What is known of a model without building it; arguments and errors are those of `load`."""
   images = {"mean": mean, "std": std, "preprocess": preprocess}
+  options = {"architecture": architecture, "image_size": image_size, **images}
+  if made.is_name(path_or_name):
+    _only_foreign(path_or_name, "file; change it there", **options)
+    return made.describe(path_or_name)
   place = _locate(path_or_name, download)
   if orbax.is_checkpoint(place):
-    _only_foreign(place, architecture=architecture, image_size=image_size, **images)
+    _only_foreign(place, "checkpoint; convert it anew", **options)
     return orbax.describe(place)
   return checkpoint.describe(_read(place, path_or_name, architecture, **images), image_size)
 
@@ -72,14 +78,15 @@ def load(
   mean: Sequence[float] | None = None,
   std: Sequence[float] | None = None,
   preprocess: Preprocess | None = None,
-) -> Model:
+) -> Model | Custom:
   """A model, in whatever public format its weights are.
 
   Args:
     path_or_name: a folder that jaxbench, transformers, open_clip or timm wrote; a file of bare
       tensors (.safetensors; .pt, .pth or .bin if torch is installed); the name of an embedded
       model; or a repository on Hugging Face, "org/name" or "org/name@revision", if it is in
-      the cache on this disk.
+      the cache on this disk; or a Python file, "mine.py" or "mine.py:argument", whose
+      `get_model()` or `get_model(argument)` returns a `models.Custom`.
     architecture: of bare tensors; every other format says it itself. A source of its weights
       ("timm/tf_efficientnet_b0.ns_jft_in1k", "open_clip/ViT-L-14.laion2b_s32b_b82k",
       "torchvision/vit_b_16", "openai/clip-vit-base-patch32"), or a name of `list_models()` or
@@ -101,18 +108,22 @@ def load(
     >>> clip = load("openai/clip-vit-base-patch32", download=True)
   """
   images = {"mean": mean, "std": std, "preprocess": preprocess}
+  options = {"architecture": architecture, "image_size": image_size, **images}
+  if made.is_name(path_or_name):
+    _only_foreign(path_or_name, "file; change it there", **options)
+    return made.load(path_or_name)
   place = _locate(path_or_name, download)
   if orbax.is_checkpoint(place):
-    _only_foreign(place, architecture=architecture, image_size=image_size, **images)
+    _only_foreign(place, "checkpoint; convert it anew", **options)
     return orbax.load(place)
   return checkpoint.load(_read(place, path_or_name, architecture, **images), image_size)
 
 
-def _only_foreign(place: epath.Path, **options: Any) -> None:
-  """A converted checkpoint carries its configuration: nothing is left to say."""
+def _only_foreign(place: epath.PathLike, fixed: str, **options: Any) -> None:
+  """A converted checkpoint, or a Python file, says everything itself."""
   for name, value in options.items():
     if value is not None:
-      raise errors.InputError(f"{place}: {name} is fixed in this checkpoint; convert it anew")
+      raise errors.InputError(f"{place}: {name} is fixed in this {fixed}")
 
 
 def _read(place: epath.Path, name: str, architecture: str | None, **images: Any) -> Checkpoint:

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,9 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ClassifierConfig:
   """What every supervised model's configuration holds."""
+
+  supervised: ClassVar[bool] = True
+  class_names: ClassVar[None] = None  # ImageNet's, if there are 1,000; else the data set's.
 
   num_classes: int
   preprocess: Preprocess

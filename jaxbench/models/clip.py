@@ -1,6 +1,7 @@
 """CLIP: an image and a text encoder in one space (Radford et al., 2021, arXiv:2103.00020)."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,8 @@ OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 @dataclasses.dataclass(frozen=True)
 class CLIPConfig:
   """Everything that shapes a CLIP; read from a checkpoint's own configuration, never guessed."""
+
+  supervised: ClassVar[bool] = False
 
   embed_dim: int
   vision: TowerConfig | ModifiedResNetConfig

@@ -15,6 +15,7 @@ from etils import epath
 
 from jaxbench import errors, program, spec
 from jaxbench.models import catalog
+from jaxbench.models.custom import Custom
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights import orbax
 
@@ -88,6 +89,8 @@ def convert(source: str, destination: str, **options: object) -> str:
     raise errors.InputError(f"{destination} exists already; nothing is overwritten")
   described = catalog.describe(source, **options)  # type: ignore[arg-type]
   model = catalog.load(source, **options)  # type: ignore[arg-type]
+  if isinstance(model, Custom):
+    raise errors.InputError(f"{source}: only models of this package are converted")
   orbax.save(model, folder, f"{described.source}, sha256 {described.sha256}")
   return f"{destination}: {described.architecture}, {described.parameters:,} parameters"
 

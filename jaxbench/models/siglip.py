@@ -3,6 +3,7 @@
 
 import dataclasses
 import pathlib
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +25,8 @@ from jaxbench.models.weights.sidecar import Fields, Unread
 @dataclasses.dataclass(frozen=True)
 class SigLIPConfig:
   """Everything that shapes a SigLIP; read from a checkpoint's own configuration."""
+
+  supervised: ClassVar[bool] = False
 
   vision: TowerConfig
   text: TowerConfig

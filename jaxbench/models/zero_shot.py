@@ -2,6 +2,7 @@
 
 import collections
 from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +13,11 @@ from flax import struct
 from jaxbench import errors
 from jaxbench.models import context
 from jaxbench.models.clip import CLIP, CLIPConfig
+from jaxbench.models.custom import Custom
 from jaxbench.models.layers import Network, compute_in, normalize
 from jaxbench.models.prompts import Templates
 from jaxbench.models.resized import resize_images
-from jaxbench.models.siglip import SigLIP, SigLIPConfig
+from jaxbench.models.siglip import SigLIP
 from jaxbench.models.tokenizer import tokenize
 
 _BATCH = 256  # Sentences embedded at a time.
@@ -56,7 +58,7 @@ def _embed(clip: CLIP | SigLIP, tokens: jax.Array) -> jax.Array:
 
 
 def zero_shot(
-  clip: CLIP | SigLIP,
+  clip: CLIP | SigLIP | Custom,
   class_names: Sequence[str],
   templates: Templates,
   *,
@@ -69,7 +71,7 @@ def zero_shot(
   first of them is predicted.
 
   Args:
-    clip: the model.
+    clip: the model; a `Custom` with `encode_texts` too.
     class_names: K names; the logits come in their order.
     templates: prompts with one "{}" each, a dictionary from class name to its own sentences, or
       tokens or vectors that go before the name (`models.TokenPrompts`, `models.SoftPrompts`);
@@ -96,7 +98,7 @@ def zero_shot(
   return ZeroShot(clip.visual, text.T, clip.logit_scale, clip.logit_bias, size, same_as)
 
 
-def _embed_sentences(clip: CLIP | SigLIP, sentences: Sequence[Sequence[str]]) -> jax.Array:
+def _embed_sentences(clip: CLIP | SigLIP | Custom, sentences: Sequence[Sequence[str]]) -> jax.Array:
   """The K classes [K, D] by their sentences, unit rows.
 
   Raises:
@@ -104,20 +106,28 @@ def _embed_sentences(clip: CLIP | SigLIP, sentences: Sequence[Sequence[str]]) ->
   """
   if not sentences:
     raise errors.InputError("a zero-shot classifier needs at least one class name")
-  tokens = clip.tokenize([sentence for group in sentences for sentence in group])
+  flat = [sentence for group in sentences for sentence in group]
+  owners = jnp.asarray(np.repeat(np.arange(len(sentences)), [len(group) for group in sentences]))
+  each = clip.embed_texts(flat) if isinstance(clip, Custom) else _embed_texts(clip, flat)
+  return normalize(jax.ops.segment_sum(each, owners, len(sentences)))
+
+
+def _embed_texts(clip: CLIP | SigLIP, texts: list[str]) -> jax.Array:
+  """float32 [N, D], unit rows."""
+  tokens = clip.tokenize(texts)
   # Causal attention: what follows the last end token changes nothing. Others read all positions.
   ends = tokens.argmax(axis=1) if isinstance(clip, CLIP) else np.full(len(tokens), tokens.shape[1])
-  each = _embed_by_length(clip, tokens, np.minimum(ends + 1, tokens.shape[1]))
-  owners = np.repeat(np.arange(len(sentences)), [len(group) for group in sentences])
-  return normalize(jax.ops.segment_sum(each, jnp.asarray(owners), len(sentences)))
+  return _embed_by_length(clip, tokens, np.minimum(ends + 1, tokens.shape[1]))
 
 
 def _same_as(
-  clip: CLIP | SigLIP, class_names: Sequence[str], templates: Templates
+  clip: CLIP | SigLIP | Custom, class_names: Sequence[str], templates: Templates
 ) -> jax.Array | None:
   """Of each class, the first with the same tokens or, with sentences of its own, the same ones."""
   if isinstance(templates, Mapping):
-    called = [tuple(templates[name]) for name in class_names]
+    called: Sequence[Hashable] = [tuple(templates[name]) for name in class_names]
+  elif isinstance(clip, Custom):
+    called = list(class_names)
   else:
     called = [tokens.tobytes() for tokens in clip.tokenize(list(class_names))]
   places: dict[Hashable, list[int]] = collections.defaultdict(list)
@@ -148,9 +158,7 @@ def _embed_by_length(clip: CLIP | SigLIP, tokens: np.ndarray, lengths: np.ndarra
   return jnp.concatenate(each)[: len(tokens)][np.argsort(order)]
 
 
-def check_prompts(
-  config: CLIPConfig | SigLIPConfig, class_names: Sequence[str], templates: Templates
-) -> None:
+def check_prompts(config: Any, class_names: Sequence[str], templates: Templates) -> None:
   """Raises InputError, as `zero_shot` does, for prompts that a model of `config` cannot read."""
   if isinstance(templates, context.ContextPrompts):
     context.check(config, class_names, templates)

@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import hashlib
-import runpy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench import data, devices, errors, models
+from jaxbench import data, devices, errors, models, user_file
 from jaxbench.models.layers import normalize
 
 
@@ -108,12 +107,7 @@ def _without_last_layer(model: Any) -> Any:
 
 
 def _from_file(name: str) -> Encoder:
-  try:
-    namespace = runpy.run_path(name)
-  except OSError as error:
-    raise errors.InputError(f"{name} cannot be read: {error.strerror}") from error
-  make = namespace.get("get_encoder")
-  encoder = make() if callable(make) else None
+  encoder = user_file.call(name, "get_encoder")
   if not isinstance(encoder, Encoder):
     raise errors.InputError(f"{name}: get_encoder() must return a jaxbench.overlap.Encoder")
   return dataclasses.replace(encoder, name=name)

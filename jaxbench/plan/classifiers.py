@@ -95,8 +95,7 @@ def _prompt_sets(
   description: models.Description, settings: config.Config
 ) -> tuple[str | None, ...]:
   """Those that a model is evaluated with."""
-  supervised = isinstance(description.config, models.ClassifierConfig)
-  return (None,) if supervised else settings.prompts
+  return (None,) if description.config.supervised else settings.prompts
 
 
 def _classifier(
@@ -109,8 +108,8 @@ def _classifier(
     "model": dataclasses.asdict(shape),
   }
   space = source.label_space
-  if isinstance(shape, models.ClassifierConfig):
-    groups = space.supervised_groups(shape.num_classes)
+  if shape.supervised:
+    groups = space.supervised_groups(shape.num_classes, shape.class_names)
   else:
     templates = models.templates(str(prompts))
     models.check_prompts(shape, space.prompted, templates)
@@ -126,7 +125,7 @@ def _classifier(
 def _encoder(model: str, description: models.Description, *, alone: bool) -> Classifier:
   """Raises InputError if it has no embeddings of its own, or is to be averaged with others."""
   shape = description.config
-  if isinstance(shape, models.ClassifierConfig):
+  if shape.supervised:
     raise errors.InputError("a supervised model has no embeddings to attack")
   if not alone:
     raise errors.InputError("embeddings of several models have no mean; name it alone")

@@ -96,14 +96,14 @@ def _disk(plan: Plan) -> str:
 def forward_flops(model: str) -> float:
   """Floating-point operations of one image's forward pass, as XLA counts them."""
   description = models.describe(model)
-  network = models.abstract(description.config)
-  size = description.config.preprocess.size
+  config = description.config
+  own = isinstance(config, models.CustomConfig)
+  network: Any = models.load(model) if own else models.abstract(config)
+  size = config.preprocess.size
   image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
 
-  def forward(network: models.Model, images: jax.Array) -> jax.Array:
-    if isinstance(network, models.Classifier):
-      return network(images)
-    return network.encode_image(images)
+  def forward(network: Any, images: jax.Array) -> jax.Array:
+    return network(images) if config.supervised else network.visual(images)
 
   return count_flops(forward, network, image)
 

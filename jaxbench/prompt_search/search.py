@@ -115,7 +115,7 @@ def _start(
 ) -> tuple[int, ...]:
   """The ids of the first prompt; InputError if the model cannot read it before the class names."""
   shape = description.config
-  if isinstance(shape, models.ClassifierConfig):
+  if shape.supervised:
     raise errors.InputError(f"--config.model={settings.model} is a supervised model: no text tower")
   (ids,) = models.encode([settings.start])
   if not ids:

@@ -25,7 +25,7 @@ class Description:
   """What is known of a model without reading its tensors."""
 
   architecture: str  # A key of `architectures.FAMILIES`.
-  config: Config
+  config: Any  # A `Config`; of a model of one's own its `CustomConfig`.
   parameters: int
   sha256: str  # Of the tensors or the files that hold them.
   source: str  # Where the weights came from, for the report.
@@ -44,7 +44,7 @@ class Checkpoint(NamedTuple):
 
 def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
   """The model with shapes in place of arrays, and the tokenizer if one came with its weights."""
-  model = nnx.clone(_traced(config))
+  model: Any = nnx.clone(_traced(config))
   if tokenizer is not None:
     model.tokenizer = tokenizer
   return model

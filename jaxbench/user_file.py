@@ -1,0 +1,81 @@
+"""Python files of people's own, which make what a config cannot describe."""
+
+import contextlib
+import hashlib
+import modulefinder
+import pathlib
+import sys
+import traceback
+import types
+from collections.abc import Iterator
+from typing import Any
+
+from jaxbench import errors
+
+
+def digest(path: str) -> str:
+  """sha256 of the Python file at `path`, and of whatever it imports from its own folder.
+
+  Raises:
+    InputError: it cannot be read.
+  """
+  file, _ = _read(path)
+  finder = modulefinder.ModuleFinder([str(file.parent)], excludes=["jaxbench"])
+  finder.run_script(str(file))
+  modules: Any = finder.modules.values()
+  imported = {pathlib.Path(module.__file__) for module in modules if module.__file__}
+  hashed = hashlib.sha256()
+  for one in [file, *sorted(imported - {file})]:
+    hashed.update(one.read_bytes())
+  return hashed.hexdigest()
+
+
+def call(path: str, function: str, *arguments: Any) -> Any:
+  """What `function(*arguments)` of the Python file at `path` returns.
+
+  The file can import what lies beside it, now and later.
+
+  Raises:
+    InputError: it cannot be read, lacks the function, or raises.
+  """
+  file, code = _read(path)
+  if (folder := str(file.parent)) not in sys.path:
+    sys.path.append(folder)
+  # Under its own name a module of another folder could take its place.
+  name = f"jaxbench_user_file_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+  module = types.ModuleType(name)
+  module.__file__ = str(file)
+  sys.modules[name] = module  # Dataclasses look for the module that they are of.
+  with _told(path, file, "it"):
+    exec(code, vars(module))
+  if not callable(make := getattr(module, function, None)):
+    raise errors.InputError(f"{path} has no function {function}()")
+  with _told(path, file, f"{function}()"):
+    return make(*arguments)
+
+
+def _read(path: str) -> tuple[pathlib.Path, types.CodeType]:
+  """A file, and what it says; InputError if that is no Python."""
+  file = pathlib.Path(path).expanduser().absolute()
+  try:
+    return file, compile(file.read_bytes(), str(file), "exec")
+  except OSError as error:
+    raise errors.InputError(f"{path} cannot be read: {error.strerror}") from error
+  except (SyntaxError, ValueError) as error:
+    raise errors.InputError(f"{path} is no Python: {error}") from error
+
+
+@contextlib.contextmanager
+def _told(path: str, file: pathlib.Path, what: str) -> Iterator[None]:
+  """Whatever goes wrong is one line, with the last line of the file that it came by."""
+  try:
+    yield
+  except errors.InputError as error:
+    raise errors.InputError(f"{path}: {error}") from error
+  except Exception as error:
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(file)]
+    where = f"{path}, line {lines[-1]}" if lines else path
+    said = str(error).strip().splitlines()
+    reason = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
+    raise errors.InputError(f"{where}: {what} raised {reason}") from error
