@@ -21,6 +21,7 @@ from jaxbench.models.resnet import ResNet, ResNetConfig
 from jaxbench.models.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.soft_prompt import learn_prompt
 from jaxbench.models.tokenizer import decode, encode, tokenize
+from jaxbench.models.torch_bridge import from_torch
 from jaxbench.models.transformer import TowerConfig
 from jaxbench.models.trigger_search import Scored, Search, Step, search_prompts
 from jaxbench.models.weights.checkpoint import Description, abstract
@@ -63,6 +64,7 @@ __all__ = [
   "decode",
   "describe",
   "encode",
+  "from_torch",
   "imagenet_class_names",
   "learn_prompt",
   "list_models",
