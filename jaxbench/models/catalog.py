@@ -60,8 +60,8 @@ def describe(
   images = {"mean": mean, "std": std, "preprocess": preprocess}
   options = {"architecture": architecture, "image_size": image_size, **images}
   if made.is_name(path_or_name):
-    _only_foreign(path_or_name, "file; change it there", **options)
-    return made.describe(path_or_name)
+    _only_foreign(path_or_name, "model; change it where it is made", **options)
+    return made.describe(path_or_name, download=download)
   place = _locate(path_or_name, download)
   if orbax.is_checkpoint(place):
     _only_foreign(place, "checkpoint; convert it anew", **options)
@@ -86,7 +86,9 @@ def load(
       tensors (.safetensors; .pt, .pth or .bin if torch is installed); the name of an embedded
       model; or a repository on Hugging Face, "org/name" or "org/name@revision", if it is in
       the cache on this disk; or a Python file, "mine.py" or "mine.py:argument", whose
-      `get_model()` or `get_model(argument)` returns a `models.Custom`.
+      `get_model()` or `get_model(argument)` returns a `models.Custom`; or, with the extra `torch`,
+      a model that another package builds: "timm:NAME", "open_clip:ARCHITECTURE/TAG",
+      "robustbench:DATA/THREAT/NAME".
     architecture: of bare tensors; every other format says it itself. A source of its weights
       ("timm/tf_efficientnet_b0.ns_jft_in1k", "open_clip/ViT-L-14.laion2b_s32b_b82k",
       "torchvision/vit_b_16", "openai/clip-vit-base-patch32"), or a name of `list_models()` or
@@ -110,8 +112,8 @@ def load(
   images = {"mean": mean, "std": std, "preprocess": preprocess}
   options = {"architecture": architecture, "image_size": image_size, **images}
   if made.is_name(path_or_name):
-    _only_foreign(path_or_name, "file; change it there", **options)
-    return made.load(path_or_name)
+    _only_foreign(path_or_name, "model; change it where it is made", **options)
+    return made.load(path_or_name, download=download)
   place = _locate(path_or_name, download)
   if orbax.is_checkpoint(place):
     _only_foreign(place, "checkpoint; convert it anew", **options)

@@ -250,5 +250,5 @@ def test_a_file_without_a_model_is_one_line(content, message, tmp_path):
 
 
 def test_a_file_fixes_what_other_formats_are_asked_for(file):
-  with pytest.raises(errors.InputError, match="image_size is fixed in this file"):
+  with pytest.raises(errors.InputError, match="image_size is fixed in this model"):
     models.load(str(file), image_size=64)
