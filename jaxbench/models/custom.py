@@ -15,7 +15,8 @@ from jaxbench.models.layers import normalize
 from jaxbench.models.preprocess import Preprocess
 
 TextEncoder = Callable[[Sequence[str]], Any]  # N sentences -> [N, D].
-_ADDRESS = re.compile(r"0x[0-9a-f]+")
+# What differs between two traces of the same: addresses, and the numbers that checkify counts by.
+_COUNTED = re.compile(r"0x[0-9a-f]+|\b\d+:i32\[\]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +184,7 @@ def _look(network: Any, size: int) -> tuple[int, list[Any]]:
 
 
 def _structure(traced: Any) -> str:
-  return _ADDRESS.sub("", str(traced.jaxpr))
+  return _COUNTED.sub("", str(traced.jaxpr))
 
 
 def _equal(some: Sequence[Any], others: Sequence[Any]) -> bool:
