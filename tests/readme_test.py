@@ -44,9 +44,9 @@ def _links(page):
   return [(page, link) for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())]
 
 
-@pytest.mark.parametrize(
-  ("page", "link"),
-  [*_links("README.md"), *_links("launch/README.md"), *_links("jaxbench/models/README.md")],
-)
+PAGES = ("README.md", "launch/README.md", "jaxbench/models/README.md")
+
+
+@pytest.mark.parametrize(("page", "link"), [link for page in PAGES for link in _links(page)])
 def test_links_lead_somewhere(page, link):
   assert link.startswith("https://") or (ROOT / page).parent.joinpath(link).exists()
