@@ -16,6 +16,7 @@ ARGUMENTS = {
   "robust_clip": ("digits",),
   "robustbench": ("digits",),
   "roz": ("tiny",),
+  "sweep": ("digits",),
   "imagenet_c": ("digits",),
   "imagenet_p": ("digits",),
 }
