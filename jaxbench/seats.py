@@ -6,7 +6,9 @@ from typing import Any
 from jaxbench import devices
 
 MOST = 256  # Slots of an accelerator, beyond which nothing is gained.
-_UNASKED = 64  # The same, where nobody asks how much memory they need.
+# So many keep it busy with all but small models. More are for examples that fill them several
+# times: the last ones go on in slots of which most are empty.
+_ACCELERATOR, _FILLS = 64, 4
 # One image of a large model keeps a core busy, and more than a few leave its caches. In small ones
 # the work between two products counts, which is less an image the more of them share it.
 _ON_CPU, _ON_CPU_SMALL = 8, 32
@@ -14,16 +16,18 @@ _SMALL = 16e6  # Bytes of weights.
 _MULTIPLE = 8
 
 
-def fastest(leaves: Iterable[Any], examples: int, most: int = _UNASKED) -> int:
+def fastest(leaves: Iterable[Any], examples: int, most: int = _ACCELERATOR) -> int:
   """The slots on each device that are the fastest, whether or not they fit its memory.
 
   Args:
     leaves: arrays of the classifier; none, if it closes over them.
     examples: that there are to work on.
-    most: slots of an accelerator.
+    most: slots of an accelerator, of which nobody asks here whether they fit.
   """
   if on_cpu():
     most = _ON_CPU_SMALL if is_small(leaves) else _ON_CPU
+  else:
+    most = min(most, max(_ACCELERATOR, examples // devices.mesh().size // _FILLS))
   return even(examples, most)
 
 
@@ -48,5 +52,5 @@ def is_small(leaves: Iterable[Any]) -> bool:
 
 
 def weight(leaves: Iterable[Any]) -> int:
-  """Bytes of arrays."""
-  return sum(leaf.nbytes for leaf in leaves)
+  """Bytes of the arrays among them."""
+  return sum(getattr(leaf, "nbytes", 0) for leaf in leaves)

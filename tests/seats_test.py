@@ -38,7 +38,14 @@ def test_on_a_cpu_the_size_of_the_model_decides(monkeypatch, megabytes, examples
 
 @pytest.mark.parametrize(
   ("examples", "count", "most", "slots"),
-  [(8, 1, 64, 8), (200, 1, 64, 56), (50000, 8, 256, 256), (1024, 8, 256, 128), (130, 2, 64, 40)],
+  [
+    (8, 1, 64, 8),
+    (200, 1, 64, 56),
+    (50000, 8, 256, 256),
+    (1024, 8, 256, 64),
+    (1024, 1, 256, 256),
+    (130, 2, 64, 40),
+  ],
 )
 def test_on_an_accelerator_there_are_many(monkeypatch, examples, count, most, slots):
   _on(monkeypatch, count, cpu=False)

@@ -34,7 +34,8 @@ class Loaded:
     """The fastest slots for the data set with the hardest cell, of those that fit the memory."""
     hardest = max(plan.cells, key=lambda cell: (cell.cost, cell.examples))
     cells = [cell for cell in plan.cells if cell.data == hardest.data]
-    names = {one.model for cell in cells for one in (cell, *cell.perturbation.members)}
+    names = {cell.model for cell in cells}
+    names |= {member.model for cell in cells for member in cell.perturbation.members}
     largest = max((self._model(name).leaves for name in sorted(names)), key=seats.weight)
     block = min(self._settings.block, hardest.examples)
     count = seats.fastest(largest, block, seats.MOST)

@@ -20,7 +20,7 @@ import numpy as np
 from absl import app, flags
 from flax import nnx
 
-from jaxbench import attacks, devices, models, seats
+from jaxbench import attacks, data, devices, models, seats
 from jaxbench.attacks.engine import verdict
 
 _IMAGES = flags.DEFINE_list("images", ["8", "64", "200"], "How many are attacked.")
@@ -35,8 +35,8 @@ _FASTEST = (4, 8, 16, 32, 64, 128, 256)  # Batches that the bare gradient may ta
 def _classifier() -> tuple[Any, int]:
   """With random weights, and the side of its images."""
   if _TINY.value:
-    clip = models.load("digits-clip")
-    return models.zero_shot(clip, list("0123456789"), models.templates("class_name")), 32
+    clip, names = models.load("digits-clip"), data.load("digits").class_names
+    return models.zero_shot(clip, names, models.templates("simple")), 32
   config = models.ARCHITECTURES["ViT-B-32-quickgelu"]
   visual = models.CLIP(config, rngs=nnx.Rngs(0)).visual
   text = np.random.default_rng(0).normal(size=(config.embed_dim, 1000)).astype(np.float32)
