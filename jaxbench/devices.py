@@ -123,10 +123,29 @@ def shard(function: Callable[..., Any], donate: tuple[int, ...] = ()) -> jax.sta
 def stream(
   program: Callable[..., Any], replicated: Replicated, arrays: Sequence[Any], slots: int
 ) -> Iterator[Batch]:
-  """Runs a sharded program over all rows in batches of one shape.
+  """Runs a sharded program over all rows in batches of one shape, each handed out one `late`.
 
-  The next batch is under way before the last one is handed out, so a device never waits for the
-  host. The last batch is filled up by repeating its last row.
+  Args: those of `dispatch`.
+  """
+  return late(dispatch(program, replicated, arrays, slots))
+
+
+def late(batches: Iterator[Any]) -> Iterator[Any]:
+  """Hands out each batch when the next is under way, so that no device waits for the host."""
+  pending: deque[Any] = deque()
+  for batch in batches:
+    pending.append(batch)
+    if len(pending) > 1:
+      yield pending.popleft()
+  yield from pending
+
+
+def dispatch(
+  program: Callable[..., Any], replicated: Replicated, arrays: Sequence[Any], slots: int
+) -> Iterator[Batch]:
+  """Runs a sharded program over all rows in batches of one shape, each when it is asked for.
+
+  The last batch is filled up by repeating its last row.
 
   Args:
     program: made by `shard`.
@@ -135,14 +154,10 @@ def stream(
     slots: examples per device and batch.
   """
   total, size = len(arrays[0]), slots * mesh().size
-  pending: deque[Batch] = deque()
   for start in range(0, total, size):
     examples = slice(start, min(start + size, total))
     rows = np.minimum(np.arange(start, start + size), total - 1)
-    pending.append(Batch(examples, program(replicated, *(array[rows] for array in arrays))))
-    if len(pending) > 1:
-      yield pending.popleft()
-  yield from pending
+    yield Batch(examples, program(replicated, *(array[rows] for array in arrays)))
 
 
 def example_keys(seed: int, perturbation: jax.Array, examples: jax.Array) -> jax.Array:

@@ -20,7 +20,7 @@ from absl import flags
 from PIL import Image
 from tqdm import tqdm
 
-from jaxbench import blocks, config, corruptions, data, devices, errors, models, program
+from jaxbench import blocks, config, corruptions, data, devices, errors, models, program, seats
 from jaxbench.plan.perturbations import Corruption, corruption
 from jaxbench.storage import atomic, places
 
@@ -93,7 +93,7 @@ def write(
     quality: of JPEG, 1 to 100.
     seed: of the randomness.
     limit: so many images, a random sample; 0 is all.
-    slots: images per device and batch.
+    slots: images per device and batch, at the most.
     block: images in memory, decoded, at a time.
 
   Returns:
@@ -105,6 +105,7 @@ def write(
       otherwise.
   """
   plain = dataclasses.replace(settings or config.Corruptions(), storage="none")
+  slots = seats.even(min(block, limit or len(source)), slots)
   writer = _Writer(folder, plain, quality, seed, slots, data.layout(source))
   preprocess = preprocess or models.Preprocess(224, resize=256, interpolation="bilinear")
   if preprocess.resize is not None and preprocess.resize < preprocess.size:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import callables, errors
+from jaxbench import callables, errors, seats
 from jaxbench.attacks.base import Attack, Cascade, cascade
 
 
@@ -20,6 +20,7 @@ class Arguments(NamedTuple):
   labels: np.ndarray  # [B] int32.
   epsilons: np.ndarray  # [B] float32.
   key: jax.Array
+  slots: int  # Per device.
 
 
 def single_precision() -> contextlib.AbstractContextManager[None]:
@@ -36,7 +37,7 @@ def check(
   labels: Any,
   epsilon: Any,
   key: Any,
-  slots: int,
+  slots: int | None,
 ) -> Arguments:
   """The arguments, as they are used; InputError names the first that is wrong."""
   images, labels = np.asarray(images), np.asarray(labels)
@@ -60,6 +61,8 @@ def check(
     raise errors.InputError(
       f"epsilon must be one number >= 0, or one for each image, not {str(epsilon)[:60]}"
     )
+  if slots is None:
+    slots = seats.fastest(jax.tree.leaves(classifier), len(images))
   if isinstance(slots, bool) or not isinstance(slots, (int, np.integer)) or slots < 1:
     raise errors.InputError(f"slots must be a whole number of examples, at least 1, not {slots!r}")
   return Arguments(
@@ -69,6 +72,7 @@ def check(
     labels.astype(np.int32),
     np.broadcast_to(epsilons, len(images)),
     _key(key),
+    int(slots),
   )
 
 

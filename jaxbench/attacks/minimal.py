@@ -58,7 +58,7 @@ def minimal_epsilon(
   tolerance: float = 1 / 2550,
   *,
   key: jax.Array,
-  slots: int = 64,
+  slots: int | None = None,
   search_dtype: str = "float32",
   quantize: bool = False,
   progress: bool = False,
@@ -100,7 +100,7 @@ def minimal_epsilon(
     raise errors.InputError(f"tolerance must be a number > 0, not {tolerance}")
   with arguments.single_precision():
     checked = arguments.check(attack, classifier, images, labels, upper, key, slots)
-    settings = batching.Settings(slots, quantize, float(tolerance))
+    settings = batching.Settings(checked.slots, quantize, float(tolerance))
     result = search(checked, checked.classifier, settings, search_dtype, progress)
   return Smallest(
     epsilon=np.where(result.success, result.distance, np.inf).astype(np.float32),

@@ -44,7 +44,7 @@ def run(
   key: jax.Array,
   *,
   surrogate: Classifier | None = None,
-  slots: int = 64,
+  slots: int | None = None,
   search_dtype: str = "float32",
   quantize: bool = False,
   progress: bool = False,
@@ -68,7 +68,8 @@ def run(
     surrogate: what the attack sees in place of the classifier, which then only judges: the same
       model with other prompts, another model or, with the loss "distance", an image encoder
       (`clip.visual`). Attacks with `keep_going` do not stop where the surrogate is fooled.
-    slots: examples per device that are attacked at a time; the same programs serve any B.
+    slots: examples per device that are attacked at a time; the same programs serve any B. By
+      default the fastest, see `seats.fastest`; the same number, the same bits.
     search_dtype: "bfloat16" searches in half precision, with a classifier that has a method
       `compute_in(dtype)` (all of `jaxbench.models`). Verdicts are in float32 whatever it is.
     quantize: attack images of 8 bits: what is classified and returned is rounded to multiples of
@@ -89,7 +90,7 @@ def run(
   """
   with arguments.single_precision():
     checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots)
-    settings = batching.Settings(slots, quantize, surrogate=surrogate is not None)
+    settings = batching.Settings(checked.slots, quantize, surrogate=surrogate is not None)
     searched = checked.classifier if surrogate is None else callables.opened(surrogate)
     return search(checked, searched, settings, search_dtype, progress)
 
@@ -109,7 +110,7 @@ def search(
     settings: of the engine.
     search_dtype: see `run`, as for `progress`.
   """
-  stages, classifier, images, labels, epsilons, key = checked
+  stages, classifier, images, labels, epsilons, key, _ = checked
   judge = devices.replicate(classifier if stages.draws == 1 else Averaged(classifier, stages.draws))
   views = view.searchers(searched, search_dtype)
   searchers = [devices.replicate(searcher) for searcher in views]

@@ -6,7 +6,7 @@ Tuples only, and not frozen: that is what `--config.key=value` can override.
 import dataclasses
 from typing import Annotated, Any
 
-AUTO = 0  # As many slots as fit the memory of a device; "auto" on the command line.
+AUTO = 0  # The fastest slots that fit the memory of a device; "auto" on the command line.
 Slots = Annotated[int, "or auto"]
 
 
@@ -78,7 +78,7 @@ class Config:
   seed: int = 0
   subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
   limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
-  slots: Slots = 64  # Examples per device and batch; AUTO is as many as fit its memory.
+  slots: Slots = AUTO  # Examples per device and batch; a number is kept to whatever there is.
   unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
   gallery: int = 4  # Examples whose pictures are kept, per cell.

@@ -1,7 +1,7 @@
 """The classifiers of one data set, and what they say of a block of its examples."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -78,20 +78,27 @@ class Evaluator:
     """
     parts: list[list[_Prediction]] = [[] for _ in members]
     kept: list[bytes | None] = []
-    arrays = (block.hashes, block.images)
-    for batch in devices.stream(program, devices.replicate(inputs), arrays, self.slots):
-      # The last batch repeats its last row.
-      padded = batch.examples.start + np.arange(len(batch.result))
-      labels = block.labels[np.minimum(padded, len(block.ids) - 1)]
-      results = [prediction()(self.classifier(one), batch.result, labels) for one in members]
+    for shown, results in devices.late(self._predicted(program, inputs, members, block)):
       for part, result in zip(parts, results, strict=True):
-        part.append(devices.Batch(batch.examples, result).fetch())
-      rows = np.arange(batch.examples.start, batch.examples.stop)
-      kept += pictures.keep(rows, block, functools.partial(pictures.fetch_batch, batch))
+        part.append(result.fetch())
+      rows = np.arange(shown.examples.start, shown.examples.stop)
+      kept += pictures.keep(rows, block, functools.partial(pictures.fetch_batch, shown))
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": kept}
     whole = (jax.tree.map(lambda *some: np.concatenate(some), *part) for part in parts)
     return [shared | vars(prediction) for prediction in whole]
+
+  def _predicted(
+    self, program: Callable[..., Any], inputs: Any, members: Sequence[Member], block: Block
+  ) -> Iterator[tuple[devices.Batch, list[devices.Batch]]]:
+    """Batches of images, and what the classifiers say of each; nothing is waited for."""
+    arrays = (block.hashes, block.images)
+    for shown in devices.dispatch(program, devices.replicate(inputs), arrays, self.slots):
+      # The last batch repeats its last row.
+      padded = shown.examples.start + np.arange(len(shown.result))
+      labels = block.labels[np.minimum(padded, len(block.ids) - 1)]
+      results = [prediction()(self.classifier(one), shown.result, labels) for one in members]
+      yield shown, [devices.Batch(shown.examples, result) for result in results]
 
   def check(
     self,

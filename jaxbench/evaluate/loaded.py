@@ -2,7 +2,7 @@
 
 import functools
 
-from jaxbench import config, data, devices, models
+from jaxbench import config, data, devices, models, seats
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory, programs
 from jaxbench.evaluate.evaluator import Evaluator
@@ -30,10 +30,16 @@ class Loaded:
     space = self.source(name).label_space
     return Evaluator(self._settings, space, self._model, self._slots, self.tally)
 
-  def fitting(self, plan: Plan) -> int:
-    """The most slots in which the data set with the hardest cell fits, if a block can fill them."""
-    hardest = max(plan.cells, key=lambda cell: cell.cost)
+  def fastest(self, plan: Plan) -> int:
+    """The fastest slots for the data set with the hardest cell, of those that fit the memory."""
+    hardest = max(plan.cells, key=lambda cell: (cell.cost, cell.examples))
     cells = [cell for cell in plan.cells if cell.data == hardest.data]
-    filled = -(-min(self._settings.block, hardest.examples) // devices.mesh().size)
-    heaviest = programs.of(self.evaluator(hardest.data), cells)
-    return memory.most_slots(heaviest, min(memory.MOST, filled))
+    names = {cell.model for cell in cells}
+    names |= {member.model for cell in cells for member in cell.perturbation.members}
+    largest = max((self._model(name).leaves for name in sorted(names)), key=seats.weight)
+    block = min(self._settings.block, hardest.examples)
+    count = seats.fastest(largest, block, seats.MOST)
+    if seats.on_cpu() and seats.is_small(largest):
+      return count  # Which fits anywhere.
+    most = memory.most_slots(programs.of(self.evaluator(hardest.data), cells), count)
+    return seats.even(block, most)

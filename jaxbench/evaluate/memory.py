@@ -12,7 +12,6 @@ from jax.extend import core
 
 from jaxbench import devices
 
-MOST = 256  # Slots a device, beyond which nothing is gained.
 _SHARE = 0.85  # Of the memory; the rest is for batches on their way, and for fragments.
 
 

@@ -96,7 +96,7 @@ class _Work:
     self._workers, self._cache, self._leases, self._trace = workers, cache, held, traced
     self._session = {**describe_session(), "host": dataclasses.asdict(host)}
     self._started = self._written = time.monotonic()
-    self._slots = Slots(store, settings.slots)
+    self._slots = Slots(store, store.run["identity"]["config"]["slots"])
     self._loaded = Loaded(settings, self._slots)
     self._waiting: list[pa.Table] = []
     self._block: tuple[str, int] | None = None  # Of which rows are waiting.
@@ -128,7 +128,7 @@ class _Work:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
-    self._slots.settle(lambda: self._loaded.fitting(self._plan))
+    self._slots.settle(lambda: self._loaded.fastest(self._plan))
     self.save_session(over=False)
     while names := self._scheduler.unfinished():
       worked = [self._run_data(name, request) for name in names]

@@ -13,7 +13,7 @@ class Slots:
 
   Args:
     store: of the run, where a number is written that is not the config's.
-    configured: what the config says; AUTO is as many as fit.
+    configured: what the config says; AUTO is the fastest.
   """
 
   def __init__(self, store: records.Store, configured: int):
@@ -21,10 +21,10 @@ class Slots:
     self.count = store.slots() or configured
     self.warnings: list[dict[str, str]] = []
 
-  def settle(self, fitting: Callable[[], int]) -> None:
-    """Replaces AUTO by what fits, or by what another process has settled on before."""
+  def settle(self, fastest: Callable[[], int]) -> None:
+    """Replaces AUTO by what is the fastest, or by what another process has settled on before."""
     if self.count == config.AUTO:
-      self.count = self._store.settle(fitting())
+      self.count = self._store.settle(fastest())
       print(f"jaxbench: {self.count} slots on each device", file=sys.stderr, flush=True)
 
   def halve(self) -> None:

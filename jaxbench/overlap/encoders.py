@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench import data, devices, errors, models, user_file
+from jaxbench import data, devices, errors, models, seats, user_file
 from jaxbench.models.layers import normalize
 
 
@@ -65,7 +65,7 @@ def encode(
     encoder: whose.
     source: of the images.
     batches: indices into it, so many decoded images at a time in memory.
-    slots: images per device and program.
+    slots: images per device and program, at the most.
     workers: processes that decode; 0 is threads of this one.
 
   Yields:
@@ -75,7 +75,7 @@ def encode(
   Raises:
     InputError: a vector is not finite.
   """
-  replicated = devices.replicate(encoder.encode)
+  replicated, slots = devices.replicate(encoder.encode), seats.even(max(map(len, batches)), slots)
   for batch in data.stream(source, batches, encoder.preprocess, workers):
     if not len(batch.images):
       yield np.zeros((0, 0), np.float32), batch.readable

@@ -1,5 +1,6 @@
 """Images of a data set embedded once, as they are and perturbed, to search prompts on."""
 
+import dataclasses
 import functools
 import itertools
 from collections.abc import Callable, Iterator
@@ -8,7 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from jaxbench import attacks, blocks, config, data, devices, errors, models, spec
+from jaxbench import attacks, blocks, config, data, devices, errors, models, seats, spec
 from jaxbench.attacks.engine import batching, verdict, view
 from jaxbench.models.layers import normalize
 from jaxbench.plan.perturbations import Corruption, adversary
@@ -46,8 +47,9 @@ def embed(
     InputError: an image cannot be read, or a corruption or attack is unknown.
   """
   attacked, encoder = devices.replicate(classifier), devices.replicate(classifier.visual)
-  perturbations = [lambda block: block.images, *_corruptions(asked), *_attacks(asked, attacked)]
+  asked = dataclasses.replace(asked, slots=seats.even(min(len(indices), _BLOCK), asked.slots))
   parts = [indices[start : start + _BLOCK] for start in range(0, len(indices), _BLOCK)]
+  perturbations = [lambda block: block.images, *_corruptions(asked), *_attacks(asked, attacked)]
   found = []
   for block, lost in blocks.stream(source, parts, preprocess, [0] * len(parts), workers=0):
     if lost.errors:

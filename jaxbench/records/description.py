@@ -103,6 +103,14 @@ def encoded(content: Any) -> bytes:
   return json.dumps(content, indent=1).encode()
 
 
+def settled(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> Mapping[str, Any]:
+  """The identity as it is asked for now, with the slots of the run where none are asked for."""
+  asked, recorded = (one.get("config", {}) for one in (now, earlier))
+  if asked.get("slots") != 0 or "slots" not in recorded:
+    return now
+  return {**now, "config": {**asked, "slots": recorded["slots"]}}
+
+
 def unlike(earlier: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
   """How the identity of a run differs from that of the same run as it is asked for now.
 

@@ -40,6 +40,7 @@ class Store:
   def _open(self, run: Mapping[str, Any]) -> dict[str, Any]:
     before = self._described(run)
     wanted = json.loads(description.encoded(run))  # As JSON gives it back.
+    wanted["identity"] = description.settled(before["identity"], wanted["identity"])
     if differences := description.unlike(before["identity"], wanted["identity"]):
       raise errors.InputError(
         f"--workdir={self.workdir} belongs to another configuration: {'; '.join(differences[:3])}. "
@@ -109,7 +110,7 @@ class Store:
     return description.slots(self.workdir)
 
   def settle(self, slots: int) -> int:
-    """Says how many slots fit, or hears it from whoever has said so before."""
+    """Says how many slots are taken, or hears it from whoever has said so before."""
     atomic.create(self.workdir / description.SLOTS, description.encoded(slots))
     return self.slots() or slots
 

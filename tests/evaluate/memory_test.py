@@ -1,4 +1,4 @@
-"""How many slots fit, from what compiled programs say of themselves."""
+"""How many slots a run takes by itself: the fastest that fit, and the same ever after."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxbench import attacks, config, devices, plan, records, report
+from jaxbench import attacks, config, devices, errors, plan, records, report, seats
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory, runner
 
@@ -77,6 +77,7 @@ def _run(workdir, **changes):
 
 def test_a_run_settles_on_what_fits_and_goes_on_with_it(tmp_path, monkeypatch, capsys):
   asked = []
+  monkeypatch.setattr(seats, "is_small", lambda leaves: False)  # Whose memory is looked at.
   monkeypatch.setattr(memory, "needed", lambda program, slots: asked.append(slots) or 100 * slots)
   monkeypatch.setattr(memory, "free", lambda: 250)
   monkeypatch.setattr(memory, "_traffic", lambda jaxpr: 0)
@@ -95,6 +96,27 @@ def test_a_run_settles_on_what_fits_and_goes_on_with_it(tmp_path, monkeypatch, c
   monkeypatch.setattr(memory, "free", None)  # What has been settled on is not asked again.
   assert _run(folder, slots=config.AUTO).equals(rows)
   assert [one["slots"] for one in records.load_run(folder)["sessions"]] == [2, 2]
+
+
+def test_by_default_a_run_goes_on_with_the_slots_that_it_was_begun_with(tmp_path):
+  """As one of a version whose default was a number."""
+  folder = tmp_path / "run"
+  rows = _run(folder, slots=4)
+  for part in (folder / "records").iterdir():
+    part.unlink()
+  assert _run(folder).equals(rows)
+  described = records.load_run(folder)
+  assert described["identity"]["config"]["slots"] == 4
+  assert [one["slots"] for one in described["sessions"]] == [4, 4]
+  assert not (folder / "slots.json").exists()
+  with pytest.raises(errors.InputError, match=r"config\.slots is 4 there and 2 here"):
+    _run(folder, slots=2)
+
+
+def test_by_default_a_small_model_has_as_many_slots_as_a_block_fills(tmp_path, monkeypatch):
+  monkeypatch.setattr(memory, "needed", None)  # It fits anywhere.
+  _run(tmp_path / "run", block=16)
+  assert json.loads((tmp_path / "run" / "slots.json").read_text()) == 2  # On each of 8 devices.
 
 
 def test_the_heaviest_of_all_programs_decides(clip, classifier):

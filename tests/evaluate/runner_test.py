@@ -15,9 +15,10 @@ from flax import nnx
 from PIL import Image
 from references import checkpoints, packing
 
-from jaxbench import attacks, config, data, errors, metrics, models, plan, records, report
+from jaxbench import attacks, config, data, devices, errors, metrics, models, plan, records, report
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import evaluator, runner
+from jaxbench.plan.perturbations import sequence
 from jaxbench.records import logs
 
 CORRUPTIONS = config.Corruptions(names=("gaussian_noise",), severities=(3,))
@@ -235,6 +236,26 @@ def test_an_interrupt_outside_the_main_thread_is_left_to_others(tmp_path):
   thread.start()
   thread.join()
   assert not failures
+
+
+def test_a_batch_is_read_when_the_next_is_under_way(tmp_path, monkeypatch):
+  """So that a device has work while the host reads; of frames too."""
+  events, predict, logits = [], evaluator.prediction(), sequence._logits()
+
+  def told(event, function):
+    return lambda *arguments: events.append(event) or function(*arguments)
+
+  monkeypatch.setattr(evaluator, "prediction", lambda: told("tell", predict))
+  monkeypatch.setattr(sequence, "_logits", lambda: told("frame", logits))
+  monkeypatch.setattr(devices, "fetch", told("read", devices.fetch))
+  frames = config.Corruptions(sequences=("tilt",))
+  empty = {"attacks": config.Attacks(), "gallery": 0}
+  _run(tmp_path / "run", limit=24, block=24, slots=1, corruptions=frames, **empty)
+  clean, moved = events[:6], [event for event, _ in itertools.groupby(events[6:])]
+  assert clean == ["tell", "tell", "read", "tell", "read", "read"]  # Three batches of 8 devices.
+  assert events.count("frame") == 3 * 31
+  assert events[6 : 6 + 62] == ["frame"] * 62
+  assert moved == ["frame", "read", "frame", "read"]
 
 
 @pytest.mark.parametrize("gallery", [0, 24])

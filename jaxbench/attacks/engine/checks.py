@@ -102,6 +102,14 @@ def _of_passes(
     return int(_parted(logits, other, labels).sum())
 
   count = len(images)
+  turned = devices.fetch(verdict.classify()(classifier, np.roll(images, 1, axis=0)))
+  alone = devices.fetch(_alone()(classifier, images))
+  counts = {
+    "beside other images": changed(np.roll(turned, -1, axis=0)),
+    "in a batch of their own": changed(alone),
+  }
+  if not any(counts.values()):
+    return
   if moved := changed(devices.fetch(verdict.classify()(classifier, images))):
     yield Doubt(
       "randomized",
@@ -109,21 +117,12 @@ def _of_passes(
       "verdicts assume that they do not: fix the classifier's randomness, or average it inside",
     )
     return
-  turned = devices.fetch(verdict.classify()(classifier, np.roll(images, 1, axis=0)))
-  alone = devices.fetch(_alone()(classifier, images))
-  counts = {
-    "beside other images": changed(np.roll(turned, -1, axis=0)),
-    "in a batch of their own": changed(alone),
-  }
-  if any(counts.values()):
-    seen = " and ".join(
-      f"{number} of {count} {place}" for place, number in counts.items() if number
-    )
-    yield Doubt(
-      "batch_dependent",
-      f"images have other logits {seen}: verdicts depend on the batch, and on the number of slots; "
-      "let the classifier treat each image by itself (in torch: module.eval())",
-    )
+  seen = " and ".join(f"{number} of {count} {place}" for place, number in counts.items() if number)
+  yield Doubt(
+    "batch_dependent",
+    f"images have other logits {seen}: verdicts depend on the batch, and on the number of slots; "
+    "let the classifier treat each image by itself (in torch: module.eval())",
+  )
 
 
 def _parted(first: np.ndarray, second: np.ndarray, labels: np.ndarray) -> np.ndarray:

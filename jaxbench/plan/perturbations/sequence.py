@@ -72,21 +72,25 @@ class Sequence(Perturbation):
     film, start, advance = _programs(self.name, *shape, *constants, evaluator.settings.seed)
     indices = [devices.replicate(jnp.int32(index)) for index in range(film.length)]
     stream = devices.replicate(data.hash_id(self.stream))
+    arrays, step = (block.hashes, block.images), 1 if film.is_noise else self.difficulty
+    classifiers = [evaluator.classifier(target.member) for target in targets]
+
+    def shown() -> Iterator[tuple[devices.Batch, list[_Compared]]]:
+      """The last frames of a batch, and what was said of all of them."""
+      for batch in devices.dispatch(start, stream, arrays, evaluator.slots):
+        compared, state = [_Compared(step, film.is_noise) for _ in targets], batch.result
+        for index in indices:
+          state, images = advance(index, state)
+          for classifier, frames in zip(classifiers, compared, strict=True):
+            frames.add(_logits()(classifier, images))
+        yield devices.Batch(batch.examples, images), compared
+
     parts: list[list[Columns]] = [[] for _ in targets]
     kept: list[bytes | None] = []
-    classifiers = [evaluator.classifier(target.member) for target in targets]
-    for batch in devices.stream(start, stream, (block.hashes, block.images), evaluator.slots):
-      step = 1 if film.is_noise else self.difficulty
-      compared = [_Compared(step, film.is_noise) for _ in targets]
-      state = batch.result
-      for index in indices:
-        state, images = advance(index, state)
-        for classifier, frames in zip(classifiers, compared, strict=True):
-          frames.add(_logits()(classifier, images))
+    for last, compared in devices.late(shown()):
       for part, frames in zip(parts, compared, strict=True):
-        part.append(frames.columns(batch.examples))
-      rows = np.arange(batch.examples.start, batch.examples.stop)
-      last = devices.Batch(batch.examples, images)
+        part.append(frames.columns(last.examples))
+      rows = np.arange(last.examples.start, last.examples.stop)
       kept += pictures.keep(rows, block, functools.partial(pictures.fetch_batch, last))
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + film.length, "backwards": none, "picture": kept}
