@@ -1,11 +1,12 @@
 """Images per second of our models against torch, eager and compiled; run by hand.
 
-  PYTHONPATH=tests python tests/perf/models.py [--batches=1,8,32] [--networks=ViT-B-32,RN50]
+  PYTHONPATH=tests python tests/perf/models.py [--batches=1,8,32] [--networks=ViT-B-32,RN50|all]
 
 Same weights, same images, same machine, same run: the ratio is ours over theirs, so above 1 ours
-is faster. "backward" is forward and the gradient with respect to the images, as an attack asks for
-it; torch computes no gradient of weights either. Each number is the best of several calls, the
-libraries taking turns. A batch that does not fit is left out and said to be.
+is faster. Theirs are timm's networks, transformers' image towers, and where neither has one, torch
+modules written for the tests. "backward" is forward and the gradient with respect to the images,
+as an attack asks for it; torch computes no gradient of weights either. Each number is the best of
+several calls, the libraries taking turns. A batch that does not fit is left out and said to be.
 """
 
 import pathlib
@@ -20,45 +21,69 @@ import torch
 import transformers
 from absl import app, flags
 from references import networks, parity
+from references.writers import timm
 
 from jaxbench import devices, models
 from jaxbench.models import architectures
+from jaxbench.models.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.weights import checkpoint, files, mapping
 
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "32"], "Batch sizes.")
-_NETWORKS = flags.DEFINE_list("networks", ["ViT-B-32", "RN50", "resnet50"], "What is measured.")
+_NETWORKS = flags.DEFINE_list(
+  "networks", ["ViT-B-32", "RN50", "resnet50"], "What is measured; `all` there are."
+)
 _COMPILED = flags.DEFINE_bool("compiled", True, "Measure torch.compile too.")
 _HALF = flags.DEFINE_bool("half", False, "Compute in bfloat16; torch under autocast.")
 _REPEATS = flags.DEFINE_integer("repeats", 4, "Calls in a turn, of which the best counts.")
 _TURNS = 3
+_ACTIVATIONS = {"gelu_tanh": "gelu_pytorch_tanh"}  # Names of transformers', where they differ.
 
 
 class _Embeds(torch.nn.Module):
-  def __init__(self, vision: torch.nn.Module):
+  def __init__(self, vision: torch.nn.Module, output: str):
     super().__init__()
-    self.vision = vision
+    self.vision, self.output = vision, output
 
   def forward(self, pixels: torch.Tensor) -> torch.Tensor:
     """Standardised images -> embeddings."""
-    return self.vision(pixels).image_embeds
+    return getattr(self.vision(pixels), self.output)
 
 
 def _networks(name: str) -> tuple[Any, torch.nn.Module, Any]:
   """Ours, theirs and the configuration, with the same random weights."""
   config = models.ARCHITECTURES[name]
-  if name == "ViT-B-32":
-    settings = transformers.CLIPVisionConfig(hidden_act="gelu")
-    vision = parity.randomize(transformers.CLIPVisionModelWithProjection(settings))
-    return _filled(config, vision, _layout(config, "huggingface")), _Embeds(vision), config
-  if name == "RN50":
-    tower = parity.randomize(networks.CLIPResNet((3, 4, 6, 3), 64, 224, 1024))
-    return (
-      _filled(config, tower, (*_layout(config, "open_clip"), (r"^visual\.", ""))),
-      tower,
-      config,
+  row = architectures.family(config)
+  if row.timm is not None:
+    ours = {known: timms for timms, (known, _) in row.timm.names.items()}
+    resnet_of_first_weights = name.removesuffix("-v2")
+    reference = parity.randomize(timm.create_model(ours[resnet_of_first_weights]))
+    return _filled(config, reference, _layout(config, "timm")), reference, config
+  if name == "alexnet":
+    reference = parity.randomize(networks.alexnet(config.num_classes))
+    return _filled(config, reference, _layout(config, "torchvision")), reference, config
+  size = config.preprocess.size
+  if isinstance(config.vision, ModifiedResNetConfig):
+    tower = networks.CLIPResNet(config.vision.depths, config.vision.width, size, config.embed_dim)
+    layout = (*_layout(config, "open_clip"), (r"^visual\.", ""))
+    return _filled(config, parity.randomize(tower), layout), tower, config
+  settings = {
+    "hidden_size": config.vision.width,
+    "intermediate_size": config.vision.mlp_width,
+    "num_hidden_layers": config.vision.layers,
+    "num_attention_heads": config.vision.heads,
+    "hidden_act": _ACTIVATIONS.get(config.vision.activation, config.vision.activation),
+    "patch_size": config.patch_size,
+    "image_size": size,
+  }
+  if isinstance(config, models.CLIPConfig):
+    vision = transformers.CLIPVisionModelWithProjection(
+      transformers.CLIPVisionConfig(**settings, projection_dim=config.embed_dim)
     )
-  resnet = parity.randomize(networks.ResNet((3, 4, 6, 3), 64, True, 1000))
-  return _filled(config, resnet, _layout(config, "torchvision")), resnet, config
+    tower = _Embeds(vision, "image_embeds")
+  else:
+    vision = transformers.SiglipVisionModel(transformers.SiglipVisionConfig(**settings))
+    tower = _Embeds(vision, "pooler_output")
+  return _filled(config, parity.randomize(vision), _layout(config, "huggingface")), tower, config
 
 
 def _layout(config: Any, library: str) -> mapping.Renamings:
@@ -159,9 +184,9 @@ def _rows(name: str) -> Iterator[str]:
       for what in ("forward", "backward"):
         mine, *others = _seconds(*(side[what] for side in sides))
         ratios = "".join(f"{batch / one:10.1f} {one / mine:6.2f}x" for one in others)
-        yield f"{name:10} {batch:5} {what:9} {batch / mine:10.1f}{ratios}"
+        yield f"{name:26} {batch:5} {what:9} {batch / mine:10.1f}{ratios}"
     except (torch.cuda.OutOfMemoryError, jax.errors.JaxRuntimeError) as error:
-      yield f"{name:10} {batch:5} does not fit: {str(error).splitlines()[0][:60]}"
+      yield f"{name:26} {batch:5} does not fit: {str(error).splitlines()[0][:60]}"
 
 
 def _compile_seconds() -> float:
@@ -180,9 +205,9 @@ def main(argv: list[str]) -> None:
   del argv
   devices.use_all_cores()
   print(f"{jax.devices()[0].device_kind}, {torch.get_num_threads()} torch threads; images/s")
-  header = f"{'':10} {'batch':>5} {'':9} {'ours':>10}{'eager':>10} {'ratio':>7}"
+  header = f"{'':26} {'batch':>5} {'':9} {'ours':>10}{'eager':>10} {'ratio':>7}"
   print(header + (f"{'compile':>10} {'ratio':>7}" if _COMPILED.value else ""))
-  for name in _NETWORKS.value:
+  for name in models.ARCHITECTURES if _NETWORKS.value == ["all"] else _NETWORKS.value:
     for row in _rows(name):
       print(row, flush=True)
   print(f"compile time of a ViT-L/14 gradient: {_compile_seconds():.1f} s")
