@@ -87,8 +87,8 @@ def main(_: list[str]) -> None:
     same = (found[name] == found[theirs]).mean()
     print(
       f"{name}: {rate:,.0f} vectors/s ({flops / 1e9:.0f} GFLOP/s, {flops / bound:.0%} of large "
-      f"matrix products), {best[theirs] / seconds:.2f}x, in "
-      f"processor time {busy[theirs] / busy[name]:.2f}x; the same neighbours: {same:.4%}; a billion vectors and these queries: "
+      f"matrix products), {best[theirs] / seconds:.2f}x, {busy[theirs] / busy[name]:.2f}x in "
+      f"processor time; the same neighbours: {same:.4%}; a billion vectors and these queries: "
       f"{1e9 / rate * devices.mesh().size / 3600:.1f} device hours"
     )
 
