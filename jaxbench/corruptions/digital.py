@@ -21,7 +21,7 @@ def _contrast(pixels: jax.Array, draws: tuple[()], twentieths: jax.Array) -> jax
 
 
 def _jpeg(pixels: jax.Array, draws: tuple[()], quality: jax.Array) -> jax.Array:
-  kept = jpeg.round_trip(pixels.astype(jnp.int32), quality.astype(jnp.int32))
+  kept = jpeg.round_trip(pixels.astype(jnp.uint8), quality.astype(jnp.int32))
   return with_gradient_of(pixels, kept.astype(pixels.dtype))
 
 

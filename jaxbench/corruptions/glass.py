@@ -64,7 +64,6 @@ def _sources(right: jax.Array, down: jax.Array, reach: jax.Array) -> jax.Array:
   return target.ravel()[ends]
 
 
-@in_turn
 def _shuffled(right: jax.Array, down: jax.Array, level: Level) -> jax.Array:
   """Which pixel each has got after all passes, int32 [H * W]."""
 
@@ -78,6 +77,7 @@ def _shuffled(right: jax.Array, down: jax.Array, level: Level) -> jax.Array:
   return jax.lax.scan(one_pass, start, (right, down, level.passes))[0]
 
 
+@in_turn
 def _blur(pixels: jax.Array, moves: tuple[jax.Array, jax.Array], level: Level) -> jax.Array:
   """Blurred, cut to 8 bits, shuffled nearby, and blurred again."""
   cut = floor(gaussian.smooth(pixels, level.kernel))

@@ -4,11 +4,11 @@ Entropy coding loses nothing and is left out. The transforms are libjpeg's accur
 (Loeffler, Ligtenberg & Moschytz, 1989), 13 fractional bits.
 """
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from jaxbench.corruptions.sequential import in_turn
 
 # Annex K of the standard, luminance and chrominance.
 _LUMA = np.array(
@@ -26,48 +26,79 @@ _LUMA = np.array(
 )
 _CHROMA = np.full((8, 8), 99, np.int32)
 _CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
-_BITS = 13  # Of the constants below: round(x * 2^13).
-_EXTRA_BITS = 2  # Kept between the two passes.
+# The cosines of libjpeg's accurate transform times 2^13, rounded as its flow of sums and products
+# has it: a row for each frequency. Its inverse is the transpose.
+_COSINES = np.array(
+  [
+    [8192, 8192, 8192, 8192, 8192, 8192, 8192, 8192],
+    [11363, 9633, 6437, 2260, -2260, -6437, -9633, -11363],
+    [10703, 4433, -4433, -10703, -10703, -4433, 4433, 10703],
+    [9633, -2259, -11362, -6436, 6436, 11362, 2259, -9633],
+    [8192, -8192, -8192, 8192, 8192, -8192, -8192, 8192],
+    [6437, -11362, 2261, 9633, -9633, -2261, 11362, -6437],
+    [4433, -10704, 10704, -4433, -4433, 10704, -10704, 4433],
+    [2260, -6436, 9633, -11363, 11363, -9633, 6436, -2260],
+  ],
+  np.int32,
+)
+# Each pass drops some of the 13 fractional bits, but for 2 between passes; the transform leaves a
+# factor of 8.
+_FORWARD_SHIFTS, _INVERSE_SHIFTS = (13 - 2, 13 + 2), (13 - 2, 13 + 2 + 3)
+_HALF, _OFFSET = 1 << 15, (128 << 16) + (1 << 15) - 1
+# 16 fractional bits: y, cb, cr of r, g, b and 1; then r, g, b of cb and cr, each less 128.
+_TO_YCC = np.array(
+  [
+    [19595, 38470, 7471, _HALF],
+    [-11059, -21709, 32768, _OFFSET],
+    [32768, -27439, -5329, _OFFSET],
+  ],
+  np.int32,
+)
+_TO_RGB = np.array([[0, 91881], [-22554, -46802], [116130, 0]], np.int32)
 
 
+@in_turn  # A plane then stays in the cache of a core.
 def round_trip(pixels: jax.Array, quality: jax.Array) -> jax.Array:
   """Compresses and decompresses one image.
 
+  What is mapped or scanned here is so for a CPU's sake, whose compiler else computes each number
+  anew for each that is made of it.
+
   Args:
-    pixels: int32 [H, W, 3], RGB in 0..255, of any size.
+    pixels: uint8 [H, W, 3], RGB, of any size.
     quality: int32 [], 1..100; may be traced.
 
   Returns:
-    int32 [H, W, 3] in 0..255.
+    uint8 [H, W, 3].
   """
   height, width, _ = pixels.shape
   margins = ((0, -height % 16), (0, -width % 16), (0, 0))
-  y, cb, cr = _to_ycc(jnp.pad(pixels, margins, mode="edge"))
+  y, cb, cr = _to_ycc(jnp.pad(pixels.astype(jnp.int32), margins, mode="edge"))
   y = _quantized(y, _table(_LUMA, quality))[:height, :width]
-  chroma = jnp.stack([_halved(cb), _halved(cr)])
-  coded = jax.vmap(_quantized, in_axes=(0, None))(chroma, _table(_CHROMA, quality))
+  chroma = jnp.concatenate([_halved(cb), _halved(cr)])
+  coded = _quantized(chroma, _table(_CHROMA, quality)).reshape(2, -1, chroma.shape[1])
   # The decoder replicates the edge of the picture, not of the padded blocks.
   coded = coded[:, : -(-height // 2), : -(-width // 2)]
   cb, cr = jax.vmap(_doubled)(coded)[:, :height, :width]
   return _to_rgb(y, cb, cr)
 
 
-def _to_ycc(rgb: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _to_ycc(rgb: jax.Array) -> jax.Array:
+  """int32 [H, W, 3] -> [3, H, W]."""
   r, g, b = rgb[..., 0], rgb[..., 1], rgb[..., 2]
-  offset = (128 << 16) + 32767
-  return (
-    (19595 * r + 38470 * g + 7471 * b + 32768) >> 16,
-    (-11059 * r - 21709 * g + 32768 * b + offset) >> 16,
-    (32768 * r - 27439 * g - 5329 * b + offset) >> 16,
+  return jax.lax.map(
+    lambda row: (row[0] * r + row[1] * g + row[2] * b + row[3]) >> 16, jnp.asarray(_TO_YCC)
   )
 
 
 def _to_rgb(y: jax.Array, cb: jax.Array, cr: jax.Array) -> jax.Array:
+  """int32 [H, W] each -> uint8 [H, W, 3]."""
   cb, cr = cb - 128, cr - 128
-  r = y + ((91881 * cr + 32768) >> 16)
-  g = y + ((-22554 * cb - 46802 * cr + 32768) >> 16)
-  b = y + ((116130 * cb + 32768) >> 16)
-  return jnp.clip(jnp.stack([r, g, b], axis=-1), 0, 255)
+
+  def channel(row: jax.Array) -> jax.Array:
+    return jnp.clip(y + ((row[0] * cb + row[1] * cr + _HALF) >> 16), 0, 255).astype(jnp.uint8)
+
+  return jnp.moveaxis(jax.lax.map(channel, jnp.asarray(_TO_RGB)), 0, -1)
 
 
 def _table(standard: np.ndarray, quality: jax.Array) -> jax.Array:
@@ -97,16 +128,13 @@ def _quantized(plane: jax.Array, table: jax.Array) -> jax.Array:
   """What is left of a plane [H, W] after its 8x8 blocks were rounded to multiples of `table`."""
   height, width = plane.shape
   # [8, H / 8, 8, W / 8], columns and rows of blocks: no pass then strides through memory.
-  blocks = plane.reshape(height // 8, 8, width // 8, 8).transpose(3, 0, 1, 2) - 128
-  last = _BITS + _EXTRA_BITS
-  coefficients = _forward(blocks, 0, 0, _EXTRA_BITS, _BITS - _EXTRA_BITS)
-  coefficients = _forward(coefficients, 2, _EXTRA_BITS, 0, last)
+  blocks = (plane.reshape(-1, 8).T - 128).reshape(8, height // 8, 8, width // 8)
+  coefficients, _ = jax.lax.scan(_forward, blocks, np.int32(_FORWARD_SHIFTS))
   table = table.T[:, None, :, None]
-  step = 8 * table  # The transform leaves a factor of 8.
+  step = 8 * table
   levels = jnp.sign(coefficients) * _quotient(jnp.abs(coefficients) + step // 2, step)
-  restored = _inverse(levels * table, 2, _BITS - _EXTRA_BITS)
-  restored = _inverse(restored, 0, last + 3)
-  return jnp.clip(restored + 128, 0, 255).transpose(1, 2, 3, 0).reshape(height, width)
+  restored, _ = jax.lax.scan(_inverse, levels * table, np.int32(_INVERSE_SHIFTS))
+  return jnp.clip(restored + 128, 0, 255).reshape(8, -1).T.reshape(height, width)
 
 
 def _quotient(x: jax.Array, by: jax.Array) -> jax.Array:
@@ -116,43 +144,17 @@ def _quotient(x: jax.Array, by: jax.Array) -> jax.Array:
   return near + jnp.int32(left >= by) - jnp.int32(left < 0)
 
 
-def _forward(x: jax.Array, axis: int, down: int, up: int, shift: int) -> jax.Array:
-  """One pass of the forward transform over an axis of 8."""
-  d0, d1, d2, d3, d4, d5, d6, d7 = _along(x, axis)
-  t0, t1, t2, t3 = d0 + d7, d1 + d6, d2 + d5, d3 + d4
-  t10, t13, t11, t12 = t0 + t3, t0 - t3, t1 + t2, t1 - t2
-  z = (t12 + t13) * 4433
-  o7, o5, o3, o1 = _odd(d3 - d4, d2 - d5, d1 - d6, d0 - d7)
-  even = (_descale((t10 + t11) << up, down), _descale((t10 - t11) << up, down))
-  e2, e6 = _descale(z + t13 * 6270, shift), _descale(z - t12 * 15137, shift)
-  o1, o3, o5, o7 = (_descale(o, shift) for o in (o1, o3, o5, o7))
-  return jnp.stack([even[0], o1, e2, o3, even[1], o5, e6, o7], axis=axis)
+def _forward(x: jax.Array, shift: jax.Array) -> tuple[jax.Array, None]:
+  """One pass of the forward transform, over the first axis, which becomes the third."""
+  parts = ((x[i].swapaxes(0, 1)[:, :, None], _COSINES[:, i]) for i in range(8))
+  return _descale(sum(part * row[None, None, :, None] for part, row in parts), shift), None
 
 
-def _inverse(x: jax.Array, axis: int, shift: int) -> jax.Array:
-  """One pass of the inverse transform over an axis of 8."""
-  d0, d1, d2, d3, d4, d5, d6, d7 = _along(x, axis)
-  z = (d2 + d6) * 4433
-  t2, t3 = z - d6 * 15137, z + d2 * 6270
-  t0, t1 = (d0 + d4) << _BITS, (d0 - d4) << _BITS
-  t10, t13, t11, t12 = t0 + t3, t0 - t3, t1 + t2, t1 - t2
-  o0, o1, o2, o3 = _odd(d7, d5, d3, d1)
-  sums = (t10 + o3, t11 + o2, t12 + o1, t13 + o0)
-  differences = (t13 - o0, t12 - o1, t11 - o2, t10 - o3)
-  return _descale(jnp.stack([*sums, *differences], axis=axis), shift)
+def _inverse(x: jax.Array, shift: jax.Array) -> tuple[jax.Array, None]:
+  """One pass of the inverse transform, over the third axis, which becomes the first."""
+  parts = ((x[:, :, i].swapaxes(0, 1)[None], _COSINES[i]) for i in range(8))
+  return _descale(sum(part * row[:, None, None, None] for part, row in parts), shift), None
 
 
-def _odd(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[jax.Array, ...]:
-  """The rotations that both directions share."""
-  z5 = (a + c + b + d) * 9633
-  z1, z2 = -(a + d) * 7373, -(b + c) * 20995
-  z3, z4 = z5 - (a + c) * 16069, z5 - (b + d) * 3196
-  return a * 2446 + z1 + z3, b * 16819 + z2 + z4, c * 25172 + z2 + z3, d * 12299 + z1 + z4
-
-
-def _along(x: jax.Array, axis: int) -> list[Any]:
-  return [jax.lax.index_in_dim(x, i, axis, keepdims=False) for i in range(8)]
-
-
-def _descale(x: jax.Array, bits: int) -> jax.Array:
+def _descale(x: jax.Array, bits: jax.Array) -> jax.Array:
   return (x + (1 << bits >> 1)) >> bits

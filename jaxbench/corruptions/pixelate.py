@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench.corruptions.base import Corruption, Leaf, constants, floor, nothing
+from jaxbench.corruptions.base import Corruption, Leaf, constants, floor, nothing, with_gradient_of
 from jaxbench.corruptions.sequential import in_turn
 
 _BITS = 22  # Of Pillow's weights.
@@ -75,23 +75,39 @@ def _up(size: int, small: int, summed: bool) -> np.ndarray:
 
 
 def _pixelate(pixels: jax.Array, draws: tuple[()], level: tuple[Axis, Axis]) -> jax.Array:
-  rows, columns = level
-  small = _small(pixels, rows, columns)
-  return small[rows.up[:, None], columns.up[None]]
+  exact = _shown(pixels.astype(jnp.uint8), *level)  # A quarter of the memory.
+  return with_gradient_of(_shown(pixels, *level), exact.astype(pixels.dtype))
 
 
-@in_turn  # Else a CPU computes a window anew for each pixel that shows it.
-def _small(pixels: jax.Array, rows: Axis, columns: Axis) -> jax.Array:
-  return _shrunk(_shrunk(pixels, columns, axis=1), rows, axis=0)
+def _shown(pixels: jax.Array, rows: Axis, columns: Axis) -> jax.Array:
+  return _large(_short(_narrow(pixels, columns), rows), rows.up, columns.up)
+
+
+# Three turns, else a CPU computes all that a pixel shows anew for each of them.
+@in_turn
+def _narrow(x: jax.Array, windows: Axis) -> jax.Array:
+  return _shrunk(x, windows, axis=1)
+
+
+@in_turn
+def _short(x: jax.Array, windows: Axis) -> jax.Array:
+  return _shrunk(x, windows, axis=0)
+
+
+@in_turn
+def _large(small: jax.Array, down: jax.Array, right: jax.Array) -> jax.Array:
+  wide = jnp.take(small, right, axis=1, mode="clip")
+  return jnp.take(wide, down, axis=0, mode="clip")
 
 
 def _shrunk(x: jax.Array, windows: Axis, axis: int) -> jax.Array:
   """The mean of each window, rounded to 8 bits."""
   shape = (-1, 1, 1) if axis == 0 else (1, -1, 1)
-  total = jnp.zeros((), x.dtype)
+  total = jnp.zeros((), jnp.float32)
   for tap, used in zip(windows.taps, windows.used, strict=True):
-    total = total + jnp.take(x, tap, axis=axis, mode="clip") * used.reshape(shape)
-  return floor(total * windows.weight.reshape(shape) + 0.5)
+    pixels = jnp.take(x, tap, axis=axis, mode="clip").astype(jnp.float32)
+    total = total + pixels * used.reshape(shape)
+  return floor(total * windows.weight.reshape(shape) + 0.5).astype(x.dtype)
 
 
 pixelate = Corruption(draw=nothing, apply=_pixelate, levels=_levels)

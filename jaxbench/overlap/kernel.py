@@ -20,7 +20,7 @@ import numpy as np
 
 from jaxbench import devices
 
-BLOCK = 128  # Vectors of which the maximum is taken; also the most neighbours.
+MOST = 128  # Neighbours; also the fewest vectors of one call, per device.
 DTYPES = ("float32", "float16", "bfloat16")
 TOLERANCE = 1e-2  # Of a norm; rounding to float16 moves one by 5e-4 at most.
 NO_ROW = np.iinfo(np.int32).max
@@ -49,14 +49,16 @@ class Tiles(NamedTuple):
 
   rows: int  # Of a matrix product,
   queries: int  # by so many.
+  block: int  # Vectors of which the maximum is taken.
   piece: int  # Vectors of one call, per device.
   together: int  # Queries whose winning blocks are looked at together.
 
 
-# On a CPU a product stays in the cache of a core; from 256 to 2048 the sizes made 3 % at most.
-_CPU = Tiles(rows=1024, queries=1024, piece=65_536, together=32)
+# On a CPU a product stays in the cache of a core; from 256 to 2048 the sizes made 3 % at most. The
+# smaller the blocks, the less is looked at again, which is slow: 128 took 1.6 times as long.
+_CPU = Tiles(rows=1024, queries=1024, block=16, piece=65_536, together=8)
 # What an accelerator needs to be busy, within a few hundred MB; chosen on paper.
-_ACCELERATOR = Tiles(rows=8192, queries=4096, piece=524_288, together=128)
+_ACCELERATOR = Tiles(rows=8192, queries=4096, block=128, piece=524_288, together=128)
 
 
 def cut() -> Tiles:
@@ -142,12 +144,12 @@ def _in_best_blocks(
   queries: jax.Array, vectors: jax.Array, inverse: jax.Array, settings: Settings
 ) -> jax.Array:
   """int32 [QT, K], rows of the nearest vectors, in any order."""
-  parts = max(1, len(vectors) // cut().rows)
+  parts, block = max(1, len(vectors) // cut().rows), cut().block
   split = (vectors.reshape(parts, -1, vectors.shape[1]), inverse.reshape(parts, -1))
 
   def maxima(_: None, part: tuple[jax.Array, jax.Array]) -> tuple[None, jax.Array]:
     scores = _scores(queries, *part, settings.dtype)
-    return None, scores.reshape(-1, BLOCK, len(queries)).max(axis=1)
+    return None, scores.reshape(-1, block, len(queries)).max(axis=1)
 
   _, largest = jax.lax.scan(maxima, None, split)
   largest = largest.reshape(-1, len(queries)).T
@@ -155,7 +157,7 @@ def _in_best_blocks(
 
   def again(pair: tuple[jax.Array, jax.Array]) -> jax.Array:
     query, best_blocks = pair
-    rows = (jnp.sort(best_blocks)[:, None] * BLOCK + jnp.arange(BLOCK)[None]).reshape(-1)
+    rows = (jnp.sort(best_blocks)[:, None] * block + jnp.arange(block)[None]).reshape(-1)
     scores = _scores(query[None], vectors[rows], inverse[rows], "float32")[:, 0]
     return rows[jax.lax.top_k(scores, settings.neighbours)[1]]  # Of ties the first.
 

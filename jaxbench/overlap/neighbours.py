@@ -63,8 +63,8 @@ def check(settings: Settings) -> None:
   """Raises InputError if the settings cannot be had."""
   if settings.dtype not in kernel.DTYPES:
     raise errors.unknown("search_dtype", settings.dtype, kernel.DTYPES)
-  if not 1 <= settings.neighbours <= kernel.BLOCK:
-    raise errors.InputError(f"neighbours={settings.neighbours}: ask for 1 to {kernel.BLOCK}")
+  if not 1 <= settings.neighbours <= kernel.MOST:
+    raise errors.InputError(f"neighbours={settings.neighbours}: ask for 1 to {kernel.MOST}")
   if not 0 < settings.recall <= 1:
     raise errors.InputError(f"recall={settings.recall} is a share: above 0, and 1 is exact")
 
@@ -73,7 +73,7 @@ def piece_size(total: int) -> int:
   """How many rows `nearest` takes at a time, of `total`."""
   each = -(-total // devices.mesh().size)
   return devices.mesh().size * min(
-    kernel.cut().piece, max(kernel.BLOCK, 1 << (each - 1).bit_length())
+    kernel.cut().piece, max(kernel.MOST, 1 << (each - 1).bit_length())
   )
 
 
