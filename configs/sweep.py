@@ -11,7 +11,6 @@ the embedded models.
 
 from jaxbench import config
 
-
 PARTS = ("apgd", "apgd(loss='dlr', targets=9)", "fab(targets=9)", "square")  # Of AutoAttack.
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
+from jaxbench.models import torch_operators
 from jaxbench.models.custom import Custom, digest
 from jaxbench.models.layers import require_floats
 from jaxbench.models.preprocess import Preprocess
@@ -150,10 +151,10 @@ def _texts(module: Any, method: str, tokenizer: Callable[[list[str]], Any]) -> d
 def _bridged(
   module: Any, method: str, mean: Sequence[float], std: Sequence[float], size: int
 ) -> Bridged:
-  import torchax
+
   from torchax import interop
 
-  jittable, environment = interop.JittableModule(module), torchax.default_env()
+  jittable, environment = interop.JittableModule(module), torch_operators.environment()
   everything = {**jittable.buffers, **jittable.params}
   buffers = tuple(jittable.buffers)
 
