@@ -9,6 +9,7 @@ as an attack asks for it; torch computes no gradient of weights either. Each num
 several calls, the libraries taking turns. A batch that does not fit is left out and said to be.
 """
 
+import os
 import pathlib
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,9 @@ _NETWORKS = flags.DEFINE_list(
 _COMPILED = flags.DEFINE_bool("compiled", True, "Measure torch.compile too.")
 _HALF = flags.DEFINE_bool("half", False, "Compute in bfloat16; torch under autocast.")
 _REPEATS = flags.DEFINE_integer("repeats", 4, "Calls in a turn, of which the best counts.")
+_ALONE = flags.DEFINE_bool(
+  "alone", False, "One thread each, in seconds of CPU: for a machine that others use too."
+)
 _TURNS = 3
 _ACTIVATIONS = {"gelu_tanh": "gelu_pytorch_tanh"}  # Names of transformers', where they differ.
 
@@ -54,9 +58,10 @@ def _networks(name: str) -> tuple[Any, torch.nn.Module, Any]:
   config = models.ARCHITECTURES[name]
   row = architectures.family(config)
   if row.timm is not None:
-    ours = {known: timms for timms, (known, _) in row.timm.names.items()}
-    resnet_of_first_weights = name.removesuffix("-v2")
-    reference = parity.randomize(timm.create_model(ours[resnet_of_first_weights]))
+    network = name.removesuffix("-v2")  # A ResNet's second weights are of the same network.
+    theirs = [timms for timms, (known, _) in row.timm.names.items() if known == network]
+    reference = timm.create_model(network if network in theirs else theirs[0])
+    parity.randomize(reference)
     return _filled(config, reference, _layout(config, "timm")), reference, config
   if name == "alexnet":
     reference = parity.randomize(networks.alexnet(config.num_classes))
@@ -161,14 +166,15 @@ def _seconds(*calls: Callable[[], Any]) -> list[float]:
   They take turns of several calls, so that a slow minute hits all; the first call of a turn is not
   timed, because the other library's threads still spin then.
   """
+  clock = time.process_time if _ALONE.value else time.perf_counter
   best = [float("inf")] * len(calls)
   for _ in range(_TURNS):
     for i, call in enumerate(calls):
       call()
       for _ in range(_REPEATS.value):
-        started = time.perf_counter()
+        started = clock()
         call()
-        best[i] = min(best[i], time.perf_counter() - started)
+        best[i] = min(best[i], clock() - started)
   return best
 
 
@@ -203,6 +209,9 @@ def _compile_seconds() -> float:
 def main(argv: list[str]) -> None:
   """Prints the table."""
   del argv
+  if _ALONE.value:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # XLA has a thread for each core.
+    torch.set_num_threads(1)
   devices.use_all_cores()
   print(f"{jax.devices()[0].device_kind}, {torch.get_num_threads()} torch threads; images/s")
   header = f"{'':26} {'batch':>5} {'':9} {'ours':>10}{'eager':>10} {'ratio':>7}"
