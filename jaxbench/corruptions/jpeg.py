@@ -41,8 +41,8 @@ _COSINES = np.array(
   ],
   np.int32,
 )
-# Each pass drops some of the 13 fractional bits, but for 2 between passes; the transform leaves a
-# factor of 8.
+# Bits that the passes drop: of those 13 the first keeps 2. Each transform leaves a factor of 8,
+# which the forward one leaves to the quantizer.
 _FORWARD_SHIFTS, _INVERSE_SHIFTS = (13 - 2, 13 + 2), (13 - 2, 13 + 2 + 3)
 _HALF, _OFFSET = 1 << 15, (128 << 16) + (1 << 15) - 1
 # 16 fractional bits: y, cb, cr of r, g, b and 1; then r, g, b of cb and cr, each less 128.
@@ -129,11 +129,11 @@ def _quantized(plane: jax.Array, table: jax.Array) -> jax.Array:
   height, width = plane.shape
   # [8, H / 8, 8, W / 8], columns and rows of blocks: no pass then strides through memory.
   blocks = (plane.reshape(-1, 8).T - 128).reshape(8, height // 8, 8, width // 8)
-  coefficients, _ = jax.lax.scan(_forward, blocks, np.int32(_FORWARD_SHIFTS))
+  coefficients, _ = jax.lax.scan(_forward, blocks, jnp.array(_FORWARD_SHIFTS))
   table = table.T[:, None, :, None]
   step = 8 * table
   levels = jnp.sign(coefficients) * _quotient(jnp.abs(coefficients) + step // 2, step)
-  restored, _ = jax.lax.scan(_inverse, levels * table, np.int32(_INVERSE_SHIFTS))
+  restored, _ = jax.lax.scan(_inverse, levels * table, jnp.array(_INVERSE_SHIFTS))
   return jnp.clip(restored + 128, 0, 255).reshape(8, -1).T.reshape(height, width)
 
 
@@ -146,14 +146,18 @@ def _quotient(x: jax.Array, by: jax.Array) -> jax.Array:
 
 def _forward(x: jax.Array, shift: jax.Array) -> tuple[jax.Array, None]:
   """One pass of the forward transform, over the first axis, which becomes the third."""
-  parts = ((x[i].swapaxes(0, 1)[:, :, None], _COSINES[:, i]) for i in range(8))
-  return _descale(sum(part * row[None, None, :, None] for part, row in parts), shift), None
+  total = jnp.int32(0)
+  for i in range(8):
+    total += _COSINES[None, None, :, i, None] * x[i].swapaxes(0, 1)[:, :, None]
+  return _descale(total, shift), None
 
 
 def _inverse(x: jax.Array, shift: jax.Array) -> tuple[jax.Array, None]:
   """One pass of the inverse transform, over the third axis, which becomes the first."""
-  parts = ((x[:, :, i].swapaxes(0, 1)[None], _COSINES[i]) for i in range(8))
-  return _descale(sum(part * row[:, None, None, None] for part, row in parts), shift), None
+  total = jnp.int32(0)
+  for i in range(8):
+    total += _COSINES[i, :, None, None, None] * x[:, :, i].swapaxes(0, 1)[None]
+  return _descale(total, shift), None
 
 
 def _descale(x: jax.Array, bits: jax.Array) -> jax.Array:
