@@ -2,8 +2,10 @@
 
 import itertools
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from jaxbench import model_names
 from jaxbench.config.schema import Config
 
 
@@ -23,9 +25,7 @@ def surrogates(settings: Config) -> dict[str, tuple[Member, ...]]:
   if not (settings.attacks.transfer or settings.attacks.smallest_transfer):
     return {}
   return {
-    name: (Member(name, None),)
-    if name in settings.models
-    else tuple(_member(part.strip()) for part in name.split("+"))
+    name: (Member(name, None),) if name in settings.models else tuple(map(_member, _parts(name)))
     for name in settings.attacks.surrogates or settings.models
   }
 
@@ -35,6 +35,19 @@ def prompt_sets(settings: Config) -> tuple[str, ...]:
   members = itertools.chain(*surrogates(settings).values())
   more = [member.prompts for member in members if member.prompts not in (None, EMBEDDING)]
   return tuple(dict.fromkeys([*settings.prompts, *more]))
+
+
+def _parts(name: str) -> Iterator[str]:
+  """The models of an ensemble; a vision tower alone is part of the model before it."""
+  first, *others = (part.strip() for part in name.split("+"))
+  for part in others:
+    prompted = _KNOWN_PROMPTS.fullmatch(part)
+    if model_names.is_tower(prompted["model"] if prompted else part):
+      first = f"{first}+{part}"
+    else:
+      yield first
+      first = part
+  yield first
 
 
 def _member(text: str) -> Member:

@@ -46,8 +46,9 @@ class Attacks:
   smallest: tuple[str, ...] = ()  # Specs, bisected up to the largest of `epsilons`.
   transfer: tuple[str, ...] = ()  # Specs, made on surrogates at each of `epsilons`.
   smallest_transfer: tuple[str, ...] = ()  # The same, bisected for each target.
-  # Models that images for transfer are made on; "a+b" is an ensemble, "a[simple]" knows that prompt
-  # set instead of the first of `prompts`, "a[embedding]" only the image encoder. Empty: `models`.
+  # Models that images for transfer are made on; "a+b" is an ensemble, unless it is one of `models`
+  # or b a file of tensors or a folder with a vision tower alone; "a[simple]" knows that prompt set
+  # instead of the first of `prompts`, "a[embedding]" only the image encoder. Empty: `models`.
   surrogates: tuple[str, ...] = ()
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
@@ -59,7 +60,7 @@ class Attacks:
 class Config:
   """One evaluation: models x data sets x prompt sets x (clean, corruptions, attacks)."""
 
-  models: tuple[str, ...] = ()  # Names or paths, as `models.load` takes them.
+  models: tuple[str, ...] = ()  # Names, paths or base+tower, as `models.load` takes them.
   download: bool = False  # Fetch models that are named but not on this disk.
   data: tuple[str, ...] = ()  # Names or paths, as `data.load` takes them.
   data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.

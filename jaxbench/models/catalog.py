@@ -1,15 +1,15 @@
 """Names and paths of models, and which reader serves them."""
 
 import pathlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, cast
 
 import huggingface_hub
 from etils import epath
 from huggingface_hub import errors as hub_errors
 from huggingface_hub.utils import validate_repo_id
 
-from jaxbench import errors
+from jaxbench import errors, model_names
 from jaxbench.models import made
 from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, Model
 from jaxbench.models.custom import Custom
@@ -22,13 +22,13 @@ from jaxbench.models.weights import (
   sidecar,
   state_dict,
   timm,
+  vision_tower,
 )
 from jaxbench.models.weights.checkpoint import Checkpoint, Description
 
 # Trained by configs/train_digits.py on scikit-learn's digits: demonstrations, not results.
 EMBEDDED = ("digits-clip", "digits-clip-robust", "digits-resnet")
 _EMBEDDED_FOLDER = pathlib.Path(__file__).parent / "embedded"
-_FILES = (".safetensors", ".safetensors.index.json", ".pt", ".pth", ".bin")
 _WANTED = ("*.json", "*.safetensors")  # Of a repository; no pickles are fetched.
 
 
@@ -49,6 +49,8 @@ def list_models() -> dict[str, Listing]:
 def describe(
   path_or_name: str,
   *,
+  visual: str | None = None,
+  key: str | None = None,
   architecture: str | None = None,
   image_size: int | None = None,
   download: bool = False,
@@ -58,20 +60,20 @@ def describe(
 ) -> Description:
   """What is known of a model without building it; arguments and errors are those of `load`."""
   images = {"mean": mean, "std": std, "preprocess": preprocess}
-  options = {"architecture": architecture, "image_size": image_size, **images}
-  if made.is_name(path_or_name):
-    _only_foreign(path_or_name, "model; change it where it is made", **options)
-    return made.describe(path_or_name, download=download)
-  place = _locate(path_or_name, download)
-  if orbax.is_checkpoint(place):
-    _only_foreign(place, "checkpoint; convert it anew", **options)
-    return orbax.describe(place)
-  return checkpoint.describe(_read(place, path_or_name, architecture, **images), image_size)
+  base, visual = (path_or_name, visual) if visual else model_names.split(path_or_name)
+  of_base = {"architecture": architecture, **images} | ({} if visual else {"key": key})
+  found = _find(base, image_size, download, of_base).describe()
+  if visual is None:
+    return found
+  tower = _tower(visual, base, found.config, key, image_size, download)
+  return vision_tower.describe(found, tower)
 
 
 def load(
   path_or_name: str,
   *,
+  visual: str | None = None,
+  key: str | None = None,
   architecture: str | None = None,
   image_size: int | None = None,
   download: bool = False,
@@ -83,12 +85,18 @@ def load(
 
   Args:
     path_or_name: a folder that jaxbench, transformers, open_clip or timm wrote; a file of bare
-      tensors (.safetensors; .pt, .pth or .bin if torch is installed); the name of an embedded
-      model; or a repository on Hugging Face, "org/name" or "org/name@revision", if it is in
-      the cache on this disk; or a Python file, "mine.py" or "mine.py:argument", whose
+      tensors (.safetensors; .pt, .pth, .bin or .ckpt if torch is installed); the name of an
+      embedded model; or a repository on Hugging Face, "org/name" or "org/name@revision", if it is
+      in the cache on this disk; or a Python file, "mine.py" or "mine.py:argument", whose
       `get_model()` or `get_model(argument)` returns a `models.Custom`; or, with the extra `torch`,
       a model that another package builds: "timm:NAME", "open_clip:ARCHITECTURE/TAG",
-      "robustbench:DATA/THREAT/NAME".
+      "robustbench:DATA/THREAT/NAME". "base+tower" is load(base, visual=tower).
+    visual: a vision tower alone, to put on the CLIP or SigLIP whose text tower it shares: a file
+      of bare tensors (RobustVLM's FARE and TeCoA; "vision_encoder_state_dict" of TeCoA's kin), or
+      a folder or repository of transformers' CLIPVisionModel. Activation, normalisation and
+      preprocessing are the base's; so is the projection, if the tower has none.
+    key: of a file of several networks (that of `visual`, if there is one), which: the names that
+      lead to it, as "model_ema", "state_dict.model.visual".
     architecture: of bare tensors; every other format says it itself. A source of its weights
       ("timm/tf_efficientnet_b0.ns_jft_in1k", "open_clip/ViT-L-14.laion2b_s32b_b82k",
       "torchvision/vit_b_16", "openai/clip-vit-base-patch32"), or a name of `list_models()` or
@@ -108,17 +116,56 @@ def load(
 
   Example:
     >>> clip = load("openai/clip-vit-base-patch32", download=True)
+    >>> robust = load("openai/clip-vit-large-patch14", visual="fare_eps_2.pt")
   """
   images = {"mean": mean, "std": std, "preprocess": preprocess}
-  options = {"architecture": architecture, "image_size": image_size, **images}
-  if made.is_name(path_or_name):
-    _only_foreign(path_or_name, "model; change it where it is made", **options)
-    return made.load(path_or_name, download=download)
-  place = _locate(path_or_name, download)
+  base, visual = (path_or_name, visual) if visual else model_names.split(path_or_name)
+  of_base = {"architecture": architecture, **images} | ({} if visual else {"key": key})
+  model = _find(base, image_size, download, of_base).load()
+  if visual is None:
+    return model
+  tower = _tower(visual, base, model.config, key, image_size, download)
+  return vision_tower.put(cast(Model, model), tower)
+
+
+class _Found(NamedTuple):
+  """A model without a tower of another."""
+
+  describe: Callable[[], Description]
+  load: Callable[[], Model | Custom]
+
+
+def _find(name: str, image_size: int | None, download: bool, bare: dict[str, Any]) -> _Found:
+  """`bare` are options of bare tensors alone, None where they are not given."""
+  options = {"image_size": image_size, **bare}
+  if made.is_name(name):
+    _only_foreign(name, "model; change it where it is made", **options)
+    return _Found(
+      lambda: made.describe(name, download=download), lambda: made.load(name, download=download)
+    )
+  place = _locate(name, download, errors.unknown("model", name, EMBEDDED))
   if orbax.is_checkpoint(place):
     _only_foreign(place, "checkpoint; convert it anew", **options)
-    return orbax.load(place)
-  return checkpoint.load(_read(place, path_or_name, architecture, **images), image_size)
+    return _Found(lambda: orbax.describe(place), lambda: orbax.load(place))
+  read = _read(place, name, **bare)
+  return _Found(
+    lambda: checkpoint.describe(read, image_size), lambda: checkpoint.load(read, image_size)
+  )
+
+
+def _tower(
+  name: str, base: str, config: Any, key: str | None, image_size: int | None, download: bool
+) -> vision_tower.Tower:
+  """The tower `name`, to be put on the model `base`."""
+  missing = errors.InputError(f"{name}: no vision tower is there: no such file or folder")
+  place = pathlib.Path(_locate(name, download, missing))
+  resizes = image_size is not None
+  return vision_tower.read(place, _source(place, name), base, config, key=key, resizes=resizes)
+
+
+def _source(place: pathlib.Path, name: str) -> str:
+  """What the report says: of a repository also its commit."""
+  return name if place.is_file() or name == str(place) else f"{name} ({place.name})"
 
 
 def _only_foreign(place: epath.PathLike, fixed: str, **options: Any) -> None:
@@ -128,15 +175,15 @@ def _only_foreign(place: epath.PathLike, fixed: str, **options: Any) -> None:
       raise errors.InputError(f"{place}: {name} is fixed in this {fixed}")
 
 
-def _read(place: epath.Path, name: str, architecture: str | None, **images: Any) -> Checkpoint:
+def _read(place: epath.Path, name: str, **bare: Any) -> Checkpoint:
   """The reader's view of a foreign checkpoint."""
   path = pathlib.Path(place)
   if path.is_file():
-    return state_dict.read(path, architecture, str(path), **images)
-  for option, value in {"architecture": architecture, **images}.items():
+    return state_dict.read(path, source=str(path), **bare)
+  for option, value in bare.items():
     if value is not None:
       raise errors.InputError(f"{path}: {option}={value} is for bare tensors only")
-  source = name if name == str(path) else f"{name} ({path.name})"
+  source = _source(path, name)
   if (path / open_clip.CONFIG).exists():
     return open_clip.read(path, source)
   if not (path / "config.json").exists():
@@ -148,7 +195,7 @@ def _read(place: epath.Path, name: str, architecture: str | None, **images: Any)
   return timm.read(path, source)
 
 
-def _locate(path_or_name: str, download: bool) -> epath.Path:
+def _locate(path_or_name: str, download: bool, missing: errors.InputError) -> epath.Path:
   if path_or_name in EMBEDDED:
     return epath.Path(_EMBEDDED_FOLDER / path_or_name)
   path = epath.Path(path_or_name)
@@ -162,11 +209,11 @@ def _locate(path_or_name: str, download: bool) -> epath.Path:
   repository, _, revision = path_or_name.partition("@")
   try:
     validate_repo_id(repository)
-    named = repository.count("/") == 1 and not repository.endswith(_FILES)
+    named = repository.count("/") == 1 and not repository.endswith(model_names.WEIGHTS)
   except hub_errors.HFValidationError:
     named = False
   if not named:
-    raise errors.unknown("model", path_or_name, EMBEDDED)
+    raise missing
   return epath.Path(_repository(repository, revision or None, download))
 
 

@@ -16,6 +16,7 @@ from jaxbench.models.modified_resnet import ModifiedResNet, ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.transformer import TowerConfig, Transformer
 from jaxbench.models.weights import config_json
+from jaxbench.models.weights.config_json import Vision
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images, fitting
 from jaxbench.models.weights.sidecar import Fields, Unread
@@ -180,18 +181,25 @@ def _read(fields: Fields, images: Images) -> CLIPConfig:
     raise text.error(
       f"vocab_size {words}: only CLIP's own {tokenizer.VOCABULARY_SIZE} tokens are known"
     )
-  size = vision.side("image_size", 224)
+  seen = _read_vision(vision)
   config = CLIPConfig(
     embed_dim=fields.count("projection_dim", 512),
-    vision=config_json.tower(vision, config_json.Defaults(768, 3072, 12, "quick_gelu", 1e-5)),
+    vision=seen.tower,
     text=config_json.tower(text, config_json.Defaults(512, 2048, 8, "quick_gelu", 1e-5)),
-    patch_size=vision.side("patch_size", 32),
+    patch_size=seen.patch_size,
     context_length=text.count("max_position_embeddings", 77),
-    **fitting(fields.path, images, size)._asdict(),
+    **fitting(fields.path, images, seen.size)._asdict(),
   )
   text.finish(_TEXT_UNREAD)
-  vision.finish(_VISION_UNREAD)
   return config
+
+
+def _read_vision(fields: Fields) -> Vision:
+  """CLIPVisionModel."""
+  tower = config_json.tower(fields, config_json.Defaults(768, 3072, 12, "quick_gelu", 1e-5))
+  seen = Vision(tower, fields.side("patch_size", 32), fields.side("image_size", 224))
+  fields.finish(_VISION_UNREAD)
+  return seen
 
 
 def _sizes(activation: str) -> dict[str, CLIPConfig]:
@@ -266,5 +274,6 @@ FAMILY = Family(
     processor="CLIPImageProcessor",
     read=_read,
     unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
+    read_vision=_read_vision,
   ),
 )

@@ -1,6 +1,7 @@
 """Writes a model of any format as a jaxbench checkpoint.
 
-  python -m jaxbench.models.convert SRC DST [--architecture=NAME] [--image_size=N] [--download]
+  python -m jaxbench.models.convert SRC DST [--visual=TOWER] [--key=NAME] [--architecture=NAME]
+    [--image_size=N] [--download]
     [--mean=R,G,B] [--std=R,G,B] [--preprocess="preprocess(size=224, resize=256)"]
 
 The copy loads faster, carries its configuration, tokenizer and provenance (source and sha256),
@@ -24,6 +25,18 @@ _ARCHITECTURE = flags.DEFINE_string(
   "architecture",
   None,
   "What bare tensors are, by their source; see models.load.",
+  flag_values=_FLAGS,
+)
+_VISUAL = flags.DEFINE_string(
+  "visual",
+  None,
+  "A vision tower alone, to put on SRC, whose text tower it shares.",
+  flag_values=_FLAGS,
+)
+_KEY = flags.DEFINE_string(
+  "key",
+  None,
+  "Which network of a file of several, that of --visual if there is one; see models.load.",
   flag_values=_FLAGS,
 )
 _IMAGE_SIZE = flags.DEFINE_integer(
@@ -69,6 +82,8 @@ def _options() -> dict[str, object]:
   text = _PREPROCESS.value
   table = {"preprocess": _preprocess}
   return {
+    "visual": _VISUAL.value,
+    "key": _KEY.value,
     "architecture": _ARCHITECTURE.value,
     "image_size": _IMAGE_SIZE.value,
     "download": _DOWNLOAD.value,

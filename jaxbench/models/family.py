@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from jaxbench.models.weights.config_json import Vision
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images
 from jaxbench.models.weights.sidecar import Fields, Unread
@@ -24,6 +25,13 @@ class Transformers(NamedTuple):
   unread: Unread  # The fields that `read` leaves.
   # The network of our name as transformers' class has it: with its epsilons and padding.
   built: Callable[[Any], Any] = lambda config: config
+  # The config.json of a folder with the vision tower alone, where there are such.
+  read_vision: Callable[[Fields], Vision] | None = None
+
+  @property
+  def vision_type(self) -> str:
+    """The `model_type` of such a folder."""
+    return f"{self.model_type}_vision_model"
 
 
 class Timm(NamedTuple):

@@ -17,6 +17,7 @@ from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.tokenizer import TokenizerFile
 from jaxbench.models.transformer import MLP, TowerConfig, Transformer
 from jaxbench.models.weights import config_json, files, sidecar
+from jaxbench.models.weights.config_json import Vision
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images, fitting
 from jaxbench.models.weights.sidecar import Fields, Unread
@@ -135,6 +136,7 @@ _HUGGINGFACE: Renamings = (
   (r"^bias$", "logit_bias"),
   *ROOT_KEYS,
 )
+_DEFAULT = config_json.Defaults(768, 3072, 12, "gelu_pytorch_tanh", 1e-6)
 _TOWER_UNREAD = (
   config_json.COMMON | config_json.TRAINING | {"eos_token_id", "id2label", "model_type"}
 )
@@ -143,27 +145,33 @@ _TOWER_UNREAD = (
 def _read(fields: Fields, images: Images) -> SigLIPConfig:
   """SiglipModel, and the tokenizer beside it."""
   text, vision = fields.sub("text_config"), fields.sub("vision_config")
-  default = config_json.Defaults(768, 3072, 12, "gelu_pytorch_tanh", 1e-6)
-  text_tower, size = config_json.tower(text, default), vision.side("image_size", 224)
+  text_tower, seen = config_json.tower(text, _DEFAULT), _read_vision(vision)
   folder = fields.path.parent
   digest = files.sha256((sidecar.weights(folder, "tokenizer.json"),))
   reader = TokenizerFile(digest, str(folder / "tokenizer.json"))
   config = SigLIPConfig(
-    vision=config_json.tower(vision, default),
+    vision=seen.tower,
     text=text_tower,
     embed_dim=text.count("projection_size", text_tower.width),
-    patch_size=vision.side("patch_size", 16),
+    patch_size=seen.patch_size,
     vocabulary_size=text.count("vocab_size", 32_000),
     context_length=text.count("max_position_embeddings", 64),
     tokenizer_sha256=digest,
     pad_id=reader.id_of(_pad_token(folder)),
-    **fitting(fields.path, images, size)._asdict(),
+    **fitting(fields.path, images, seen.size)._asdict(),
   )
   text.finish(Unread(_TOWER_UNREAD, config_json.PLAIN))
-  vision.finish(
+  return config
+
+
+def _read_vision(fields: Fields) -> Vision:
+  """SiglipVisionModel."""
+  tower = config_json.tower(fields, _DEFAULT)
+  seen = Vision(tower, fields.side("patch_size", 16), fields.side("image_size", 224))
+  fields.finish(
     Unread(_TOWER_UNREAD | {"projection_dim"}, {**config_json.IMAGE, "vision_use_head": (True,)})
   )
-  return config
+  return seen
 
 
 def _pad_token(folder: pathlib.Path) -> str:
@@ -223,6 +231,7 @@ FAMILY = Family(
     processor="SiglipImageProcessor",
     read=_read,
     unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
+    read_vision=_read_vision,
   ),
   has_tokenizer=True,
 )

@@ -28,7 +28,7 @@ def test_no_two_tensors_lie_in_one_place(name):
   config = next(iter(FAMILIES[name].named.values()))
   for layouts in FAMILIES[name].layouts(config).values():
     for renamings in layouts:
-      places = [mapping.source(name, renamings).names for name in checkpoint.names(config)]
+      places = [mapping.source(name, renamings).names for name in checkpoint.shapes(config)]
       flat = [part for names in places for part in names]
       assert len(set(flat)) == len(flat)
 

@@ -3,7 +3,7 @@
 import csv
 import functools
 
-from jaxbench import tables
+from jaxbench import model_names, tables
 from jaxbench.metrics.published.protocol import TORCHVISION, Pixels, Protocol, Reference, openai_80
 
 _SOURCES = {
@@ -44,7 +44,7 @@ def clean(model: str, data: str) -> Reference | None:
     model: as a config names it; a revision does not count.
     data: the data set.
   """
-  return _table().get((model.partition("@")[0], data))
+  return _table().get((model_names.without_revision(model), data))
 
 
 def standard_models(data: str) -> Protocol:

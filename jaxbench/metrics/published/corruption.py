@@ -3,7 +3,7 @@
 import csv
 import functools
 
-from jaxbench import tables
+from jaxbench import model_names, tables
 from jaxbench.metrics.published.protocol import TORCHVISION, Pixels, Protocol, Reference
 
 # The files have 224 pixels: they were shown as they are, or enlarged and cropped.
@@ -22,7 +22,7 @@ def corruption_error(model: str) -> Reference | None:
   Args:
     model: as a config names it; a revision does not count.
   """
-  return _table().get(model.partition("@")[0])
+  return _table().get(model_names.without_revision(model))
 
 
 @functools.cache

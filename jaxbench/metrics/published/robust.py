@@ -3,7 +3,7 @@
 import csv
 from typing import NamedTuple
 
-from jaxbench import errors, tables
+from jaxbench import errors, model_names, tables
 from jaxbench.metrics.published.protocol import (
   TORCHVISION,
   Pixels,
@@ -69,15 +69,15 @@ def accuracies(name: str, data: str) -> list[Accuracy]:
   ]
 
 
-# The last part of the name, or of the path, by which `models.load` takes the weights of a line;
+# The last parts of the names, or of the paths, by which `models.load` takes the weights of a line;
 # other lines are called as their weights are.
 _WEIGHTS = {
-  "CLIP": "clip-vit-large-patch14",
-  "TeCoA 2/255": "tecoa2-clip",
-  "FARE 2/255": "fare2-clip",
-  "TeCoA 4/255": "tecoa4-clip",
-  "FARE 4/255": "fare4-clip",
-  "Standard_R50": "resnet50.tv_in1k",
+  "CLIP": ("clip-vit-large-patch14",),
+  "TeCoA 2/255": ("tecoa2-clip", "clip-vit-large-patch14+tecoa_eps_2.pt"),
+  "FARE 2/255": ("fare2-clip", "clip-vit-large-patch14+fare_eps_2.pt"),
+  "TeCoA 4/255": ("tecoa4-clip", "clip-vit-large-patch14+tecoa_eps_4.pt"),
+  "FARE 4/255": ("fare4-clip", "clip-vit-large-patch14+fare_eps_4.pt"),
+  "Standard_R50": ("resnet50.tv_in1k",),
 }
 
 
@@ -89,9 +89,12 @@ def under_attack(name: str, data: str, model: str) -> tuple[str, dict[str, float
     data: the data set.
     model: as a config names it, or a path that ends in that name; a revision does not count.
   """
-  weights = model.partition("@")[0].rstrip("/").rpartition("/")[2]
+  parts = model_names.without_revision(model).split("+")  # A base, and its vision tower.
+  weights = "+".join(part.rstrip("/").rpartition("/")[2] for part in parts)
   entries = [
-    entry for entry in accuracies(name, data) if weights == _WEIGHTS.get(entry.model, entry.model)
+    entry
+    for entry in accuracies(name, data)
+    if weights in _WEIGHTS.get(entry.model, (entry.model,))
   ]
   return (
     (entries[0].model, {entry.epsilon: entry.accuracy for entry in entries}) if entries else None

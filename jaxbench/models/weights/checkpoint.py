@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import pathlib
+import types
+from collections.abc import Mapping
 from concurrent import futures
 from typing import Any, NamedTuple
 
@@ -15,6 +17,8 @@ from jaxbench import errors
 from jaxbench.models.architectures import Config, Model, family
 from jaxbench.models.tokenizer import TokenizerFile
 from jaxbench.models.weights import files, mapping, positions
+from jaxbench.models.weights.files import Tensors
+from jaxbench.models.weights.mapping import Source
 
 _THREADS = 4  # More are no faster: memory is the limit.
 _LINE = 64  # Bytes of a cache line; JAX takes over on CPU what begins with one.
@@ -40,6 +44,7 @@ class Checkpoint(NamedTuple):
   source: str
   antialias: bool = True  # When position embeddings are resized.
   tokenizer: TokenizerFile | None = None
+  key: str | None = None  # Which network of the file.
 
 
 def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
@@ -82,9 +87,9 @@ def parameters(model: Model) -> int:
 
 
 @functools.cache
-def names(config: Config) -> tuple[str, ...]:
-  """The names of all arrays of a model."""
-  return tuple(tensors(abstract(config)))
+def shapes(config: Config) -> Mapping[str, jax.ShapeDtypeStruct]:
+  """Of all arrays of a model, by their dotted names."""
+  return types.MappingProxyType(tensors(abstract(config)))
 
 
 @functools.cache
@@ -105,12 +110,12 @@ def fill(model: Model, named: dict[str, Any]) -> Model:
 def describe(checkpoint: Checkpoint, image_size: int | None) -> Description:
   """The description of a foreign checkpoint; its files are hashed once."""
   config = _sized(checkpoint.config, image_size)
-  opened = files.open_tensors(checkpoint.weights)
+  opened = files.open_tensors(checkpoint.weights, checkpoint.key)
   return Description(
     architecture=family(config).name,
     config=config,
     parameters=_parameters(config),
-    sha256=files.sha256(opened.files),
+    sha256=files.sha256(opened.files, checkpoint.key),
     source=checkpoint.source,
   )
 
@@ -125,23 +130,45 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   model = abstract(config, checkpoint.tokenizer)
   wanted = tensors(model)
   sources = {name: mapping.source(name, checkpoint.renamings) for name in wanted}
-  opened = files.open_tensors(checkpoint.weights)
+  opened = files.open_tensors(checkpoint.weights, checkpoint.key)
   mapping.check(opened, sources.values())
+  mapping.check_normalizer(opened, config.mean, config.std)
+  antialias = checkpoint.antialias if config != checkpoint.config else None
+  return fill(model, read(opened, sources, wanted, antialias))
 
-  def read(name: str) -> np.ndarray:
-    resized = config != checkpoint.config and name.endswith("positional_embedding")
-    if resized and not name.startswith("text."):
+
+def is_resized(name: str) -> bool:
+  """Whether our tensor `name` grows with the size of images."""
+  return name.endswith("positional_embedding") and not name.startswith("text.")
+
+
+def read(
+  opened: Tensors, sources: Mapping[str, Source], wanted: Mapping[str, Any], antialias: bool | None
+) -> dict[str, jax.Array]:
+  """Arrays by our names, in the shapes that are `wanted`.
+
+  Args:
+    opened: the files.
+    sources: where our tensors lie in them.
+    wanted: arrays, or shapes, by our names.
+    antialias: how position embeddings of images are resized; None where they are not.
+
+  Raises:
+    InputError: a tensor is of another shape or not finite.
+  """
+
+  def read_one(name: str) -> np.ndarray:
+    if antialias is not None and is_resized(name):
       table = mapping.read(opened, name, sources[name], None)
       table = table.reshape(-1, table.shape[-1])
-      count = wanted[name].shape[0]
-      return positions.resize(table, count, antialias=checkpoint.antialias)
+      return positions.resize(table, wanted[name].shape[0], antialias=antialias)
     copy = _copy(mapping.read(opened, name, sources[name], wanted[name].shape))
     opened.release(*sources[name].names)
     return copy
 
   with futures.ThreadPoolExecutor(_THREADS) as pool:  # numpy copies without holding Python.
-    arrays = zip(wanted, pool.map(read, wanted), strict=True)
-    return fill(model, {name: jax.device_put(array) for name, array in arrays})
+    arrays = zip(sources, pool.map(read_one, sources), strict=True)
+    return {name: jax.device_put(array) for name, array in arrays}
 
 
 def _copy(array: np.ndarray) -> np.ndarray:

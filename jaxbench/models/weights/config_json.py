@@ -51,6 +51,14 @@ class Defaults(NamedTuple):
   epsilon: float
 
 
+class Vision(NamedTuple):
+  """A vision tower and what it takes."""
+
+  tower: TowerConfig
+  patch_size: int
+  size: int  # Of images, in pixels.
+
+
 def tower(fields: Fields, default: Defaults) -> TowerConfig:
   """A transformer."""
   width = fields.count("hidden_size", default.width)

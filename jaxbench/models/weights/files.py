@@ -15,7 +15,7 @@ import numpy as np
 import safetensors
 
 from jaxbench import errors
-from jaxbench.models.weights import torch_files
+from jaxbench.models.weights import containers, torch_files
 
 _NOT_WEIGHTS = {
   b"<": "an HTML page, not weights: a download went wrong",
@@ -74,12 +74,27 @@ class Span(NamedTuple):
     return np.frombuffer(self.mapped, _DTYPES[dtype], count, self.start).reshape(shape)
 
 
-def open_tensors(path: pathlib.Path) -> Tensors:
-  """Opens a .safetensors file, its .index.json, or a .pt, .pth or .bin of torch.
+def open_tensors(path: pathlib.Path, key: str | None = None) -> Tensors:
+  """The network in a .safetensors file, its .index.json, or a .pt, .pth, .bin or .ckpt of torch.
+
+  Args:
+    path: of the file.
+    key: of a file with several networks, which one; see `containers.chosen`.
 
   Raises:
     InputError: it is missing, truncated, a web page, a TorchScript archive, wants to run code...
   """
+  opened = _open(path)
+  flat = key is None and path.name.endswith((".safetensors", ".index.json"))
+  network = opened.arrays if flat else containers.chosen(path, opened.arrays, key)
+  arrays = {bare: network[name] for name, bare in containers.unwrapped(network).items()}
+  spans = {id(opened.arrays[name]): span for name, span in opened.spans.items()}
+  places = {name: spans[id(array)] for name, array in arrays.items() if id(array) in spans}
+  return opened._replace(arrays=arrays, spans=places)
+
+
+def _open(path: pathlib.Path) -> Tensors:
+  """As the file has it."""
   if path.name.endswith(".index.json"):
     return _open_shards(path)
   start = _start(path)
@@ -91,9 +106,14 @@ def open_tensors(path: pathlib.Path) -> Tensors:
   return Tensors(path, (path,), torch_files.read(path))
 
 
-def sha256(files: tuple[pathlib.Path, ...]) -> str:
-  """Of the bytes of one file; of several, of their digests in order."""
+def sha256(files: tuple[pathlib.Path, ...], key: str | None = None) -> str:
+  """Of the bytes of one file; of several, or of one network in a file, of digests in order."""
   digests = [_file_sha256(file, file.stat().st_mtime_ns, file.stat().st_size) for file in files]
+  return combined(*digests, *([] if key is None else [key]))
+
+
+def combined(*digests: str) -> str:
+  """One digest as it is; of several, that of their lines."""
   if len(digests) == 1:
     return digests[0]
   return hashlib.sha256("\n".join(digests).encode()).hexdigest()
@@ -143,7 +163,7 @@ def _open_shards(index: pathlib.Path) -> Tensors:
     names = sorted(set(places.values()))
   except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
     raise errors.InputError(f"{index}: not an index of shards ({error})") from error
-  shards = {name: open_tensors(index.parent / name) for name in names}
+  shards = {name: _open(index.parent / name) for name in names}
   for name, shard in places.items():
     if name not in shards[shard].arrays:
       raise errors.InputError(f"{index.parent / shard}: lacks {name}, which {index.name} promises")

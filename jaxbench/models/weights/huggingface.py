@@ -2,16 +2,16 @@
 
 import pathlib
 
+from jaxbench import errors
 from jaxbench.models.architectures import FAMILIES, family
 from jaxbench.models.family import HUGGINGFACE
 from jaxbench.models.weights import processor, sidecar
 from jaxbench.models.weights.checkpoint import Checkpoint, tokenizer_file
 
-_MODEL_TYPES = {
-  row.transformers.model_type: row.transformers
-  for row in FAMILIES.values()
-  if row.transformers is not None
-}
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
+_ROWS = [row.transformers for row in FAMILIES.values() if row.transformers is not None]
+_MODEL_TYPES = {row.model_type: row for row in _ROWS}
+_VISION_TYPES = [row.vision_type for row in _ROWS if row.read_vision]
 
 
 def read(folder: pathlib.Path, source: str) -> Checkpoint:
@@ -23,15 +23,17 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
     InputError: a file or field is missing, a field is not known, or the model is of another kind.
   """
   fields = sidecar.read(folder / "config.json")
+  if fields.get("model_type", None) in _VISION_TYPES:
+    raise errors.InputError(
+      f"{folder}: holds a vision tower alone; say the model whose text tower it shares: "
+      "models.load(base, visual=...), base+tower in a run"
+    )
   kind = fields.choose("model_type", _MODEL_TYPES)
   config = kind.read(fields, processor.read(folder, kind.processor))
   fields.finish(kind.unread)
-  weights = sidecar.weights(
-    folder, "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
-  )
   return Checkpoint(
     config,
-    weights,
+    sidecar.weights(folder, *WEIGHTS),
     family(config).layouts(config)[HUGGINGFACE][0],
     source,
     antialias=False,

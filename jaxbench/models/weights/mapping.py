@@ -19,7 +19,7 @@ Renamings = tuple[tuple[str, str], ...]  # Pattern and replacement, as `re.sub` 
 # Of torch's modules, not of the model.
 _IGNORED = re.compile(
   r"(^|\.)(num_batches_tracked|position_ids|attn_mask|"
-  r"input_resolution|context_length|vocab_size)$"
+  r"input_resolution|context_length|vocab_size|normalizer\.new_(mean|std))$"
 )
 
 
@@ -51,6 +51,28 @@ def check(tensors: Tensors, sources: Iterable[Source]) -> None:
     raise errors.InputError(f"{tensors.path}: lacks {_some(missing)}{_surplus(held - wanted)}")
   if surplus := sorted(held - wanted):
     raise errors.InputError(f"{tensors.path}: this architecture has no place for {_some(surplus)}")
+
+
+def check_normalizer(tensors: Tensors, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+  """Raises InputError if the package `robustness` wrote another mean or std into the file."""
+  for what, ours in {"mean": mean, "std": std}.items():
+    name = f"normalizer.new_{what}"
+    if name in tensors.arrays:
+      theirs = tensors.read(name).astype(np.float64).ravel()
+      if theirs.shape != (3,) or not np.allclose(theirs, ours, atol=1e-4):
+        raise errors.InputError(
+          f"{tensors.path}: {name} is {theirs.round(4).tolist()}, and the model would take {what} "
+          f"{list(ours)}; say mean= and std="
+        )
+
+
+def stored(target: str, place: Source, shape: tuple[int, ...]) -> tuple[int, ...]:
+  """The shape in torch's layout of each tensor that makes our `target` of `shape`; see `read`."""
+  if target.endswith(".kernel"):
+    shape = (*shape[-1:], *shape[-2:-1], *shape[:-2])
+  elif place.transposed:
+    shape = shape[::-1]
+  return (shape[0] // len(place.names), *shape[1:]) if shape else shape
 
 
 def read(tensors: Tensors, target: str, place: Source, shape: tuple[int, ...] | None) -> np.ndarray:
@@ -97,10 +119,11 @@ def _lay(
     array = array.T
   if shape is None or array.shape == shape:
     return array
-  return array.reshape(shape) if _without_ones(array.shape) == _without_ones(shape) else None
+  return array.reshape(shape) if without_ones(array.shape) == without_ones(shape) else None
 
 
-def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+def without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+  """A shape up to axes of one."""
   return tuple(length for length in shape if length != 1)
 
 

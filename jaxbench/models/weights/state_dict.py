@@ -15,7 +15,9 @@ from jaxbench.models.weights.origins import Origin
 from jaxbench.models.weights.sidecar import Fields
 
 
-def read(path: pathlib.Path, architecture: str | None, source: str, **stated: Any) -> Checkpoint:
+def read(
+  path: pathlib.Path, architecture: str | None, source: str, key: str | None = None, **stated: Any
+) -> Checkpoint:
   """The checkpoint in the file `path`; `stated` are mean, std and preprocess where not None.
 
   Raises:
@@ -26,7 +28,8 @@ def read(path: pathlib.Path, architecture: str | None, source: str, **stated: An
     raise errors.InputError(
       f"{path}: bare tensors do not tell activation, normalisation or preprocessing; name the "
       "architecture (architecture=..., on the command line `python -m jaxbench.models.convert "
-      "SRC DST --architecture=...`) from models.list_models()"
+      "SRC DST --architecture=...`) from models.list_models(); to a vision tower alone, its base: "
+      "models.load(base, visual=...), base+tower in a run"
     )
   if architecture in ARCHITECTURES and family(ARCHITECTURES[architecture]).has_tokenizer:
     raise errors.InputError(
@@ -37,14 +40,14 @@ def read(path: pathlib.Path, architecture: str | None, source: str, **stated: An
     stated["mean"] = Fields(path, {"mean": list(stated["mean"])}).triple("mean")
   if stated.get("std") is not None:
     stated["std"] = Fields(path, {"std": list(stated["std"])}).deviations("std")
-  opened = files.open_tensors(path)
+  opened = files.open_tensors(path, key)
   fitting, renamings = _fitting(opened, origins.named(architecture))
   configs = origins.settle(fitting, **stated)
   if len(configs) > 1:
     shaped = {c: origin for c, origin in configs.items() if _has_shapes(opened, c, renamings)}
     configs = shaped or configs
   if len(configs) == 1:
-    return Checkpoint(next(iter(configs)), path, renamings, source)
+    return Checkpoint(next(iter(configs)), path, renamings, source, key=key)
   names = list(dict.fromkeys(origin.name for origin in configs.values()))
   if not names:
     raise errors.InputError(
@@ -75,7 +78,7 @@ def _fitting(opened: Tensors, rows: list[Origin]) -> tuple[list[Origin], Renamin
     rows = theirs
 
   def missing(choice: tuple[Origin, Renamings]) -> int:
-    wanted = checkpoint.names(choice[0].network)
+    wanted = checkpoint.shapes(choice[0].network)
     return sum(not names.issuperset(mapping.source(name, choice[1]).names) for name in wanted)
 
   firsts = {row.library: row for row in reversed(rows)}
@@ -91,7 +94,7 @@ def _fitting(opened: Tensors, rows: list[Origin]) -> tuple[list[Origin], Renamin
 
 def _has_shapes(opened: Tensors, config: Config, renamings: Renamings) -> bool:
   """Whether the tensors have as many elements as `config` says."""
-  for name, spec in checkpoint.tensors(checkpoint.abstract(config)).items():
+  for name, spec in checkpoint.shapes(config).items():
     parts = mapping.source(name, renamings).names
     arrays = [opened.arrays[part] for part in parts if part in opened.arrays]
     if sum(math.prod(array.shape) for array in arrays) != spec.size:

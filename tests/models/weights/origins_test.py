@@ -220,7 +220,7 @@ def test_a_plain_name_stands_for_the_tensors_of_its_library(monkeypatch, name):
     (theirs,) = mapping.source(ours, renamings).names
     arrays[theirs] = np.broadcast_to(np.float32(0), shape)
   opened = files.Tensors(pathlib.Path(name), (), arrays)
-  monkeypatch.setattr(files, "open_tensors", lambda path: opened)
+  monkeypatch.setattr(files, "open_tensors", lambda path, key: opened)
   differ = "quickgelu" not in name and name not in ("ViT-g-14", *ONLY_OPENAI)
   if is_clip and (differ or name == "ViT-H-14-quickgelu"):  # One of its sources squashes.
     with pytest.raises(errors.InputError, match=r"differ in (activation|preprocess)"):

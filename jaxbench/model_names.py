@@ -1,0 +1,36 @@
+"""Names of models as people write them; "base+tower" is a vision tower on the CLIP before it."""
+
+import json
+import pathlib
+import re
+
+WEIGHTS = (".safetensors", ".safetensors.index.json", ".pt", ".pth", ".pth.tar", ".bin", ".ckpt")
+
+
+def without_revision(name: str) -> str:
+  """The name without the commits of its repositories: "org/name@commit" is org/name."""
+  return re.sub(r"@[^+]*", "", name)
+
+
+def split(name: str) -> tuple[str, str | None]:
+  """The base and the vision tower that a name says, or all of it and None.
+
+  What is on the disk under the whole name is that, and what a Python file takes as argument has any
+  form; else the tower is what is on the disk, or what the last + is before.
+  """
+  if "+" not in name or ".py:" in name or pathlib.Path(name).exists():
+    return name, None
+  places = [place for place, character in enumerate(name) if character == "+"]
+  pairs = [(name[:place], name[place + 1 :]) for place in places]
+  return next((pair for pair in pairs if pathlib.Path(pair[1]).exists()), pairs[-1])
+
+
+def is_tower(name: str) -> bool:
+  """Whether a name can be only a tower's: of a file of bare tensors, or a folder of one alone."""
+  if name.lower().endswith(WEIGHTS):
+    return True
+  try:
+    content = json.loads((pathlib.Path(name) / "config.json").read_text())
+    return content["model_type"].endswith("_vision_model")
+  except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    return False
