@@ -108,11 +108,16 @@ class Custom:
     """N sentences -> float32 [N, D], unit rows.
 
     Raises:
-      InputError: the model has no text encoder, or that gives something else.
+      InputError: the model has no text encoder, or that raises or gives something else.
     """
     if self.encode_texts is None:
       raise errors.InputError("this models.Custom has no encode_texts: it cannot read prompts")
-    found = np.asarray(self.encode_texts(list(texts)))
+    try:
+      found = np.asarray(self.encode_texts(list(texts)))
+    except Exception as error:
+      raise errors.InputError(
+        f"encode_texts raised {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+      ) from error
     if found.ndim != 2 or len(found) != len(texts) or not np.isfinite(found).all():
       raise errors.InputError(
         f"encode_texts must give {len(texts)} finite embeddings [N, D], not {list(found.shape)}"

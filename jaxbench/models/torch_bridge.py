@@ -31,6 +31,10 @@ _TOWERS = (  # As open_clip and OpenAI's CLIP call them; as transformers does.
 _OUTPUTS = ("logits", "image_embeds", "text_embeds", "pooler_output")  # Of transformers' objects.
 _TOLERANCE = 1e-4  # Of the range of torch's outputs.
 _BATCH = 64  # Sentences embedded at a time.
+_WAY_OUT = (
+  ". Replace that by operations on tensors that torchax knows, or port the model to JAX "
+  "(models.Custom)"
+)
 
 
 @struct.dataclass
@@ -105,7 +109,8 @@ def from_torch(
   if not isinstance(module, torch.nn.Module):
     raise errors.InputError(f"from_torch takes a torch.nn.Module, not a {type(module).__name__}")
   _refuse_twice(module, mean, std)
-  module = copy.deepcopy(module).cpu().float().eval()
+  with _told(module, "cannot be copied"):
+    module = copy.deepcopy(module).cpu().float().eval()
   towers = next((names for names in _TOWERS if all(hasattr(module, name) for name in names)), None)
   if towers is not None and tokenizer is None:
     raise errors.InputError(f"a module with {towers[1]} needs tokenizer=, sentences -> tokens")
@@ -151,7 +156,7 @@ def _texts(module: Any, method: str, tokenizer: Callable[[list[str]], Any]) -> d
 def _bridged(
   module: Any, method: str, mean: Sequence[float], std: Sequence[float], size: int
 ) -> Bridged:
-
+  """Traces the module once, to see which of its weights images meet."""
   from torchax import interop
 
   jittable, environment = interop.JittableModule(module), torch_operators.environment()
@@ -170,7 +175,7 @@ def _bridged(
   nothing = jnp.zeros(())
   weights = {name: jnp.asarray(array.detach().numpy()) for name, array in everything.items()}
   images = jax.ShapeDtypeStruct((2, 3, size, size), jnp.float32)
-  with _any_promotion(), _told(module):
+  with _any_promotion(), _told(module, "cannot be run inside XLA", _WAY_OUT):
     traced = jax.make_jaxpr(function)(weights, images).jaxpr
   read = {id(variable) for equation in traced.eqns for variable in equation.invars}
   met = [id(variable) in read for variable in traced.invars]
@@ -203,7 +208,7 @@ def _of_torch(module: Any, method: str, images: np.ndarray) -> np.ndarray:
   import torch
 
   inputs = torch.from_numpy(np.ascontiguousarray(images.transpose(0, 3, 1, 2)))
-  with torch.inference_mode():
+  with _told(module, f"does not take images {list(inputs.shape)}"), torch.inference_mode():
     once, again = (_tensor(getattr(module, method)(inputs)).numpy() for _ in range(2))
   if not np.array_equal(once, again, equal_nan=True):
     raise errors.InputError(
@@ -253,17 +258,14 @@ def _any_promotion() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _told(module: Any) -> Iterator[None]:
-  """One line for a module that cannot be traced."""
+def _told(module: Any, what: str, way_out: str = "") -> Iterator[None]:
+  """One line for whatever a module raises."""
   try:
     yield
   except errors.InputError:
     raise
   except Exception as error:
-    raise errors.InputError(
-      f"{type(module).__name__} cannot be run inside XLA: {_reason(error)}. Replace that by "
-      "operations on tensors that torchax knows, or port the model to JAX (models.Custom)"
-    ) from error
+    raise errors.InputError(f"{type(module).__name__} {what}: {_reason(error)}{way_out}") from error
 
 
 def _reason(error: Exception) -> str:

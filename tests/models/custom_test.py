@@ -137,6 +137,12 @@ def test_a_text_encoder_that_gives_something_else_is_told():
       models.zero_shot(custom, ["a", "b"], ["{}"])
 
 
+def test_a_text_encoder_that_raises_is_one_line():
+  custom = models.Custom(KINDS["partial"], PREPROCESS, encode_texts=lambda texts: texts["a"])
+  with pytest.raises(errors.InputError, match="encode_texts raised TypeError: list indices must"):
+    models.zero_shot(custom, ["a", "b"], ["{}"])
+
+
 def test_logits_are_the_classes_that_they_are_called():
   space = data.LabelSpace(("b", "a"))
   assert space.supervised_groups(2, ("b", "a")) is None

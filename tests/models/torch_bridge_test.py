@@ -204,6 +204,14 @@ def test_a_difference_from_torch_is_told_with_both_numbers(monkeypatch):
   models.from_torch(Net(), models.Preprocess(4), check=False)
 
 
+def test_a_module_that_raises_is_one_line():
+  small = nn.Sequential(nn.Flatten(), nn.Linear(48, 5))
+  with pytest.raises(errors.InputError, match=r"does not take images \[2, 3, 8, 8\]: .*shapes"):
+    models.from_torch(small, models.Preprocess(8))
+  with pytest.raises(errors.InputError, match=r"cannot be copied: .*meta"):
+    models.from_torch(small.to("meta"), models.Preprocess(4))
+
+
 def test_what_is_no_module_or_lacks_a_tokenizer_is_told():
   with pytest.raises(errors.InputError, match=r"takes a torch\.nn\.Module, not a int"):
     models.from_torch(3, models.Preprocess(4))
