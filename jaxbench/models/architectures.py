@@ -1,6 +1,16 @@
 """Every family of networks, one row each, and every architecture that has a name."""
 
-from jaxbench.models import alexnet, clip, convnext, efficientnet, resnet, siglip, vgg, vit
+from jaxbench.models import (
+  alexnet,
+  clip,
+  convnext,
+  efficientnet,
+  efficientnet_lite,
+  resnet,
+  siglip,
+  vgg,
+  vit,
+)
 from jaxbench.models.classifier import Classifier, ClassifierConfig
 from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.family import Family
@@ -17,6 +27,7 @@ FAMILIES: dict[str, Family] = {
     vgg.FAMILY,
     resnet.FAMILY,
     efficientnet.FAMILY,
+    efficientnet_lite.FAMILY,
     vit.FAMILY,
     convnext.FAMILY,
   )

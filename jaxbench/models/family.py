@@ -14,6 +14,7 @@ from jaxbench.models.weights.sidecar import Fields, Unread
 
 # Libraries, by whose names the tensors of a file are known.
 TORCHVISION, OPEN_CLIP, TIMM, HUGGINGFACE = "torchvision", "open_clip", "timm", "huggingface"
+EFFICIENTNET_LITE_PYTORCH = "efficientnet_lite_pytorch"
 
 
 class Transformers(NamedTuple):

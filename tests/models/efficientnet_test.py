@@ -5,7 +5,8 @@ from references import families, parity
 from torch import nn
 
 from jaxbench import models
-from jaxbench.models.efficientnet import EfficientNetConfig, Stage
+from jaxbench.models.efficientnet import EfficientNetConfig
+from jaxbench.models.mbconv import Stage
 from jaxbench.models.weights import timm
 
 SMALL = {"num_classes": 5, "preprocess": models.Preprocess(32, 36, "bilinear")}

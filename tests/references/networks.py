@@ -1,5 +1,5 @@
 """Networks that no importable library has here, written from their papers; the names of their
-tensors are those of OpenAI's and torchvision's checkpoints."""
+tensors are those of the checkpoints of OpenAI, torchvision and efficientnet_lite_pytorch."""
 
 from collections import OrderedDict
 
@@ -153,3 +153,60 @@ class ResNet(nn.Module):
     for i in range(self.stages):
       x = getattr(self, f"layer{i + 1}")(x)
     return self.fc(x.mean((2, 3)))
+
+
+class SameConv(nn.Conv2d):
+  """Padded as TensorFlow pads: the odd pixel is on the right and below."""
+
+  def __init__(self, inputs, outputs, kernel, stride=1, groups=1):
+    super().__init__(inputs, outputs, kernel, stride, groups=groups, bias=False)
+
+  def forward(self, x):
+    size, kernel, stride = x.shape[-1], self.kernel_size[0], self.stride[0]
+    padding = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+    return super().forward(F.pad(x, [padding // 2, padding - padding // 2] * 2))
+
+
+class LiteBlock(nn.Module):
+  def __init__(self, inputs, outputs, kernel, stride, expand):
+    super().__init__()
+    middle = inputs * expand
+    if expand > 1:
+      self._expand_conv = SameConv(inputs, middle, 1)
+      self._bn0 = nn.BatchNorm2d(middle, eps=1e-3)
+    self._depthwise_conv = SameConv(middle, middle, kernel, stride, groups=middle)
+    self._bn1 = nn.BatchNorm2d(middle, eps=1e-3)
+    self._project_conv = SameConv(middle, outputs, 1)
+    self._bn2 = nn.BatchNorm2d(outputs, eps=1e-3)
+    self.expands, self.residual = expand > 1, stride == 1 and inputs == outputs
+
+  def forward(self, x):
+    y = F.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
+    y = F.relu6(self._bn1(self._depthwise_conv(y)))
+    y = self._bn2(self._project_conv(y))
+    return x + y if self.residual else y
+
+
+class EfficientNetLite0(nn.Module):
+  STAGES = (  # Depth, channels, kernel, stride, expand.
+    *((1, 16, 3, 1, 1), (2, 24, 3, 2, 6), (2, 40, 5, 2, 6), (3, 80, 3, 2, 6)),
+    *((3, 112, 5, 1, 6), (4, 192, 5, 2, 6), (1, 320, 3, 1, 6)),
+  )
+
+  def __init__(self, classes=1000):
+    super().__init__()
+    self._conv_stem, self._bn0 = SameConv(3, 32, 3, 2), nn.BatchNorm2d(32, eps=1e-3)
+    self._blocks, inputs = nn.ModuleList(), 32
+    for depth, outputs, kernel, stride, expand in self.STAGES:
+      for j in range(depth):
+        self._blocks.append(LiteBlock(inputs, outputs, kernel, 1 if j else stride, expand))
+        inputs = outputs
+    self._conv_head, self._bn1 = SameConv(inputs, 1280, 1), nn.BatchNorm2d(1280, eps=1e-3)
+    self._fc = nn.Linear(1280, classes)
+
+  def forward(self, x):
+    x = F.relu6(self._bn0(self._conv_stem(x)))
+    for block in self._blocks:
+      x = block(x)
+    x = F.relu6(self._bn1(self._conv_head(x)))
+    return self._fc(x.mean((2, 3)))

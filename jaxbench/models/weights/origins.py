@@ -16,10 +16,18 @@ from jaxbench import errors, tables
 from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family
 from jaxbench.models.classifier import ClassifierConfig
 from jaxbench.models.clip import CLIPConfig
-from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, TIMM, TORCHVISION
+from jaxbench.models.family import (
+  EFFICIENTNET_LITE_PYTORCH,
+  HUGGINGFACE,
+  OPEN_CLIP,
+  TIMM,
+  TORCHVISION,
+)
 from jaxbench.models.weights import open_clip, timm
 from jaxbench.models.weights.sidecar import Fields
 
+# Libraries with one set of weights for each size, which is as our configuration says.
+_ONE_EACH = (TORCHVISION, EFFICIENTNET_LITE_PYTORCH)
 _SHOWN = ("mean", "std", "preprocess")  # How images come; the rest is the network.
 
 
@@ -64,8 +72,9 @@ def _of(name: str) -> Iterator[Origin]:
   libraries = family(config).layouts(config)
   if OPEN_CLIP in libraries:
     yield from list(_open_clip(name)) or [Origin(f"{OPEN_CLIP}/{name}", OPEN_CLIP, config, config)]
-  if TORCHVISION in libraries:
-    yield Origin(f"{TORCHVISION}/{name}", TORCHVISION, config, config)
+  for library in _ONE_EACH:
+    if library in libraries:
+      yield Origin(f"{library}/{name}", library, config, config)
   yield from _timm(lambda theirs: timm.NAMES[theirs][0] == name)
   yield from _transformers(config, f"{HUGGINGFACE}/{name}")
 

@@ -237,6 +237,7 @@ def test_square_sizes_may_be_pairs(tmp_path):
     ("vit_base_patch16_224", SMALL_VIT, 224),
     ("resnet18", {"num_classes": 5}, 288),
     ("tf_efficientnet_b0", {"num_classes": 5}, 224),
+    ("tf_efficientnet_lite2", {"num_classes": 5}, 260),
   ],
 )
 def test_what_timm_writes_computes_what_it_computes(tmp_path, name, arguments, size):

@@ -12,6 +12,7 @@ from references import checkpoints, families, parity
 from references.writers import open_clip, timm
 
 from jaxbench import errors, models, tables
+from jaxbench.models.architectures import family
 from jaxbench.models.clip import OPENAI_MEAN, OPENAI_STD
 from jaxbench.models.transformer import TowerConfig
 from jaxbench.models.weights import checkpoint, files, mapping, origins, state_dict
@@ -210,10 +211,11 @@ def test_every_source_is_found_under_its_own_name(name):
   ],
 )
 def test_a_plain_name_stands_for_the_tensors_of_its_library(monkeypatch, name):
-  """torchvision's, of supervised models; of a CLIP, those of a name whose sources agree."""
+  """Of a CLIP, those of a name whose sources agree; of others, the best known library's."""
   config = models.ARCHITECTURES[name]
   is_clip = isinstance(config, models.CLIPConfig)
-  (renamings, *_) = state_dict._layouts("open_clip" if is_clip else "torchvision", config)
+  library = next(iter(family(config).layouts(config)))
+  (renamings, *_) = state_dict._layouts(library, config)
   arrays = {}
   for ours, spec in checkpoint.tensors(checkpoint.abstract(config)).items():
     shape = spec.shape[::-1] if ours.endswith("kernel") else spec.shape
