@@ -16,13 +16,11 @@ stop them; frost, which imagenet_c came without, reads the files of the other. T
 what part of an evaluation of ViT-B/32 is corruption.
 """
 
-import importlib.resources
+import functools
 import itertools
 import multiprocessing
-import sys
 import time
 import timeit
-import types
 from collections.abc import Callable, Iterator
 from multiprocessing.pool import Pool
 from typing import Any
@@ -32,10 +30,9 @@ import jax
 import jax.numpy as jnp
 import numba
 import numpy as np
-import scipy.ndimage
 import skimage.filters
 from absl import app, flags
-from references import create_c
+from references import as_published, create_c
 from references.photographs import photographs
 from scipy import stats
 
@@ -54,9 +51,7 @@ _PEERS = flags.DEFINE_list(
 )
 
 
-def _gaussian(image: np.ndarray, sigma: Any, multichannel: bool = False, **options: Any):
-  axis = -1 if multichannel else None
-  return skimage.filters.gaussian(image, sigma=sigma, channel_axis=axis, **options)
+_blur = functools.partial(skimage.filters.gaussian, channel_axis=-1)
 
 
 @numba.njit
@@ -70,29 +65,13 @@ def _shuffle(x: np.ndarray, reach: int, passes: int) -> None:
 
 def _compiled_glass_blur(image: Any, severity: int) -> np.ndarray:
   sigma, reach, passes = create_c.constants("imagenet", "glass_blur")[severity - 1]
-  x = np.uint8(_gaussian(np.array(image) / 255.0, sigma, True) * 255)
+  x = np.uint8(_blur(np.array(image) / 255.0, sigma) * 255)
   _shuffle(x, reach, passes)
-  return np.clip(_gaussian(x / 255.0, sigma, True), 0, 1) * 255
-
-
-def _package(name: str) -> Any:
-  """One of the two packages, on today's libraries."""
-  resources = types.ModuleType("pkg_resources")
-  resources.resource_filename = lambda module, path: str(
-    importlib.resources.files("imagecorruptions") / path
-  )
-  interpolation = types.ModuleType("scipy.ndimage.interpolation")
-  interpolation.map_coordinates = scipy.ndimage.map_coordinates
-  sys.modules["pkg_resources"] = resources
-  sys.modules["scipy.ndimage.interpolation"] = interpolation
-  np.float_, np.fromstring = np.float64, np.frombuffer  # noqa: NPY201
-  package = importlib.import_module(name)
-  package.corruptions.gaussian = _gaussian
-  return package
+  return np.clip(_blur(x / 255.0, sigma), 0, 1) * 255
 
 
 def _peer(peer: str, name: str, severity: int) -> Callable[[np.ndarray], np.ndarray]:
-  package = _package("imagecorruptions" if peer == "compiled" else peer)
+  package = as_published.package("imagecorruptions" if peer == "compiled" else peer)
   glass_blur = _compiled_glass_blur if peer == "compiled" else package.corruptions.glass_blur
   package.corruption_dict["glass_blur"] = glass_blur
   return lambda pixels: package.corrupt(pixels, severity, corruption_name=name)
