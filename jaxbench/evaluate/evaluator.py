@@ -13,6 +13,7 @@ from jaxbench import attacks, config, data, devices, models
 from jaxbench.attacks.engine import batching, checks, verdict, view
 from jaxbench.blocks import Block, pictures
 from jaxbench.config import Member
+from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan.perturbations import Columns, clean
 
@@ -33,6 +34,7 @@ class Evaluator:
     settings: of the run.
     label_space: of the data set.
     model: gives models by name, the same for all data sets of a run.
+    heads: of the run.
     slots: of the run.
     tally: of the attacks on all data sets of a run.
   """
@@ -42,11 +44,13 @@ class Evaluator:
     settings: config.Config,
     label_space: data.LabelSpace,
     model: Callable[[str], devices.Replicated],
+    heads: Heads,
     slots: Slots,
     tally: batching.Tally,
   ):
     self.settings, self.tally = settings, tally
-    self._label_space, self._model, self._slots = label_space, model, slots
+    self._label_space, self._model = label_space, model
+    self._heads, self._slots = heads, slots
     self.classifier = functools.cache(self._load)
     self.searchers = functools.cache(self._load_searchers)
     self.surrogate = functools.cache(self._load_surrogate)
@@ -138,7 +142,9 @@ class Evaluator:
     elif member.prompts == config.EMBEDDING:
       classifier = loaded.visual
     else:
-      classifier = models.zero_shot(loaded, space.prompted, models.templates(member.prompts))
+      weights = models.describe(member.model).sha256
+      templates = models.templates(member.prompts)
+      classifier = self._heads.zero_shot(loaded, weights, space.prompted, templates)
       groups = space.prompted_groups
     if groups is not None:
       classifier = models.pooled(classifier, groups, space.pool)

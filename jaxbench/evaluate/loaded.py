@@ -6,6 +6,7 @@ from jaxbench import config, data, devices, models, seats
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory, programs
 from jaxbench.evaluate.evaluator import Evaluator
+from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Plan
 
@@ -16,10 +17,11 @@ class Loaded:
   Args:
     settings: of the run.
     slots: of the run.
+    heads: of the run.
   """
 
-  def __init__(self, settings: config.Config, slots: Slots):
-    self._settings, self._slots = settings, slots
+  def __init__(self, settings: config.Config, slots: Slots, heads: Heads):
+    self._settings, self._slots, self._heads = settings, slots, heads
     self._model = functools.cache(lambda name: devices.replicate(models.load(name)))
     self.tally = batching.Tally()  # Of the attacks on all data sets.
     self.source = functools.cache(lambda name: data.load(name, settings.data_root))
@@ -28,7 +30,7 @@ class Loaded:
   def _evaluator(self, name: str) -> Evaluator:
     """That of a data set."""
     space = self.source(name).label_space
-    return Evaluator(self._settings, space, self._model, self._slots, self.tally)
+    return Evaluator(self._settings, space, self._model, self._heads, self._slots, self.tally)
 
   def fastest(self, plan: Plan) -> int:
     """The fastest slots for the data set with the hardest cell, of those that fit the memory."""

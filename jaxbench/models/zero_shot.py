@@ -63,6 +63,7 @@ def zero_shot(
   templates: Templates,
   *,
   resize: bool = False,
+  text: jax.Array | None = None,
 ) -> ZeroShot:
   """A classifier over `class_names` from prompts.
 
@@ -77,6 +78,7 @@ def zero_shot(
       tokens or vectors that go before the name (`models.TokenPrompts`, `models.SoftPrompts`);
       `models.templates(name)` gives the well-known sets and reads files.
     resize: take images of any size and resize them inside (bicubic, antialiased).
+    text: the `text` of an earlier classifier of the same three, which saves embedding them.
 
   Raises:
     InputError: a template lacks its "{}", a class its sentences, or the model's embedding table
@@ -89,13 +91,20 @@ def zero_shot(
   """
   check_prompts(clip.config, class_names, templates)
   same_as = _same_as(clip, class_names, templates)
+  if text is None:
+    text = _text(clip, class_names, templates).T
+  size = clip.preprocess.size if resize else None
+  return ZeroShot(clip.visual, text, clip.logit_scale, clip.logit_bias, size, same_as)
+
+
+def _text(
+  clip: CLIP | SigLIP | Custom, class_names: Sequence[str], templates: Templates
+) -> jax.Array:
+  """float32 [K, D], unit rows."""
   if isinstance(templates, context.ContextPrompts):
     assert isinstance(clip, CLIP)  # Or the check has raised.
-    text = context.ensemble(clip, class_names, templates)
-  else:
-    text = _embed_sentences(clip, _sentences(class_names, templates))
-  size = clip.preprocess.size if resize else None
-  return ZeroShot(clip.visual, text.T, clip.logit_scale, clip.logit_bias, size, same_as)
+    return context.ensemble(clip, class_names, templates)
+  return _embed_sentences(clip, _sentences(class_names, templates))
 
 
 def _embed_sentences(clip: CLIP | SigLIP | Custom, sentences: Sequence[Sequence[str]]) -> jax.Array:

@@ -17,7 +17,16 @@ from jaxbench.storage import atomic, damage, parquet
 
 _KEYS = ("cell", "example")
 # What a run that has lost its description may have left.
-_OWN = {"records", "sessions", "leases", "logs", "report.html", damage.FOLDER, description.SLOTS}
+_OWN = {
+  "records",
+  "sessions",
+  "leases",
+  "logs",
+  "heads",
+  "report.html",
+  damage.FOLDER,
+  description.SLOTS,
+}
 
 
 class Store:

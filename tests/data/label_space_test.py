@@ -9,7 +9,7 @@ from PIL import Image
 from jaxbench import config, data, devices, models, plan, records
 from jaxbench.attacks.engine import batching
 from jaxbench.data import label_spaces
-from jaxbench.evaluate import evaluator, runner
+from jaxbench.evaluate import evaluator, heads, runner
 from jaxbench.evaluate.slots import Slots
 
 
@@ -126,6 +126,7 @@ def test_a_clip_is_built_with_the_names_of_imagenet_where_its_classes_are_finer(
     settings,
     space,
     lambda name: devices.replicate(models.load(name)),
+    heads.Heads(tmp_path / "run"),
     Slots(records.Store(tmp_path / "run", {"identity": {}}), 1),
     batching.Tally(),
   )

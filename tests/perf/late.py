@@ -18,7 +18,7 @@ from absl import app, flags
 
 from jaxbench import blocks, config, data, devices, models, records
 from jaxbench.attacks.engine import batching
-from jaxbench.evaluate import evaluator
+from jaxbench.evaluate import evaluator, heads
 from jaxbench.evaluate.slots import Slots
 
 _DEVICE = flags.DEFINE_float("device", 0.05, "Seconds of the device for a batch.")
@@ -34,6 +34,7 @@ def main(_: list[str]) -> None:
     config.checked(config.Config(models=("digits-resnet",), data=("digits",))),
     source.label_space,
     lambda name: devices.replicate(models.load(name)),
+    heads.Heads(store.workdir),
     Slots(store, _BATCH // devices.mesh().size),
     batching.Tally(),
   )
