@@ -211,7 +211,7 @@ def test_near_misses_are_named_with_what_to_do(tmp_path, capsys):
     "imagenet-r": f"one folder deeper: name {tmp_path / 'downloads'}",
     "imagenet": "imagenet has train, and no val; that is at https://image-net.org",
   }
-  assert command.main(["", "check", str(tmp_path)]) == 1
+  assert command.main(["check", str(tmp_path)]) == 1
   lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
   for name, message in near.items():
     asked = "imagenet-c/gaussian_noise/1" if name == "imagenet-c" else name
@@ -226,5 +226,5 @@ def test_check_counts_what_was_left_out(tmp_path, capsys):
   _write(tmp_path / f"imagenet-a/{wnid}/1.jpg", _jpeg(0))
   _write(tmp_path / f"imagenet-a/{wnid}/2.heic", b"?")
   _write(tmp_path / "imagenet-a/README.txt", b"?")
-  command.main(["", "check", str(tmp_path)])
+  command.main(["check", str(tmp_path)])
   assert "1 images of 7,500; left out: 1 .txt, 1 .heic" in capsys.readouterr().out

@@ -298,7 +298,7 @@ def test_ones_own_folder_of_wnids_is_a_part_of_imagenet(made):
 
 def test_check_counts_what_is_there(made, tmp_path, capsys):
   root, _ = made
-  assert command.main(["", "check", str(root)]) == 1  # Nothing is whole.
+  assert command.main(["check", str(root)]) == 1  # Nothing is whole.
   lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
   counted = len(list((root / "imagenet-a").rglob("*.jpg")))
   assert f"imagenet-a: {counted} images of 7,500" in lines["imagenet-a"]
@@ -306,14 +306,14 @@ def test_check_counts_what_is_there(made, tmp_path, capsys):
   assert "imagenet-c/weather/fog/3: " in lines["imagenet-c/fog/3"]
   assert "images of 50,000" in lines["imagenet-c/fog/3"]
   (tmp_path / "empty").mkdir()
-  assert command.main(["", "check", str(tmp_path / "empty")]) == 0
+  assert command.main(["check", str(tmp_path / "empty")]) == 0
   assert len(capsys.readouterr().out.splitlines()) == len(lines) - 94
-  assert command.main(["", "check", str(tmp_path / "nowhere")]) == 2
-  assert command.main(["", "list"]) == 2
+  assert command.main(["check", str(tmp_path / "nowhere")]) == 2
+  assert command.main(["list"]) == 2
   assert "is not a folder" in capsys.readouterr().err
 
 
 def test_check_tells_of_a_set_that_cannot_be_read(tmp_path, capsys):
   (tmp_path / "imagenet-a.tar").write_bytes(b"half a download")
-  assert command.main(["", "check", str(tmp_path)]) == 1
+  assert command.main(["check", str(tmp_path)]) == 1
   assert "is not a whole tar archive" in capsys.readouterr().out
