@@ -76,6 +76,4 @@ def _told(path: str, file: pathlib.Path, what: str) -> Iterator[None]:
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(file)]
     where = f"{path}, line {lines[-1]}" if lines else path
-    said = str(error).strip().splitlines()
-    reason = f"{type(error).__name__}: {said[0]}" if said else type(error).__name__
-    raise errors.InputError(f"{where}: {what} raised {reason}") from error
+    raise errors.InputError(f"{where}: {what} raised {errors.reason(error)}") from error

@@ -45,9 +45,9 @@ class Heads:
     places = [folder / name for folder in self._folders]
     found = next((text for file in places if (text := _read(file, class_names)) is not None), None)
     classifier = models.zero_shot(model, class_names, templates, text=found)
-    content = _encoded(np.asarray(classifier.text))
-    for file in places:
-      if not file.exists():
+    if missing := [file for file in places if not file.exists()]:
+      content = _encoded(np.asarray(classifier.text))
+      for file in missing:
         file.parent.mkdir(parents=True, exist_ok=True)
         atomic.write(file, content, durable=False)
     return classifier

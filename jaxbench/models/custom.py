@@ -115,9 +115,7 @@ class Custom:
     try:
       found = np.asarray(self.encode_texts(list(texts)))
     except Exception as error:
-      raise errors.InputError(
-        f"encode_texts raised {type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-      ) from error
+      raise errors.InputError(f"encode_texts raised {errors.reason(error)}") from error
     if found.ndim != 2 or len(found) != len(texts) or not np.isfinite(found).all():
       raise errors.InputError(
         f"encode_texts must give {len(texts)} finite embeddings [N, D], not {list(found.shape)}"
@@ -135,7 +133,8 @@ class Custom:
       raise errors.InputError(
         f"to compute in {dtype}, the network of a models.Custom needs a method compute_in(dtype)"
       )
-    return self._with(self.visual.compute_in(dtype), self.logit_scale, self.logit_bias)
+    (_, *scales), structure = self.tree_flatten()
+    return self.tree_unflatten(structure, (self.visual.compute_in(dtype), *scales))
 
   def tree_flatten(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """For JAX."""
@@ -150,9 +149,6 @@ class Custom:
     custom.config, custom.encode_texts, custom.source, custom.sha256 = structure
     return custom
 
-  def _with(self, *children: Any) -> "Custom":
-    return self.tree_unflatten(self.tree_flatten()[1], children)
-
 
 def _look(network: Any, size: int) -> tuple[int, list[Any]]:
   """How many numbers it gives for an image, and the arrays that it holds outside of its leaves."""
@@ -164,10 +160,8 @@ def _look(network: Any, size: int) -> tuple[int, list[Any]]:
   except errors.InputError:
     raise
   except Exception as error:
-    said = str(error).strip().splitlines()
     raise errors.InputError(
-      f"JAX cannot trace the network on images [2, {size}, {size}, 3]: "
-      f"{type(error).__name__}{f': {said[0]}' if said else ''}"
+      f"JAX cannot trace the network on images [2, {size}, {size}, 3]: {errors.reason(error)}"
     ) from error
   if _structure(traced) != _structure(again) or not _equal(traced.consts, again.consts):
     raise errors.InputError(

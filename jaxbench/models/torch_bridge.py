@@ -271,8 +271,7 @@ def _told(module: Any, what: str, way_out: str = "") -> Iterator[None]:
 def _reason(error: Exception) -> str:
   """Which line of the module's code could not be traced, and why."""
   leaves = (jax.errors.ConcretizationTypeError, jax.errors.TracerArrayConversionError)
-  said = str(error).strip().splitlines()[:1]
-  why = f"{type(error).__name__}{f': {said[0]}' if said else ''}"
+  why = errors.reason(error)
   if isinstance(error, leaves):
     why = "what it does depends on the values of the images, or it leaves torch"
   libraries = {"torch", "torchax", "jax", "jaxbench", "contextlib.py"}
