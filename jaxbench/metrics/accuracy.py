@@ -1,5 +1,6 @@
 """Proportions of examples, with exact intervals."""
 
+import functools
 from typing import NamedTuple
 
 import scipy
@@ -13,6 +14,7 @@ class Proportion(NamedTuple):
   high: float
 
 
+@functools.lru_cache(10_000)  # A millisecond each, and the same counts come again in many cells.
 def proportion(count: int, total: int, confidence: float = 0.95) -> Proportion:
   """`count` of `total`, with the exact binomial interval (Clopper & Pearson, 1934).
 

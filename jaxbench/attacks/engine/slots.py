@@ -6,6 +6,7 @@ empty only when nobody waits.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -59,12 +60,13 @@ def vacant(search: Search, waiting: Waiting) -> Slots:
 
 def shapes(search: Search, waiting: Waiting) -> Slots:
   """Shapes of as many slots as there are waiting rows, or shapes of such."""
+  return _begin.eval_shape(search, waiting)
 
-  def begin(waiting: Waiting) -> Slots:
-    job = admit(waiting)
-    return Slots(job, _start(search.attack, job, jnp.int32(0)))
 
-  return jax.eval_shape(begin, waiting)
+@functools.partial(jax.jit, static_argnums=0)  # Traced once, for all cells of an attack.
+def _begin(search: Search, waiting: Waiting) -> Slots:
+  job = admit(waiting)
+  return Slots(job, _start(search.attack, job, jnp.int32(0)))
 
 
 def _blank(like: jax.ShapeDtypeStruct) -> Any:
