@@ -1,7 +1,7 @@
 """The settings: `schema` declares them, `checks` makes what was written what was meant."""
 
 from jaxbench.config.checks import checked, checked_search, not_in_pixels
-from jaxbench.config.members import EMBEDDING, Member, prompt_sets, surrogates
+from jaxbench.config.members import EMBEDDING, Member, prompt_sets, prompts_on, surrogates
 from jaxbench.config.schema import (
   AUTO,
   Attacks,
@@ -30,5 +30,6 @@ __all__ = [
   "fields",
   "not_in_pixels",
   "prompt_sets",
+  "prompts_on",
   "surrogates",
 ]

@@ -1,6 +1,7 @@
 """Whether settings can be meant, and in their proper types; errors name the fields."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 from jaxbench import errors
@@ -47,7 +48,7 @@ def _typed(settings: Config) -> Config:
     models=read_names("models", settings.models),
     data=read_names("data", settings.data),
     perturbed=read_names("perturbed", settings.perturbed),
-    prompts=read_names("prompts", settings.prompts),
+    prompts=read_names("prompts", _entries(settings.prompts)),
     typography=read_names("typography", settings.typography),
     published=read_names("published", settings.published),
     corruptions=dataclasses.replace(
@@ -66,6 +67,17 @@ def _typed(settings: Config) -> Config:
       epsilons=read_numbers("attacks.epsilons", attacks.epsilons, float),
     ),
   )
+
+
+def _entries(prompts: Any) -> Any:
+  """A mapping of data sets to prompt sets, "*" for the others, as entries of a list."""
+  if not isinstance(prompts, Mapping):
+    return prompts
+  return [
+    each if data == "*" else f"{data}={each}"
+    for data, named in prompts.items()
+    for each in ([named] if isinstance(named, str) else named)
+  ]
 
 
 def _check_corruptions(corruptions: Corruptions) -> None:

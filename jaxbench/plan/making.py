@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import jaxbench
 from jaxbench import config, data, errors, models
 from jaxbench.metrics import published
-from jaxbench.plan import classifiers, perturbations
+from jaxbench.plan import classifiers, perturbations, prompting
 from jaxbench.plan.cells import Cell, DataSet, Plan
 from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
 from jaxbench.plan.perturbations import Clean, Perturbation
@@ -31,7 +31,7 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
   opened: dict[str, DataSet] = {}
   alone = list(perturbations.of_targets(settings, absent))
   for prompts in config.prompt_sets(settings):
-    models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
+    prompting.check(prompts)  # An unknown prompt set is an error even if no model uses it.
   for table in settings.published:
     published.check(table)
   reference = settings.corruptions.error_reference
@@ -51,7 +51,11 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
     sample = data.sample(source, settings.limit, settings.subset)
     content = data.hash_content(source, sample, read=read)
     opened[name] = DataSet(
-      len(source), tuple(source.class_names), content, data.hash_sample(source, sample)
+      len(source),
+      tuple(source.class_names),
+      source.label_space,
+      content,
+      data.hash_sample(source, sample),
     )
     _check_unseen(searched_on, name, [source.ids[index] for index in sample])
     targets = list(classifiers.targets(settings, source, name, absent))

@@ -92,6 +92,8 @@ def _prompts(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
     yield f"prompts: none instead of {protocol.prompts.name}"
     return
   ours = run["identity"]["prompts"][cell["prompts"]]
+  if isinstance(ours, dict) and isinstance(own := ours.get(cell["data"]), dict):
+    ours = own["templates"]
   if not isinstance(ours, list) or sorted(map(str, ours)) != sorted(protocol.prompts.templates):
     yield f"prompts: {cell['prompts']} instead of {protocol.prompts.name}"
 
