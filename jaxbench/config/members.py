@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from jaxbench import model_names
+from jaxbench.config import assigned
 from jaxbench.config.schema import Config
 
 
@@ -34,22 +35,7 @@ def prompt_sets(settings: Config) -> tuple[str, ...]:
   """The prompt sets of the evaluation, then those that only surrogates have."""
   members = itertools.chain(*surrogates(settings).values())
   more = [member.prompts for member in members if member.prompts not in (None, EMBEDDING)]
-  named = [prompts for _, prompts in _assigned(settings)]
-  return tuple(dict.fromkeys([*named, *more]))
-
-
-def prompts_on(settings: Config, data: str) -> tuple[str, ...]:
-  """Those that zero-shot models are evaluated with on one data set: its own entries, or all."""
-  pairs = list(_assigned(settings))
-  own = tuple(prompts for name, prompts in pairs if name == data)
-  return own or tuple(prompts for name, prompts in pairs if name is None)
-
-
-def _assigned(settings: Config) -> Iterator[tuple[str | None, str]]:
-  """Of each entry the data set, if it is for one alone ("imagenet=openai_80"), and the set."""
-  for entry in settings.prompts:
-    name, equals, prompts = entry.partition("=")
-    yield (name, prompts) if equals and name in settings.data else (None, entry)
+  return tuple(dict.fromkeys([*assigned.values(settings.prompts, settings), *more]))
 
 
 def _parts(name: str) -> Iterator[str]:

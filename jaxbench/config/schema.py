@@ -69,8 +69,8 @@ class Config:
   # Those of `data` that are corrupted, written on and attacked; by default all of them.
   perturbed: tuple[str, ...] = ()
   # From `models.PROMPTS`, or files for `models.templates`; "own" are each data set's, as published,
-  # "own(openai)" those of a source; "DATA=PROMPTS" holds for one data set alone, as a dictionary
-  # does in a file: {"imagenet": "openai_80", "*": "own"}. Supervised models use none.
+  # "own(openai)" those of a source. Supervised models use none. These, `attacks.names` and `subset`
+  # may differ between data sets, "imagenet=openai_80,own"; see `by_data`.
   prompts: tuple[str, ...] = ("simple",)
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   stylization: Stylization = dataclasses.field(default_factory=Stylization)

@@ -14,7 +14,9 @@ from jaxbench.data.ids import canonical_order
 from jaxbench.data.image_files import read_lines
 
 _BATCH, _WORKERS, _BUFFER = 50, 4, 10_000  # Of RobustVLM's loader.
-_Ids, _Labels, _Shards = Sequence[str], Sequence[int], Sequence[int] | None
+_Ids = Sequence[str]
+_Labels = Sequence[int]
+_Shards = Sequence[int] | None
 
 
 class Subset(Protocol):
@@ -115,7 +117,9 @@ def robustvlm(*, n: int) -> Subset:
 
 def _shuffled(indices: Iterable[int]) -> list[int]:
   """As webdataset's `shuffle` does with a buffer that is filled before it gives anything."""
-  draw, source, buffer, given = random.Random(0), iter(indices), [], []
+  draw, source = random.Random(0), iter(indices)
+  buffer: list[int] = []
+  given: list[int] = []
 
   def give() -> None:
     place = draw.randint(0, len(buffer) - 1)

@@ -42,6 +42,7 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
         "examples": known.examples,
         "class_names": list(known.class_names),
         "metric": known.label_space.metric,
+        "subset": config.subset_on(settings, name),
       }
       for name, known in plan.data.items()
     },

@@ -75,8 +75,9 @@ def of_corruptions(
 
 def sample(protocol: Protocol, run: Row, data: str, examples: int) -> Iterator[str]:
   """Which examples, of what data set."""
-  subset = run["identity"]["config"]["subset"].removesuffix("()")
-  theirs = {"": "all", "robustbench": "RobustBench's"}[protocol.subset]
+  whole = run["identity"]["config"]["subset"]  # Of runs of before, which had one for all.
+  subset = run.get("data", {}).get(data, {}).get("subset", whole).removesuffix("()")
+  theirs = {"": "all", "robustbench": "RobustBench's"}.get(protocol.subset, protocol.subset)
   count = "" if protocol.examples is None else f" {protocol.examples:,}"
   if data != protocol.data or subset != protocol.subset:
     which = subset or (data if data != protocol.data else "all")

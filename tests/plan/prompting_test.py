@@ -85,3 +85,17 @@ def test_the_sign_in_a_path_is_no_assignment():
   settings = config.Config(models=("m",), data=("cars",), prompts=("/a=b/mine.txt",))
   assert config.prompts_on(config.checked(settings), "cars") == ("/a=b/mine.txt",)
   assert dataclasses.asdict(settings)["prompts"] == ("/a=b/mine.txt",)
+
+
+def test_a_data_set_may_have_another_attack_and_another_part():
+  settings = config.Config(
+    models=("m",),
+    data=("pcam", "cars"),
+    subset={"pcam": "every(k=2)", "*": "robustvlm(n=10)"},
+    attacks=config.Attacks(names={"pcam": "fgsm", "*": ("pgd(steps=2)", "bim")}, epsilons=(0.1,)),
+  )
+  settings = config.checked(settings)
+  assert config.attacks_on(settings, "pcam") == ("fgsm",)
+  assert config.attacks_on(settings, "cars") == ("pgd(steps=2)", "bim")
+  assert config.subset_on(settings, "pcam") == "every(k=2)"
+  assert config.subset_on(settings, "cars") == "robustvlm(n=10)"

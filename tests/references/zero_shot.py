@@ -11,9 +11,10 @@ import struct
 
 import numpy as np
 import scipy.io
+import webdataset
 from PIL import Image
 
-from jaxbench.data.zero_shot import spaces
+from jaxbench.data.zero_shot import spaces, table
 
 
 def image(label: int, suffix: str = ".png", size: int = 8) -> bytes:
@@ -104,7 +105,7 @@ def tinyimagenet(root):
   top = root / "tiny-imagenet-200"
   wnids = ("n02124075", "n01443537")  # Egyptian cat and goldfish, which comes first.
   write(top / "wnids.txt", "\n".join(wnids))
-  for number, wnid in enumerate(wnids):
+  for number in range(len(wnids)):
     write(top / f"val/images/val_{number}.JPEG", image(1 - number))
   rows = [f"val_{number}.JPEG\t{wnid}\t0\t0\t1\t1" for number, wnid in enumerate(wnids)]
   write(top / "val/val_annotations.txt", "\n".join(rows))
@@ -267,6 +268,27 @@ def voc2007(root):
 def _made(file):
   file.parent.mkdir(parents=True, exist_ok=True)
   return file
+
+
+def hub(root, name, folder, labels=(0, 1, 1, 0)):
+  """Two shards of a set as CLIP_benchmark packs it, its names and templates beside."""
+  top = root / folder
+  top.mkdir(parents=True)
+  space = next(row.space for row in table.ROWS if row.name == name)
+  own = next((each for each in space.prompts if each.source == "clip_benchmark"), None)
+  above = top.parent if top.name == "test" else top
+  names = own.class_names if own else space.class_names
+  (above / "classnames.txt").write_text("\n".join(names) + "\n")
+  if own is not None:
+    lines = [template.replace("{}", "{c}") for template in own.templates]
+    (above / "zeroshot_classification_templates.txt").write_text("\n".join(lines))
+  for shard in range(2):
+    with webdataset.TarWriter(str(top / f"{shard}.tar")) as writer:
+      for row in range(shard * len(labels) // 2, (shard + 1) * len(labels) // 2):
+        content = image(labels[row], ".webp")
+        writer.write({"__key__": f"s{row:07d}", "cls": labels[row], "webp": content})
+  (top / "nshards.txt").write_text("2")
+  return above
 
 
 ARCHIVES = {

@@ -2,6 +2,7 @@
 
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 from references import zero_shot
@@ -71,7 +72,6 @@ def test_both_classes_of_faces_are_persons(tmp_path):
 
 def test_pcam_in_hdf5_or_the_way_to_it(tmp_path):
   (tmp_path / "pcam").mkdir()
-  h5py = pytest.importorskip("h5py")
   labels = np.array([1, 0, 1], np.uint8)
   stem = tmp_path / "pcam/camelyonpatch_level_2_split_test"
   with h5py.File(f"{stem}_x.h5", "w") as file:

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import pathlib
 
 import numpy as np
 import pytest
@@ -17,31 +16,10 @@ from jaxbench.data.zero_shot import table
 ROWS = {row.name: row for row in table.ROWS if row.wds}
 
 
-def write(root: pathlib.Path, name: str, folder: str, labels=(0, 1, 1, 0)) -> pathlib.Path:
-  """Two shards of a set as CLIP_benchmark packs it, its names and templates beside."""
-  top = root / folder
-  top.mkdir(parents=True)
-  space = ROWS[name].space
-  own = next((each for each in space.prompts if each.source == "clip_benchmark"), None)
-  above = top.parent if top.name == "test" else top
-  names = own.class_names if own else space.class_names
-  (above / "classnames.txt").write_text("\n".join(names) + "\n")
-  if own is not None:
-    lines = [template.replace("{}", "{c}") for template in own.templates]
-    (above / "zeroshot_classification_templates.txt").write_text("\n".join(lines))
-  for shard in range(2):
-    with webdataset.TarWriter(str(top / f"{shard}.tar")) as writer:
-      for row in range(shard * len(labels) // 2, (shard + 1) * len(labels) // 2):
-        content = zero_shot.image(labels[row], ".webp")
-        writer.write({"__key__": f"s{row:07d}", "cls": labels[row], "webp": content})
-  (top / "nshards.txt").write_text("2")
-  return above
-
-
 @pytest.mark.parametrize("name", ROWS)
 @pytest.mark.parametrize("place", ["wds_{}/test", "wds_{}_test/test"])
 def test_every_set_of_the_hub_is_read_with_its_labels(tmp_path, name, place):
-  write(tmp_path, name, place.format(ROWS[name].wds))
+  zero_shot.hub(tmp_path, name, place.format(ROWS[name].wds))
   source = data.load(name, tmp_path)
   assert source.ids == [f"s{row:07d}" for row in range(4)]
   assert source.labels == [0, 1, 1, 0]
@@ -52,7 +30,7 @@ def test_every_set_of_the_hub_is_read_with_its_labels(tmp_path, name, place):
 @pytest.mark.parametrize("name", ["pets", "clevr_closest_object_distance"])
 @pytest.mark.parametrize("file", ["classnames.txt", "zeroshot_classification_templates.txt"])
 def test_other_names_or_templates_are_refused(tmp_path, name, file):
-  above = write(tmp_path, name, f"wds_{ROWS[name].wds}/test")
+  above = zero_shot.hub(tmp_path, name, f"wds_{ROWS[name].wds}/test")
   lines = (above / file).read_text().splitlines()
   changed = lines[::-1] if len(lines) > 1 else [*lines, "another"]
   (above / file).write_text("\n".join(changed))

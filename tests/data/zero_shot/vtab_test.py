@@ -35,7 +35,7 @@ def test_eurosats_test_images_are_tfdss():
 def test_a_part_of_the_folder_does_not_tell_which_images_are_tested(tmp_path):
   for kind, label in (("AnnualCrop", 0), ("Forest", 1)):
     zero_shot.write(tmp_path / f"eurosat/2750/{kind}/{kind}_1.jpg", zero_shot.image(label))
-  with pytest.raises(errors.InputError, match="2 images .* follows from all 27,000"):
+  with pytest.raises(errors.InputError, match=r"2 images .* follows from all 27,000"):
     data.load("eurosat", tmp_path)
   whole = data.load("eurosat-all", tmp_path)
   assert whole.labels == [0, 1]
