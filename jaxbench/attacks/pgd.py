@@ -38,6 +38,7 @@ def pgd(
   random_start: bool = True,
   restarts: int = 1,
   relative_step: float = 2.5,
+  step_size: float | None = None,
   keep_going: bool = False,
 ) -> Attack:
   """Steps along the steepest direction of the loss, projected back after each one.
@@ -56,6 +57,7 @@ def pgd(
     random_start: begin at a uniform point of the ball instead of the image itself.
     restarts: runs from different random starts.
     relative_step: length of all steps of a run together, in units of epsilon.
+    step_size: of one step instead, in [0, 1] pixel units, the same at every epsilon.
     keep_going: take all steps of all restarts, fooled or not, and return the strongest iterate, for
       transfer to another model: of those that fool, or of all if none does, that of the largest
       loss.
@@ -68,6 +70,8 @@ def pgd(
       "pgd needs steps >= 1, restarts >= 1 and relative_step > 0, not "
       f"{steps}, {restarts}, {relative_step}"
     )
+  if step_size is not None and not 0 < step_size <= 1:
+    raise errors.InputError(f"pgd: step_size={step_size} is not in (0, 1], in pixel units")
   if restarts > 1 and not random_start:
     raise errors.InputError("pgd: restarts without random_start would all be the same")
   embedding_loss.check("pgd", loss, usable=random_start and target is None)
@@ -96,7 +100,7 @@ def pgd(
       return -value_of(logits, jnp.int32(target)), logits
 
     (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
-    stride = relative_step * example.epsilon / steps
+    stride = relative_step * example.epsilon / steps if step_size is None else step_size
     moved = state.image + stride * ball.steepest(gradient, state.image)
     moved = ball.project(example.clean, moved, example.epsilon)
     fooled = embedding_loss.fooled(loss, logits, example.label)

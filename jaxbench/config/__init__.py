@@ -1,5 +1,6 @@
 """The settings: `schema` declares them, `checks` makes what was written what was meant."""
 
+from jaxbench.config.assigned import attacks_on, by_data, others, prompts_on, subset_on
 from jaxbench.config.checks import checked, checked_search, not_in_pixels
 from jaxbench.config.members import EMBEDDING, Member, prompt_sets, surrogates
 from jaxbench.config.schema import (
@@ -25,10 +26,15 @@ __all__ = [
   "Slots",
   "Stylization",
   "Training",
+  "attacks_on",
+  "by_data",
   "checked",
   "checked_search",
   "fields",
   "not_in_pixels",
+  "others",
   "prompt_sets",
+  "prompts_on",
+  "subset_on",
   "surrogates",
 ]

@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any
 
 from jaxbench import errors
+from jaxbench.config.assigned import entries
 from jaxbench.config.lists import read_names, read_numbers
 from jaxbench.config.schema import AUTO, Attacks, Config, Corruptions, PromptSearch
 
@@ -47,9 +48,10 @@ def _typed(settings: Config) -> Config:
     models=read_names("models", settings.models),
     data=read_names("data", settings.data),
     perturbed=read_names("perturbed", settings.perturbed),
-    prompts=read_names("prompts", settings.prompts),
+    prompts=entries("prompts", settings.prompts),
     typography=read_names("typography", settings.typography),
     published=read_names("published", settings.published),
+    subset=",".join(entries("subset", settings.subset)),
     corruptions=dataclasses.replace(
       corruptions,
       names=read_names("corruptions.names", corruptions.names),
@@ -58,7 +60,7 @@ def _typed(settings: Config) -> Config:
     ),
     attacks=dataclasses.replace(
       attacks,
-      names=read_names("attacks.names", attacks.names),
+      names=entries("attacks.names", attacks.names),
       smallest=read_names("attacks.smallest", attacks.smallest),
       transfer=read_names("attacks.transfer", attacks.transfer),
       smallest_transfer=read_names("attacks.smallest_transfer", attacks.smallest_transfer),

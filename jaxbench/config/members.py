@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from jaxbench import model_names
+from jaxbench.config import assigned
 from jaxbench.config.schema import Config
 
 
@@ -34,7 +35,7 @@ def prompt_sets(settings: Config) -> tuple[str, ...]:
   """The prompt sets of the evaluation, then those that only surrogates have."""
   members = itertools.chain(*surrogates(settings).values())
   more = [member.prompts for member in members if member.prompts not in (None, EMBEDDING)]
-  return tuple(dict.fromkeys([*settings.prompts, *more]))
+  return tuple(dict.fromkeys([*assigned.values(settings.prompts, settings), *more]))
 
 
 def _parts(name: str) -> Iterator[str]:

@@ -68,7 +68,9 @@ class Config:
   available: bool = False
   # Those of `data` that are corrupted, written on and attacked; by default all of them.
   perturbed: tuple[str, ...] = ()
-  # From `models.PROMPTS`, or files for `models.templates`; supervised models use none.
+  # From `models.PROMPTS`, or files for `models.templates`; "own" are each data set's, as published,
+  # "own(openai)" those of a source. Supervised models use none. These, `attacks.names` and `subset`
+  # may differ between data sets, "imagenet=openai_80,own"; see `by_data`.
   prompts: tuple[str, ...] = ("simple",)
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   stylization: Stylization = dataclasses.field(default_factory=Stylization)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from jaxbench.data.label_space import LabelSpace
-from jaxbench.data.labelled import Labelled
 from jaxbench.data.source import Example, Frame, Source
 from jaxbench.data.wrapper import Wrapper, complete
 
@@ -23,11 +22,11 @@ class Annotated(Wrapper):
     frames: of each example, for videos.
   """
 
-  source: Labelled
+  source: Any  # Labelled, for those that ask it for more than a Source has.
 
   def __init__(
     self,
-    source: Labelled,
+    source: Source,
     label_space: LabelSpace,
     *,
     crop: int = 0,

@@ -11,6 +11,8 @@ from jaxbench.data.published import Published
 from jaxbench.data.source import Source
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, rta_100, scam
+from jaxbench.data.webdataset import webdataset
+from jaxbench.data.zero_shot import hub, spaces, table
 
 _HUB = "https://huggingface.co/datasets/"
 _VIDEOS = "https://github.com/modestyachts/imagenet-testbed (imagenet_vid_ytbb_robust.tar.gz)"
@@ -31,14 +33,16 @@ def _imagenet(space: Callable[[], LabelSpace]) -> Callable[[pathlib.Path], Sourc
   return lambda path: imagenet_sets.by_class(path, space())
 
 
-def _small(path: pathlib.Path) -> Source:
-  """CIFAR or STL-10, from TFDS or in their own files."""
+def _small(name: str, path: pathlib.Path) -> Source:
+  """CIFAR or STL-10, from TFDS, the hub or in their own files."""
   if (path / "dataset_info.json").is_file():
-    source = tfds(path, split="test", file_name="id")
-    return Annotated(
-      source, LabelSpace(tuple(name.replace("_", " ") for name in source.class_names))
-    )
-  return small_images.stl10(path) if path.name == "stl10_binary" else small_images.cifar(path)
+    source: Source = tfds(path, split="test", file_name="id")
+  elif any(path.glob("*.tar")):
+    source = webdataset(path)
+  else:
+    source = small_images.stl10(path) if path.name == "stl10_binary" else small_images.cifar(path)
+  space = spaces.as_stored(name, source.class_names)
+  return Annotated(hub.checked(path, source, space), space)
 
 
 def _v2(variant: str, folder: str, stored: str) -> Published:
@@ -160,22 +164,22 @@ CATALOG: dict[str, Published] = {
     "https://github.com/bethgelab/model-vs-human/releases/tag/v0.1 (cue-conflict.tar.gz, unpacked)",
   ),
   "cifar10": Published(
-    ("cifar10/*.*.*", "cifar-10-batches-bin"),
-    _small,
+    ("cifar10/*.*.*", "cifar-10-batches-bin", *_shards("vtab-cifar10", "cifar10")),
+    functools.partial(_small, "cifar10"),
     10_000,
     "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-10-binary.tar.gz, unpacked)",
     unread=("cifar-10-batches-py", "cifar-10-python.tar.gz"),  # Pickled.
   ),
   "cifar100": Published(
-    ("cifar100/*.*.*", "cifar-100-binary"),
-    _small,
+    ("cifar100/*.*.*", "cifar-100-binary", *_shards("vtab-cifar100", "cifar100")),
+    functools.partial(_small, "cifar100"),
     10_000,
     "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-100-binary.tar.gz, unpacked)",
     unread=("cifar-100-python", "cifar-100-python.tar.gz"),
   ),
   "stl10": Published(
-    ("stl10/*.*.*", "stl10_binary"),
-    _small,
+    ("stl10/*.*.*", "stl10_binary", *_shards("stl10")),
+    functools.partial(_small, "stl10"),
     8_000,
     "https://cs.stanford.edu/~acoates/stl10 (stl10_binary.tar.gz, unpacked)",
   ),
@@ -189,5 +193,6 @@ CATALOG: dict[str, Published] = {
     )
     for kind in SCAM_TYPES
   },
+  **table.SETS,
   **corrupted_sets.SETS,
 }

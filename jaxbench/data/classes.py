@@ -137,6 +137,8 @@ def _ways(space: LabelSpace, texts: Collection[str]) -> list[_Way]:
   """Those in which the classes of a set may be written; the first that knows most is taken."""
   labelled = [(name, label) for label, name in enumerate(space.class_names)]
   ways = [_Way(labelled), _Way(labelled, spoken=True)]
+  if space.written is not None:
+    ways.append(_Way([(name, label) for label, name in enumerate(space.written)], spoken=True))
   if space.imagenet is not None:
     members = [(synset, row) for row, group in enumerate(space.imagenet) for synset in group]
     shorts = [name.split(",")[0] for name in imagenet.synset_names()]

@@ -3,11 +3,23 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from jaxbench import errors
 from jaxbench.data import imagenet
 
 Groups = tuple[tuple[int, ...], ...]  # [K], of each class the logits that count as it.
+# Who has published prompts for data sets.
+CLIP_BENCHMARK, OPENAI, COOP, TECOA = "clip_benchmark", "openai", "coop", "tecoa"
+TOP_1, MEAN_PER_CLASS = "top-1", "mean per class"  # Accuracies that papers report of a set.
+
+
+class Prompts(NamedTuple):
+  """How a source asks for the classes of a set."""
+
+  source: str
+  class_names: tuple[str, ...]  # [K], as it writes them.
+  templates: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +38,9 @@ class LabelSpace:
   imagenet: Groups | None = None  # The ImageNet labels of each; None: ImageNet lacks the classes.
   own_names: bool = True  # Zero-shot classifiers are built with `class_names`.
   pool: str = "max"  # Of the logits of a group; or "mean" of their probabilities.
+  written: tuple[str, ...] | None = None  # [K], what files call the classes, if that is else.
+  prompts: tuple[Prompts, ...] = ()  # The set's own; the first are those of `own`.
+  metric: str = TOP_1  # Of the set, as papers report it.
 
   @property
   def prompted(self) -> tuple[str, ...]:

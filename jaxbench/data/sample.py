@@ -30,7 +30,9 @@ def sample(source: Source, limit: int, part: str = "") -> list[int]:
   order = canonical_order(names)
   if part:
     labels = [source.labels[sets[name][0]] for name in names]
-    kept = set(subset(part)(names, labels))
+    shards = complete(source).shards
+    of_shards = shards and [shards[sets[name][0]] for name in names]
+    kept = set(subset(part)(names, labels, of_shards))
     order = [row for row in order if row in kept]
   return list(itertools.chain(*(sets[names[row]] for row in order[: limit or None])))
 

@@ -51,6 +51,8 @@ class Source(abc.ABC):
   # Of each example a second class that its image suggests; None where it is the label.
   targets: Sequence[int | None] | np.ndarray | None = None
   frames: Sequence[Frame] | None = None  # Of each example, where the data set is of videos.
+  # Of each example the number of the WebDataset shard that holds it, in the shards' order.
+  shards: Sequence[int] | None = None
 
   @functools.cached_property
   def sha256(self) -> str:

@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import re
 import struct
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from jaxbench.data.labelled import Labelled
 
 _LENGTH = struct.Struct("<Q")
 _CHECKSUM = 4  # Bytes: one follows the length, one the record.
+_SLICE = re.compile(r"(?P<split>[^\[\]]+)\[(?P<part>\d*%?:\d*%?)\]")
 
 
 def tfds(
@@ -36,7 +38,7 @@ def tfds(
     class_names: what the labels mean; by default those in its description. Where both are there,
       those of the description are looked up among these.
     labels: of the labels that are stored, as text; by default they count the classes.
-    split: "test", "validation", ...
+    split: "test", "validation", ...; or a part in the stored order, "train[21600:]", "test[50%:]".
     image: the feature that is the image.
     label: the feature that is the label.
     file_name: the feature that names the example.
@@ -88,12 +90,13 @@ class Prepared(image_files.Files):
   """The encoded images of one split: `Files`."""
 
   def __init__(self, path: pathlib.Path, split: str, image: str, label: str, file_name: str):
-    self.where, self._path, self._split, self._image = str(path), path, split, image
+    self.where, self._path, self._image = str(path), path, image
     self._label, self._file_name = label, file_name
     self.left_out: dict[str, int] = {}  # Records hold examples and nothing else.
     features, splits = self._builder.info.features, self._builder.info.splits
-    if split not in splits:
-      raise errors.unknown(f"split of {path}", split, splits)
+    self._split, part = _part(split)
+    if self._split not in splits:
+      raise errors.unknown(f"split of {path}", self._split, splits)
     for feature in (image, label):
       if feature not in features:
         raise errors.unknown(f"feature of {path}", feature, features)
@@ -104,8 +107,9 @@ class Prepared(image_files.Files):
       raise
     except Exception as error:  # Each format's library has its own.
       raise image_files.unreadable(f"the split {split} of {path}", error) from error
-    self.names = [name for name, _ in described]
-    self.labels = [label for _, label in described]
+    self._kept = _indices(part, len(described))
+    self.names = [described[index][0] for index in self._kept]
+    self.labels = [described[index][1] for index in self._kept]
 
   def __getstate__(self) -> dict[str, Any]:
     """Without what is open; a process that unpickles it opens it again."""
@@ -120,7 +124,7 @@ class Prepared(image_files.Files):
   def read(self, index: int) -> bytes:
     """The content of one image."""
     try:
-      return bytes(self._example(index)[self._image])
+      return bytes(self._example(self._kept[index])[self._image])
     except Exception as error:
       raise image_files.unreadable(f"example {index} of {self._path}", error) from error
 
@@ -155,6 +159,25 @@ class Prepared(image_files.Files):
       named = example.get(self._file_name, b"%08d" % index)
       described.append((named.decode(), str(int(example[self._label]))))
     return described
+
+
+def _part(split: str) -> tuple[str, str]:
+  """The split and what of it is meant: "train[21600:]" is ("train", "21600:")."""
+  match = _SLICE.fullmatch(split)
+  return (match["split"], match["part"]) if match else (split, ":")
+
+
+def _indices(part: str, count: int) -> range:
+  """What `part` means of `count` examples; per cents are rounded to the nearest, as TFDS does."""
+
+  def place(text: str, default: int) -> int:
+    if not text:
+      return default
+    number = round(int(text[:-1]) * count / 100) if text.endswith("%") else int(text)
+    return min(number, count)
+
+  start, _, stop = part.partition(":")
+  return range(place(start, 0), place(stop, count))
 
 
 class TFRecords:

@@ -73,6 +73,7 @@ def webdataset(
   source = Labelled.of(files.only(images, left_out), ids, kinds, meaning)
   if labels is None:
     agreement.check(str(path), source.ids, source.labels, class_names or meaning.names)
+  source.shards = [shard for shard, _ in samples]
   return source
 
 

@@ -16,6 +16,7 @@ from jaxbench.config import Member
 from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan.perturbations import Columns, clean
+from jaxbench.plan.prompting import prompting
 
 
 @struct.dataclass
@@ -143,9 +144,8 @@ class Evaluator:
       classifier = loaded.visual
     else:
       weights = models.describe(member.model).sha256
-      templates = models.templates(member.prompts)
-      classifier = self._heads.zero_shot(loaded, weights, space.prompted, templates)
-      groups = space.prompted_groups
+      _, names, templates, groups = prompting(member.prompts, space)
+      classifier = self._heads.zero_shot(loaded, weights, names, templates)
     if groups is not None:
       classifier = models.pooled(classifier, groups, space.pool)
     return devices.replicate(models.resized(classifier, loaded.preprocess.size))

@@ -9,7 +9,7 @@ from typing import Any
 
 import jaxbench
 from jaxbench import config, devices, metrics, models
-from jaxbench.plan import Plan
+from jaxbench.plan import Plan, prompting
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
@@ -22,6 +22,7 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
     used = {cell.model for cell in plan.cells}
     used |= {member.model for cell in plan.cells for member in cell.perturbation.members}
     names = [name for name in names if name in used]
+  spaces = {name: known.label_space for name, known in plan.data.items()}
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
@@ -29,7 +30,7 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
       # With the hashes of photographs, paintings and weights that they are made with.
       "perturbations": _streams(plan),
       "models": {name: dataclasses.asdict(models.describe(name)) for name in names},
-      "prompts": {name: models.templates(name) for name in config.prompt_sets(settings)},
+      "prompts": {name: prompting.described(name, spaces) for name in config.prompt_sets(settings)},
       "data": {name: known.sha256 for name, known in plan.data.items()},
       "examples": {name: known.sample for name, known in plan.data.items()},
     },
@@ -37,7 +38,12 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
     "flip_reference": _flip_reference(settings),
     "error_reference": settings.corruptions.error_reference,
     "data": {
-      name: {"examples": known.examples, "class_names": list(known.class_names)}
+      name: {
+        "examples": known.examples,
+        "class_names": list(known.class_names),
+        "metric": known.label_space.metric,
+        "subset": config.subset_on(settings, name),
+      }
       for name, known in plan.data.items()
     },
     "cells": [cell.described for cell in plan.cells],

@@ -188,7 +188,7 @@ class _Work:
 
   def _parts(self, name: str, source: data.Source) -> list[list[int]]:
     """The blocks of a data set, cut as those that have rows already."""
-    order = data.sample(source, self._settings.limit, self._settings.subset)
+    order = data.sample(source, self._settings.limit, config.subset_on(self._settings, name))
     size = self._settings.block
     parts = data.blocks(source, order, size)
     ids = [{source.ids[index] for index in part} for part in parts]

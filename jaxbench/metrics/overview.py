@@ -1,21 +1,27 @@
 """The table that a run prints when it ends."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
 from jaxbench.records import kinds
 
+MEAN_PER_CLASS = "mean per class"  # The metric of sets whose papers report that accuracy.
 # By kind, which figure of a cell is shown instead of the accuracy.
 _SHOWN = {kinds.SEQUENCE: "flips"} | dict.fromkeys(kinds.BISECTED, "median_epsilon")
 
 
-def overview(summary: pa.Table) -> str:
+def overview(summary: pa.Table, metric: Mapping[str, str] | None = None) -> str:
   """Accuracy in percent, a line per model and prompt set.
 
   Corruptions are averaged over their severities; attacks stand at the middle one of their epsilons;
   of smallest epsilons there is the median, of sequences of frames the share of flips.
+
+  Args:
+    summary: of `summarize`.
+    metric: of each data set, as `run.json` names it; of a set that is not here it is top-1.
   """
+  metric = metric or {}
   rows = summary.to_pylist()
   lines: dict[tuple[str, ...], dict[str, str]] = {
     (row["data"], row["model"], row["prompts"] or "-"): {} for row in rows
@@ -25,10 +31,13 @@ def overview(summary: pa.Table) -> str:
       shown = [
         cell for cell in cells if (cell["data"], cell["model"], cell["prompts"] or "-") == line
       ]
-      values[title] = _value(shown) if shown else "absent"
+      values[title] = _value(shown, metric.get(line[0])) if shown else "absent"
   titles = list(_columns(rows))
   table = [["data", "model", "prompts", *titles]]
-  table += [[*line, *(values[title] for title in titles)] for line, values in sorted(lines.items())]
+  for (data, *names), values in sorted(lines.items()):
+    per_class = metric.get(data) == MEAN_PER_CLASS
+    shown_data = f"{data} ({MEAN_PER_CLASS})" if per_class else data
+    table.append([shown_data, *names, *(values[title] for title in titles)])
   return _aligned(table)
 
 
@@ -42,9 +51,10 @@ def overview_shifts(shifts: pa.Table) -> str:
   return _aligned(table) if len(table) > 1 else ""
 
 
-def _value(cells: list[dict]) -> str:
+def _value(cells: list[dict], metric: str | None) -> str:
   """The figure of some cells of one kind: a median, or a mean in percent."""
-  shown = _SHOWN.get(kinds.of(cells[0]), "accuracy")
+  accuracy = "per_class_accuracy" if metric == MEAN_PER_CLASS else "accuracy"
+  shown = _SHOWN.get(kinds.of(cells[0]), accuracy)
   if shown == "median_epsilon":
     return f"{cells[0][shown]:.4f}"
   return f"{100 * sum(cell[shown] for cell in cells) / len(cells):.1f}"

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from jaxbench import models
+from jaxbench import data, models
 from jaxbench.plan.classifiers import Absent, Classifier
 from jaxbench.plan.perturbations import Perturbation
 from jaxbench.records import wording
@@ -98,6 +98,7 @@ class DataSet(NamedTuple):
 
   examples: int  # In all.
   class_names: tuple[str, ...]
+  label_space: data.LabelSpace
   sha256: str  # Of those that are evaluated; "" where it was not to be found out.
   sample: str  # Hash of their ids.
 

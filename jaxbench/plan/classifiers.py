@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import config, data, errors, models
+from jaxbench.plan.prompting import prompting
 
 
 class Absent(NamedTuple):
@@ -57,7 +58,7 @@ def targets(
   """Those that can serve the data set's classes; the others become absent."""
   for model in settings.models:
     description = models.describe(model, download=settings.download)
-    for prompts in _prompt_sets(description, settings):
+    for prompts in _prompt_sets(description, settings, data_name):
       try:
         classifier = _classifier(model, description, prompts, source)
       except errors.InputError as error:
@@ -79,7 +80,7 @@ def surrogates(
         if prompts == config.EMBEDDING:
           found.append(_encoder(model, description, alone=len(members) == 1))
           continue
-        if not (sets := _prompt_sets(description, settings)):
+        if not (sets := _prompt_sets(description, settings, data_name)):
           raise errors.InputError("it needs prompts, and --config.prompts is empty")
         if prompts is not None and sets[0] is None:
           raise errors.InputError("a supervised model has no prompts")
@@ -92,10 +93,10 @@ def surrogates(
 
 
 def _prompt_sets(
-  description: models.Description, settings: config.Config
+  description: models.Description, settings: config.Config, data_name: str
 ) -> tuple[str | None, ...]:
-  """Those that a model is evaluated with."""
-  return (None,) if description.config.supervised else settings.prompts
+  """Those that a model is evaluated with on a data set."""
+  return (None,) if description.config.supervised else config.prompts_on(settings, data_name)
 
 
 def _classifier(
@@ -111,12 +112,11 @@ def _classifier(
   if shape.supervised:
     groups = space.supervised_groups(shape.num_classes, shape.class_names)
   else:
-    templates = models.templates(str(prompts))
-    models.check_prompts(shape, space.prompted, templates)
+    _, names, templates, groups = prompting(str(prompts), space)
+    models.check_prompts(shape, names, templates)
     if isinstance(templates, models.SoftPrompts) and templates.weights != description.sha256:
       raise errors.InputError("these vectors were learnt for other weights")
-    identity |= {"classes": list(space.prompted), "templates": templates}
-    groups = space.prompted_groups
+    identity |= {"classes": list(names), "templates": templates}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
   return Classifier(model, prompts, shape.preprocess, identity)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import jaxbench
 from jaxbench import config, data, errors, models
 from jaxbench.metrics import published
-from jaxbench.plan import classifiers, perturbations
+from jaxbench.plan import classifiers, perturbations, prompting
 from jaxbench.plan.cells import Cell, DataSet, Plan
 from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
 from jaxbench.plan.perturbations import Clean, Perturbation
@@ -29,9 +29,12 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
   cells: list[Cell] = []
   absent: list[Absent] = []
   opened: dict[str, DataSet] = {}
-  alone = list(perturbations.of_targets(settings, absent))
+  alone = _alone(settings, absent)
   for prompts in config.prompt_sets(settings):
-    models.templates(prompts)  # An unknown prompt set is an error even if no model uses it.
+    prompting.check(prompts)  # An unknown prompt set is an error even if no model uses it.
+  for name in config.others(settings):
+    if name not in (known := [*data.DATA_SETS, *data.CATALOG]):
+      raise errors.unknown("data set with settings of its own", name, known)
   for table in settings.published:
     published.check(table)
   reference = settings.corruptions.error_reference
@@ -48,16 +51,23 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
       continue
     source = data.load(name, settings.data_root)
     data.check_classes(name, source)
-    sample = data.sample(source, settings.limit, settings.subset)
+    sample = data.sample(source, settings.limit, config.subset_on(settings, name))
     content = data.hash_content(source, sample, read=read)
     opened[name] = DataSet(
-      len(source), tuple(source.class_names), content, data.hash_sample(source, sample)
+      len(source),
+      tuple(source.class_names),
+      source.label_space,
+      content,
+      data.hash_sample(source, sample),
     )
     _check_unseen(searched_on, name, [source.ids[index] for index in sample])
     targets = list(classifiers.targets(settings, source, name, absent))
     attacked = name in (settings.perturbed or settings.data)
     surrogates = list(classifiers.surrogates(settings, source, name, absent)) if attacked else []
-    wanted = [*alone, *perturbations.of_surrogates(settings, surrogates, name, absent)]
+    wanted = [
+      *alone[config.attacks_on(settings, name)],
+      *perturbations.of_surrogates(settings, surrogates, name, absent),
+    ]
     if not attacked:
       wanted = [perturbation for perturbation in wanted if isinstance(perturbation, Clean)]
     elif data.has_several_labels(source):
@@ -81,6 +91,20 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
     twice = next(name for name in ids if ids.count(name) > 1)
     raise errors.InputError(f"--config asks twice for {twice}")
   return Plan(tuple(cells), tuple(absent), opened)
+
+
+def _alone(
+  settings: config.Config, absent: list[Absent]
+) -> dict[tuple[str, ...], list[Perturbation]]:
+  """What needs no other model, by the attacks that data sets ask for: mostly the same."""
+  found: dict[tuple[str, ...], list[Perturbation]] = {}
+  for names in dict.fromkeys(config.attacks_on(settings, name) for name in settings.data):
+    asked = dataclasses.replace(settings.attacks, names=names)
+    lacking: list[Absent] = []
+    of_these = dataclasses.replace(settings, attacks=asked)
+    found[names] = list(perturbations.of_targets(of_these, lacking))
+    absent += [each for each in lacking if each not in absent]
+  return found
 
 
 def _check_unseen(searched_on: Mapping[str, frozenset[str]], name: str, ids: list[str]) -> None:

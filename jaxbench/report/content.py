@@ -41,6 +41,7 @@ class DataSet(NamedTuple):
   name: str
   examples: int
   where: str  # At which size images are perturbed; "" if at the models' own.
+  metric: str  # That papers report of it.
   class_names: list[str]
   tables: list[by_setting.Table]
   corrupted: corrupted.Corrupted | None
@@ -168,6 +169,7 @@ def _data_set(
     name=name,
     examples=everything[0]["examples"] if everything else 0,
     where=threat.where(everything),
+    metric=run["data"][name].get("metric", ""),  # Runs of before have none.
     class_names=class_names,
     tables=tables,
     corrupted=corrupted.corrupted(name, clean, corruptions, by_cell, classifiers, run),

@@ -75,8 +75,9 @@ def of_corruptions(
 
 def sample(protocol: Protocol, run: Row, data: str, examples: int) -> Iterator[str]:
   """Which examples, of what data set."""
-  subset = run["identity"]["config"]["subset"].removesuffix("()")
-  theirs = {"": "all", "robustbench": "RobustBench's"}[protocol.subset]
+  whole = run["identity"]["config"]["subset"]  # Of runs of before, which had one for all.
+  subset = run.get("data", {}).get(data, {}).get("subset", whole).removesuffix("()")
+  theirs = {"": "all", "robustbench": "RobustBench's"}.get(protocol.subset, protocol.subset)
   count = "" if protocol.examples is None else f" {protocol.examples:,}"
   if data != protocol.data or subset != protocol.subset:
     which = subset or (data if data != protocol.data else "all")
@@ -92,6 +93,8 @@ def _prompts(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
     yield f"prompts: none instead of {protocol.prompts.name}"
     return
   ours = run["identity"]["prompts"][cell["prompts"]]
+  if isinstance(ours, dict) and isinstance(own := ours.get(cell["data"]), dict):
+    ours = own["templates"]
   if not isinstance(ours, list) or sorted(map(str, ours)) != sorted(protocol.prompts.templates):
     yield f"prompts: {cell['prompts']} instead of {protocol.prompts.name}"
 

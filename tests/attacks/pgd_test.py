@@ -99,11 +99,25 @@ def test_a_users_own_loss_is_climbed(linear):
   assert (result.distance > 0).all()
 
 
+def test_a_step_size_in_pixels_is_the_relative_one_at_one_epsilon(linear):
+  in_pixels, relative = (
+    attacks.pgd(steps=4, step_size=0.02),
+    attacks.pgd(steps=4, relative_step=0.8),
+  )
+  found = [
+    attacks.run(attack, linear, IMAGES, _labels(linear), 0.1, jax.random.key(0)).adversarial
+    for attack in (in_pixels, relative)
+  ]
+  np.testing.assert_allclose(*found, atol=1e-7)
+
+
 def test_equal_attacks_are_one_object_and_share_their_program():
   assert attacks.pgd(steps=7) is attacks.pgd(steps=7)
 
 
-@pytest.mark.parametrize("arguments", [{"steps": 0}, {"relative_step": 0.0}, {"loss": "mse"}])
+@pytest.mark.parametrize(
+  "arguments", [{"steps": 0}, {"relative_step": 0.0}, {"step_size": 2.0}, {"loss": "mse"}]
+)
 def test_bad_arguments_are_errors(arguments):
   with pytest.raises(errors.InputError):
     attacks.pgd(**arguments)

@@ -17,7 +17,7 @@ SPACE = data.LabelSpace(CLASSES, ((10,), (281,), (207,)))
 PREPROCESS = models.Preprocess(8)
 MEMBERS = {  # All that `Source` declares: whoever declares more adds it here.
   *("class_names", "ids", "labels", "sha256", "label_space", "targets", "frames", "image_size"),
-  *("groups", "left_out", "sha256_of", "image_hashes"),
+  *("groups", "left_out", "sha256_of", "image_hashes", "shards"),
 }
 WRAPPERS = {
   "plain": data.Wrapper,

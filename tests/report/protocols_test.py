@@ -78,12 +78,15 @@ def test_clean_numbers_of_fare_agree_in_prompts_and_images():
 def test_fare_takes_each_sets_own_prompts_at_their_own_size():
   protocol = published.protocol("fare", "cifar10", "FARE 4/255", attacked=True)
   own = {"attack": OF_FARE, "native": 32, "preprocess": BICUBIC | {"size": 32}}
+  theirs = {"subset": "robustvlm(n=1000)"}
   always = protocol.never
-  assert len(always) == 2  # Which 1,000, and how they are enlarged.
-  assert _differences(protocol, 1000, prompts="own.json", **own) == always
-  found = _differences(protocol, 1000, prompts="openai_80", **own)
+  assert len(always) == 1  # How they are enlarged.
+  assert _differences(protocol, 1000, prompts="own.json", **own, **theirs) == always
+  found = _differences(protocol, 1000, prompts="openai_80", **own, **theirs)
   assert found == ("prompts: openai_80 instead of the set's own 18 templates", *always)
-  large = _differences(protocol, 1000, prompts="own.json", attack=OF_FARE)
+  found = _differences(protocol, 1000, prompts="own.json", **own)
+  assert found == ("examples: 1,000 of all instead of robustvlm(n=1000) 1,000", *always)
+  large = _differences(protocol, 1000, prompts="own.json", attack=OF_FARE, **theirs)
   assert large == ("images: at the model's 224 pixels instead of the images' own 32", *always)
 
 

@@ -52,7 +52,8 @@ def openai_80() -> Prompts:
 
 def own_templates(data: str) -> Prompts:
   """CLIP_benchmark's for a data set other than ImageNet."""
-  templates = tuple(json.loads(tables.path("fare_templates.json").read_text())[data])
+  table = json.loads(tables.path("zero_shot_templates.json").read_text())
+  templates = tuple(table[data]["clip_benchmark"])
   return Prompts(
     f"the set's own {len(templates)} template{'s' if len(templates) > 1 else ''}", templates
   )

@@ -150,7 +150,6 @@ _FARE_EXAMPLES = {
 _FARE_SMALL = {"cifar10": 32, "cifar100": 32, "stl10": 96}
 _FARE_ATTACK = "autoattack(attacks=('apgd-ce', 'apgd-t'), restarts=5)"
 _FARE_ATTACK_OF_TWO_CLASSES = "autoattack(attacks=('apgd-ce',), restarts=5)"
-_CATALOGUED = {"imagenet", "imagenet-r", "imagenet-sketch", *_FARE_SMALL}
 
 
 def _fare(data: str, attacked: bool) -> Protocol:
@@ -158,22 +157,19 @@ def _fare(data: str, attacked: bool) -> Protocol:
   never = []
   if data == "imagenet":
     never.append("examples: which of RobustBench's 5,000 is not published")
-  elif attacked:
-    never.append("examples: the first 1,000 of a shuffled stream")
   if data in _FARE_SMALL:
     never.append("images: enlarged inside by torch's bicubic, which is not Pillow's")
-  if data not in _CATALOGUED:
-    never.append("classes: named as the set's shards have them")
   examples = _FARE_EXAMPLES.get(data)
+  subset = "robustbench" if data == "imagenet" else ""
   if attacked and data != "imagenet":
-    examples = 1_000
+    examples, subset = 1_000, "robustvlm(n=1000)"
   size = _FARE_SMALL.get(data)
   return Protocol(
     data,
     examples,
     openai_80() if data.startswith("imagenet") else own_templates(data),
     Pixels(size, native=True) if size else Pixels(),
-    "robustbench" if data == "imagenet" else "",
+    subset,
     (_FARE_ATTACK_OF_TWO_CLASSES if data == "pcam" else _FARE_ATTACK) if attacked else None,
     tuple(never),
   )

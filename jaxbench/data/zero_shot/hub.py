@@ -1,0 +1,54 @@
+"""The sets as the hub has them, `clip-benchmark/wds_NAME`: with names and prompts of their own."""
+
+import pathlib
+from itertools import zip_longest
+from typing import TypeVar
+
+from jaxbench import errors
+from jaxbench.data import image_files
+from jaxbench.data.annotated import Annotated
+from jaxbench.data.classes import plain
+from jaxbench.data.label_space import CLIP_BENCHMARK, LabelSpace
+from jaxbench.data.webdataset import webdataset
+
+T = TypeVar("T")
+TEMPLATES = "zeroshot_classification_templates.txt"
+
+
+def shards(path: pathlib.Path, space: LabelSpace) -> Annotated:
+  """The shards of a split, whose class names and templates must be those of the table.
+
+  Args:
+    path: the folder of the shards.
+    space: of the set; what the hub's files say is what its CLIP_BENCHMARK prompts have.
+
+  Raises:
+    InputError: a line of `classnames.txt` or of the templates is another, or see `webdataset`.
+  """
+  numbers = {str(label): label for label in range(len(space.class_names))}
+  return Annotated(checked(path, webdataset(path, space, labels=numbers), space), space)
+
+
+def checked(path: pathlib.Path, source: T, space: LabelSpace) -> T:
+  """`source`, if what lies beside it says nothing else than `space`; see `shards`."""
+  own = next((each for each in space.prompts if each.source == CLIP_BENCHMARK), None)
+  names = own.class_names if own is not None else space.class_names
+  for folder in (path, path.parent):
+    if (file := folder / image_files.CLASS_NAMES).is_file():
+      _check(file, image_files.read_lines(file), names)
+    if own is not None and (file := folder / TEMPLATES).is_file():
+      lines = [line.replace("{c}", "{}") for line in image_files.read_lines(file)]
+      _check(file, [line for line in lines if line.strip()], own.templates)
+  return source
+
+
+def _check(file: pathlib.Path, lines: list[str], known: tuple[str, ...]) -> None:
+  """Raises InputError at the first line that says something else."""
+  for number, (line, expected) in enumerate(zip_longest(lines, known)):
+    if line is None or expected is None or plain(line) != plain(expected):
+      shown = "the end" if line is None else repr(line)
+      wanted = "the end" if expected is None else repr(expected)
+      raise errors.InputError(
+        f"{file}: line {number + 1} is {shown}, and {wanted} in the published set: its labels "
+        "would mean something else"
+      )
