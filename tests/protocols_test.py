@@ -79,3 +79,16 @@ def test_all_of_vtab_that_is_there(tmp_path, model, root):
   _, run, _ = _run("vtab", tmp_path, model, root)
   assert {cell["data"] for cell in run["cells"]} == {*SETS, "food101"}
   assert json.dumps(run["absent"]).count("imagenet") > 0
+
+
+def test_a_set_that_is_short_is_refused(model, root, tmp_path):
+  _, err = command.run(
+    "--config=configs/vtab.py",
+    f"--workdir={tmp_path / 'run'}",
+    f"--config.models={model}",
+    f"--config.data_root={root}",
+    "--config.data=cars",
+    status=2,
+  )
+  assert "cars has 4 of its 8,041 images" in err
+  assert "--config.limit=4" in err

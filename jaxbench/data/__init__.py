@@ -31,6 +31,7 @@ from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
 from jaxbench.data.wrapper import Wrapper, complete
+from jaxbench.data.zero_shot import table
 
 DATA_SETS: dict[str, Callable[[], Source]] = {  # That need no files.
   "digits": Digits,
@@ -131,6 +132,18 @@ def shortfall(name: str, source: Source) -> str | None:
   return "; ".join(notes) or None
 
 
+def check_whole(name: str, source: Source) -> None:
+  """Raises InputError if a set of `zero_shot.table` has fewer images than were published.
+
+  Papers report whole sets of known size; whoever means a part says so, by a limit or a subset.
+  """
+  if name in table.SETS and len(source) < (published := CATALOG[name].examples):
+    raise errors.InputError(
+      f"data set {name} has {len(source):,} of its {published:,} images: get it whole, from "
+      f"{CATALOG[name].origin}, or say how many you mean, as --config.limit={len(source)}"
+    )
+
+
 __all__ = [
   "CATALOG",
   "DATA_SETS",
@@ -152,6 +165,7 @@ __all__ = [
   "blocks",
   "canonical_order",
   "check_classes",
+  "check_whole",
   "columns",
   "complete",
   "counted",

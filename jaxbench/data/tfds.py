@@ -107,7 +107,7 @@ class Prepared(image_files.Files):
       raise
     except Exception as error:  # Each format's library has its own.
       raise image_files.unreadable(f"the split {split} of {path}", error) from error
-    self._kept = _indices(part, len(described))
+    self._kept = _indices(f"{path}: {split}", part, len(described))
     self.names = [described[index][0] for index in self._kept]
     self.labels = [described[index][1] for index in self._kept]
 
@@ -167,17 +167,23 @@ def _part(split: str) -> tuple[str, str]:
   return (match["split"], match["part"]) if match else (split, ":")
 
 
-def _indices(part: str, count: int) -> range:
-  """What `part` means of `count` examples; per cents are rounded to the nearest, as TFDS does."""
+def _indices(where: str, part: str, count: int) -> range:
+  """What `part` means of `count` examples; per cents are rounded to the nearest, as TFDS does.
+
+  Raises:
+    InputError: there are fewer.
+  """
 
   def place(text: str, default: int) -> int:
     if not text:
       return default
-    number = round(int(text[:-1]) * count / 100) if text.endswith("%") else int(text)
-    return min(number, count)
+    return round(int(text[:-1]) * count / 100) if text.endswith("%") else int(text)
 
   start, _, stop = part.partition(":")
-  return range(place(start, 0), place(stop, count))
+  kept = range(place(start, 0), place(stop, count))
+  if not kept or kept.stop > count:
+    raise errors.InputError(f"{where} is no part of its {count:,} examples")
+  return kept
 
 
 class TFRecords:

@@ -51,7 +51,10 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
       continue
     source = data.load(name, settings.data_root)
     data.check_classes(name, source)
-    sample = data.sample(source, settings.limit, config.subset_on(settings, name))
+    part = config.subset_on(settings, name)
+    if not (settings.limit or part):
+      data.check_whole(name, source)
+    sample = data.sample(source, settings.limit, part)
     content = data.hash_content(source, sample, read=read)
     opened[name] = DataSet(
       len(source),

@@ -65,8 +65,8 @@ class Row:
     shards = (f"wds_{self.wds}/test", f"wds_{self.wds.removeprefix('vtab-')}_test/test")
     more = (f"wds_{self.wds}_test/test",)
     places = (
+      *((self.tfds.place,) if self.tfds else ()),  # First: it may lie in a folder of that name.
       *self.places,
-      *((self.tfds.place,) if self.tfds else ()),
       *(dict.fromkeys((*shards, *more)) if self.wds else ()),
     )
     origin = self.origin or f"{_HUB}{self.wds}"
