@@ -3,7 +3,7 @@
   PYTHONPATH=tests python tests/perf/growth.py [--axes=examples,models,cells,classes]
 
 Every run is a process, `python -m jaxbench` on images of 8x8 pixels with linear models of a file,
-to count jaxbench and not the model. Each is run twice, and the second, which compiles nothing, stands.
+to count jaxbench and not the model. Each is run twice; the second, which compiles nothing, stands.
 "more" is what a unit of growth costs since the row above, in milliseconds and kB: where it rises
 from row to row, something is not linear.
 """
