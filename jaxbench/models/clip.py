@@ -11,18 +11,17 @@ from flax import nnx
 from jaxbench.models import tokenizer
 from jaxbench.models.dual_encoder import ROOT_KEYS, TOWER_KEYS, DualEncoder
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, Family, Transformers
-from jaxbench.models.layers import Conv, LayerNorm, Network, prepend
-from jaxbench.models.modified_resnet import ModifiedResNet, ModifiedResNetConfig
+from jaxbench.models.layers import LayerNorm, Network
+from jaxbench.models.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.towers import VisionConfig, tower
 from jaxbench.models.transformer import TowerConfig, Transformer
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.config_json import Vision
 from jaxbench.models.weights.mapping import Renamings
+from jaxbench.models.weights.open_clip_json import OPENAI_MEAN, OPENAI_STD
 from jaxbench.models.weights.processor import Images, fitting
 from jaxbench.models.weights.sidecar import Fields, Unread
-
-OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
-OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,40 +31,15 @@ class CLIPConfig:
   supervised: ClassVar[bool] = False
 
   embed_dim: int
-  vision: TowerConfig | ModifiedResNetConfig
+  vision: VisionConfig
   text: TowerConfig
-  patch_size: int | None  # None for a ModifiedResNet.
+  patch_size: int | None  # None where no position embedding is of patches.
   preprocess: Preprocess
   mean: tuple[float, float, float] = OPENAI_MEAN
   std: tuple[float, float, float] = OPENAI_STD
   context_length: int = tokenizer.CONTEXT_LENGTH
   # BPE ids that a cut embedding table keeps, ascending, 0 (padding) too.
   vocabulary: tuple[int, ...] | None = None
-
-
-class VisionTransformer(Network):
-  """Patches, a class token, the transformer; the class token's output is the image."""
-
-  def __init__(self, config: CLIPConfig, tower: TowerConfig, patch: int, *, rngs: nnx.Rngs):
-    self.mean, self.std = config.mean, config.std
-    width, scale = tower.width, tower.width**-0.5
-    tokens = 1 + (config.preprocess.size // patch) ** 2
-    self.conv1 = Conv(3, width, patch, patch, padding=0, rngs=rngs)
-    self.class_embedding = nnx.Param(scale * jax.random.normal(rngs.params(), (width,)))
-    self.positional_embedding = nnx.Param(scale * jax.random.normal(rngs.params(), (tokens, width)))
-    self.ln_pre = LayerNorm(width, tower.epsilon)
-    self.transformer = Transformer(tower, rngs=rngs)
-    self.ln_post = LayerNorm(width, tower.epsilon)
-    self.proj = nnx.Param(scale * jax.random.normal(rngs.params(), (width, config.embed_dim)))
-
-  def __call__(self, images: jax.Array) -> jax.Array:
-    """float32 [B, H, W, 3] in [0, 1] -> float32 [B, D]."""
-    x = self.conv1(self.standardize(images, self.mean, self.std))
-    x = x.reshape(x.shape[0], -1, x.shape[-1])
-    x = prepend(self.class_embedding[...], x)
-    x = x + self.positional_embedding[...].astype(x.dtype)[None]
-    x = self.ln_post(self.transformer(self.ln_pre(x), keep=1)[:, 0])
-    return (x @ self.proj[...].astype(x.dtype)).astype(jnp.float32)
 
 
 class TextTransformer(Network):
@@ -119,13 +93,7 @@ class CLIP(DualEncoder):
 
   def __init__(self, config: CLIPConfig, *, rngs: nnx.Rngs):
     self.config = config
-    if isinstance(config.vision, ModifiedResNetConfig):
-      self.visual = ModifiedResNet(
-        config.vision, config.embed_dim, config.preprocess.size, config.mean, config.std, rngs=rngs
-      )
-    else:
-      assert config.patch_size is not None
-      self.visual = VisionTransformer(config, config.vision, config.patch_size, rngs=rngs)
+    self.visual = tower(config.vision).module(config, rngs=rngs)
     self.text = TextTransformer(config, rngs=rngs)
     self.log_logit_scale = nnx.Param(jnp.log(1 / 0.07))
 
@@ -139,16 +107,13 @@ class CLIP(DualEncoder):
     return tokenizer.tokenize(texts, self.config.context_length)
 
 
-# OpenAI's names, which open_clip keeps.
-_OPENAI: Renamings = (
+# OpenAI's names, which open_clip keeps: but with `custom_text`, for the text tower's prefix.
+_CUSTOM_TEXT: Renamings = (
   (r"in_proj\.(weight|bias)$", r"in_proj_\1"),  # torch.nn.MultiheadAttention.
   (r"^log_logit_scale$", "logit_scale"),
-  (r"^text\.token_embedding$", "token_embedding.weight"),
-  (r"^text\.", ""),
-  *((rf"^visual\.layers\.{i}\.", f"visual.layer{i + 1}.") for i in range(4)),
-  (r"downsample\.conv", "downsample.0"),
-  (r"downsample\.bn", "downsample.1"),
+  (r"^text\.token_embedding$", "text.token_embedding.weight"),
 )
+_OPENAI: Renamings = (*_CUSTOM_TEXT, (r"^text\.", ""))
 _HUGGINGFACE: Renamings = (
   *TOWER_KEYS,
   (r"^visual\.class_embedding", "visual.embeddings.class_embedding"),
@@ -268,7 +233,12 @@ FAMILY = Family(
     **{f"{name}-quickgelu": config for name, config in _sizes("quick_gelu").items()},
   },
   sources=_SOURCES,
-  layouts=lambda config: {OPEN_CLIP: [_OPENAI], HUGGINGFACE: [_HUGGINGFACE]},
+  layouts=lambda config: {
+    OPEN_CLIP: [
+      (*tower(config.vision).layout(config.vision), *text) for text in (_OPENAI, _CUSTOM_TEXT)
+    ],
+    HUGGINGFACE: [_HUGGINGFACE],
+  },
   transformers=Transformers(
     model_type="clip",
     processor="CLIPImageProcessor",

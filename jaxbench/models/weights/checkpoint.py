@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ class Checkpoint(NamedTuple):
 
   config: Config
   weights: pathlib.Path
-  renamings: mapping.Renamings
+  layouts: Sequence[mapping.Renamings]  # How its tensors may be named, likeliest first.
   source: str
   antialias: bool = True  # When position embeddings are resized.
   tokenizer: TokenizerFile | None = None
@@ -129,8 +129,9 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   config = _sized(checkpoint.config, image_size)
   model = abstract(config, checkpoint.tokenizer)
   wanted = tensors(model)
-  sources = {name: mapping.source(name, checkpoint.renamings) for name in wanted}
   opened = files.open_tensors(checkpoint.weights, checkpoint.key)
+  renamings = mapping.likeliest(opened.names, wanted, checkpoint.layouts)
+  sources = {name: mapping.source(name, renamings) for name in wanted}
   mapping.check(opened, sources.values())
   mapping.check_normalizer(opened, config.mean, config.std)
   antialias = checkpoint.antialias if config != checkpoint.config else None

@@ -34,7 +34,7 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   return Checkpoint(
     config,
     sidecar.weights(folder, *WEIGHTS),
-    family(config).layouts(config)[HUGGINGFACE][0],
+    family(config).layouts(config)[HUGGINGFACE][:1],
     source,
     antialias=False,
     tokenizer=tokenizer_file(config, folder / "tokenizer.json"),

@@ -6,7 +6,7 @@ axis, and a final `.T` for the transpose.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -41,6 +41,19 @@ def source(target: str, renamings: Renamings) -> Source:
     start, end = braces.span()
     return Source(tuple(name[:start] + p + name[end:] for p in braces[1].split(",")), transposed)
   return Source((name,), transposed)
+
+
+def missing(held: set[str], targets: Iterable[str], renamings: Renamings) -> int:
+  """How many of our tensors `held` does not have, under these names."""
+  return sum(not held.issuperset(source(target, renamings).names) for target in targets)
+
+
+def likeliest(
+  held: Iterable[str], targets: Iterable[str], layouts: Sequence[Renamings]
+) -> Renamings:
+  """By which of the `layouts` a file names its tensors: the first that lacks the fewest."""
+  names, wanted = set(held), list(targets)
+  return min(layouts, key=lambda renamings: missing(names, wanted, renamings))
 
 
 def check(tensors: Tensors, sources: Iterable[Source]) -> None:

@@ -1,43 +1,31 @@
 """What open_clip writes: folders with open_clip_config.json, and rows of its published weights.
 
-All its models that are read are CLIPs; OpenAI's archives are such, too.
+Most of its models are CLIPs, and so are OpenAI's archives; a family of another kind says itself by
+which networks of timm it is known, and reads its configuration.
 """
 
 import dataclasses
 import pathlib
 from typing import Any
 
-from jaxbench.models.architectures import Config, family
-from jaxbench.models.clip import OPENAI_MEAN, OPENAI_STD, CLIPConfig
+from jaxbench.models.architectures import FAMILIES, Config, family
+from jaxbench.models.clip import CLIPConfig
 from jaxbench.models.family import OPEN_CLIP
 from jaxbench.models.modified_resnet import ModifiedResNetConfig
-from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.tokenizer import CONTEXT_LENGTH, VOCABULARY_SIZE
+from jaxbench.models.towers import TRUNKS
 from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.weights import sidecar
-from jaxbench.models.weights.checkpoint import Checkpoint
+from jaxbench.models.weights import open_clip_json, sidecar
+from jaxbench.models.weights.checkpoint import Checkpoint, tokenizer_file
+from jaxbench.models.weights.open_clip_json import BLOCKS, image_size, preprocessing, tower
 from jaxbench.models.weights.sidecar import Fields, Unread, words
 
 CONFIG = "open_clip_config.json"
 OPENAI = frozenset({"input_resolution", "context_length", "vocab_size"})  # Only in its archives.
 
-# open_clip's own defaults, where they are what we build.
-_BLOCKS: dict[str, tuple[Any, ...]] = {
-  "act_kwargs": ({},),
-  "block_type": ("default",),
-  "final_ln_after_pool": (False,),
-  "norm_kwargs": ({},),
-  "output_tokens": (False,),
-  "qk_norm": (False,),
-  "scale_attn": (False,),
-  "scale_attn_inner": (False,),
-  "scale_fc": (False,),
-  "scale_heads": (False,),
-  "scaled_cosine_attn": (False,),
-}
 _MODEL_UNREAD = Unread(
   words("init_logit_scale"),
-  {"custom_text": (False,), "multimodal_cfg": ({},), "nonscalar_logit_scale": (False,)},
+  {"multimodal_cfg": ({},), "nonscalar_logit_scale": (False,)},
 )
 _VISION_UNREAD = Unread(
   # Training; and parts of towers that are not configured: attentional pools, timm's models.
@@ -48,8 +36,9 @@ _VISION_UNREAD = Unread(
     """
   ),
   {
-    **_BLOCKS,
+    **BLOCKS,
     "attentional_pool": (False,),
+    "final_ln_after_pool": (False,),
     "no_ln_pre": (False,),
     "pool_type": ("tok",),
     "pos_embed_type": ("learnable",),
@@ -60,8 +49,9 @@ _TEXT_UNREAD = Unread(
   # Of a tower from Hugging Face, or of another pool. Padding follows the end and is not seen.
   words("eos_id hf_model_pretrained hf_pooler_type hf_proj_type pad_id"),
   {
-    **_BLOCKS,
+    **BLOCKS,
     "embed_cls": (False,),
+    "final_ln_after_pool": (False,),
     "hf_model_name": ("",),
     "no_causal_mask": (False,),
     "pool_type": ("argmax",),
@@ -70,11 +60,6 @@ _TEXT_UNREAD = Unread(
     "tokenizer_kwargs": ({},),
     "tokenizer_mode": ("clip",),
   },
-)
-_IMAGES_UNREAD = Unread(
-  # The fill colour is for `resize_mode` "longest", which is refused.
-  words("fill_color"),
-  {"mode": ("RGB",)},
 )
 
 
@@ -86,7 +71,8 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   """
   fields = sidecar.read(folder / CONFIG)
   fields.need("model_cfg")
-  config = _config(fields.sub("model_cfg"), fields.sub("preprocess_cfg"))
+  model, images = fields.sub("model_cfg"), fields.sub("preprocess_cfg")
+  config = configuration(model, images, folder)
   fields.finish(sidecar.NOTHING)
   weights = sidecar.weights(
     folder,
@@ -94,7 +80,20 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
     "open_clip_model.safetensors.index.json",
     "open_clip_pytorch_model.bin",
   )
-  return Checkpoint(config, weights, family(config).layouts(config)[OPEN_CLIP][0], source)
+  tokenizer = tokenizer_file(config, folder / "tokenizer.json")
+  layouts = family(config).layouts(config)[OPEN_CLIP]
+  return Checkpoint(config, weights, layouts, source, tokenizer=tokenizer)
+
+
+def configuration(model: Fields, images: Fields, folder: pathlib.Path) -> Config:
+  """What a `model_cfg` and a `preprocess_cfg` say, with the files beside them in `folder`."""
+  for key in ("vision_cfg", "text_cfg"):
+    model.need(key)
+  trunk = model.sub("vision_cfg").get("timm_model_name", "")
+  for row in FAMILIES.values():
+    if row.open_clip is not None and trunk in row.open_clip.trunks:
+      return row.open_clip.read(model, images, folder)
+  return _clip(model, images)
 
 
 def trained(network: CLIPConfig, row: Fields) -> CLIPConfig:
@@ -107,9 +106,9 @@ def trained(network: CLIPConfig, row: Fields) -> CLIPConfig:
   return dataclasses.replace(config, vision=_quick(config.vision), text=_quick(config.text))
 
 
-def _quick(tower: Any) -> Any:
-  is_transformer = isinstance(tower, TowerConfig)
-  return dataclasses.replace(tower, activation="quick_gelu") if is_transformer else tower
+def _quick(config: Any) -> Any:
+  is_transformer = isinstance(config, TowerConfig)
+  return dataclasses.replace(config, activation="quick_gelu") if is_transformer else config
 
 
 def is_quick(config: Config) -> bool:
@@ -117,45 +116,48 @@ def is_quick(config: Config) -> bool:
   return isinstance(config, CLIPConfig) and config.text.activation == "quick_gelu"
 
 
-def _config(model: Fields, images: Fields) -> CLIPConfig:
-  for key in ("vision_cfg", "text_cfg"):
-    model.need(key)
+def _clip(model: Fields, images: Fields) -> CLIPConfig:
   vision, text = model.sub("vision_cfg"), model.sub("text_cfg")
   if (tokens := text.count("vocab_size", VOCABULARY_SIZE)) != VOCABULARY_SIZE:
     raise text.error(f"vocab_size {tokens}: only CLIP's own {VOCABULARY_SIZE} tokens are known")
   activation = "quick_gelu" if model.flag("quick_gelu", False) else "gelu"
-  trained = vision.side("image_size", 224)
-  if (size := images.side("size", trained)) != trained:
-    raise images.error(f"size is {size} pixels, image_size of the model is {trained}")
-  is_resnet = isinstance(vision.get("layers", 12), list)
+  size = image_size(vision, images)
+  seen, patch_size = _vision(vision, activation, size)
   config = CLIPConfig(
     embed_dim=model.count("embed_dim"),
-    vision=_resnet(vision) if is_resnet else _vision(vision, activation),
-    text=_tower(text, text.count("width", 512), text.count("heads", 8), activation),
-    patch_size=None if is_resnet else vision.side("patch_size", 16),
+    vision=seen,
+    text=tower(text, text.count("width", 512), text.count("heads", 8), activation),
+    patch_size=patch_size,
     context_length=text.count("context_length", CONTEXT_LENGTH),
-    **preprocessing(images, trained),
+    **preprocessing(images, size),
   )
+  model.flag("custom_text", False)  # The names of the tensors say it, too, and may contradict.
   model.finish(_MODEL_UNREAD)
-  vision.finish(_VISION_UNREAD)
   text.finish(_TEXT_UNREAD)
   return config
 
 
-def preprocessing(images: Fields, size: int) -> dict[str, Any]:
-  """Fields of our configurations from a `preprocess_cfg`, for a model of `size` pixels."""
-  preprocess = Preprocess(
-    size,
-    interpolation=images.choose(
-      "interpolation", {"bicubic": "bicubic", "bilinear": "bilinear"}, "bicubic"
-    ),
-    squash=images.choose("resize_mode", {"shortest": False, "squash": True}, "shortest"),
-  )
-  mean = images.triple("mean") if images.get("mean", None) is not None else OPENAI_MEAN
-  std = images.deviations("std") if images.get("std", None) is not None else OPENAI_STD
-  images.skip("size")
-  images.finish(_IMAGES_UNREAD)
-  return {"preprocess": preprocess, "mean": mean, "std": std}
+def _vision(vision: Fields, activation: str, size: int) -> tuple[Any, int | None]:
+  """The image tower, and its patch size if it has patches."""
+  if vision.get("timm_model_name", "") in TRUNKS:
+    return _trunk(vision, size)
+  if isinstance(vision.get("layers", 12), list):
+    config: Any = _resnet(vision)
+    patch_size = None
+  else:
+    width = vision.count("width", 768)
+    config = tower(vision, width, width // vision.count("head_width", 64), activation)
+    patch_size = vision.side("patch_size", 16)
+  vision.finish(_VISION_UNREAD)
+  return config, patch_size
+
+
+def _trunk(vision: Fields, size: int) -> tuple[Any, int | None]:
+  """A network of timm."""
+  row, sized = TRUNKS[vision.get("timm_model_name", "")]
+  if sized.size not in (None, size):
+    raise vision.error(f"image_size {size} contradicts timm_model_name, which takes {sized.size}")
+  return row.built(sized.config, open_clip_json.trunk(vision)), sized.patch_size
 
 
 def _resnet(vision: Fields) -> ModifiedResNetConfig:
@@ -165,17 +167,3 @@ def _resnet(vision: Fields) -> ModifiedResNetConfig:
   if not heads or width * 32 % heads:
     raise vision.error(f"{width * 32} channels are no multiple of the number of heads, {heads}")
   return ModifiedResNetConfig(vision.counts("layers", []), width, heads)
-
-
-def _vision(vision: Fields, activation: str) -> TowerConfig:
-  width = vision.count("width", 768)
-  return _tower(vision, width, width // vision.count("head_width", 64), activation)
-
-
-def _tower(fields: Fields, width: int, heads: int, activation: str) -> TowerConfig:
-  if not heads or width % heads:
-    raise fields.error(f"width {width} is no multiple of the number of heads, {heads}")
-  mlp_width = int(width * fields.number("mlp_ratio", 4.0))
-  if mlp_width < 1:
-    raise fields.error("mlp_ratio leaves the MLP no width")
-  return TowerConfig(width, fields.count("layers", 12), heads, mlp_width, activation)

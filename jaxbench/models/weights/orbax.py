@@ -142,11 +142,14 @@ def _build(kind: Any, value: Any) -> Any:
 
 
 def _is_like(kind: Any, value: Any) -> bool:
-  """Whether JSON's `value` can be a `kind`, by its outermost part."""
+  """Whether JSON's `value` can be a `kind`, by its outermost part.
+
+  Fields that came later have defaults, and are absent from what was written before.
+  """
   if dataclasses.is_dataclass(kind):
-    return isinstance(value, dict) and set(value) == {
-      field.name for field in dataclasses.fields(kind)
-    }
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    needed = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
+    return isinstance(value, dict) and needed <= set(value) <= set(fields)
   if typing.get_origin(kind) is tuple:
     options = typing.get_args(kind)
     return isinstance(value, list) and (options[-1] is ... or len(value) == len(options))

@@ -47,7 +47,7 @@ def read(
     shaped = {c: origin for c, origin in configs.items() if _has_shapes(opened, c, renamings)}
     configs = shaped or configs
   if len(configs) == 1:
-    return Checkpoint(next(iter(configs)), path, renamings, source, key=key)
+    return Checkpoint(next(iter(configs)), path, [renamings], source, key=key)
   names = list(dict.fromkeys(origin.name for origin in configs.values()))
   if not names:
     raise errors.InputError(
@@ -78,8 +78,7 @@ def _fitting(opened: Tensors, rows: list[Origin]) -> tuple[list[Origin], Renamin
     rows = theirs
 
   def missing(choice: tuple[Origin, Renamings]) -> int:
-    wanted = checkpoint.shapes(choice[0].network)
-    return sum(not names.issuperset(mapping.source(name, choice[1]).names) for name in wanted)
+    return mapping.missing(names, checkpoint.shapes(choice[0].network), choice[1])
 
   firsts = {row.library: row for row in reversed(rows)}
   order = list(dict.fromkeys(row.library for row in rows))

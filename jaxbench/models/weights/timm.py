@@ -62,7 +62,7 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   arguments.finish(_ARGUMENTS_UNREAD)
   weights = sidecar.weights(folder, "model.safetensors", "pytorch_model.bin")
   config = dataclasses.replace(config, num_classes=count, **shown)
-  return Checkpoint(config, weights, row.layouts(config)[TIMM][0], source)
+  return Checkpoint(config, weights, row.layouts(config)[TIMM][:1], source)
 
 
 def named(name: str) -> ClassifierConfig:

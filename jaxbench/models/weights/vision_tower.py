@@ -77,7 +77,8 @@ def read(
   library, renamings = _layout(opened, config)
   shapes = checkpoint.shapes(config)
   sources = {name: mapping.source(name, renamings) for name in _names(config)}
-  _check_alone(opened, sources[_PATCHES])
+  convolution = next(name for name in sources if len(shapes[name].shape) == 4)
+  _check_alone(opened, sources[convolution])
   if _PROJECTION in sources and sources[_PROJECTION].names[0] not in opened.names:
     del sources[_PROJECTION]
     source = f"{source} without a projection, which is the base's"
@@ -127,7 +128,7 @@ def _layout(opened: Tensors, config: Config) -> tuple[str, Renamings]:
   held = set(opened.names)
 
   def missing(choice: tuple[str, Renamings]) -> int:
-    return sum(not held.issuperset(mapping.source(n, choice[1]).names) for n in _names(config))
+    return mapping.missing(held, _names(config), choice[1])
 
   layouts = family(config).layouts(config).items()
   whole = [(library, renamings) for library, several in layouts for renamings in several]
@@ -135,11 +136,11 @@ def _layout(opened: Tensors, config: Config) -> tuple[str, Renamings]:
   return min([*alone, *whole], key=missing)
 
 
-def _check_alone(opened: Tensors, patches: Source) -> None:
-  """Raises InputError for a file with a text tower."""
+def _check_alone(opened: Tensors, convolution: Source) -> None:
+  """Raises InputError for a file with a text tower, which has no `convolution`."""
   if not any("token_embedding" in name for name in opened.names):
     return
-  if patches.names[0] in opened.names:
+  if convolution.names[0] in opened.names:
     raise _whole(opened.path)
   raise errors.InputError(
     f"{opened.path}: holds a text tower alone; the file of a vision tower is needed here"

@@ -198,7 +198,8 @@ def test_open_clip_with_its_defaults_spelled_out(tmp_path, quick_gelu, spelled_o
   ("part", "change", "message"),
   [
     ("model", {"surprise": 1}, "model_cfg: 'surprise' is set to 1"),
-    ("model", {"custom_text": True}, "'custom_text' is set to True: not supported"),
+    ("model", {"custom_text": 1}, "custom_text is 1, not true or false"),
+    ("model", {"init_logit_bias": -10}, "'init_logit_bias' is set to -10"),
     ("model", {"embed_dim": 0}, "embed_dim is 0, not a whole number above 0"),
     ("vision", {"surprise": 1}, "model_cfg: vision_cfg: 'surprise' is set to 1"),
     ("vision", {"pool_type": "avg"}, "'pool_type' is set to 'avg': not supported; supported is"),

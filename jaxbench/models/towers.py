@@ -1,0 +1,18 @@
+"""Every image tower of a CLIP, one row each; a new one is a row and a member of `VisionConfig`."""
+
+from jaxbench.models import modified_resnet, vision_transformer
+from jaxbench.models.family import Sized, Tower
+from jaxbench.models.modified_resnet import ModifiedResNetConfig
+from jaxbench.models.transformer import TowerConfig
+
+VisionConfig = TowerConfig | ModifiedResNetConfig
+TOWERS: tuple[Tower, ...] = (vision_transformer.TOWER, modified_resnet.TOWER)
+# By open_clip's `timm_model_name`.
+TRUNKS: dict[str, tuple[Tower, Sized]] = {
+  name: (row, sized) for row in TOWERS for name, sized in row.timm.items()
+}
+
+
+def tower(config: VisionConfig) -> Tower:
+  """The row of `TOWERS` that `config` belongs to."""
+  return next(row for row in TOWERS if type(config) is row.config)
