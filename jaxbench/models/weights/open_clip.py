@@ -89,7 +89,7 @@ def configuration(model: Fields, images: Fields, folder: pathlib.Path) -> Config
   """What a `model_cfg` and a `preprocess_cfg` say, with the files beside them in `folder`."""
   for key in ("vision_cfg", "text_cfg"):
     model.need(key)
-  trunk = model.sub("vision_cfg").get("timm_model_name", "")
+  trunk = str(model.sub("vision_cfg").get("timm_model_name", ""))
   for row in FAMILIES.values():
     if row.open_clip is not None and trunk in row.open_clip.trunks:
       return row.open_clip.read(model, images, folder)
@@ -139,7 +139,7 @@ def _clip(model: Fields, images: Fields) -> CLIPConfig:
 
 def _vision(vision: Fields, activation: str, size: int) -> tuple[Any, int | None]:
   """The image tower, and its patch size if it has patches."""
-  if vision.get("timm_model_name", "") in TRUNKS:
+  if str(vision.get("timm_model_name", "")) in TRUNKS:
     return _trunk(vision, size)
   if isinstance(vision.get("layers", 12), list):
     config: Any = _resnet(vision)

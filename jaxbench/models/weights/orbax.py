@@ -13,6 +13,7 @@ from etils import epath
 
 from jaxbench import errors
 from jaxbench.models.architectures import FAMILIES, Model, family
+from jaxbench.models.later import needed
 from jaxbench.models.weights.checkpoint import (
   Description,
   abstract,
@@ -142,14 +143,10 @@ def _build(kind: Any, value: Any) -> Any:
 
 
 def _is_like(kind: Any, value: Any) -> bool:
-  """Whether JSON's `value` can be a `kind`, by its outermost part.
-
-  Fields that came later have defaults, and are absent from what was written before.
-  """
+  """Whether JSON's `value` can be a `kind`, by its outermost part."""
   if dataclasses.is_dataclass(kind):
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    needed = {name for name, field in fields.items() if field.default is dataclasses.MISSING}
-    return isinstance(value, dict) and needed <= set(value) <= set(fields)
+    names = {field.name for field in dataclasses.fields(kind)}
+    return isinstance(value, dict) and needed(kind) <= set(value) <= names
   if typing.get_origin(kind) is tuple:
     options = typing.get_args(kind)
     return isinstance(value, list) and (options[-1] is ... or len(value) == len(options))
