@@ -76,7 +76,7 @@ def test_a_broken_description_is_refused(checkpoint, content):
     ("mean", [0.5]),
     ("depths", [1, "2"]),
     ("bottleneck", 1),
-    ("preprocess", {"size": 32}),
+    ("preprocess", {"resize": 32}),
     ("surprise", 1),
   ],
 )
@@ -87,6 +87,15 @@ def test_a_value_of_the_wrong_kind_is_refused(checkpoint, key, value):
   (folder / "model.json").write_text(json.dumps(description))
   with pytest.raises(errors.InputError, match=r"not a model description .* in place of "):
     models.describe(str(folder))
+
+
+def test_fields_that_came_later_have_their_defaults(checkpoint):
+  _, folder = checkpoint
+  description = json.loads((folder / "model.json").read_text())
+  for name in ("resize", "interpolation", "squash"):
+    del description["config"]["preprocess"][name]
+  (folder / "model.json").write_text(json.dumps(description))
+  assert models.describe(str(folder)).config == CONFIG
 
 
 def test_nothing_is_overwritten(checkpoint):
