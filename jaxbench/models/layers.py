@@ -19,6 +19,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   "gelu": jax.checkpoint(functools.partial(jax.nn.gelu, approximate=False)),
   "gelu_tanh": jax.checkpoint(functools.partial(jax.nn.gelu, approximate=True)),
   "quick_gelu": jax.checkpoint(lambda x: x * jax.nn.sigmoid(1.702 * x)),
+  "silu": jax.checkpoint(jax.nn.silu),
 }
 LayerList = getattr(nnx, "List", list)  # flax < 0.12 takes a plain list and has no nnx.List.
 T = TypeVar("T")
