@@ -4,7 +4,7 @@ Everything that reads somebody's checkpoints asks these records and nothing else
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from jaxbench.models.weights.config_json import Vision
@@ -55,6 +55,8 @@ class Family:
   sources: Mapping[str, tuple[str, ...]]  # Repositories of weights, by names of `named`.
   # Of a configuration: how each library has named the tensors, best known first.
   layouts: Callable[[Any], Mapping[str, list[Renamings]]]
+  # Of a library that has not all of `named`: those it lacks.
+  lacks: Mapping[str, Collection[str]] = dataclasses.field(default_factory=dict)
   transformers: Transformers | None = None
   timm: Timm | None = None
   # Whether a tokenizer.json comes with the weights: `module` takes it as tokenizer=..., its sha256

@@ -32,6 +32,9 @@ PARAMETERS = {
   "vit_b_16": 86_567_656,
   "convnext_tiny": 28_589_128,
   "convnext_base": 88_591_464,
+  "convnext_xlarge": 350_196_968,
+  "convnextv2_atto": 3_708_400,
+  "convnextv2_huge": 660_289_640,
 }
 
 
@@ -53,6 +56,12 @@ def convnext():
   torch.manual_seed(0)
   config = hf.ConvNextConfig(hidden_sizes=[8, 12, 16], depths=[1, 2, 1], num_stages=3, num_labels=5)
   return randomize(hf.ConvNextForImageClassification(config))
+
+
+def convnext_v2():
+  torch.manual_seed(0)
+  sizes = {"hidden_sizes": [8, 12, 16], "depths": [1, 2, 1], "num_stages": 3}
+  return randomize(hf.ConvNextV2ForImageClassification(hf.ConvNextV2Config(**sizes, num_labels=5)))
 
 
 def efficientnet(width=0.5, head=640):
@@ -77,5 +86,6 @@ CLASSIFIERS = {
   "vit": Written(vit, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
   "resnet": Written(resnet, _CROP, _SHORT),
   "convnext": Written(convnext, _CROP, _SHORT),
+  "convnext_v2": Written(convnext_v2, _CROP, _SHORT),
   "efficientnet": Written(efficientnet, _SQUASH, hf.EfficientNetImageProcessorPil(size=_SQUARE)),
 }

@@ -144,9 +144,10 @@ def _build(kind: Any, value: Any) -> Any:
 def _is_like(kind: Any, value: Any) -> bool:
   """Whether JSON's `value` can be a `kind`, by its outermost part."""
   if dataclasses.is_dataclass(kind):
-    return isinstance(value, dict) and set(value) == {
-      field.name for field in dataclasses.fields(kind)
-    }
+    fields = dataclasses.fields(kind)
+    # A field with a default may have come later than the checkpoint.
+    needed = {field.name for field in fields if field.default is dataclasses.MISSING}
+    return isinstance(value, dict) and needed <= set(value) <= {field.name for field in fields}
   if typing.get_origin(kind) is tuple:
     options = typing.get_args(kind)
     return isinstance(value, list) and (options[-1] is ... or len(value) == len(options))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import errors, tables
-from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family
+from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family, libraries
 from jaxbench.models.classifier import ClassifierConfig
 from jaxbench.models.clip import CLIPConfig
 from jaxbench.models.family import (
@@ -69,11 +69,11 @@ def _of(name: str) -> Iterator[Origin]:
   config = ARCHITECTURES.get(name)
   if config is None:
     return
-  libraries = family(config).layouts(config)
-  if OPEN_CLIP in libraries:
+  has = libraries(name)
+  if OPEN_CLIP in has:
     yield from list(_open_clip(name)) or [Origin(f"{OPEN_CLIP}/{name}", OPEN_CLIP, config, config)]
   for library in _ONE_EACH:
-    if library in libraries:
+    if library in has:
       yield Origin(f"{library}/{name}", library, config, config)
   yield from _timm(lambda theirs: timm.NAMES[theirs][0] == name)
   yield from _transformers(config, f"{HUGGINGFACE}/{name}")
