@@ -12,6 +12,7 @@ from jax import lax
 
 from jaxbench.models.classifier import Classifier, ClassifierConfig, imagenet
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
+from jaxbench.models.later import later
 from jaxbench.models.layers import ACTIVATIONS, Conv, LayerList, LayerNorm, Linear
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
@@ -30,7 +31,7 @@ class ConvNeXtConfig(ClassifierConfig):
 
   depths: tuple[int, ...]  # Blocks per stage.
   widths: tuple[int, ...]  # Channels per stage.
-  epsilon: float = 1e-6  # Of layer norms.
+  epsilon: float = later(1e-6)  # Of layer norms.
   head_epsilon: float = 1e-6  # Of the last one.
 
 

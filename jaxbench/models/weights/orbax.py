@@ -12,6 +12,7 @@ import numpy as np
 from etils import epath
 
 from jaxbench import errors
+from jaxbench.models import later
 from jaxbench.models.architectures import FAMILIES, Model, family
 from jaxbench.models.weights.checkpoint import (
   Description,
@@ -144,10 +145,8 @@ def _build(kind: Any, value: Any) -> Any:
 def _is_like(kind: Any, value: Any) -> bool:
   """Whether JSON's `value` can be a `kind`, by its outermost part."""
   if dataclasses.is_dataclass(kind):
-    fields = dataclasses.fields(kind)
-    # A field with a default may have come later than the checkpoint.
-    needed = {field.name for field in fields if field.default is dataclasses.MISSING}
-    return isinstance(value, dict) and needed <= set(value) <= {field.name for field in fields}
+    names = {field.name for field in dataclasses.fields(kind)}
+    return isinstance(value, dict) and later.needed(kind) <= set(value) <= names
   if typing.get_origin(kind) is tuple:
     options = typing.get_args(kind)
     return isinstance(value, list) and (options[-1] is ... or len(value) == len(options))

@@ -75,8 +75,10 @@ def _of(name: str) -> Iterator[Origin]:
   for library in _ONE_EACH:
     if library in has:
       yield Origin(f"{library}/{name}", library, config, config)
-  yield from _timm(lambda theirs: timm.NAMES[theirs][0] == name)
-  yield from _transformers(config, f"{HUGGINGFACE}/{name}")
+  of_timm = list(_timm(lambda theirs: timm.NAMES[theirs][0] == name))
+  yield from of_timm or _unpublished(name)
+  if HUGGINGFACE in has:
+    yield from _transformers(config, f"{HUGGINGFACE}/{name}")
 
 
 @functools.cache
@@ -103,6 +105,14 @@ def _timm(wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Origin]
       network = timm.named(name)
       config = dataclasses.replace(network, **timm.preprocessing(fields))
       yield Origin(f"{TIMM}/{key}", TIMM, network, config)
+
+
+def _unpublished(ours: str) -> Iterator[Origin]:
+  """Networks that timm builds and has no weights of."""
+  for theirs, (name, _) in timm.NAMES.items():
+    if name == ours:
+      network = timm.named(theirs)
+      yield Origin(f"{TIMM}/{theirs}", TIMM, network, network, complete=False)
 
 
 def _transformers(config: Config, name: str) -> Iterator[Origin]:
