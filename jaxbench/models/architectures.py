@@ -9,6 +9,7 @@ from jaxbench.models import (
   efficientnet_lite,
   resnet,
   siglip,
+  swin,
   vgg,
   vit,
 )
@@ -32,6 +33,7 @@ FAMILIES: dict[str, Family] = {
     vit.FAMILY,
     convnext.FAMILY,
     convnext_v2.FAMILY,
+    swin.FAMILY,
   )
 }
 ARCHITECTURES: dict[str, Config] = {

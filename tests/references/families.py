@@ -39,6 +39,10 @@ PARAMETERS = {
   "convnext_tiny": 28_589_128,
   "convnext_base": 88_591_464,
   "convnext_xlarge": 350_196_968,
+  "swin_t": 28_288_354,
+  "swin_s": 49_606_258,
+  "swin_b": 87_768_224,
+  "swin_l_384": 196_735_516,
   "convnextv2_atto": 3_708_400,
   "convnextv2_huge": 660_289_640,
 }
@@ -70,6 +74,14 @@ def convnext_v2():
   return randomize(hf.ConvNextV2ForImageClassification(hf.ConvNextV2Config(**sizes, num_labels=5)))
 
 
+def swin():
+  torch.manual_seed(0)
+  sizes = {"embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
+  return randomize(
+    hf.SwinForImageClassification(hf.SwinConfig(image_size=32, **sizes, num_labels=5))
+  )
+
+
 def efficientnet(width=0.5, head=640):
   torch.manual_seed(0)
   sizes = {"width_coefficient": width, "depth_coefficient": 1.0, "hidden_dim": head}
@@ -93,5 +105,6 @@ CLASSIFIERS = {
   "resnet": Written(resnet, _CROP, _SHORT),
   "convnext": Written(convnext, _CROP, _SHORT),
   "convnext_v2": Written(convnext_v2, _CROP, _SHORT),
+  "swin": Written(swin, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
   "efficientnet": Written(efficientnet, _SQUASH, hf.EfficientNetImageProcessorPil(size=_SQUARE)),
 }
