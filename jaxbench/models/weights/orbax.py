@@ -51,8 +51,7 @@ def save(model: Model, folder: epath.PathLike, source: str) -> None:
   folder.mkdir(parents=True, exist_ok=False)
   with ocp.StandardCheckpointer() as checkpointer:
     checkpointer.save(folder / _TENSORS, named)
-  if family(model.config).has_tokenizer:
-    tokenizer = typing.cast(Any, model).tokenizer
+  if (tokenizer := getattr(model, "tokenizer", None)) is not None:
     (folder / _TOKENIZER).write_text(epath.Path(tokenizer.path).read_text())
   description = Description(
     architecture=family(model.config).name,
