@@ -4,10 +4,12 @@ from jaxbench.models import (
   alexnet,
   clip,
   convnext,
+  convnext_v2,
   efficientnet,
   efficientnet_lite,
   resnet,
   siglip_family,
+  swin,
   vgg,
   vit,
 )
@@ -30,6 +32,8 @@ FAMILIES: dict[str, Family] = {
     efficientnet_lite.FAMILY,
     vit.FAMILY,
     convnext.FAMILY,
+    convnext_v2.FAMILY,
+    swin.FAMILY,
   )
 }
 ARCHITECTURES: dict[str, Config] = {
@@ -44,3 +48,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
 def family(config: Config) -> Family:
   """The row of `FAMILIES` that `config` belongs to."""
   return next(row for row in FAMILIES.values() if type(config) is row.config)
+
+
+def libraries(name: str) -> tuple[str, ...]:
+  """Whose files of the architecture `name` are read as they are, best known first."""
+  config = ARCHITECTURES[name]
+  row = family(config)
+  return tuple(library for library in row.layouts(config) if name not in row.lacks.get(library, ()))

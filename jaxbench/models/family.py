@@ -7,7 +7,7 @@ stand before CLIP's text tower have a record of their own, a row of `towers.TOWE
 import dataclasses
 import pathlib
 import types
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any, NamedTuple
 
 from jaxbench.models.weights.config_json import Vision
@@ -105,6 +105,8 @@ class Family:
   sources: Mapping[str, tuple[str, ...]]  # Repositories of weights, by names of `named`.
   # Of a configuration: how each library has named the tensors, best known first.
   layouts: Callable[[Any], Mapping[str, list[Renamings]]]
+  # Of a library that has not all of `named`: those it lacks.
+  lacks: Mapping[str, Collection[str]] = dataclasses.field(default_factory=dict)
   transformers: Transformers | None = None
   timm: Timm | None = None
   open_clip: OpenCLIP | None = None

@@ -33,3 +33,14 @@ def load_bare(tmp_path, register):
     return models.load(str(file), architecture="small")
 
   return load_bare
+
+
+@pytest.fixture
+def load_timm(tmp_path, register):
+  """Loads a module of timm, from a folder as timm writes it, as a small size of an architecture."""
+
+  def load_timm(config, module):
+    register(config)
+    return models.load(checkpoints.write_timm(module.state_dict(), tmp_path))
+
+  return load_timm

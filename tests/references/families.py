@@ -23,6 +23,12 @@ PARAMETERS = {
   "resnet18": 11_689_512,
   "resnet50": 25_557_032,
   "resnet152": 60_192_808,
+  "resnet50d": 25_576_264,
+  "resnext50_32x4d": 25_028_904,
+  "resnext101_32x8d": 88_791_336,
+  "resnext101_64x4d": 83_455_272,
+  "wide_resnet50_2": 68_883_240,
+  "wide_resnet101_2": 126_886_696,
   "efficientnet_b0": 5_288_548,
   "efficientnet_b3": 12_233_232,
   "efficientnet_b7": 66_347_960,
@@ -32,6 +38,13 @@ PARAMETERS = {
   "vit_b_16": 86_567_656,
   "convnext_tiny": 28_589_128,
   "convnext_base": 88_591_464,
+  "convnext_xlarge": 350_196_968,
+  "swin_t": 28_288_354,
+  "swin_s": 49_606_258,
+  "swin_b": 87_768_224,
+  "swin_l_384": 196_735_516,
+  "convnextv2_atto": 3_708_400,
+  "convnextv2_huge": 660_289_640,
 }
 
 
@@ -53,6 +66,20 @@ def convnext():
   torch.manual_seed(0)
   config = hf.ConvNextConfig(hidden_sizes=[8, 12, 16], depths=[1, 2, 1], num_stages=3, num_labels=5)
   return randomize(hf.ConvNextForImageClassification(config))
+
+
+def convnext_v2():
+  torch.manual_seed(0)
+  sizes = {"hidden_sizes": [8, 12, 16], "depths": [1, 2, 1], "num_stages": 3}
+  return randomize(hf.ConvNextV2ForImageClassification(hf.ConvNextV2Config(**sizes, num_labels=5)))
+
+
+def swin():
+  torch.manual_seed(0)
+  sizes = {"embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
+  return randomize(
+    hf.SwinForImageClassification(hf.SwinConfig(image_size=32, **sizes, num_labels=5))
+  )
 
 
 def efficientnet(width=0.5, head=640):
@@ -77,5 +104,7 @@ CLASSIFIERS = {
   "vit": Written(vit, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
   "resnet": Written(resnet, _CROP, _SHORT),
   "convnext": Written(convnext, _CROP, _SHORT),
+  "convnext_v2": Written(convnext_v2, _CROP, _SHORT),
+  "swin": Written(swin, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
   "efficientnet": Written(efficientnet, _SQUASH, hf.EfficientNetImageProcessorPil(size=_SQUARE)),
 }

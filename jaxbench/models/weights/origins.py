@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import errors, tables
-from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family
+from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family, libraries
 from jaxbench.models.classifier import ClassifierConfig
 from jaxbench.models.family import (
   EFFICIENTNET_LITE_PYTORCH,
@@ -68,14 +68,16 @@ def _of(name: str) -> Iterator[Origin]:
   config = ARCHITECTURES.get(name)
   if config is None:
     return
-  libraries = family(config).layouts(config)
-  if OPEN_CLIP in libraries:
+  has = libraries(name)
+  if OPEN_CLIP in has:
     yield from list(_open_clip(name)) or [Origin(f"{OPEN_CLIP}/{name}", OPEN_CLIP, config, config)]
   for library in _ONE_EACH:
-    if library in libraries:
+    if library in has:
       yield Origin(f"{library}/{name}", library, config, config)
-  yield from _timm(lambda theirs: timm.NAMES[theirs][0] == name)
-  yield from _transformers(config, f"{HUGGINGFACE}/{name}")
+  of_timm = list(_timm(lambda theirs: timm.NAMES[theirs][0] == name))
+  yield from of_timm or _unpublished(name)
+  if HUGGINGFACE in has:
+    yield from _transformers(config, f"{HUGGINGFACE}/{name}")
 
 
 @functools.cache
@@ -101,6 +103,14 @@ def _timm(wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Origin]
       network = timm.named(name)
       config = dataclasses.replace(network, **timm.preprocessing(fields))
       yield Origin(f"{TIMM}/{key}", TIMM, network, config)
+
+
+def _unpublished(ours: str) -> Iterator[Origin]:
+  """Networks that timm builds and has no weights of."""
+  for theirs, (name, _) in timm.NAMES.items():
+    if name == ours:
+      network = timm.named(theirs)
+      yield Origin(f"{TIMM}/{theirs}", TIMM, network, network, complete=False)
 
 
 def _transformers(config: Config, name: str) -> Iterator[Origin]:

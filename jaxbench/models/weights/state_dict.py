@@ -51,9 +51,10 @@ def read(
     return Checkpoint(next(iter(configs)), path, [renamings], source, key=key)
   names = list(dict.fromkeys(origin.name for origin in configs.values()))
   if not names:
+    mute = "tensors of transformers do" if fitting[0].library == HUGGINGFACE else "timm does"
     raise errors.InputError(
-      f"{path}: tensors of transformers do not tell how images come; load their folder, or say "
-      "mean=, std= and preprocess="
+      f"{path}: {mute} not tell how images come; load their folder, or say mean=, std= and "
+      "preprocess="
     )
   raise errors.InputError(
     f"{path}: {architecture} may come from {', '.join(names[:4])}{'...' if names[4:] else ''}, "
