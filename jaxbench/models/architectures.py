@@ -8,7 +8,7 @@ from jaxbench.models import (
   efficientnet,
   efficientnet_lite,
   resnet,
-  siglip,
+  siglip_family,
   swin,
   vgg,
   vit,
@@ -24,7 +24,7 @@ FAMILIES: dict[str, Family] = {
   row.name: row
   for row in (
     clip.FAMILY,
-    siglip.FAMILY,
+    siglip_family.FAMILY,
     alexnet.FAMILY,
     vgg.FAMILY,
     resnet.FAMILY,

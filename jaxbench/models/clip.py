@@ -9,7 +9,7 @@ import numpy as np
 from flax import nnx
 
 from jaxbench.models import tokenizer
-from jaxbench.models.dual_encoder import ROOT_KEYS, TOWER_KEYS, DualEncoder
+from jaxbench.models.dual_encoder import OPEN_CLIP_KEYS, ROOT_KEYS, TOWER_KEYS, DualEncoder
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, Family, Transformers
 from jaxbench.models.layers import LayerNorm, Network
 from jaxbench.models.modified_resnet import ModifiedResNetConfig
@@ -107,13 +107,6 @@ class CLIP(DualEncoder):
     return tokenizer.tokenize(texts, self.config.context_length)
 
 
-# OpenAI's names, which open_clip keeps: but with `custom_text`, for the text tower's prefix.
-_CUSTOM_TEXT: Renamings = (
-  (r"in_proj\.(weight|bias)$", r"in_proj_\1"),  # torch.nn.MultiheadAttention.
-  (r"^log_logit_scale$", "logit_scale"),
-  (r"^text\.token_embedding$", "text.token_embedding.weight"),
-)
-_OPENAI: Renamings = (*_CUSTOM_TEXT, (r"^text\.", ""))
 _HUGGINGFACE: Renamings = (
   *TOWER_KEYS,
   (r"^visual\.class_embedding", "visual.embeddings.class_embedding"),
@@ -234,8 +227,10 @@ FAMILY = Family(
   },
   sources=_SOURCES,
   layouts=lambda config: {
+    # The names of OpenAI, or those with `custom_text`.
     OPEN_CLIP: [
-      (*tower(config.vision).layout(config.vision), *text) for text in (_OPENAI, _CUSTOM_TEXT)
+      (*tower(config.vision).layout(config.vision), *OPEN_CLIP_KEYS, *text)
+      for text in (((r"^text\.", ""),), ())
     ],
     HUGGINGFACE: [_HUGGINGFACE],
   },

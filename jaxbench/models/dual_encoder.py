@@ -58,3 +58,9 @@ ROOT_KEYS: Renamings = (
   (r"^visual\.", "vision_model."),
   (r"^text\.", "text_model."),
 )
+# Into open_clip's, where the text tower is a module of its own (`custom_text`).
+OPEN_CLIP_KEYS: Renamings = (
+  (r"in_proj\.(weight|bias)$", r"in_proj_\1"),  # torch.nn.MultiheadAttention.
+  (r"^log_logit_scale$", "logit_scale"),
+  (r"^text\.token_embedding$", "text.token_embedding.weight"),
+)

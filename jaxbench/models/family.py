@@ -98,8 +98,10 @@ class Family:
   """One kind of network, in all its sizes."""
 
   name: str  # In the model.json of our own checkpoints.
-  config: type  # A frozen dataclass of numbers, text, and dataclasses and tuples of them.
-  module: Callable[..., Any]  # config, rngs=... -> the network; see `has_tokenizer`.
+  # A frozen dataclass of numbers, text, and dataclasses and tuples of them. Its `tokenizer`, where
+  # it has one, says which tokenizer.json comes with the weights, without which they do not do.
+  config: type
+  module: Callable[..., Any]  # config, rngs=... -> the network, with `tokenizer` to be set.
   named: Mapping[str, Any]  # Configurations of the sizes that have names.
   sources: Mapping[str, tuple[str, ...]]  # Repositories of weights, by names of `named`.
   # Of a configuration: how each library has named the tensors, best known first.
@@ -109,6 +111,3 @@ class Family:
   transformers: Transformers | None = None
   timm: Timm | None = None
   open_clip: OpenCLIP | None = None
-  # Whether a tokenizer.json comes with the weights: `module` takes it as tokenizer=..., its sha256
-  # is in the configuration, and tensors without it are not enough.
-  has_tokenizer: bool = False

@@ -1,17 +1,19 @@
-"""Fields that configurations got after checkpoints had been written without them."""
+"""Fields that a configuration has got since checkpoints were written with it."""
 
 import dataclasses
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+_LATER = "later"
 
 
-def later(default: T) -> T:
-  """A field of a dataclass; a model.json that lacks it means `default`, all that was built then."""
-  field: Any = dataclasses.field(default=default, metadata={"later": True})
-  return field
+def later(default: Any) -> Any:
+  """A field of a dataclass with a default, which is its value where a checkpoint lacks it.
+
+  Of every other field a checkpoint must tell: a default would be a guess.
+  """
+  return dataclasses.field(default=default, metadata={_LATER: True})
 
 
 def needed(kind: Any) -> set[str]:
-  """The fields of a dataclass that no model.json may lack."""
-  return {field.name for field in dataclasses.fields(kind) if not field.metadata.get("later")}
+  """Names of the fields that no checkpoint may lack."""
+  return {field.name for field in dataclasses.fields(kind) if not field.metadata.get(_LATER)}

@@ -73,7 +73,7 @@ def _cut(x: jax.Array, window: int) -> jax.Array:
 
 def _distances(window: int) -> np.ndarray:
   """The row of the bias table for each pair of positions: int [T * T]."""
-  places = np.stack(np.mgrid[:window, :window], -1).reshape(-1, 2)
+  places = np.indices((window, window)).reshape(2, -1).T
   apart = places[:, None] - places[None] + window - 1
   return (apart[..., 0] * (2 * window - 1) + apart[..., 1]).ravel()
 
@@ -82,8 +82,8 @@ def _strangers(side: int, window: int, shift: int) -> np.ndarray:
   """What keeps apart positions of a shifted window that are far apart: [windows, T, T]."""
   band = np.zeros(side, np.int32)
   band[-window:], band[-shift:] = 1, 2
-  region = (3 * band[:, None] + band[None]).reshape(side // window, window, -1, window)
-  region = region.swapaxes(1, 2).reshape(-1, window * window)
+  regions = (3 * band[:, None] + band[None]).reshape(side // window, window, -1, window)
+  region = regions.swapaxes(1, 2).reshape(-1, window * window)
   return np.where(region[:, :, None] == region[:, None], np.float32(0), np.float32(_APART))
 
 

@@ -38,7 +38,7 @@ def write(monkeypatch, tmp_path):
     mlp_width = int(48 * tower.mlp_width / tower.width)
     small = dataclasses.replace(tower, width=48, layers=2, heads=3, mlp_width=mlp_width)
     config = dataclasses.replace(sized.config, tower=small)
-    monkeypatch.setitem(TRUNKS, name, (row, sized._replace(config=config, size=side)))
+    monkeypatch.setitem(row.timm, name, sized._replace(config=config, size=side))
     sizes = SIZES | {"img_size": side, "mlp_ratio": mlp_width / 48}
     create = timm.create_model
     small = lambda *args, **kwargs: create(*args, **kwargs, **sizes)  # noqa: E731

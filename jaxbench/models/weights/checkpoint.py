@@ -15,7 +15,7 @@ from flax import nnx, traverse_util
 
 from jaxbench import errors
 from jaxbench.models.architectures import Config, Model, family
-from jaxbench.models.tokenizer import TokenizerFile
+from jaxbench.models.tokenizer_file import TokenizerFile
 from jaxbench.models.weights import files, mapping, positions
 from jaxbench.models.weights.files import Tensors
 from jaxbench.models.weights.mapping import Source
@@ -63,9 +63,8 @@ def _traced(config: Config) -> Model:
 
 def tokenizer_file(config: Any, path: epath.PathLike) -> TokenizerFile | None:
   """The tokenizer.json at `path`, for a model that has one of its own."""
-  if not family(config).has_tokenizer:
-    return None
-  return TokenizerFile(config.tokenizer_sha256, str(path))
+  tokenizer = getattr(config, "tokenizer", None)
+  return None if tokenizer is None else TokenizerFile(tokenizer, str(path))
 
 
 class _OneKey:

@@ -42,7 +42,6 @@ _VISION_UNREAD = Unread(
     "no_ln_pre": (False,),
     "pool_type": ("tok",),
     "pos_embed_type": ("learnable",),
-    "timm_model_name": ("",),
   },
 )
 _TEXT_UNREAD = Unread(
@@ -52,7 +51,6 @@ _TEXT_UNREAD = Unread(
     **BLOCKS,
     "embed_cls": (False,),
     "final_ln_after_pool": (False,),
-    "hf_model_name": ("",),
     "no_causal_mask": (False,),
     "pool_type": ("argmax",),
     "proj_bias": (False,),
@@ -96,12 +94,12 @@ def configuration(model: Fields, images: Fields, folder: pathlib.Path) -> Config
   return _clip(model, images)
 
 
-def trained(network: CLIPConfig, row: Fields) -> CLIPConfig:
+def trained(network: Config, row: Fields) -> Config:
   """`network` as published weights have it, by their row in open_clip's table."""
   row.skip("hf_hub")
   quick = row.flag("quick_gelu", False)
   config = dataclasses.replace(network, **preprocessing(row, network.preprocess.size))
-  if not quick:
+  if not quick or not isinstance(config, CLIPConfig):
     return config
   return dataclasses.replace(config, vision=_quick(config.vision), text=_quick(config.text))
 
@@ -118,11 +116,12 @@ def is_quick(config: Config) -> bool:
 
 def _clip(model: Fields, images: Fields) -> CLIPConfig:
   vision, text = model.sub("vision_cfg"), model.sub("text_cfg")
+  open_clip_json.refuse_huggingface(text)
   if (tokens := text.count("vocab_size", VOCABULARY_SIZE)) != VOCABULARY_SIZE:
     raise text.error(f"vocab_size {tokens}: only CLIP's own {VOCABULARY_SIZE} tokens are known")
   activation = "quick_gelu" if model.flag("quick_gelu", False) else "gelu"
   size = image_size(vision, images)
-  seen, patch_size = _vision(vision, activation, size)
+  seen, patch_size = _vision(vision, images, activation)
   config = CLIPConfig(
     embed_dim=model.count("embed_dim"),
     vision=seen,
@@ -137,10 +136,12 @@ def _clip(model: Fields, images: Fields) -> CLIPConfig:
   return config
 
 
-def _vision(vision: Fields, activation: str, size: int) -> tuple[Any, int | None]:
+def _vision(vision: Fields, images: Fields, activation: str) -> tuple[Any, int | None]:
   """The image tower, and its patch size if it has patches."""
-  if str(vision.get("timm_model_name", "")) in TRUNKS:
-    return _trunk(vision, size)
+  if name := str(vision.get("timm_model_name", "")):
+    if name not in TRUNKS:
+      raise vision.error(f"timm_model_name {name!r}: it is not built here; {open_clip_json.BRIDGE}")
+    return _trunk(vision, images)
   if isinstance(vision.get("layers", 12), list):
     config: Any = _resnet(vision)
     patch_size = None
@@ -152,11 +153,10 @@ def _vision(vision: Fields, activation: str, size: int) -> tuple[Any, int | None
   return config, patch_size
 
 
-def _trunk(vision: Fields, size: int) -> tuple[Any, int | None]:
+def _trunk(vision: Fields, images: Fields) -> tuple[Any, int | None]:
   """A network of timm."""
-  row, sized = TRUNKS[vision.get("timm_model_name", "")]
-  if sized.size not in (None, size):
-    raise vision.error(f"image_size {size} contradicts timm_model_name, which takes {sized.size}")
+  row, _ = TRUNKS[vision.need("timm_model_name")]
+  sized, _ = open_clip_json.choose(vision, images, row.timm)
   return row.built(sized.config, open_clip_json.trunk(vision)), sized.patch_size
 
 

@@ -1,15 +1,19 @@
 """What open_clip_config.json says of several families alike."""
 
+import pathlib
+from collections.abc import Mapping
 from typing import Any
 
-from jaxbench.models.family import Trunk
+from jaxbench.models.family import Sized, Trunk
 from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.tokenizer_file import CLEANERS, Beside, TokenizerConfig
 from jaxbench.models.transformer import TowerConfig
 from jaxbench.models.weights.sidecar import NOTHING, Fields, Unread, words
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
+BRIDGE = "with torch and open_clip, the name open_clip:ARCHITECTURE/TAG takes it through the bridge"
 # open_clip's own defaults, where they are what we build.
 BLOCKS: dict[str, tuple[Any, ...]] = {
   "block_type": ("default",),
@@ -48,6 +52,39 @@ def trunk(vision: Fields) -> Trunk:
   )
   vision.finish(TRUNK_UNREAD)
   return read
+
+
+def choose(vision: Fields, images: Fields, known: Mapping[str, Sized]) -> tuple[Sized, int]:
+  """The network of timm that a `vision_cfg` names, and the size of its images.
+
+  Raises:
+    InputError: the name stands for images of another size.
+  """
+  sized, size = known[vision.need("timm_model_name")], image_size(vision, images)
+  if sized.size not in (None, size):
+    raise vision.error(f"image_size {size} contradicts timm_model_name, which takes {sized.size}")
+  return sized, size
+
+
+def tokenizer(text: Fields, folder: pathlib.Path) -> TokenizerConfig | None:
+  """The one that a `text_cfg` names, in the files beside it; None is CLIP's own."""
+  name, options = text.get("hf_tokenizer_name", ""), text.sub("tokenizer_kwargs")
+  if not name:
+    options.finish(Unread(frozenset(), {"clean": ("lower",)}))
+    return None
+  beside = Beside(folder, f"those of {name}")
+  clean = options.choose("clean", {name: name for name in CLEANERS}, "whitespace")
+  removed = beside.id_of("sep_token") if options.flag("strip_sep_token", False) else None
+  options.finish(NOTHING)
+  return TokenizerConfig(
+    beside.sha256, beside.id_of("pad_token"), clean, beside.pad_left(), removed
+  )
+
+
+def refuse_huggingface(text: Fields) -> None:
+  """Raises InputError for a text tower of transformers."""
+  if name := text.get("hf_model_name", ""):
+    raise text.error(f"hf_model_name {name!r}: that text tower is not built here; {BRIDGE}")
 
 
 def _text(fields: Fields, key: str, default: str) -> str:

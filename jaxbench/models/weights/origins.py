@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from jaxbench import errors, tables
 from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family, libraries
 from jaxbench.models.classifier import ClassifierConfig
-from jaxbench.models.clip import CLIPConfig
 from jaxbench.models.family import (
   EFFICIENTNET_LITE_PYTORCH,
   HUGGINGFACE,
@@ -91,7 +90,6 @@ def _open_clip(only: str | None = None) -> Iterator[Origin]:
     name = key.partition(".")[0]
     if only in (None, name):
       network = ARCHITECTURES[name]
-      assert isinstance(network, CLIPConfig)
       fields = Fields(tables.path(f"{OPEN_CLIP}_pretrained.json"), row)
       config = open_clip.trained(network, fields)
       yield Origin(f"{OPEN_CLIP}/{key}", OPEN_CLIP, network, config)

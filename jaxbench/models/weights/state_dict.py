@@ -5,7 +5,7 @@ import pathlib
 from typing import Any
 
 from jaxbench import errors
-from jaxbench.models.architectures import ARCHITECTURES, Config, family
+from jaxbench.models.architectures import Config, family
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP
 from jaxbench.models.weights import checkpoint, files, mapping, open_clip, origins
 from jaxbench.models.weights.checkpoint import Checkpoint
@@ -31,7 +31,8 @@ def read(
       "SRC DST --architecture=...`) from models.list_models(); to a vision tower alone, its base: "
       "models.load(base, visual=...), base+tower in a run"
     )
-  if architecture in ARCHITECTURES and family(ARCHITECTURES[architecture]).has_tokenizer:
+  rows = origins.named(architecture)
+  if any(getattr(row.config, "tokenizer", None) is not None for row in rows):
     raise errors.InputError(
       f"{path}: {architecture} needs the tokenizer that came with its weights; load the folder "
       "from Hugging Face, which holds both"
@@ -41,7 +42,7 @@ def read(
   if stated.get("std") is not None:
     stated["std"] = Fields(path, {"std": list(stated["std"])}).deviations("std")
   opened = files.open_tensors(path, key)
-  fitting, renamings = _fitting(opened, origins.named(architecture))
+  fitting, renamings = _fitting(opened, rows)
   configs = origins.settle(fitting, **stated)
   if len(configs) > 1:
     shaped = {c: origin for c, origin in configs.items() if _has_shapes(opened, c, renamings)}

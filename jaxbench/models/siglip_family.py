@@ -1,0 +1,254 @@
+"""SigLIP and SigLIP 2 as transformers and open_clip have them: names, readers, sizes."""
+
+import pathlib
+from typing import Any
+
+from jaxbench.models.dual_encoder import OPEN_CLIP_KEYS, ROOT_KEYS, TOWER_KEYS
+from jaxbench.models.family import (
+  HUGGINGFACE,
+  OPEN_CLIP,
+  Family,
+  OpenCLIP,
+  Sized,
+  Transformers,
+)
+from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.siglip import SigLIP, SigLIPConfig
+from jaxbench.models.tokenizer_file import Beside, TokenizerConfig
+from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.weights import config_json, open_clip_json
+from jaxbench.models.weights.config_json import Vision
+from jaxbench.models.weights.mapping import Renamings
+from jaxbench.models.weights.processor import Images, fitting
+from jaxbench.models.weights.sidecar import Fields, Unread, words
+
+_HUGGINGFACE: Renamings = (
+  *TOWER_KEYS,
+  (r"^visual\.head\.in_proj\.(weight|bias)", r"visual.head.attention.in_proj_\1"),
+  (r"^visual\.head\.out_proj", "visual.head.attention.out_proj"),
+  (r"^bias$", "logit_bias"),
+  *ROOT_KEYS,
+)
+# The image tower is a network of timm.
+_OPEN_CLIP: Renamings = (
+  (r"^visual\.transformer\.resblocks", "visual.blocks"),
+  (r"^(visual\.blocks.*)ln_([12])", r"\1norm\2"),
+  (r"^(visual\.blocks.*)attn\.in_proj", r"\1attn.qkv"),
+  (r"^(visual\.blocks.*)attn\.out_proj", r"\1attn.proj"),
+  (r"^(visual.*)mlp\.c_fc", r"\1mlp.fc1"),
+  (r"^(visual.*)mlp\.c_proj", r"\1mlp.fc2"),
+  (r"^visual\.conv1", "visual.patch_embed.proj"),
+  (r"^visual\.positional_embedding", "visual.pos_embed"),
+  (r"^visual\.ln_post", "visual.norm"),
+  (r"^visual\.head\.probe", "visual.attn_pool.latent"),
+  (r"^visual\.head\.in_proj", "visual.attn_pool.{q,kv}"),
+  (r"^visual\.head\.out_proj", "visual.attn_pool.proj"),
+  (r"^visual\.head\.layernorm", "visual.attn_pool.norm"),
+  (r"^visual\.head\.", "visual.attn_pool."),
+  (r"^visual\.", "visual.trunk."),
+  (r"^text\.head\.", "text.text_projection."),
+  (r"^bias$", "logit_bias"),
+  *OPEN_CLIP_KEYS,
+)
+
+_DEFAULT = config_json.Defaults(768, 3072, 12, "gelu_pytorch_tanh", 1e-6)
+_TOWER_UNREAD = (
+  config_json.COMMON | config_json.TRAINING | {"eos_token_id", "id2label", "model_type"}
+)
+
+
+def _read(fields: Fields, images: Images) -> SigLIPConfig:
+  """SiglipModel, and the tokenizer beside it."""
+  text, vision = fields.sub("text_config"), fields.sub("vision_config")
+  text_tower, seen = config_json.tower(text, _DEFAULT), _read_vision(vision)
+  config = SigLIPConfig(
+    vision=seen.tower,
+    text=text_tower,
+    embed_dim=text.count("projection_size", text_tower.width),
+    patch_size=seen.patch_size,
+    vocabulary_size=text.count("vocab_size", 32_000),
+    context_length=text.count("max_position_embeddings", 64),
+    tokenizer=_tokenizer(fields.path.parent),
+    **fitting(fields.path, images, seen.size)._asdict(),
+  )
+  text.finish(Unread(_TOWER_UNREAD, config_json.PLAIN))
+  return config
+
+
+def _read_vision(fields: Fields) -> Vision:
+  """SiglipVisionModel."""
+  tower = config_json.tower(fields, _DEFAULT)
+  seen = Vision(tower, fields.side("patch_size", 16), fields.side("image_size", 224))
+  fields.finish(
+    Unread(_TOWER_UNREAD | {"projection_dim"}, {**config_json.IMAGE, "vision_use_head": (True,)})
+  )
+  return seen
+
+
+def _tokenizer(folder: pathlib.Path) -> TokenizerConfig:
+  """What transformers does with texts: its tokenizer for SigLIP strips punctuation, too.
+
+  SigLIP 2 was trained on lowercased text; not every tokenizer.json of it says so.
+  """
+  beside = Beside(folder)
+  kind = str(beside.fields.get("tokenizer_class", "")).removesuffix("Fast")
+  clean = "siglip" if kind == "SiglipTokenizer" else "siglip2"
+  if clean == "siglip" and not beside.fields.flag("do_lower_case", True):
+    raise beside.fields.error("do_lower_case is false: SigLIP was trained on lowercased text")
+  left = beside.pad_left("left" if kind in ("GemmaTokenizer", "Siglip2Tokenizer") else "right")
+  return TokenizerConfig(beside.sha256, beside.id_of("pad_token"), clean, left)
+
+
+def _tower(sizes: tuple[int, int, int, int], tanh: bool = True) -> TowerConfig:
+  return TowerConfig(*sizes, "gelu_tanh" if tanh else "gelu", 1e-6)
+
+
+_BASE, _LARGE = (768, 12, 12, 3072), (1024, 24, 16, 4096)
+_SO400M, _GIANT = (1152, 27, 16, 4304), (1536, 40, 16, 6144)
+# timm's name, in which the size of images stands last: the tower, the patch, whether GELU is that
+# of tanh. Those that are older than SigLIP 2 have the exact one, whichever weights they hold.
+_TRUNKS = {
+  f"vit_{name}_patch{patch}_siglip_{size}": Sized(_tower(tower, tanh), patch, size)
+  for name, tower, patch, tanh, sizes in (
+    ("base", _BASE, 32, True, (256,)),
+    ("base", _BASE, 16, False, (224, 256, 384, 512)),
+    ("large", _LARGE, 16, False, (256, 384)),
+    ("large", _LARGE, 16, True, (512,)),
+    ("so400m", _SO400M, 14, False, (224, 378, 384)),
+    ("so400m", _SO400M, 16, True, (256, 384, 512)),
+    ("giantopt", _GIANT, 16, True, (256, 384)),
+  )
+  for size in sizes
+}
+# Training; and what belongs to other text towers.
+_TEXT_UNREAD = Unread(
+  words("eos_id hf_model_pretrained hf_pooler_type hf_proj_type hf_tokenizer_name pad_id"),
+  {
+    **open_clip_json.BLOCKS,
+    "embed_cls": (False,),
+    "final_ln_after_pool": (False,),
+    "tokenizer_mode": ("",),
+  },
+)
+_MODEL_UNREAD = Unread(
+  words("init_logit_bias init_logit_scale"),
+  {"custom_text": (True,), "nonscalar_logit_scale": (False,), "quick_gelu": (False,)},
+)
+
+
+def _read_open_clip(model: Fields, images: Fields, folder: pathlib.Path) -> SigLIPConfig:
+  """CustomTextCLIP on a SigLIP of timm."""
+  vision, text = model.sub("vision_cfg"), model.sub("text_cfg")
+  open_clip_json.refuse_huggingface(text)
+  sized, size = open_clip_json.choose(vision, images, _TRUNKS)
+  assert sized.patch_size is not None
+  open_clip_json.trunk(vision).require(("map",), ("none",))
+  model.need("init_logit_bias")
+  text.choose("no_causal_mask", {True: True})
+  text.choose("pool_type", {"last": True})
+  has_head = text.choose("proj_type", {"linear": True, "none": False}, "linear")
+  if not text.flag("proj_bias", False) and has_head:
+    raise text.error("proj_bias is false: a SigLIP's projection of texts has one")
+  tower = open_clip_json.tower(text, text.count("width", 512), text.count("heads", 8), "gelu")
+  embed_dim = model.count("embed_dim")
+  widths = (sized.config.width, embed_dim if has_head else tower.width)
+  if set(widths) != {embed_dim}:
+    raise model.error(f"embed_dim is {embed_dim}, and the towers give {widths[0]} and {widths[1]}")
+  text.need("hf_tokenizer_name")
+  tokenizer = open_clip_json.tokenizer(text, folder)
+  assert tokenizer is not None
+  config = SigLIPConfig(
+    vision=sized.config,
+    text=tower,
+    embed_dim=embed_dim,
+    patch_size=sized.patch_size,
+    vocabulary_size=text.count("vocab_size", 49_408),
+    context_length=text.count("context_length", 77),
+    tokenizer=tokenizer,
+    text_head=has_head,
+    **open_clip_json.preprocessing(images, size),
+  )
+  text.finish(_TEXT_UNREAD)
+  model.finish(_MODEL_UNREAD)
+  return config
+
+
+def _sized(
+  vision: tuple[int, int, int, int], patch: int, size: int, words: int = 256_000, **options: Any
+) -> SigLIPConfig:
+  """Of a published size, as transformers has it; which tokenizer it is, only a checkpoint says."""
+  half, tower = (0.5, 0.5, 0.5), _tower(vision)
+  text = _tower(_SO400M) if vision == _GIANT else tower
+  return SigLIPConfig(
+    vision=tower,
+    text=text,
+    embed_dim=tower.width,
+    patch_size=patch,
+    preprocess=Preprocess(size, squash=True),
+    mean=half,
+    std=half,
+    vocabulary_size=words,
+    context_length=options.pop("context_length", 64),
+    tokenizer=TokenizerConfig("", 1 if words == 32_000 else 0, "siglip"),
+    **options,
+  )
+
+
+# open_clip's name; google's, where it has been released; the size.
+_PUBLISHED: dict[str, tuple[str, SigLIPConfig]] = {
+  "ViT-B-16-SigLIP": ("siglip-base-patch16-224", _sized(_BASE, 16, 224, 32_000)),
+  "ViT-B-16-SigLIP-256": ("siglip-base-patch16-256", _sized(_BASE, 16, 256, 32_000)),
+  "ViT-B-16-SigLIP-384": ("siglip-base-patch16-384", _sized(_BASE, 16, 384, 32_000)),
+  "ViT-B-16-SigLIP-512": ("siglip-base-patch16-512", _sized(_BASE, 16, 512, 32_000)),
+  "ViT-B-16-SigLIP-i18n-256": (
+    "siglip-base-patch16-256-multilingual",
+    _sized(_BASE, 16, 256, 250_000),
+  ),
+  "ViT-L-16-SigLIP-256": ("siglip-large-patch16-256", _sized(_LARGE, 16, 256, 32_000)),
+  "ViT-L-16-SigLIP-384": ("siglip-large-patch16-384", _sized(_LARGE, 16, 384, 32_000)),
+  "ViT-SO400M-14-SigLIP": (
+    "siglip-so400m-patch14-224",
+    _sized(_SO400M, 14, 224, 32_000, context_length=16),
+  ),
+  "ViT-SO400M-14-SigLIP-378": ("", _sized(_SO400M, 14, 378, 32_000)),
+  "ViT-SO400M-14-SigLIP-384": ("siglip-so400m-patch14-384", _sized(_SO400M, 14, 384, 32_000)),
+  "ViT-SO400M-16-SigLIP-i18n-256": (
+    "siglip-so400m-patch16-256-i18n",
+    _sized(_SO400M, 16, 256, 250_000, text_head=False),
+  ),
+  **{
+    f"ViT-{name}-{patch}-SigLIP2{suffix}": (
+      f"siglip2-{long}-patch{patch}-{size}",
+      _sized(tower, patch, size),
+    )
+    for name, long, tower, patch, size, suffix in (
+      ("B", "base", _BASE, 32, 256, "-256"),
+      ("B", "base", _BASE, 16, 224, ""),
+      *(("B", "base", _BASE, 16, size, f"-{size}") for size in (256, 384, 512)),
+      *(("L", "large", _LARGE, 16, size, f"-{size}") for size in (256, 384, 512)),
+      ("SO400M", "so400m", _SO400M, 14, 224, ""),
+      ("SO400M", "so400m", _SO400M, 14, 378, "-378"),
+      *(("SO400M", "so400m", _SO400M, 16, size, f"-{size}") for size in (256, 384, 512)),
+      *(("gopt", "giant-opt", _GIANT, 16, size, f"-{size}") for size in (256, 384)),
+    )
+  },
+}
+FAMILY = Family(
+  name="siglip",
+  config=SigLIPConfig,
+  module=SigLIP,
+  named={name: config for name, (_, config) in _PUBLISHED.items()},
+  sources={
+    name: (*([f"google/{google}"] if google else []), f"timm/{name}")
+    for name, (google, _) in _PUBLISHED.items()
+  },
+  layouts=lambda config: {HUGGINGFACE: [_HUGGINGFACE], OPEN_CLIP: [_OPEN_CLIP]},
+  transformers=Transformers(
+    model_type="siglip",
+    processor="SiglipImageProcessor",
+    read=_read,
+    unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
+    read_vision=_read_vision,
+  ),
+  open_clip=OpenCLIP(frozenset(_TRUNKS), _read_open_clip),
+)

@@ -1,0 +1,142 @@
+"""SigLIP and SigLIP 2 in open_clip's folders: image towers of timm, texts as open_clip has them."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from references import checkpoints, parity, texts
+from references.writers import open_clip, timm
+
+from jaxbench import errors, models
+from jaxbench.models import siglip_family
+from jaxbench.models.family import Sized
+from jaxbench.models.transformer import TowerConfig
+
+SIZE, WIDTH = 32, 48
+TEXT = {
+  "context_length": 12,
+  "vocab_size": 300,
+  "hf_tokenizer_name": "timm/ViT-B-16-SigLIP",
+  "tokenizer_kwargs": {"clean": "canonicalize"},
+  "width": WIDTH,
+  "heads": 4,
+  "layers": 2,
+  "no_causal_mask": True,
+  "proj_bias": True,
+  "pool_type": "last",
+  "norm_kwargs": {"eps": 1e-6},
+}
+
+
+def write(folder, monkeypatch, tanh=False, text=(), vision=(), model=()):
+  """A folder of open_clip's with a small SigLIP, whose image tower is one of timm's."""
+  torch.manual_seed(0)
+  activation = "gelu_tanh" if tanh else "gelu"
+  name = "vit_base_patch16_siglip_224"
+  tower = TowerConfig(WIDTH, 2, 3, 96, activation, 1e-6)
+  monkeypatch.setitem(siglip_family._TRUNKS, name, Sized(tower, 8, SIZE))
+  vision = {
+    "image_size": SIZE,
+    "timm_model_name": name,
+    "timm_pool": "map",
+    "timm_proj": "none",
+    **dict(vision),
+  }
+  small = {
+    "img_size": SIZE,
+    "patch_size": 8,
+    "embed_dim": WIDTH,
+    "depth": 2,
+    "num_heads": 3,
+    "mlp_ratio": 2,
+    "act_layer": activation,
+  }
+  text = {**TEXT, **({"act_kwargs": {"approximate": "tanh"}} if tanh else {}), **dict(text)}
+  whole = {"embed_dim": WIDTH, "init_logit_bias": -10, "vision_cfg": vision, "text_cfg": text}
+  built, create = (
+    {key: value for key, value in text.items() if "token" not in key},
+    timm.create_model,
+  )
+  with monkeypatch.context() as patch:
+    patch.setattr(timm, "create_model", lambda name, **rest: create(name, **(rest | small)))
+    reference = parity.randomize(open_clip.CustomTextCLIP(**whole | {"text_cfg": built}))
+  checkpoints.write_safetensors(reference.state_dict(), folder / "open_clip_model.safetensors")
+  config = {"model_cfg": {**whole, "custom_text": True, **dict(model)}, "preprocess_cfg": {}}
+  config["preprocess_cfg"] = {"mean": [0.5, 0.4, 0.5], "std": 0.5, "resize_mode": "squash"}
+  (folder / "open_clip_config.json").write_text(json.dumps(config))
+  texts.write_t5(folder)
+  return reference
+
+
+@pytest.mark.parametrize("tanh", [False, True])
+def test_open_clip(tmp_path, monkeypatch, tanh):
+  reference = write(tmp_path, monkeypatch, tanh)
+  siglip = models.load(str(tmp_path))
+  assert siglip.preprocess == models.Preprocess(SIZE, squash=True)
+  parity.assert_same(siglip.visual, reference.encode_image, siglip.config)
+  tokens = siglip.tokenize(["a photo of a cat", "A DOG", ""])
+  with torch.no_grad():
+    expected = reference.encode_text(torch.tensor(tokens)).numpy()
+  np.testing.assert_allclose(siglip.encode_text(tokens), expected, atol=1e-5 * np.ptp(expected))
+  assert float(siglip.logit_bias) == pytest.approx(reference.logit_bias.item())
+  assert float(siglip.logit_scale) == pytest.approx(reference.logit_scale.exp().item())
+
+
+def test_a_text_tower_without_projection(tmp_path, monkeypatch):
+  reference = write(tmp_path, monkeypatch, text={"proj_type": "none"})
+  siglip = models.load(str(tmp_path))
+  tokens = siglip.tokenize(["a photo of a cat"])
+  with torch.no_grad():
+    expected = reference.encode_text(torch.tensor(tokens)).numpy()
+  np.testing.assert_allclose(siglip.encode_text(tokens), expected, atol=1e-5 * np.ptp(expected))
+
+
+@pytest.mark.parametrize("clean", [None, "canonicalize", "lower", "whitespace"])
+def test_tokens_are_those_of_open_clip(tmp_path, monkeypatch, clean):
+  options = {} if clean is None else {"clean": clean}
+  write(tmp_path, monkeypatch, text={"tokenizer_kwargs": options})
+  reference = open_clip.tokenizer.HFTokenizer(str(tmp_path), context_length=12, **options)
+  found = models.load(str(tmp_path)).tokenize(texts.STRINGS)
+  np.testing.assert_array_equal(found, reference(texts.STRINGS).numpy())
+
+
+@pytest.mark.parametrize(
+  ("part", "change", "message"),
+  [
+    ("vision", {"timm_pool": "avg"}, "timm_pool 'avg' is not built for vit_base_patch16_siglip"),
+    ("vision", {"timm_proj": "linear"}, "timm_proj 'linear' is not built"),
+    ("vision", {"image_size": 48}, "image_size 48 contradicts timm_model_name, which takes 32"),
+    ("text", {"no_causal_mask": False}, "no_causal_mask False is not supported"),
+    ("text", {"pool_type": None}, "lacks 'pool_type'"),
+    ("text", {"proj_bias": False}, "proj_bias is false"),
+    ("text", {"act_kwargs": {"slope": 1}}, "act_kwargs: 'slope' is set to 1"),
+    ("text", {"tokenizer_kwargs": {"clean": "x"}}, "clean 'x' is not supported"),
+    ("text", {"tokenizer_kwargs": {"language": "x"}}, "tokenizer_kwargs: 'language' is set to 'x'"),
+    ("text", {"hf_tokenizer_name": None}, "lacks 'hf_tokenizer_name'"),
+    (
+      "text",
+      {"hf_model_name": "roberta"},
+      "hf_model_name 'roberta': that text tower is not built here; with torch",
+    ),
+    ("model", {"embed_dim": 24}, "embed_dim is 24, and the towers give 48 and 24"),
+    ("model", {"custom_text": False}, "'custom_text' is set to False"),
+    ("model", {"init_logit_bias": None}, "lacks 'init_logit_bias'"),
+  ],
+)
+def test_what_is_no_siglip_is_refused(tmp_path, monkeypatch, part, change, message):
+  write(tmp_path, monkeypatch)
+  file = tmp_path / "open_clip_config.json"
+  whole = json.loads(file.read_text())
+  model = whole["model_cfg"]
+  {"model": model, "vision": model["vision_cfg"], "text": model["text_cfg"]}[part].update(change)
+  file.write_text(json.dumps(whole))
+  with pytest.raises(errors.InputError, match=message):
+    models.describe(str(tmp_path))
+
+
+def test_a_folder_without_its_tokenizer_says_how_to_get_it(tmp_path, monkeypatch):
+  write(tmp_path, monkeypatch)
+  (tmp_path / "tokenizer.json").unlink()
+  with pytest.raises(errors.InputError, match="put those of timm/ViT-B-16-SigLIP there"):
+    models.load(str(tmp_path))
