@@ -1,12 +1,17 @@
 """Every image tower of a CLIP, one row each; a new one is a row and a member of `VisionConfig`."""
 
-from jaxbench.models import modified_resnet, vision_transformer
+from jaxbench.models import convnext_tower, modified_resnet, vision_transformer
+from jaxbench.models.convnext_tower import ConvNeXtTowerConfig
 from jaxbench.models.family import Sized, Tower
 from jaxbench.models.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.transformer import TowerConfig
 
-VisionConfig = TowerConfig | ModifiedResNetConfig
-TOWERS: tuple[Tower, ...] = (vision_transformer.TOWER, modified_resnet.TOWER)
+VisionConfig = TowerConfig | ModifiedResNetConfig | ConvNeXtTowerConfig
+TOWERS: tuple[Tower, ...] = (
+  vision_transformer.TOWER,
+  modified_resnet.TOWER,
+  convnext_tower.TOWER,
+)
 # By open_clip's `timm_model_name`.
 TRUNKS: dict[str, tuple[Tower, Sized]] = {
   name: (row, sized) for row in TOWERS for name, sized in row.timm.items()
