@@ -6,17 +6,16 @@ import json
 import numpy as np
 import pytest
 import torch
-from references import checkpoints, parity
-from references.writers import open_clip, timm
+from references import open_clips, parity
+from references.writers import open_clip
 
 from jaxbench import errors, models
-from jaxbench.models.towers import TRUNKS
+from jaxbench.models import eva
 from jaxbench.models.weights import checkpoint, mapping
 from jaxbench.models.weights import open_clip as readers
 from jaxbench.models.weights.sidecar import Fields
 
-SIZES = {"embed_dim": 48, "depth": 2, "num_heads": 3}
-TEXT = {"context_length": 32, "width": 32, "heads": 4, "layers": 2}
+TEXT = open_clips.TEXT | {"context_length": 32}
 POOLS = {"eva": "token", "vit": "map"}
 NAMES = [
   "eva_giant_patch14_224",
@@ -33,24 +32,21 @@ def write(monkeypatch, tmp_path):
   """Writes the small size of a network as open_clip does; returns it, and its folder."""
 
   def write(name, **changes):
-    row, sized = TRUNKS[name]
+    sized = eva.TOWER.timm[name]
     side, tower = 3 * sized.patch_size, sized.config.tower
-    mlp_width = int(48 * tower.mlp_width / tower.width)
-    small = dataclasses.replace(tower, width=48, layers=2, heads=3, mlp_width=mlp_width)
-    config = dataclasses.replace(sized.config, tower=small)
-    monkeypatch.setitem(row.timm, name, sized._replace(config=config, size=side))
-    sizes = SIZES | {"img_size": side, "mlp_ratio": mlp_width / 48}
-    create = timm.create_model
-    small = lambda *args, **kwargs: create(*args, **kwargs, **sizes)  # noqa: E731
-    monkeypatch.setattr(open_clip.timm_model.timm, "create_model", small)
-    vision = {"image_size": side, "timm_model_name": name, "timm_model_pretrained": False}
-    vision |= {"timm_pool": POOLS[name[:3]], "timm_proj": None}
-    torch.manual_seed(0)
-    theirs = parity.randomize(open_clip.CustomTextCLIP(24, vision, TEXT))
-    checkpoints.write_safetensors(theirs.state_dict(), tmp_path / "open_clip_model.safetensors")
-    sizes = {"vision_cfg": vision | changes, "text_cfg": TEXT}
-    config = {"model_cfg": {"embed_dim": 24, "custom_text": True, **sizes}}
-    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    sizes = {"width": 48, "layers": 2, "heads": 3, "mlp_width": 48 * tower.mlp_width // tower.width}
+    small = dataclasses.replace(sized.config, tower=dataclasses.replace(tower, **sizes))
+    monkeypatch.setitem(eva.TOWER.timm, name, sized._replace(config=small, size=side))
+    vision = {"image_size": side, "timm_model_name": name, "timm_pool": POOLS[name[:3]]}
+    model = {"vision_cfg": vision | {"timm_proj": None}, "text_cfg": TEXT}
+    model |= {"embed_dim": 24, "custom_text": True}
+    trunk = {"img_size": side, "embed_dim": 48, "depth": 2, "num_heads": 3}
+    trunk["mlp_ratio"] = sizes["mlp_width"] / 48
+    theirs = open_clips.write(tmp_path, model, monkeypatch, trunk)
+    file = tmp_path / "open_clip_config.json"
+    written = json.loads(file.read_text())
+    written["model_cfg"]["vision_cfg"] |= changes
+    file.write_text(json.dumps(written))
     return theirs, str(tmp_path)
 
   return write
@@ -71,7 +67,12 @@ def test_both_towers(write, name):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_sizes_have_the_tensors_of_open_clip(name):
   config = open_clip.get_model_config(name)
-  read = readers.configuration(Fields("a", config), Fields("a", {}), None)
+  (tag,) = open_clip.list_pretrained_tags_by_model(name)
+  images = open_clip.get_pretrained_cfg(name, tag)
+  images = {key: images[key] for key in ("interpolation", "resize_mode")}
+  images |= {key: list(open_clip.get_pretrained_cfg(name, tag)[key]) for key in ("mean", "std")}
+  read = readers.configuration(Fields("a", config), Fields("a", images), None)
+  assert read == models.ARCHITECTURES[name]
   config.pop("custom_text")
   with torch.device("meta"):
     theirs = open_clip.CustomTextCLIP(**config).state_dict()

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from references import checkpoints, parity, texts
-from references.writers import open_clip, timm
+from references import open_clips, parity, texts
+from references.writers import open_clip
 
 from jaxbench import errors, models
 from jaxbench.models import siglip_family
@@ -29,21 +29,13 @@ TEXT = {
 }
 
 
-def write(folder, monkeypatch, tanh=False, text=(), vision=(), model=()):
+def write(folder, monkeypatch, tanh=False, text=()):
   """A folder of open_clip's with a small SigLIP, whose image tower is one of timm's."""
-  torch.manual_seed(0)
   activation = "gelu_tanh" if tanh else "gelu"
   name = "vit_base_patch16_siglip_224"
   tower = TowerConfig(WIDTH, 2, 3, 96, activation, 1e-6)
   monkeypatch.setitem(siglip_family._TRUNKS, name, Sized(tower, 8, SIZE))
-  vision = {
-    "image_size": SIZE,
-    "timm_model_name": name,
-    "timm_pool": "map",
-    "timm_proj": "none",
-    **dict(vision),
-  }
-  small = {
+  trunk = {
     "img_size": SIZE,
     "patch_size": 8,
     "embed_dim": WIDTH,
@@ -52,21 +44,12 @@ def write(folder, monkeypatch, tanh=False, text=(), vision=(), model=()):
     "mlp_ratio": 2,
     "act_layer": activation,
   }
+  vision = {"image_size": SIZE, "timm_model_name": name, "timm_pool": "map", "timm_proj": "none"}
   text = {**TEXT, **({"act_kwargs": {"approximate": "tanh"}} if tanh else {}), **dict(text)}
-  whole = {"embed_dim": WIDTH, "init_logit_bias": -10, "vision_cfg": vision, "text_cfg": text}
-  built, create = (
-    {key: value for key, value in text.items() if "token" not in key},
-    timm.create_model,
-  )
-  with monkeypatch.context() as patch:
-    patch.setattr(timm, "create_model", lambda name, **rest: create(name, **(rest | small)))
-    reference = parity.randomize(open_clip.CustomTextCLIP(**whole | {"text_cfg": built}))
-  checkpoints.write_safetensors(reference.state_dict(), folder / "open_clip_model.safetensors")
-  config = {"model_cfg": {**whole, "custom_text": True, **dict(model)}, "preprocess_cfg": {}}
-  config["preprocess_cfg"] = {"mean": [0.5, 0.4, 0.5], "std": 0.5, "resize_mode": "squash"}
-  (folder / "open_clip_config.json").write_text(json.dumps(config))
+  model = {"embed_dim": WIDTH, "init_logit_bias": -10, "vision_cfg": vision, "text_cfg": text}
+  images = {"mean": [0.5, 0.4, 0.5], "std": 0.5, "resize_mode": "squash"}
   texts.write_t5(folder)
-  return reference
+  return open_clips.write(folder, {**model, "custom_text": True}, monkeypatch, trunk, images)
 
 
 @pytest.mark.parametrize("tanh", [False, True])

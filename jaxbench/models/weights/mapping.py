@@ -43,6 +43,15 @@ def source(target: str, renamings: Renamings) -> Source:
   return Source((name,), transposed)
 
 
+def under(prefix: str, renamings: Renamings) -> Renamings:
+  """`renamings` of what has `prefix`, before and after; those without "^" stay as they are."""
+  start = "^" + re.escape(prefix)
+  return tuple(
+    (start + pattern[1:], prefix + replacement) if pattern[0] == "^" else (pattern, replacement)
+    for pattern, replacement in renamings
+  )
+
+
 def missing(held: set[str], targets: Iterable[str], renamings: Renamings) -> int:
   """How many of our tensors `held` does not have, under these names."""
   return sum(not held.issuperset(source(target, renamings).names) for target in targets)
