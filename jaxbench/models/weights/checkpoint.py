@@ -43,6 +43,7 @@ class Checkpoint(NamedTuple):
   layouts: Sequence[mapping.Renamings]  # How its tensors may be named, likeliest first.
   source: str
   antialias: bool = True  # When position embeddings are resized.
+  resizes: bool = False  # Whether they always are: there may be fewer or more than are wanted.
   tokenizer: TokenizerFile | None = None
   key: str | None = None  # Which network of the file.
 
@@ -133,7 +134,8 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   sources = {name: mapping.source(name, renamings) for name in wanted}
   mapping.check(opened, sources.values())
   mapping.check_normalizer(opened, config.mean, config.std)
-  antialias = checkpoint.antialias if config != checkpoint.config else None
+  resizes = checkpoint.resizes or config != checkpoint.config
+  antialias = checkpoint.antialias if resizes else None
   return fill(model, read(opened, sources, wanted, antialias))
 
 

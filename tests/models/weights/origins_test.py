@@ -205,10 +205,12 @@ def test_every_source_is_found_under_its_own_name(name):
 
 @pytest.mark.parametrize(
   "name",
-  [  # A SigLIP needs its tokenizer, and comes in folders; timm's tags are for many weights each.
+  [  # A SigLIP needs its tokenizer, and comes in folders; timm's tags are for many weights each;
+    # transformers' tensors do not tell how images come.
     name
     for name, config in models.ARCHITECTURES.items()
-    if not isinstance(config, models.SigLIPConfig) and libraries(name)[0] != "timm"
+    if not isinstance(config, models.SigLIPConfig)
+    and libraries(name)[0] not in ("timm", "huggingface")
   ],
 )
 def test_a_plain_name_stands_for_the_tensors_of_its_library(monkeypatch, name):
