@@ -45,6 +45,7 @@ class Checkpoint(NamedTuple):
   antialias: bool = True  # When position embeddings are resized.
   tokenizer: TokenizerFile | None = None
   key: str | None = None  # Which network of the file.
+  left: str = ""  # What begins so is no tower's tensor, and is not read.
 
 
 def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
@@ -131,7 +132,7 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   opened = files.open_tensors(checkpoint.weights, checkpoint.key)
   renamings = mapping.likeliest(opened.names, wanted, checkpoint.layouts)
   sources = {name: mapping.source(name, renamings) for name in wanted}
-  mapping.check(opened, sources.values())
+  mapping.check(opened, sources.values(), checkpoint.left)
   mapping.check_normalizer(opened, config.mean, config.std)
   antialias = checkpoint.antialias if config != checkpoint.config else None
   return fill(model, read(opened, sources, wanted, antialias))
