@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench.models import tokenizer
+from jaxbench.models import tokenizer, trunk_clips
 from jaxbench.models.dual_encoder import OPEN_CLIP_KEYS, ROOT_KEYS, TOWER_KEYS, DualEncoder
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, Family, Transformers
 from jaxbench.models.later import later
@@ -201,8 +201,9 @@ FAMILY = Family(
   named={
     **_sizes("gelu"),
     **{f"{name}-quickgelu": config for name, config in _sizes("quick_gelu").items()},
+    **{name: CLIPConfig(**fields) for name, fields in trunk_clips.NAMED.items()},
   },
-  sources=_SOURCES,
+  sources={**_SOURCES, **trunk_clips.SOURCES},
   layouts=lambda config: {
     # The names of OpenAI, or those with `custom_text`.
     OPEN_CLIP: [
@@ -211,6 +212,7 @@ FAMILY = Family(
     ],
     HUGGINGFACE: [_HUGGINGFACE],
   },
+  lacks={HUGGINGFACE: tuple(trunk_clips.NAMED)},
   transformers=Transformers(
     model_type="clip",
     processor="CLIPImageProcessor",

@@ -42,7 +42,8 @@ class Timm(NamedTuple):
   """How a folder of timm tells a configuration: by a name, and what differs from it."""
 
   names: Mapping[str, tuple[str, Mapping[str, Any]]]  # Of each of timm's: ours, and other fields.
-  pool: str = "avg"  # Its `global_pool`.
+  # By its `global_pool`: the fields of our configuration that mean the same.
+  pools: Mapping[str, Mapping[str, Any]] = types.MappingProxyType({"avg": {}})
   # Our configuration and the `model_args` -> the configuration that was built.
   built: Callable[[Any, Fields], Any] = lambda config, arguments: config
 

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jaxbench.models.attention_pool import AttentionPool
 from jaxbench.models.dual_encoder import DualEncoder
-from jaxbench.models.layers import Conv, LayerNorm, Linear, Network, attend, prepend
+from jaxbench.models.layers import Conv, LayerNorm, Linear, Network
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.tokenizer_file import TokenizerConfig, TokenizerFile
-from jaxbench.models.transformer import MLP, TowerConfig, Transformer
+from jaxbench.models.transformer import TowerConfig, Transformer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,25 +34,6 @@ class SigLIPConfig:
   context_length: int
   tokenizer: TokenizerConfig  # The last position of what it gives is read.
   text_head: bool = True  # Whether a linear layer follows the last position of a text.
-
-
-class AttentionPool(nnx.Module):
-  """A learnt query asks all patches; an MLP follows."""
-
-  def __init__(self, config: TowerConfig, *, rngs: nnx.Rngs):
-    width, self.heads = config.width, config.heads
-    self.probe = nnx.Param(width**-0.5 * jax.random.normal(rngs.params(), (width,)))
-    self.in_proj = Linear(width, 3 * width, rngs=rngs)
-    self.out_proj = Linear(width, width, rngs=rngs)
-    self.layernorm = LayerNorm(width, config.epsilon)
-    self.mlp = MLP(config, rngs=rngs)
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """float [B, T, D] -> [B, D]."""
-    x = self.in_proj(prepend(self.probe[...], x))
-    query, key, value = jnp.split(x, 3, axis=-1)
-    y = self.out_proj(attend(query[:, :1], key[:, 1:], value[:, 1:], self.heads)[:, 0])
-    return y + self.mlp(self.layernorm(y))
 
 
 class SigLIPVision(Network):

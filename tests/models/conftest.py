@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from references import checkpoints
+from references import checkpoints, parity
 
 from jaxbench import models
 from jaxbench.models.weights import timm
@@ -44,3 +44,20 @@ def load_timm(tmp_path, register):
     return models.load(checkpoints.write_timm(module.state_dict(), tmp_path))
 
   return load_timm
+
+
+@pytest.fixture
+def write_timm(tmp_path):
+  """Writes a network of timm, of other sizes than its name has, as timm does; returns both."""
+  from references.writers import timm as library
+
+  def write_timm(name, **arguments):
+    torch.manual_seed(0)
+    module = parity.randomize(library.create_model(name, **arguments))
+    size = arguments["img_size"]
+    module.pretrained_cfg = {**module.pretrained_cfg, "input_size": (3, size, size)}
+    built = {key: value for key, value in arguments.items() if key != "num_classes"}
+    library.models.save_for_hf(module, tmp_path, model_args=built, safe_serialization=True)
+    return module, str(tmp_path)
+
+  return write_timm

@@ -1,0 +1,98 @@
+"""EVA-CLIP's image towers (Sun et al., 2023, arXiv:2303.15389) and those of the Perception Encoder
+(Bolya et al., 2025, arXiv:2504.13181), as open_clip takes them from timm."""
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxbench.models.family import Sized, Tower, Trunk
+from jaxbench.models.layers import Linear
+from jaxbench.models.rotary import Rotary
+from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.vit_trunk import ViTTrunk, ViTTrunkConfig, timm_layouts
+from jaxbench.models.weights.mapping import Renamings
+
+EVA02 = TowerConfig(
+  width=768,
+  layers=12,
+  heads=12,
+  mlp_width=2048,
+  activation="silu",
+  epsilon=1e-6,
+  qkv_bias="query_value",
+  rotary=Rotary(reach=16),
+  mlp_norm=True,
+  gated_mlp=True,
+)
+
+
+class ViTTower(ViTTrunk):
+  """A trunk of timm whose classifier projects into the space of the texts."""
+
+  def __init__(self, config: Any, *, rngs: nnx.Rngs):
+    super().__init__(config.vision, config.patch_size, config.preprocess.size, rngs=rngs)
+    self.mean, self.std = config.mean, config.std
+    self.fc = Linear(config.vision.tower.width, config.embed_dim, rngs=rngs)
+
+  def __call__(self, images: jax.Array) -> jax.Array:
+    """float32 [B, H, W, 3] in [0, 1] -> float32 [B, D]."""
+    x = self.features(self.standardize(images, self.mean, self.std))
+    return self.fc(x).astype(jnp.float32)
+
+
+def _layout(config: ViTTrunkConfig) -> Renamings:
+  """Of timm's names those with the bias of each and all layers split where they are gated."""
+  layouts = timm_layouts(config, r"visual\.")
+  named = layouts[0] if config.tower.qkv_bias == "all" else layouts[-1]
+  return (*named, (r"^visual\.", "visual.trunk."))
+
+
+def _built(config: ViTTrunkConfig, trunk: Trunk) -> ViTTrunkConfig:
+  trunk.require(("map" if config.pool == "attention" else "token",), ("",))
+  return config
+
+
+def _eva(patch: int, size: int, tower: TowerConfig) -> Sized:
+  return Sized(ViTTrunkConfig(tower=tower), patch, size)
+
+
+def _pe(patch: int, size: int, sizes: tuple[int, int, int, int], class_token: bool = True) -> Sized:
+  # Where there is a class token, it counts as the first patch of a row.
+  offset = 1.0 if class_token else 0.0
+  rotary = Rotary(reach=size // patch, offset=offset, columns_first=True)
+  config = ViTTrunkConfig(
+    tower=TowerConfig(*sizes, "gelu", 1e-5, rotary=rotary),
+    class_token=class_token,
+    pre_norm=True,
+    pool="attention",
+    pool_heads=8,
+  )
+  return Sized(config, patch, size)
+
+
+_GIANT = TowerConfig(1408, 40, 16, 6144, "gelu", 1e-6, qkv_bias="query_value")
+_ENORMOUS = dataclasses.replace(_GIANT, width=1792, layers=64, mlp_width=15_360, post_norm=True)
+_BASE = dataclasses.replace(EVA02, attention_norm=True)
+_LARGE = dataclasses.replace(_BASE, width=1024, layers=24, heads=16, mlp_width=2730)
+TOWER = Tower(
+  config=ViTTrunkConfig,
+  module=ViTTower,
+  layout=_layout,
+  timm={
+    "eva_giant_patch14_224": _eva(14, 224, _GIANT),
+    "eva_giant_patch14_clip_224": _eva(14, 224, _GIANT),
+    "eva02_base_patch16_clip_224": _eva(16, 224, _BASE),
+    "eva02_large_patch14_clip_224": _eva(14, 224, _LARGE),
+    "eva02_large_patch14_clip_336": _eva(14, 336, _LARGE),
+    "eva02_enormous_patch14_clip_224": _eva(14, 224, _ENORMOUS),
+    "vit_pe_core_tiny_patch16_384": _pe(16, 384, (192, 12, 3, 768)),
+    "vit_pe_core_small_patch16_384": _pe(16, 384, (384, 12, 6, 1536)),
+    "vit_pe_core_base_patch16_224": _pe(16, 224, (768, 12, 12, 3072)),
+    "vit_pe_core_large_patch14_336": _pe(14, 336, (1024, 24, 16, 4096)),
+    "vit_pe_core_gigantic_patch14_448": _pe(14, 448, (1536, 50, 16, 8960), class_token=False),
+  },
+  built=_built,
+)
