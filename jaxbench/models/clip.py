@@ -11,11 +11,14 @@ from flax import nnx
 from jaxbench.models import tokenizer, trunk_clips
 from jaxbench.models.dual_encoder import OPEN_CLIP_KEYS, ROOT_KEYS, TOWER_KEYS, DualEncoder
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, Family, Transformers
-from jaxbench.models.layers import LayerNorm, Network
+from jaxbench.models.later import later
 from jaxbench.models.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.text_transformer import TextOptions, TextTransformer
+from jaxbench.models.tokenizer_file import TokenizerConfig, TokenizerFile
 from jaxbench.models.towers import VisionConfig, tower
-from jaxbench.models.transformer import TowerConfig, Transformer
+from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.vision_transformer import VisionOptions
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.config_json import Vision
 from jaxbench.models.weights.mapping import Renamings
@@ -40,44 +43,10 @@ class CLIPConfig:
   context_length: int = tokenizer.CONTEXT_LENGTH
   # BPE ids that a cut embedding table keeps, ascending, 0 (padding) too.
   vocabulary: tuple[int, ...] | None = None
-
-
-class TextTransformer(Network):
-  """The causal transformer; the end token's output is the text."""
-
-  def __init__(self, config: CLIPConfig, *, rngs: nnx.Rngs):
-    width, self.vocabulary = config.text.width, config.vocabulary
-    rows = tokenizer.VOCABULARY_SIZE if self.vocabulary is None else len(self.vocabulary)
-    self.token_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), (rows, width)))
-    self.positional_embedding = nnx.Param(
-      0.01 * jax.random.normal(rngs.params(), (config.context_length, width))
-    )
-    self.transformer = Transformer(config.text, causal=True, rngs=rngs)
-    self.ln_final = LayerNorm(width, config.text.epsilon)
-    self.text_projection = nnx.Param(
-      width**-0.5 * jax.random.normal(rngs.params(), (width, config.embed_dim))
-    )
-
-  def embed(self, tokens: jax.Array) -> jax.Array:
-    """int32 [B, T] -> [B, T, D]; a token that a cut table lacks is NaN, never another word."""
-    table = self.token_embedding[...]
-    if self.vocabulary is None:
-      return table[tokens].astype(self.compute_dtype)
-    ids = jnp.asarray(self.vocabulary, jnp.int32)
-    rows = jnp.minimum(jnp.searchsorted(ids, tokens), len(self.vocabulary) - 1)
-    kept = (ids[rows] == tokens)[..., None]
-    return jnp.where(kept, table[rows], jnp.nan).astype(self.compute_dtype)
-
-  def __call__(self, tokens: jax.Array) -> jax.Array:
-    """int32 [B, T], T <= the context length -> float32 [B, D]."""
-    return self.read(self.embed(tokens), jnp.argmax(tokens, axis=-1))  # The end has the highest id.
-
-  def read(self, x: jax.Array, end: jax.Array) -> jax.Array:
-    """Embedded tokens [B, T, D'], and int32 [B] where each text ends -> float32 [B, D]."""
-    x = x + self.positional_embedding[...].astype(x.dtype)[None, : x.shape[1]]
-    x = self.ln_final(self.transformer(x))
-    x = jnp.take_along_axis(x, end[:, None, None], axis=1)[:, 0]
-    return (x @ self.text_projection[...].astype(x.dtype)).astype(jnp.float32)
+  vocabulary_size: int = later(tokenizer.VOCABULARY_SIZE)
+  vision_options: VisionOptions = later(VisionOptions())  # Of a `TowerConfig`.
+  text_options: TextOptions = later(TextOptions())
+  tokenizer: TokenizerConfig | None = later(None)  # None is CLIP's own.
 
 
 class CLIP(DualEncoder):
@@ -91,8 +60,8 @@ class CLIP(DualEncoder):
 
   text: TextTransformer
 
-  def __init__(self, config: CLIPConfig, *, rngs: nnx.Rngs):
-    self.config = config
+  def __init__(self, config: CLIPConfig, *, tokenizer: TokenizerFile | None = None, rngs: nnx.Rngs):
+    self.config, self.tokenizer = config, tokenizer
     self.visual = tower(config.vision).module(config, rngs=rngs)
     self.text = TextTransformer(config, rngs=rngs)
     self.log_logit_scale = nnx.Param(jnp.log(1 / 0.07))
@@ -104,7 +73,15 @@ class CLIP(DualEncoder):
 
   def tokenize(self, texts: list[str]) -> np.ndarray:
     """int32 [B, T], as this model's text encoder reads `texts`."""
-    return tokenizer.tokenize(texts, self.config.context_length)
+    length = self.config.context_length
+    if self.config.tokenizer is None:
+      return tokenizer.tokenize(texts, length)
+    assert self.tokenizer is not None, "this CLIP was built without its tokenizer"
+    return self.tokenizer(texts, length)
+
+  def lengths(self, tokens: np.ndarray) -> np.ndarray:
+    """See `DualEncoder`."""
+    return self.text.lengths(tokens)
 
 
 _HUGGINGFACE: Renamings = (

@@ -18,8 +18,9 @@ from flax import struct
 from jaxbench import errors
 from jaxbench.models import tokenizer
 from jaxbench.models.architectures import ARCHITECTURES, Config
-from jaxbench.models.clip import CLIP, CLIPConfig, TextTransformer
+from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.layers import normalize
+from jaxbench.models.text_transformer import TextTransformer
 
 _BATCH = 256  # Class names that the text tower reads at a time.
 
@@ -48,7 +49,7 @@ ContextPrompts = TokenPrompts | SoftPrompts | EncoderPrompts
 
 def check(config: Config, class_names: Sequence[str], prompts: ContextPrompts) -> None:
   """Raises InputError for prompts that a model of `config` cannot read before these names."""
-  if not isinstance(config, CLIPConfig):
+  if not isinstance(config, CLIPConfig) or config.tokenizer or not _reads_to_the_end(config):
     raise errors.InputError(
       "prompts of tokens or vectors are for CLIP's text tower; use sentences for this model"
     )
@@ -194,6 +195,11 @@ def _check_vocabulary(config: CLIPConfig, ids: Iterable[int], what: str) -> None
         f"this model's embedding table has {len(vocabulary)} tokens and lacks one of {what}: "
         f"{token} ({tokenizer.decode([token])!r})"
       )
+
+
+def _reads_to_the_end(config: CLIPConfig) -> bool:
+  """Whether a text is what its end token, which has the highest id, says."""
+  return config.text_options.reads_to_the_end and config.text_options.pool == "highest"
 
 
 def _even(count: int) -> int:

@@ -170,7 +170,13 @@ class FrozenBatchNorm(nnx.Module):
 
 
 def attend(
-  query: jax.Array, key: jax.Array, value: jax.Array, heads: int, *, causal: bool = False
+  query: jax.Array,
+  key: jax.Array,
+  value: jax.Array,
+  heads: int,
+  *,
+  causal: bool = False,
+  seen: jax.Array | None = None,
 ) -> jax.Array:
   """Multi-head attention, its weights in float32.
 
@@ -183,6 +189,7 @@ def attend(
     value: float [B, T, D].
     heads: into which D is cut.
     causal: whether position i sees only those up to i.
+    seen: bool [B, T], the keys that any query sees; all by default.
 
   Returns:
     float [B, Q, D].
@@ -196,6 +203,8 @@ def attend(
     scores = scores.astype(jnp.float32)
   if causal:
     scores = jnp.where(jnp.tri(length, key.shape[2], dtype=bool)[None, None], scores, -jnp.inf)
+  if seen is not None:
+    scores = jnp.where(seen[:, None, None], scores, -jnp.inf)
   weights = jax.nn.softmax(scores).astype(value.dtype)
   mixed = jnp.einsum("bhqk,bhkd->bhqd", weights, value)
   return mixed.transpose(0, 2, 1, 3).reshape(batch, length, width)

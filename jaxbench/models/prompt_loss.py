@@ -10,7 +10,8 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.models import context
-from jaxbench.models.clip import CLIP, TextTransformer
+from jaxbench.models.clip import CLIP
+from jaxbench.models.text_transformer import TextTransformer
 
 _BATCH = 4096  # Features whose logits are in memory.
 

@@ -46,7 +46,6 @@ _OPEN_CLIP: Renamings = (
   (r"^visual\.head\.layernorm", "visual.attn_pool.norm"),
   (r"^visual\.head\.", "visual.attn_pool."),
   (r"^visual\.", "visual.trunk."),
-  (r"^text\.head\.", "text.text_projection."),
   (r"^bias$", "logit_bias"),
   *OPEN_CLIP_KEYS,
 )

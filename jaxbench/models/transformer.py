@@ -65,6 +65,7 @@ class Attention(nnx.Module):
     causal: bool,
     keep: int | None = None,
     angles: np.ndarray | None = None,
+    seen: jax.Array | None = None,
   ) -> jax.Array:
     """float [B, T, D] -> [B, keep, D]: the output at the first positions, by default at all.
 
@@ -73,12 +74,13 @@ class Attention(nnx.Module):
       causal: whether position i sees only those up to i.
       keep: how many outputs are wanted.
       angles: float [T, D / heads / 2], by which pairs turn; with `rotary` only.
+      seen: bool [B, T], the positions that any sees; all by default.
     """
     query, key, value = self._project(x, keep)
     if self.rotary is not None and angles is not None:
       halves = self.rotary.halves
       query, key = (turned(part, angles, self.heads, halves=halves) for part in (query, key))
-    mixed = attend(query, key, value, self.heads, causal=causal)
+    mixed = attend(query, key, value, self.heads, causal=causal, seen=seen)
     return self.out_proj(mixed if self.norm is None else self.norm(mixed))
 
   def _project(self, x: jax.Array, keep: int | None) -> list[jax.Array]:
@@ -134,9 +136,10 @@ class ResidualBlock(nnx.Module):
     causal: bool,
     keep: int | None = None,
     angles: np.ndarray | None = None,
+    seen: jax.Array | None = None,
   ) -> jax.Array:
     """As `Attention`."""
-    attention = functools.partial(self.attn, causal=causal, keep=keep, angles=angles)
+    attention = functools.partial(self.attn, causal=causal, keep=keep, angles=angles, seen=seen)
     x = x[:, :keep] + self._branch(attention, self.ln_1, self.ls_1, x)
     return x + self._branch(self.mlp, self.ln_2, self.ls_2, x)
 
@@ -167,8 +170,12 @@ class Transformer(nnx.Module):
     self.rotary, self.pairs = config.rotary, config.width // config.heads // 2
     self.resblocks = LayerList([ResidualBlock(config, rngs=rngs) for _ in range(config.layers)])
 
-  def __call__(self, x: jax.Array, keep: int | None = None) -> jax.Array:
+  def __call__(
+    self, x: jax.Array, keep: int | None = None, seen: jax.Array | None = None
+  ) -> jax.Array:
     """float [B, T, D] -> [B, keep, D]: the output at the first positions, by default at all.
+
+    Of bool [B, T] `seen`, no position sees one that is false.
 
     Where only a class token is read, keep=1 saves most of the last block: a twelfth of the work of
     twelve layers.
@@ -176,8 +183,8 @@ class Transformer(nnx.Module):
     angles = self._angles(x.shape[1])
     *blocks, last = self.resblocks
     for block in blocks:
-      x = block(x, causal=self.causal, angles=angles)
-    return last(x, causal=self.causal, keep=keep, angles=angles)
+      x = block(x, causal=self.causal, angles=angles, seen=seen)
+    return last(x, causal=self.causal, keep=keep, angles=angles, seen=seen)
 
   def _angles(self, length: int) -> np.ndarray | None:
     """float64 [T, D / heads / 2], if patches turn."""

@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from references import open_clips, parity, texts
 from references.writers import open_clip
 
@@ -59,8 +58,7 @@ def test_open_clip(tmp_path, monkeypatch, tanh):
   assert siglip.preprocess == models.Preprocess(SIZE, squash=True)
   parity.assert_same(siglip.visual, reference.encode_image, siglip.config)
   tokens = siglip.tokenize(["a photo of a cat", "A DOG", ""])
-  with torch.no_grad():
-    expected = reference.encode_text(torch.tensor(tokens)).numpy()
+  expected = open_clips.encode_text(reference, tokens)
   np.testing.assert_allclose(siglip.encode_text(tokens), expected, atol=1e-5 * np.ptp(expected))
   assert float(siglip.logit_bias) == pytest.approx(reference.logit_bias.item())
   assert float(siglip.logit_scale) == pytest.approx(reference.logit_scale.exp().item())
@@ -70,8 +68,7 @@ def test_a_text_tower_without_projection(tmp_path, monkeypatch):
   reference = write(tmp_path, monkeypatch, text={"proj_type": "none"})
   siglip = models.load(str(tmp_path))
   tokens = siglip.tokenize(["a photo of a cat"])
-  with torch.no_grad():
-    expected = reference.encode_text(torch.tensor(tokens)).numpy()
+  expected = open_clips.encode_text(reference, tokens)
   np.testing.assert_allclose(siglip.encode_text(tokens), expected, atol=1e-5 * np.ptp(expected))
 
 

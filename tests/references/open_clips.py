@@ -18,6 +18,7 @@ def write(folder, model, monkeypatch=None, trunk=(), images=None):
   built = {key: value for key, value in model.items() if key != "custom_text"}
   text = {key: value for key, value in model["text_cfg"].items() if key not in _OF_TOKENIZERS}
   build = open_clip.CustomTextCLIP if model.get("custom_text") else open_clip.CLIP
+  build = open_clip.CoCa if "multimodal_cfg" in model else build
   if monkeypatch is None:
     reference = build(**built | {"text_cfg": text})
   else:
@@ -30,3 +31,9 @@ def write(folder, model, monkeypatch=None, trunk=(), images=None):
   config = {"model_cfg": model, "preprocess_cfg": IMAGES if images is None else images}
   (folder / "open_clip_config.json").write_text(json.dumps(config))
   return reference
+
+
+def encode_text(reference, tokens):
+  """float32 [B, D], not normalised."""
+  with torch.no_grad():
+    return reference.encode_text(torch.tensor(tokens), normalize=False).numpy()

@@ -46,6 +46,7 @@ class Checkpoint(NamedTuple):
   resizes: bool = False  # Whether they always are: there may be fewer or more than are wanted.
   tokenizer: TokenizerFile | None = None
   key: str | None = None  # Which network of the file.
+  left: str = ""  # What begins so is no tower's tensor, and is not read.
 
 
 def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
@@ -132,7 +133,7 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   opened = files.open_tensors(checkpoint.weights, checkpoint.key)
   renamings = mapping.likeliest(opened.names, wanted, checkpoint.layouts)
   sources = {name: mapping.source(name, renamings) for name in wanted}
-  mapping.check(opened, sources.values())
+  mapping.check(opened, sources.values(), checkpoint.left)
   mapping.check_normalizer(opened, config.mean, config.std)
   resizes = checkpoint.resizes or config != checkpoint.config
   antialias = checkpoint.antialias if resizes else None

@@ -65,10 +65,14 @@ def likeliest(
   return min(layouts, key=lambda renamings: missing(names, wanted, renamings))
 
 
-def check(tensors: Tensors, sources: Iterable[Source]) -> None:
-  """Raises InputError, naming them, for tensors that are missing or that nothing uses."""
+def check(tensors: Tensors, sources: Iterable[Source], left: str = "") -> None:
+  """Raises InputError, naming them, for tensors that are missing or that nothing uses.
+
+  Those that begin with `left`, if it says something, need no use.
+  """
   wanted = {name for place in sources for name in place.names}
   held = {name for name in tensors.names if not _IGNORED.search(name)}
+  held -= {name for name in held if left and name.startswith(left)}
   if missing := sorted(wanted - held):
     raise errors.InputError(f"{tensors.path}: lacks {_some(missing)}{_surplus(held - wanted)}")
   if surplus := sorted(held - wanted):

@@ -12,9 +12,11 @@ from jaxbench.models.architectures import FAMILIES, Config, family
 from jaxbench.models.clip import CLIPConfig
 from jaxbench.models.family import OPEN_CLIP
 from jaxbench.models.modified_resnet import ModifiedResNetConfig
+from jaxbench.models.text_transformer import TextOptions
 from jaxbench.models.tokenizer import CONTEXT_LENGTH, VOCABULARY_SIZE
 from jaxbench.models.towers import TRUNKS
 from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.vision_transformer import VisionOptions
 from jaxbench.models.weights import open_clip_json, sidecar
 from jaxbench.models.weights.checkpoint import Checkpoint, tokenizer_file
 from jaxbench.models.weights.open_clip_json import BLOCKS, image_size, preprocessing, tower
@@ -23,41 +25,21 @@ from jaxbench.models.weights.sidecar import Fields, Unread, words
 CONFIG = "open_clip_config.json"
 OPENAI = frozenset({"input_resolution", "context_length", "vocab_size"})  # Only in its archives.
 
-_MODEL_UNREAD = Unread(
-  words("init_logit_scale"),
-  {"multimodal_cfg": ({},), "nonscalar_logit_scale": (False,)},
-)
+# Training, and parts of towers that are not configured: other pools, models of timm, transformers.
+_MODEL_UNREAD = Unread(words("init_logit_scale"), {"nonscalar_logit_scale": (False,)})
 _VISION_UNREAD = Unread(
-  # Training; and parts of towers that are not configured: attentional pools, timm's models.
   words(
     """
     attn_pooler_heads attn_pooler_queries patch_dropout timm_drop timm_drop_path
     timm_model_pretrained timm_pool timm_proj timm_proj_bias
     """
   ),
-  {
-    **BLOCKS,
-    "attentional_pool": (False,),
-    "final_ln_after_pool": (False,),
-    "no_ln_pre": (False,),
-    "pool_type": ("tok",),
-    "pos_embed_type": ("learnable",),
-  },
+  # A position embedding of sines is stored as one that was learnt.
+  {**BLOCKS, "pos_embed_type": ("learnable", "sin_cos_2d")},
 )
 _TEXT_UNREAD = Unread(
-  # Of a tower from Hugging Face, or of another pool. Padding follows the end and is not seen.
   words("eos_id hf_model_pretrained hf_pooler_type hf_proj_type pad_id"),
-  {
-    **BLOCKS,
-    "embed_cls": (False,),
-    "final_ln_after_pool": (False,),
-    "no_causal_mask": (False,),
-    "pool_type": ("argmax",),
-    "proj_bias": (False,),
-    "proj_type": ("linear",),
-    "tokenizer_kwargs": ({},),
-    "tokenizer_mode": ("clip",),
-  },
+  {**BLOCKS, "final_ln_after_pool": (False,), "tokenizer_mode": ("clip",)},
 )
 
 
@@ -78,9 +60,17 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
     "open_clip_model.safetensors.index.json",
     "open_clip_pytorch_model.bin",
   )
-  tokenizer = tokenizer_file(config, folder / "tokenizer.json")
-  layouts = family(config).layouts(config)[OPEN_CLIP]
-  return Checkpoint(config, weights, layouts, source, tokenizer=tokenizer)
+  left = ""
+  if model.get("multimodal_cfg", {}):  # CoCa's, which writes texts and judges none.
+    left, source = "text_decoder.", f"{source}, without its text decoder"
+  return Checkpoint(
+    config,
+    weights,
+    family(config).layouts(config)[OPEN_CLIP],
+    source,
+    tokenizer=tokenizer_file(config, folder / "tokenizer.json"),
+    left=left,
+  )
 
 
 def configuration(model: Fields, images: Fields, folder: pathlib.Path) -> Config:
@@ -91,7 +81,7 @@ def configuration(model: Fields, images: Fields, folder: pathlib.Path) -> Config
   for row in FAMILIES.values():
     if row.open_clip is not None and trunk in row.open_clip.trunks:
       return row.open_clip.read(model, images, folder)
-  return _clip(model, images)
+  return _clip(model, images, folder)
 
 
 def trained(network: Config, row: Fields) -> Config:
@@ -114,50 +104,96 @@ def is_quick(config: Config) -> bool:
   return isinstance(config, CLIPConfig) and config.text.activation == "quick_gelu"
 
 
-def _clip(model: Fields, images: Fields) -> CLIPConfig:
+def _clip(model: Fields, images: Fields, folder: pathlib.Path) -> CLIPConfig:
   vision, text = model.sub("vision_cfg"), model.sub("text_cfg")
   open_clip_json.refuse_huggingface(text)
-  if (tokens := text.count("vocab_size", VOCABULARY_SIZE)) != VOCABULARY_SIZE:
-    raise text.error(f"vocab_size {tokens}: only CLIP's own {VOCABULARY_SIZE} tokens are known")
   activation = "quick_gelu" if model.flag("quick_gelu", False) else "gelu"
-  size = image_size(vision, images)
-  seen, patch_size = _vision(vision, images, activation)
+  size, embed_dim = image_size(vision, images), model.count("embed_dim")
   config = CLIPConfig(
-    embed_dim=model.count("embed_dim"),
-    vision=seen,
+    embed_dim=embed_dim,
+    **_vision(vision, images, activation, embed_dim),
     text=tower(text, text.count("width", 512), text.count("heads", 8), activation),
-    patch_size=patch_size,
     context_length=text.count("context_length", CONTEXT_LENGTH),
+    vocabulary_size=text.count("vocab_size", VOCABULARY_SIZE),
+    text_options=_text_options(text, embed_dim),
+    tokenizer=open_clip_json.tokenizer(text, folder),
     **preprocessing(images, size),
   )
+  if config.tokenizer is None and config.vocabulary_size < VOCABULARY_SIZE:
+    raise text.error(
+      f"vocab_size {config.vocabulary_size}: CLIP's own tokenizer has {VOCABULARY_SIZE} tokens, "
+      "and no hf_tokenizer_name says another"
+    )
+  model.sub("multimodal_cfg")
   model.flag("custom_text", False)  # The names of the tensors say it, too, and may contradict.
   model.finish(_MODEL_UNREAD)
   text.finish(_TEXT_UNREAD)
   return config
 
 
-def _vision(vision: Fields, images: Fields, activation: str) -> tuple[Any, int | None]:
-  """The image tower, and its patch size if it has patches."""
+def _text_options(text: Fields, embed_dim: int) -> TextOptions:
+  linear = text.flag("proj_bias", False)
+  options = TextOptions(
+    causal=not text.flag("no_causal_mask", False),
+    pool=text.choose(
+      "pool_type", {"argmax": "highest", "eos": "end", "first": "first", "last": "last"}, "argmax"
+    ),
+    end_id=text.whole("eos_id", 2) if text.get("pool_type", None) == "eos" else 0,
+    class_token=text.flag("embed_cls", False),
+    projection=text.choose(
+      "proj_type", {"linear": "linear" if linear else "matrix", "none": "none"}, "linear"
+    ),
+  )
+  if options.class_token:
+    options = dataclasses.replace(options, pad_id=text.whole("pad_id", 0))
+  if options.projection == "none" and text.count("width", 512) != embed_dim:
+    raise text.error(f"proj_type is 'none', and width is not embed_dim, {embed_dim}")
+  return options
+
+
+def _vision(vision: Fields, images: Fields, activation: str, embed_dim: int) -> dict[str, Any]:
+  """The fields of the image tower."""
   if name := str(vision.get("timm_model_name", "")):
     if name not in TRUNKS:
       raise vision.error(f"timm_model_name {name!r}: it is not built here; {open_clip_json.BRIDGE}")
     return _trunk(vision, images)
+  fields: dict[str, Any]
   if isinstance(vision.get("layers", 12), list):
-    config: Any = _resnet(vision)
-    patch_size = None
+    fields = {"vision": _resnet(vision), "patch_size": None}
+    vision.choose("pool_type", {"tok": ""}, "tok")
   else:
     width = vision.count("width", 768)
-    config = tower(vision, width, width // vision.count("head_width", 64), activation)
-    patch_size = vision.side("patch_size", 16)
+    fields = {
+      "vision": tower(vision, width, width // vision.count("head_width", 64), activation),
+      "patch_size": vision.side("patch_size", 16),
+      "vision_options": _vision_options(vision, width, embed_dim),
+    }
   vision.finish(_VISION_UNREAD)
-  return config, patch_size
+  return fields
 
 
-def _trunk(vision: Fields, images: Fields) -> tuple[Any, int | None]:
+def _vision_options(vision: Fields, width: int, embed_dim: int) -> VisionOptions:
+  pre_norm = not vision.flag("no_ln_pre", False)
+  after = vision.flag("final_ln_after_pool", False)
+  pool = vision.choose("pool_type", {"tok": "token", "avg": "patches"}, "tok")
+  if not vision.choose("attentional_pool", {True: True, False: False}, False):
+    return VisionOptions(pre_norm, pool, after and pool == "patches")
+  if pool != "token":
+    raise vision.error("attentional_pool is true, and pool_type 'avg': not built together")
+  if width == embed_dim:  # torch keeps the projections of the pool otherwise then.
+    raise vision.error(f"attentional_pool with embed_dim {embed_dim}, the width: not built")
+  queries, heads = vision.count("attn_pooler_queries", 256), vision.count("attn_pooler_heads", 8)
+  if embed_dim % heads:
+    raise vision.error(f"embed_dim {embed_dim} is no multiple of attn_pooler_heads {heads}")
+  return VisionOptions(pre_norm, "query", queries=queries, query_heads=heads)
+
+
+def _trunk(vision: Fields, images: Fields) -> dict[str, Any]:
   """A network of timm."""
   row, _ = TRUNKS[vision.need("timm_model_name")]
   sized, _ = open_clip_json.choose(vision, images, row.timm)
-  return row.built(sized.config, open_clip_json.trunk(vision)), sized.patch_size
+  config = row.built(sized.config, open_clip_json.trunk(vision))
+  return {"vision": config, "patch_size": sized.patch_size}
 
 
 def _resnet(vision: Fields) -> ModifiedResNetConfig:

@@ -17,7 +17,7 @@ BRIDGE = "with torch and open_clip, the name open_clip:ARCHITECTURE/TAG takes it
 # open_clip's own defaults, where they are what we build.
 BLOCKS: dict[str, tuple[Any, ...]] = {
   "block_type": ("default",),
-  "output_tokens": (False,),
+  "output_tokens": (False, True),  # They are given beside.
   "qk_norm": (False,),
   "scale_attn": (False,),
   "scale_attn_inner": (False,),
@@ -135,4 +135,7 @@ def tower(fields: Fields, width: int, heads: int, activation: str) -> TowerConfi
   epsilon = norm.number("eps", 1e-5)
   norm.finish(NOTHING)
   act.finish(NOTHING)
-  return TowerConfig(width, fields.count("layers", 12), heads, mlp_width, activation, epsilon)
+  scale = fields.get("ls_init_value", None) is not None and fields.number("ls_init_value", 0) >= 0
+  return TowerConfig(
+    width, fields.count("layers", 12), heads, mlp_width, activation, epsilon, layer_scale=scale
+  )
