@@ -2,6 +2,7 @@
 
 from jaxbench.models import (
   alexnet,
+  beit,
   clip,
   convnext,
   convnext_v2,
@@ -34,6 +35,7 @@ FAMILIES: dict[str, Family] = {
     efficientnet.FAMILY,
     efficientnet_lite.FAMILY,
     vit.FAMILY,
+    beit.FAMILY,
     eva.FAMILY,
     dinov2.FAMILY,
     dinov3.FAMILY,

@@ -198,6 +198,11 @@ def _sized(config: Config, image_size: int | None) -> Config:
   patch = getattr(config, "patch_size", None)
   if patch is not None and image_size % patch:
     raise errors.InputError(f"image_size={image_size} is no multiple of the patch size {patch}")
+  if getattr(getattr(config, "tower", None), "distance_bias", False):
+    raise errors.InputError(
+      f"image_size={image_size}: the biases of this model were learnt for the distances in images "
+      f"of {config.preprocess.size} pixels, and are not interpolated"
+    )
   before = config.preprocess
   resize = before.resize and round(before.resize * image_size / before.size)
   preprocess = dataclasses.replace(before, size=image_size, resize=resize)
