@@ -100,7 +100,12 @@ def _layouts(config: VGGConfig) -> dict[str, list[Renamings]]:
   }
 
 
-_DEPTHS = {"vgg11": (1, 1, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+_DEPTHS = {
+  "vgg11": (1, 1, 2, 2, 2),
+  "vgg13": (2, 2, 2, 2, 2),
+  "vgg16": (2, 2, 3, 3, 3),
+  "vgg19": (2, 2, 4, 4, 4),
+}
 _NAMED = {
   name + suffix: VGGConfig(depths=depths, batch_norm=batch_norm, **imagenet())
   for name, depths in _DEPTHS.items()

@@ -40,6 +40,12 @@ PARAMETERS = {
   "mobilenet_v2": 3_504_872,
   "mobilenet_v3_large": 5_483_032,
   "mobilenet_v3_small": 2_542_856,
+  "regnet_y_400mf": 4_344_144,
+  "regnet_y_800mf": 6_432_512,
+  "regnet_y_16gf": 83_590_140,
+  "regnet_y_128gf": 644_812_894,
+  "densenet121": 7_978_856,
+  "densenet161": 28_681_000,
   "vit_b_16": 86_567_656,
   "convnext_tiny": 28_589_128,
   "convnext_base": 88_591_464,
@@ -100,6 +106,12 @@ def mobilenet_v2(width=0.35):
   return randomize(hf.MobileNetV2ForImageClassification(config))
 
 
+def regnet():
+  torch.manual_seed(0)
+  sizes = {"embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 2], "groups_width": 8}
+  return randomize(hf.RegNetForImageClassification(hf.RegNetConfig(**sizes, num_labels=5)))
+
+
 class Written(NamedTuple):
   """What transformers writes of a model with five classes and images of 32 pixels."""
 
@@ -121,6 +133,7 @@ CLASSIFIERS = {
     {**checkpoints.CLIP_PROCESSOR, "image_processor_type": "MobileNetV2ImageProcessor"},
     hf.MobileNetV2ImageProcessorPil(size={"shortest_edge": 36}, crop_size=_SQUARE),
   ),
+  "regnet": Written(regnet, _CROP, _SHORT),
   "swin": Written(swin, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
   "efficientnet": Written(efficientnet, _SQUASH, hf.EfficientNetImageProcessorPil(size=_SQUARE)),
 }
