@@ -1,6 +1,7 @@
 """VGG (Simonyan and Zisserman, 2014, arXiv:1409.1556)."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 from flax import nnx
@@ -21,6 +22,8 @@ from jaxbench.models.weights.mapping import Renamings
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VGGConfig(ClassifierConfig):
   """Everything that shapes a VGG; VGG-16 is depths (2, 2, 3, 3, 3)."""
+
+  activation: ClassVar[str] = "relu"
 
   depths: tuple[int, ...]  # Convolutions before each pooling.
   batch_norm: bool = False
