@@ -12,6 +12,7 @@ from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.context import EncoderPrompts, SoftPrompts, TokenPrompts
 from jaxbench.models.custom import Custom, CustomConfig
 from jaxbench.models.layers import compute_in
+from jaxbench.models.listing import Listing, Weights
 from jaxbench.models.pooled import POOLS, Pooled, pooled
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.prompt_loss import Task, prompt_task
@@ -41,6 +42,7 @@ __all__ = [
   "CustomConfig",
   "Description",
   "EncoderPrompts",
+  "Listing",
   "Model",
   "Pooled",
   "Preprocess",
@@ -56,6 +58,7 @@ __all__ = [
   "Task",
   "TokenPrompts",
   "TowerConfig",
+  "Weights",
   "ZeroShot",
   "abstract",
   "check_prompts",

@@ -28,7 +28,7 @@ class EfficientNetConfig(MBConvNetConfig):
   squeeze_excite = True
 
 
-def _torchvision(config: EfficientNetConfig) -> Renamings:
+def torchvision_tensors(config: MBConvNetConfig) -> Renamings:
   """A block's parts are numbered; one that does not expand has a part less."""
   renamings = []
   for i, stage in enumerate(config.stages):
@@ -43,6 +43,8 @@ def _torchvision(config: EfficientNetConfig) -> Renamings:
       "project": f"{first + 2}.0",
       "project_bn": f"{first + 2}.1",
     }
+    if stage.fused:
+      places = {"fused": "0.0", "fused_bn": "0.1", "project": "1.0", "project_bn": "1.1"}
     renamings += [
       (rf"^stages\.{i}\.(\d+)\.{part}\.", rf"features.{i + 1}.\1.block.{place}.")
       for part, place in places.items()
@@ -175,7 +177,7 @@ FAMILY = Family(
   named={f"efficientnet_{name}": _sized(name) for name in _SIZES},
   sources={f"efficientnet_{name}": (f"google/efficientnet-{name}",) for name in _SIZES},
   layouts=lambda config: {
-    TORCHVISION: [_torchvision(config)],
+    TORCHVISION: [torchvision_tensors(config)],
     TIMM: [timm_tensors(config)],
     HUGGINGFACE: [_transformers(config)],
   },

@@ -1,7 +1,6 @@
-import re
-
 import pytest
-from references import parity
+import torch
+from references import checkpoints, parity
 from references.writers import timm
 
 from jaxbench import errors, models
@@ -25,21 +24,19 @@ def test_timm(load_timm, reference):
 
 
 def test_torchvision(load_bare, reference):
-  renamed = {}
-  for name, tensor in reference.state_dict().items():
-    for pattern, new in (
-      (r"^patch_embed\.proj", "features.0.0"),
-      (r"^patch_embed\.norm", "features.0.2"),
-      (r"^layers\.1\.downsample", "features.2"),
-      (r"^layers\.0\.blocks", "features.1"),
-      (r"^layers\.1\.blocks", "features.3"),
-      (r"mlp\.fc1", "mlp.0"),
-      (r"mlp\.fc2", "mlp.3"),
-      (r"^head\.fc", "head"),
-    ):
-      name = re.sub(pattern, new, name)
-    renamed[name] = tensor
-  model = load_bare(CONFIG, renamed)
+  state = checkpoints.renamed(
+    reference.state_dict(),
+    (r"^patch_embed\.proj", "features.0.0"),
+    (r"^patch_embed\.norm", "features.0.2"),
+    (r"^layers\.1\.downsample", "features.2"),
+    (r"^layers\.0\.blocks", "features.1"),
+    (r"^layers\.1\.blocks", "features.3"),
+    (r"mlp\.fc1", "mlp.0"),
+    (r"mlp\.fc2", "mlp.3"),
+    (r"^head\.fc", "head"),
+  )
+  index = {"features.1.0.attn.relative_position_index": torch.zeros(256, dtype=torch.long)}
+  model = load_bare(CONFIG, state | index)
   parity.assert_same(model, reference, CONFIG, gradient=False, within=1e-5)
 
 

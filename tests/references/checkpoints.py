@@ -1,6 +1,7 @@
 """Random models of transformers, and folders with the files that people have."""
 
 import json
+import re
 
 import safetensors.torch
 import torch
@@ -87,6 +88,16 @@ def write_timm(tensors, folder, **changes):
   write_safetensors(tensors, folder / "model.safetensors")
   (folder / "config.json").write_text(json.dumps(config))
   return str(folder)
+
+
+def renamed(tensors, *pairs):
+  """The tensors of another library's model of the same network: patterns and replacements."""
+  named = {}
+  for name, tensor in tensors.items():
+    for pattern, replacement in pairs:
+      name = re.sub(pattern, replacement, name)
+    named[name] = tensor
+  return named
 
 
 def read_safetensors(file):

@@ -35,6 +35,17 @@ PARAMETERS = {
   "efficientnet_lite0": 4_652_008,
   "efficientnet_lite2": 6_092_072,
   "efficientnet_lite4": 13_006_568,
+  "efficientnet_v2_s": 21_458_488,
+  "efficientnet_v2_l": 118_515_272,
+  "mobilenet_v2": 3_504_872,
+  "mobilenet_v3_large": 5_483_032,
+  "mobilenet_v3_small": 2_542_856,
+  "regnet_y_400mf": 4_344_144,
+  "regnet_y_800mf": 6_432_512,
+  "regnet_y_16gf": 83_590_140,
+  "regnet_y_128gf": 644_812_894,
+  "densenet121": 7_978_856,
+  "densenet161": 28_681_000,
   "vit_b_16": 86_567_656,
   "vit_ti_16": 5_717_416,
   "vit_s_16": 22_050_664,
@@ -93,6 +104,18 @@ def efficientnet(width=0.5, head=640):
   return randomize(hf.EfficientNetForImageClassification(config))
 
 
+def mobilenet_v2(width=0.35):
+  torch.manual_seed(0)
+  config = hf.MobileNetV2Config(depth_multiplier=width, image_size=32, num_labels=5)
+  return randomize(hf.MobileNetV2ForImageClassification(config))
+
+
+def regnet():
+  torch.manual_seed(0)
+  sizes = {"embedding_size": 8, "hidden_sizes": [16, 32], "depths": [1, 2], "groups_width": 8}
+  return randomize(hf.RegNetForImageClassification(hf.RegNetConfig(**sizes, num_labels=5)))
+
+
 class Written(NamedTuple):
   """What transformers writes of a model with five classes and images of 32 pixels."""
 
@@ -109,6 +132,12 @@ CLASSIFIERS = {
   "resnet": Written(resnet, _CROP, _SHORT),
   "convnext": Written(convnext, _CROP, _SHORT),
   "convnext_v2": Written(convnext_v2, _CROP, _SHORT),
+  "mobilenet_v2": Written(
+    mobilenet_v2,
+    {**checkpoints.CLIP_PROCESSOR, "image_processor_type": "MobileNetV2ImageProcessor"},
+    hf.MobileNetV2ImageProcessorPil(size={"shortest_edge": 36}, crop_size=_SQUARE),
+  ),
+  "regnet": Written(regnet, _CROP, _SHORT),
   "swin": Written(swin, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
   "efficientnet": Written(efficientnet, _SQUASH, hf.EfficientNetImageProcessorPil(size=_SQUARE)),
 }

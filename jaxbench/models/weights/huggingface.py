@@ -5,7 +5,7 @@ import pathlib
 from jaxbench import errors
 from jaxbench.models.architectures import FAMILIES, family
 from jaxbench.models.family import HUGGINGFACE
-from jaxbench.models.weights import processor, sidecar
+from jaxbench.models.weights import processor, sidecar, unbuilt
 from jaxbench.models.weights.checkpoint import Checkpoint, tokenizer_file
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
@@ -28,7 +28,10 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
       f"{folder}: holds a vision tower alone; say the model whose text tower it shares: "
       "models.load(base, visual=...), base+tower in a run"
     )
-  kind = fields.choose("model_type", _MODEL_TYPES)
+  name = fields.need("model_type")
+  if not isinstance(name, str) or name not in _MODEL_TYPES:
+    raise unbuilt.transformers(fields, str(name), _MODEL_TYPES)
+  kind = _MODEL_TYPES[name]
   config = kind.read(fields, processor.read(folder, kind.processor))
   fields.finish(kind.unread)
   return Checkpoint(

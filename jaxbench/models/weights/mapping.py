@@ -74,6 +74,11 @@ def check(tensors: Tensors, sources: Iterable[Source], left: str = "") -> None:
   held = {name for name in tensors.names if not _IGNORED.search(name)}
   held -= {name for name in held if left and name.startswith(left)}
   if missing := sorted(wanted - held):
+    if 2 * len(missing) > len(wanted):
+      raise errors.InputError(
+        f"{tensors.path}: holds the tensors of another architecture, or under other names: it "
+        f"lacks {_some(missing)}, of {len(wanted)}, and has {_some(sorted(held))}"
+      )
     raise errors.InputError(f"{tensors.path}: lacks {_some(missing)}{_surplus(held - wanted)}")
   if surplus := sorted(held - wanted):
     raise errors.InputError(f"{tensors.path}: this architecture has no place for {_some(surplus)}")

@@ -12,7 +12,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from jaxbench import errors, tables
+from jaxbench import tables
 from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family, libraries
 from jaxbench.models.classifier import ClassifierConfig
 from jaxbench.models.family import (
@@ -22,7 +22,7 @@ from jaxbench.models.family import (
   TIMM,
   TORCHVISION,
 )
-from jaxbench.models.weights import open_clip, timm
+from jaxbench.models.weights import open_clip, timm, unbuilt
 from jaxbench.models.weights.sidecar import Fields
 
 # Libraries with one set of weights for each size, which is as our configuration says.
@@ -47,23 +47,23 @@ def named(architecture: str) -> list[Origin]:
     InputError: there is no such architecture or source.
   """
   if architecture in ARCHITECTURES:
-    return list(_of(architecture))
+    return list(of(architecture))
   library, _, name = architecture.partition("/")
   theirs = name if library == TIMM else architecture
-  of_library = [] if library == TIMM else [row for row in _of(name) if row.library == library]
+  of_library = [] if library == TIMM else [row for row in of(name) if row.library == library]
   if by_name := [*_timm(lambda name: name == theirs), *of_library]:
     return by_name
   rows = [*_open_clip(), *_timm(), *_hub()]
   by_source = [row for row in rows if architecture in (row.name, row.name.partition("/")[2])]
   by_source += [
-    row._replace(name=architecture) for row in rows if _hubs().get(architecture) == row.name
+    row._replace(name=architecture) for row in rows if repositories().get(architecture) == row.name
   ]
   if not by_source:
-    raise errors.unknown("architecture", architecture, [*ARCHITECTURES, *timm.NAMES])
+    raise unbuilt.named(architecture, [*ARCHITECTURES, *timm.NAMES])
   return [by_source[0]._replace(network=by_source[0].config)]
 
 
-def _of(name: str) -> Iterator[Origin]:
+def of(name: str) -> Iterator[Origin]:
   """The sources of one of our architectures."""
   config = ARCHITECTURES.get(name)
   if config is None:
@@ -123,10 +123,10 @@ def _transformers(config: Config, name: str) -> Iterator[Origin]:
 
 def _hub() -> Iterator[Origin]:
   """Repositories that no library lists: CLIPs as OpenAI has them, and what transformers has."""
-  listed = {*_hubs(), *(f"{TIMM}/{key}" for key in _table(TIMM))}
-  for name, repositories in SOURCES.items():
+  listed = {*repositories(), *(f"{TIMM}/{key}" for key in _table(TIMM))}
+  for name, sources in SOURCES.items():
     config = ARCHITECTURES[name]
-    for repository in (each for each in repositories if each not in listed):
+    for repository in (each for each in sources if each not in listed):
       if OPEN_CLIP in family(config).layouts(config):
         yield Origin(repository, OPEN_CLIP, config, config)
       else:
@@ -134,7 +134,7 @@ def _hub() -> Iterator[Origin]:
 
 
 @functools.cache
-def _hubs() -> dict[str, str]:
+def repositories() -> dict[str, str]:
   """The names of open_clip's rows by their repositories."""
   return {row["hf_hub"]: f"{OPEN_CLIP}/{key}" for key, row in _table(OPEN_CLIP).items()}
 

@@ -10,7 +10,7 @@ from jaxbench.models.architectures import ARCHITECTURES, FAMILIES, family
 from jaxbench.models.classifier import ClassifierConfig
 from jaxbench.models.family import TIMM
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.weights import sidecar
+from jaxbench.models.weights import sidecar, unbuilt
 from jaxbench.models.weights.checkpoint import Checkpoint
 from jaxbench.models.weights.sidecar import Fields, Unread, words
 
@@ -45,7 +45,10 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   images = fields.sub("pretrained_cfg")
   if "architecture" not in fields.content:
     raise fields.error("neither transformers' (model_type) nor timm's (architecture)")
-  config = named(fields.choose("architecture", {name: name for name in NAMES}))
+  name = fields.need("architecture")
+  if not isinstance(name, str) or name not in NAMES:
+    raise unbuilt.timm(fields, str(name), NAMES)
+  config = named(name)
   row = family(config)
   assert row.timm is not None
   arguments = fields.sub("model_args")

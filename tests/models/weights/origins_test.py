@@ -182,6 +182,27 @@ def test_what_is_told_must_make_sense(tf_efficientnet):
     models.load("digits-resnet", std=HALF)
 
 
+def test_a_name_that_is_not_known_has_neighbours_and_another_way_in():
+  with pytest.raises(
+    errors.InputError, match=r"near it are resnet50.*load\('timm:resnet51'\)"
+  ) as e:
+    origins.named("timm/resnet51")
+  assert len(str(e.value)) < 300
+
+
+def test_weights_that_nobody_has_published_need_to_be_told_how_images_come(tmp_path, monkeypatch):
+  sizes = {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)}
+  config = dataclasses.replace(models.ARCHITECTURES["convnextv2_small"], **sizes)
+  monkeypatch.setitem(models.ARCHITECTURES, "convnextv2_small", config)
+  module = timm.create_model("convnextv2_small", depths=sizes["depths"], dims=sizes["widths"])
+  file = checkpoints.write_safetensors(module.state_dict(), tmp_path / "a.safetensors")
+  with pytest.raises(errors.InputError, match="timm does not tell how images come"):
+    models.load(file, architecture="convnextv2_small")
+  images = {"mean": HALF, "std": HALF, "preprocess": models.Preprocess(32)}
+  model = models.load(file, architecture="convnextv2_small", **images)
+  assert (model.config.std, model.config.depths) == (HALF, sizes["depths"])
+
+
 def test_the_rows_are_those_of_the_libraries():
   timms = json.loads(tables.path("timm_pretrained.json").read_text())
   for name, row in timms.items():
