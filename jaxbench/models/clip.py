@@ -8,11 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench.models import tokenizer, trunk_clips
+from jaxbench.models import clip_sizes, tokenizer, trunk_clips
 from jaxbench.models.dual_encoder import OPEN_CLIP_KEYS, ROOT_KEYS, TOWER_KEYS, DualEncoder
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, Family, Transformers
 from jaxbench.models.later import later
-from jaxbench.models.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.text_transformer import TextOptions, TextTransformer
 from jaxbench.models.tokenizer_file import TokenizerConfig, TokenizerFile
@@ -137,73 +136,14 @@ def _read_vision(fields: Fields) -> Vision:
   return seen
 
 
-def _sizes(activation: str) -> dict[str, CLIPConfig]:
-  """OpenAI's (Radford et al., 2021, tables 19 and 20) and LAION's."""
-
-  def text(width: int, layers: int = 12) -> TowerConfig:
-    return TowerConfig(width, layers, width // 64, 4 * width, activation)
-
-  def vit(
-    patch: int, size: int, vision: tuple[int, int, int, int], embed_dim: int, words: TowerConfig
-  ) -> CLIPConfig:
-    return CLIPConfig(embed_dim, TowerConfig(*vision, activation), words, patch, Preprocess(size))
-
-  def resnet(
-    depths: tuple[int, ...], width: int, size: int, embed_dim: int, text_width: int
-  ) -> CLIPConfig:
-    vision = ModifiedResNetConfig(depths, width, width * 32 // 64)
-    return CLIPConfig(embed_dim, vision, text(text_width), None, Preprocess(size))
-
-  base, large = (768, 12, 12, 3072), (1024, 24, 16, 4096)
-  return {
-    "ViT-B-32": vit(32, 224, base, 512, text(512)),
-    "ViT-B-16": vit(16, 224, base, 512, text(512)),
-    "ViT-L-14": vit(14, 224, large, 768, text(768)),
-    "ViT-L-14-336": vit(14, 336, large, 768, text(768)),
-    "ViT-H-14": vit(14, 224, (1280, 32, 16, 5120), 1024, text(1024, 24)),
-    "ViT-g-14": vit(14, 224, (1408, 40, 16, 6144), 1024, text(1024, 24)),
-    "ViT-bigG-14": vit(14, 224, (1664, 48, 16, 8192), 1280, text(1280, 32)),
-    "RN50": resnet((3, 4, 6, 3), 64, 224, 1024, 512),
-    "RN101": resnet((3, 4, 23, 3), 64, 224, 512, 512),
-    "RN50x4": resnet((4, 6, 10, 6), 80, 288, 640, 640),
-    "RN50x16": resnet((6, 8, 18, 8), 96, 384, 768, 768),
-    "RN50x64": resnet((3, 15, 36, 10), 128, 448, 1024, 1024),
-  }
-
-
-_SOURCES: dict[str, tuple[str, ...]] = {
-  "ViT-B-32-quickgelu": ("openai/clip-vit-base-patch32",),
-  "ViT-B-16-quickgelu": ("openai/clip-vit-base-patch16",),
-  "ViT-L-14-quickgelu": (
-    "openai/clip-vit-large-patch14",
-    "chs20/fare2-clip",
-    "chs20/fare4-clip",
-    "chs20/tecoa2-clip",
-    "chs20/tecoa4-clip",
-  ),
-  "ViT-L-14-336-quickgelu": ("openai/clip-vit-large-patch14-336",),
-  "RN50-quickgelu": ("timm/resnet50_clip.openai",),
-  "RN101-quickgelu": ("timm/resnet101_clip.openai",),
-  "RN50x4-quickgelu": ("timm/resnet50x4_clip.openai",),
-  "RN50x16-quickgelu": ("timm/resnet50x16_clip.openai",),
-  "RN50x64-quickgelu": ("timm/resnet50x64_clip.openai",),
-  "ViT-B-32": ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K",),
-  "ViT-B-16": ("laion/CLIP-ViT-B-16-laion2B-s34B-b88K",),
-  "ViT-L-14": ("laion/CLIP-ViT-L-14-laion2B-s32B-b82K",),
-  "ViT-H-14": ("laion/CLIP-ViT-H-14-laion2B-s32B-b79K",),
-  "ViT-g-14": ("laion/CLIP-ViT-g-14-laion2B-s34B-b88K",),
-  "ViT-bigG-14": ("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k",),
-}
 FAMILY = Family(
   name="clip",
   config=CLIPConfig,
   module=CLIP,
   named={
-    **_sizes("gelu"),
-    **{f"{name}-quickgelu": config for name, config in _sizes("quick_gelu").items()},
-    **{name: CLIPConfig(**fields) for name, fields in trunk_clips.NAMED.items()},
+    name: CLIPConfig(**fields) for name, fields in (clip_sizes.NAMED | trunk_clips.NAMED).items()
   },
-  sources={**_SOURCES, **trunk_clips.SOURCES},
+  sources=clip_sizes.SOURCES | trunk_clips.SOURCES,
   layouts=lambda config: {
     # The names of OpenAI, or those with `custom_text`.
     OPEN_CLIP: [
@@ -212,7 +152,7 @@ FAMILY = Family(
     ],
     HUGGINGFACE: [_HUGGINGFACE],
   },
-  lacks={HUGGINGFACE: tuple(trunk_clips.NAMED)},
+  lacks={HUGGINGFACE: (*clip_sizes.NOT_CLIPS, *trunk_clips.NAMED)},
   transformers=Transformers(
     model_type="clip",
     processor="CLIPImageProcessor",

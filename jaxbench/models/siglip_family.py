@@ -172,63 +172,79 @@ def _read_open_clip(model: Fields, images: Fields, folder: pathlib.Path) -> SigL
   return config
 
 
-def _sized(
-  vision: tuple[int, int, int, int], patch: int, size: int, words: int = 256_000, **options: Any
-) -> SigLIPConfig:
-  """Of a published size, as transformers has it; which tokenizer it is, only a checkpoint says."""
-  half, tower = (0.5, 0.5, 0.5), _tower(vision)
-  text = _tower(_SO400M) if vision == _GIANT else tower
+def _sized(trunk: str, size: int, version: int = 2, **options: Any) -> SigLIPConfig:
+  """A published size, as open_clip has it; which tokenizer it is, only a checkpoint says."""
+  half, name = (0.5, 0.5, 0.5), f"vit_{trunk}_siglip_{size}"
+  seen, patch = _TRUNKS[name].config, _TRUNKS[name].patch_size
+  assert patch is not None
+  words = (
+    _SO400M
+    if trunk.startswith("giantopt")
+    else (seen.width, seen.layers, seen.heads, seen.mlp_width)
+  )
+  fields: dict[str, Any] = {
+    "vocabulary_size": 256_000 if version == 2 else 32_000,
+    "context_length": 64,
+    **options,
+  }
+  pad_id = 1 if fields["vocabulary_size"] == 32_000 else 0
   return SigLIPConfig(
-    vision=tower,
-    text=text,
-    embed_dim=tower.width,
+    vision=seen,
+    text=_tower(words, version == 2),
+    embed_dim=seen.width,
     patch_size=patch,
     preprocess=Preprocess(size, squash=True),
     mean=half,
     std=half,
-    vocabulary_size=words,
-    context_length=options.pop("context_length", 64),
-    tokenizer=TokenizerConfig("", 1 if words == 32_000 else 0, "siglip"),
-    **options,
+    tokenizer=TokenizerConfig("", pad_id, "canonicalize"),
+    **fields,
   )
 
 
 # open_clip's name; google's, where it has been released; the size.
 _PUBLISHED: dict[str, tuple[str, SigLIPConfig]] = {
-  "ViT-B-16-SigLIP": ("siglip-base-patch16-224", _sized(_BASE, 16, 224, 32_000)),
-  "ViT-B-16-SigLIP-256": ("siglip-base-patch16-256", _sized(_BASE, 16, 256, 32_000)),
-  "ViT-B-16-SigLIP-384": ("siglip-base-patch16-384", _sized(_BASE, 16, 384, 32_000)),
-  "ViT-B-16-SigLIP-512": ("siglip-base-patch16-512", _sized(_BASE, 16, 512, 32_000)),
+  **{
+    f"ViT-{name}-16-SigLIP{suffix}": (
+      f"siglip-{long}-patch16-{size}",
+      _sized(f"{long}_patch16", size, 1),
+    )
+    for name, long, size, suffix in (
+      ("B", "base", 224, ""),
+      *(("B", "base", size, f"-{size}") for size in (256, 384, 512)),
+      *(("L", "large", size, f"-{size}") for size in (256, 384)),
+    )
+  },
   "ViT-B-16-SigLIP-i18n-256": (
     "siglip-base-patch16-256-multilingual",
-    _sized(_BASE, 16, 256, 250_000),
+    _sized("base_patch16", 256, 1, vocabulary_size=250_000),
   ),
-  "ViT-L-16-SigLIP-256": ("siglip-large-patch16-256", _sized(_LARGE, 16, 256, 32_000)),
-  "ViT-L-16-SigLIP-384": ("siglip-large-patch16-384", _sized(_LARGE, 16, 384, 32_000)),
   "ViT-SO400M-14-SigLIP": (
     "siglip-so400m-patch14-224",
-    _sized(_SO400M, 14, 224, 32_000, context_length=16),
+    _sized("so400m_patch14", 224, 1, context_length=16),
   ),
-  "ViT-SO400M-14-SigLIP-378": ("", _sized(_SO400M, 14, 378, 32_000)),
-  "ViT-SO400M-14-SigLIP-384": ("siglip-so400m-patch14-384", _sized(_SO400M, 14, 384, 32_000)),
+  "ViT-SO400M-14-SigLIP-378": ("", _sized("so400m_patch14", 378, 1)),
+  "ViT-SO400M-14-SigLIP-384": (
+    "siglip-so400m-patch14-384",
+    _sized("so400m_patch14", 384, 1),
+  ),
   "ViT-SO400M-16-SigLIP-i18n-256": (
     "siglip-so400m-patch16-256-i18n",
-    _sized(_SO400M, 16, 256, 250_000, text_head=False),
+    _sized("so400m_patch16", 256, 1, vocabulary_size=250_000, text_head=False),
   ),
   **{
     f"ViT-{name}-{patch}-SigLIP2{suffix}": (
-      f"siglip2-{long}-patch{patch}-{size}",
-      _sized(tower, patch, size),
+      f"siglip2-{google}-patch{patch}-{size}",
+      _sized(f"{long}_patch{patch}", size),
     )
-    for name, long, tower, patch, size, suffix in (
-      ("B", "base", _BASE, 32, 256, "-256"),
-      ("B", "base", _BASE, 16, 224, ""),
-      *(("B", "base", _BASE, 16, size, f"-{size}") for size in (256, 384, 512)),
-      *(("L", "large", _LARGE, 16, size, f"-{size}") for size in (256, 384, 512)),
-      ("SO400M", "so400m", _SO400M, 14, 224, ""),
-      ("SO400M", "so400m", _SO400M, 14, 378, "-378"),
-      *(("SO400M", "so400m", _SO400M, 16, size, f"-{size}") for size in (256, 384, 512)),
-      *(("gopt", "giant-opt", _GIANT, 16, size, f"-{size}") for size in (256, 384)),
+    for name, long, google, patch, size, suffix in (
+      ("B", "base", "base", 32, 256, "-256"),
+      ("B", "base", "base", 16, 224, ""),
+      *(("B", "base", "base", 16, size, f"-{size}") for size in (256, 384, 512)),
+      *(("L", "large", "large", 16, size, f"-{size}") for size in (256, 384, 512)),
+      ("SO400M", "so400m", "so400m", 14, 224, ""),
+      ("SO400M", "so400m", "so400m", 14, 378, "-378"),
+      *(("SO400M", "so400m", "so400m", 16, size, f"-{size}") for size in (256, 384, 512)),
+      *(("gopt", "giantopt", "giant-opt", 16, size, f"-{size}") for size in (256, 384)),
     )
   },
 }

@@ -1,23 +1,21 @@
 """CLIPs of open_clip whose image towers are networks of timm, by open_clip's names."""
 
+import dataclasses
 from typing import Any
 
+from jaxbench.models.clip_sizes import text
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.towers import TRUNKS
 from jaxbench.models.transformer import TowerConfig
 
 
-def _text(width: int, layers: int = 12) -> TowerConfig:
-  return TowerConfig(width, layers, width // 64, 4 * width, "gelu")
-
-
-def _clip(trunk: str, size: int, embed_dim: int, text: TowerConfig) -> dict[str, Any]:
+def _clip(trunk: str, size: int, embed_dim: int, words: TowerConfig) -> dict[str, Any]:
   """Fields of a CLIPConfig; images come as OpenAI has them."""
   _, sized = TRUNKS[trunk]
   return {
     "embed_dim": embed_dim,
     "vision": sized.config,
-    "text": text,
+    "text": words,
     "patch_size": sized.patch_size,
     "preprocess": Preprocess(size),
   }
@@ -33,22 +31,50 @@ def _pe(
   return _clip(f"vit_pe_core_{trunk}_{size}", size, embed_dim, text) | changes
 
 
+def _convnext(
+  size: str, pixels: int, embed_dim: int, words: TowerConfig, *, hidden: bool = False
+) -> dict[str, Any]:
+  """LAION's, and others of that kind."""
+  fields = _clip(f"convnext_{size}", pixels, embed_dim, words)
+  return fields | {"vision": dataclasses.replace(fields["vision"], hidden=hidden)}
+
+
+# A classifier has the names that end with "_clip" here, without that.
+_CONVNEXT: dict[str, dict[str, Any]] = {
+  "convnext_tiny_clip": _convnext("tiny", 224, 1024, text(512)),
+  "convnext_small_clip": _convnext("small", 224, 512, text(512)),
+  "convnext_base_clip": _convnext("base", 224, 512, text(512)),
+  "convnext_base_w": _convnext("base", 256, 640, text(640)),
+  "convnext_base_w_320": _convnext("base", 320, 640, text(640)),
+  "convnext_large_clip": _convnext("large", 224, 768, text(768)),
+  "convnext_large_d": _convnext("large", 256, 768, text(768, 16), hidden=True),
+  "convnext_large_d_320": _convnext("large", 320, 768, text(768, 16), hidden=True),
+  "convnext_xlarge_clip": _convnext("xlarge", 256, 1024, text(1024, 20)),
+  "convnext_xxlarge_clip": _convnext("xxlarge", 256, 1024, text(1024, 24)),
+  "convnext_xxlarge_320": _convnext("xxlarge", 320, 1024, text(1024, 24)),
+}
 _ENORMOUS = "eva02_enormous_patch14_clip_224"
 NAMED: dict[str, dict[str, Any]] = {
-  "EVA01-g-14": _clip("eva_giant_patch14_224", 224, 1024, _text(768)),
-  "EVA01-g-14-plus": _clip("eva_giant_patch14_224", 224, 1024, _text(1024, 24)),
-  "EVA02-B-16": _clip("eva02_base_patch16_clip_224", 224, 512, _text(512)),
-  "EVA02-L-14": _clip("eva02_large_patch14_clip_224", 224, 768, _text(768)),
-  "EVA02-L-14-336": _clip("eva02_large_patch14_clip_336", 336, 768, _text(768)),
-  "EVA02-E-14": _clip(_ENORMOUS, 224, 1024, _text(1024, 24)),
-  "EVA02-E-14-plus": _clip(_ENORMOUS, 224, 1024, _text(1280, 32)),
-  "PE-Core-T-16-384": _pe("tiny_patch16", 384, 512, _text(512)),
-  "PE-Core-S-16-384": _pe("small_patch16", 384, 512, _text(512)),
-  "PE-Core-B-16": _pe("base_patch16", 224, 1024, _text(1024, 24)),
-  "PE-Core-L-14-336": _pe("large_patch14", 336, 1024, _text(1024, 24)),
-  "PE-Core-bigG-14-448": _pe("gigantic_patch14", 448, 1280, _text(1280, 24), words=72),
+  **_CONVNEXT,
+  "EVA01-g-14": _clip("eva_giant_patch14_224", 224, 1024, text(768)),
+  "EVA01-g-14-plus": _clip("eva_giant_patch14_224", 224, 1024, text(1024, 24)),
+  "EVA02-B-16": _clip("eva02_base_patch16_clip_224", 224, 512, text(512)),
+  "EVA02-L-14": _clip("eva02_large_patch14_clip_224", 224, 768, text(768)),
+  "EVA02-L-14-336": _clip("eva02_large_patch14_clip_336", 336, 768, text(768)),
+  "EVA02-E-14": _clip(_ENORMOUS, 224, 1024, text(1024, 24)),
+  "EVA02-E-14-plus": _clip(_ENORMOUS, 224, 1024, text(1280, 32)),
+  "PE-Core-T-16-384": _pe("tiny_patch16", 384, 512, text(512)),
+  "PE-Core-S-16-384": _pe("small_patch16", 384, 512, text(512)),
+  "PE-Core-B-16": _pe("base_patch16", 224, 1024, text(1024, 24)),
+  "PE-Core-L-14-336": _pe("large_patch14", 336, 1024, text(1024, 24)),
+  "PE-Core-bigG-14-448": _pe("gigantic_patch14", 448, 1280, text(1280, 24), words=72),
 }
 SOURCES: dict[str, tuple[str, ...]] = {
+  "convnext_base_w": ("laion/CLIP-convnext_base_w-laion2B-s13B-b82K",),
+  "convnext_base_w_320": ("laion/CLIP-convnext_base_w_320-laion_aesthetic-s13B-b82K",),
+  "convnext_large_d": ("laion/CLIP-convnext_large_d.laion2B-s26B-b102K-augreg",),
+  "convnext_large_d_320": ("laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft",),
+  "convnext_xxlarge_clip": ("laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg",),
   "EVA01-g-14": ("timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k",),
   "EVA01-g-14-plus": ("timm/eva_giant_patch14_plus_clip_224.merged2b_s11b_b114k",),
   "EVA02-B-16": ("timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k",),

@@ -8,7 +8,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from jaxbench.models.architectures import FAMILIES, Config, family
+from jaxbench.models.architectures import ARCHITECTURES, FAMILIES, Config, family
 from jaxbench.models.clip import CLIPConfig
 from jaxbench.models.family import OPEN_CLIP
 from jaxbench.models.modified_resnet import ModifiedResNetConfig
@@ -82,6 +82,12 @@ def configuration(model: Fields, images: Fields, folder: pathlib.Path) -> Config
     if row.open_clip is not None and trunk in row.open_clip.trunks:
       return row.open_clip.read(model, images, folder)
   return _clip(model, images, folder)
+
+
+def ours(name: str) -> str:
+  """Our name for a model of open_clip: a classifier may have that of its image tower."""
+  known = name in ARCHITECTURES and not ARCHITECTURES[name].supervised
+  return name if known else f"{name}_clip"
 
 
 def trained(network: Config, row: Fields) -> Config:

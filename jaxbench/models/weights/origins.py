@@ -87,7 +87,7 @@ def _table(library: str) -> dict[str, dict[str, Any]]:
 
 def _open_clip(only: str | None = None) -> Iterator[Origin]:
   for key, row in _table(OPEN_CLIP).items():
-    name = key.partition(".")[0]
+    name = open_clip.ours(key.partition(".")[0])
     if only in (None, name):
       network = ARCHITECTURES[name]
       fields = Fields(tables.path(f"{OPEN_CLIP}_pretrained.json"), row)

@@ -12,7 +12,6 @@ from references import checkpoints, families, parity
 from references.writers import open_clip, timm
 
 from jaxbench import errors, models, tables
-from jaxbench.models import trunk_clips
 from jaxbench.models.architectures import libraries
 from jaxbench.models.clip import OPENAI_MEAN, OPENAI_STD
 from jaxbench.models.transformer import TowerConfig
@@ -20,7 +19,9 @@ from jaxbench.models.weights import checkpoint, files, mapping, origins, state_d
 
 HALF = (0.5, 0.5, 0.5)
 # All published weights of these sizes were trained with quick_gelu, whatever open_clip calls them.
-ONLY_OPENAI = ("ViT-L-14-336", "RN50", "RN101", "RN50x4", "RN50x16", "RN50x64")
+ONLY_QUICK = ("ViT-H-14-378", "ViT-L-14-336", "RN50", "RN101", "RN50x4", "RN50x16", "RN50x64")
+# The published weights of these differ in what no tensor tells.
+DIFFER = ("ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-H-14", "ViT-H-14-quickgelu", "ViT-bigG-14")
 
 
 def same(model, reference, mean, std, size):
@@ -226,18 +227,17 @@ def test_every_source_is_found_under_its_own_name(name):
 
 @pytest.mark.parametrize(
   "name",
-  [  # A SigLIP needs its tokenizer, and comes in folders; timm's tags are for many weights each;
+  [  # What needs its tokenizer comes in folders; timm's tags are for many weights each;
     # transformers' tensors do not tell how images come.
     name
     for name, config in models.ARCHITECTURES.items()
-    if not isinstance(config, models.SigLIPConfig)
+    if getattr(config, "tokenizer", None) is None
     and libraries(name)[0] not in ("timm", "huggingface")
   ],
 )
 def test_a_plain_name_stands_for_the_tensors_of_its_library(monkeypatch, name):
   """Of a CLIP, those of a name whose sources agree; of others, the best known library's."""
   config = models.ARCHITECTURES[name]
-  is_clip = isinstance(config, models.CLIPConfig)
   library = libraries(name)[0]
   (renamings, *_) = state_dict._layouts(library, config)
   arrays = {}
@@ -247,11 +247,9 @@ def test_a_plain_name_stands_for_the_tensors_of_its_library(monkeypatch, name):
     arrays |= dict.fromkeys(place.names, zeros)
   opened = files.Tensors(pathlib.Path(name), (), arrays)
   monkeypatch.setattr(files, "open_tensors", lambda path, key: opened)
-  agree = ("ViT-g-14", *ONLY_OPENAI, *trunk_clips.NAMED)
-  differ = "quickgelu" not in name and name not in agree
-  if is_clip and (differ or name == "ViT-H-14-quickgelu"):  # One of its sources squashes.
+  if name in DIFFER:
     with pytest.raises(errors.InputError, match=r"differ in (activation|preprocess)"):
       state_dict.read(opened.path, name, name)
   else:
     found = state_dict.read(opened.path, name, name).config
-    assert found == models.ARCHITECTURES[f"{name}-quickgelu" if name in ONLY_OPENAI else name]
+    assert found == models.ARCHITECTURES[f"{name}-quickgelu" if name in ONLY_QUICK else name]
