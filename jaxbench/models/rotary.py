@@ -35,7 +35,7 @@ def turned(x: jax.Array, angles: np.ndarray, heads: int, *, halves: bool) -> jax
   """float [B, T, D], the pairs of each head turned by [at least T, D / heads / 2]."""
   batch, length, _ = x.shape
   pairs, axis = angles.shape[1], 3 if halves else 4
-  dtype = jnp.promote_types(x.dtype, jnp.float32)
+  dtype = jnp.float32 if jnp.finfo(x.dtype).bits < 32 else x.dtype
   shape = (batch, length, heads, 2, pairs) if halves else (batch, length, heads, pairs, 2)
   one, other = jnp.moveaxis(x.astype(dtype).reshape(shape), axis, 0)
   cos, sin = (jnp.asarray(f(angles[None, :length, None]), dtype) for f in (np.cos, np.sin))

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from references import open_clips, parity
+from references import checkpoints, open_clips, parity
 from references.writers import open_clip, timm
 
 from jaxbench import errors, models
@@ -90,6 +90,17 @@ def test_images_of_another_size(write, name):
   clip = models.load(folder, image_size=80)
   theirs.visual.trunk.set_input_size((80, 80))
   parity.assert_same(clip.visual, theirs.encode_image, clip.config, gradient=False)
+
+
+@pytest.mark.parametrize("name", ["eva02_base_patch16_clip_224", "vit_pe_core_base_patch16_224"])
+def test_a_tower_alone_on_its_base(write, tmp_path, name):
+  theirs, folder = write(name)
+  tower = parity.randomize(theirs.visual, seed=1)
+  file = checkpoints.write_safetensors(
+    tower.state_dict(), tmp_path / "tower" / "robust.safetensors"
+  )
+  clip = models.load(folder, visual=file)
+  parity.assert_same(clip.visual, tower, clip.config, gradient=False)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -28,3 +29,13 @@ def test_heads_are_turned_as_timm_turns_them(kind, arguments, ours):
   x = heads.transpose(1, 2).flatten(2).numpy()
   found = turned(x, ours.angles(6, 8), 3, halves=ours.halves)
   np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_half_precision_turns_in_single():
+  x = np.random.default_rng(0).normal(size=(1, 9, 32)).astype(np.float32)
+  angles = Rotary(16).angles(3, 8)
+  found = turned(jnp.asarray(x, jnp.bfloat16), angles, 2, halves=False)
+  assert found.dtype == jnp.bfloat16
+  np.testing.assert_allclose(
+    found.astype(np.float32), turned(x, angles, 2, halves=False), atol=0.05
+  )

@@ -8,9 +8,9 @@ import torch
 from jaxbench import models
 
 
-def randomize(model):
+def randomize(model, seed=0):
   """Nothing stays at an initial 0 or 1; batch norms get statistics of their own."""
-  generator = torch.Generator().manual_seed(0)
+  generator = torch.Generator().manual_seed(seed)
   with torch.no_grad():
     for name, tensor in model.state_dict().items():
       if not tensor.dtype.is_floating_point:

@@ -32,6 +32,8 @@ from jaxbench.models.weights.files import Tensors
 from jaxbench.models.weights.mapping import Renamings, Source
 
 _ALONE: Renamings = ((r"^(visual|vision_model)\.", ""),)
+# Where open_clip's tower is nothing but timm's network, that stands before all names, too.
+_TRUNK_ALONE: Renamings = (*_ALONE, (r"^trunk\.", ""))
 _OTHER = "it is the tower of another model; name that one as its base"
 _PROJECTION, _PATCHES = "visual.proj", "visual.conv1.kernel"
 
@@ -132,7 +134,11 @@ def _layout(opened: Tensors, config: Config) -> tuple[str, Renamings]:
 
   layouts = family(config).layouts(config).items()
   whole = [(library, renamings) for library, several in layouts for renamings in several]
-  alone = [(library, (*renamings, *_ALONE)) for library, renamings in whole]
+  alone = [
+    (library, (*renamings, *bare))
+    for library, renamings in whole
+    for bare in (_ALONE, _TRUNK_ALONE)
+  ]
   return min([*alone, *whole], key=missing)
 
 
@@ -151,16 +157,20 @@ def _check_shape(
   opened: Tensors, stored: Source, shape: tuple[int, ...], base: str, sources: Mapping[str, Source]
 ) -> None:
   """Raises InputError where a tensor is that of another model."""
-  for name in stored.names:
-    if name not in opened.arrays:
-      continue  # `mapping.check` tells.
-    found = tuple(opened.arrays[name].shape)
-    if mapping.without_ones(found) != mapping.without_ones(shape):
-      likely = ", ".join(_likely(opened, sources))
-      raise errors.InputError(
-        f"{opened.path}: {name} has shape {list(found)}, that of {base} {list(shape)}: {_OTHER}"
-        + (f" (its sizes are those of {likely})" if likely else "")
-      )
+  parts = [tuple(opened.arrays[name].shape) for name in stored.names if name in opened.arrays]
+  if len(parts) < len(stored.names):
+    return  # `mapping.check` tells.
+  found, whole = parts[0], shape
+  if len(parts) > 1:  # Joined along their first axis, of which each may have another length.
+    found, whole = (
+      (sum(part[0] for part in each), *each[0][1:]) for each in (parts, [shape] * len(parts))
+    )
+  if mapping.without_ones(found) != mapping.without_ones(whole):
+    likely = ", ".join(_likely(opened, sources))
+    raise errors.InputError(
+      f"{opened.path}: {stored.names[0]} has shape {list(parts[0])}, that of {base} {list(shape)}: "
+      f"{_OTHER}" + (f" (its sizes are those of {likely})" if likely else "")
+    )
 
 
 def _likely(opened: Tensors, sources: Mapping[str, Source]) -> Iterator[str]:
