@@ -11,6 +11,7 @@ from jaxbench.models.classifier import Classifier, ClassifierConfig
 from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.context import EncoderPrompts, SoftPrompts, TokenPrompts
 from jaxbench.models.custom import Custom, CustomConfig
+from jaxbench.models.later import told
 from jaxbench.models.layers import compute_in
 from jaxbench.models.listing import Listing, Weights
 from jaxbench.models.pooled import POOLS, Pooled, pooled
@@ -80,5 +81,6 @@ __all__ = [
   "searched_on",
   "templates",
   "tokenize",
+  "told",
   "zero_shot",
 ]
