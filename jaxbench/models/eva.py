@@ -1,5 +1,6 @@
-"""EVA-CLIP's image towers (Sun et al., 2023, arXiv:2303.15389) and those of the Perception Encoder
-(Bolya et al., 2025, arXiv:2504.13181), as open_clip takes them from timm."""
+"""EVA and EVA-02 with a classifier (Fang et al., 2022 and 2023, arXiv:2211.07636, 2303.11331), the
+image towers of EVA-CLIP (Sun et al., 2023, arXiv:2303.15389) and those of the Perception Encoder
+(Bolya et al., 2025, arXiv:2504.13181): all of timm's Eva."""
 
 import dataclasses
 from typing import Any
@@ -8,25 +9,19 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxbench.models.family import Sized, Tower, Trunk
+from jaxbench.models.classifier import imagenet
+from jaxbench.models.family import TIMM, Family, Sized, Timm, Tower, Trunk
 from jaxbench.models.layers import Linear
 from jaxbench.models.rotary import Rotary
 from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.vit_trunk import ViTTrunk, ViTTrunkConfig, timm_layouts
+from jaxbench.models.vit import ViT, ViTConfig
+from jaxbench.models.vit_trunk import ViTTrunk, ViTTrunkConfig, in_timm, timm_layouts
 from jaxbench.models.weights.mapping import Renamings
 
-EVA02 = TowerConfig(
-  width=768,
-  layers=12,
-  heads=12,
-  mlp_width=2048,
-  activation="silu",
-  epsilon=1e-6,
-  qkv_bias="query_value",
-  rotary=Rotary(reach=16),
-  mlp_norm=True,
-  gated_mlp=True,
-)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvaConfig(ViTConfig):
+  """Everything that shapes an EVA that classifies."""
 
 
 class ViTTower(ViTTrunk):
@@ -86,10 +81,26 @@ _MOBILE: dict[str, Sized] = {
     ViTTrunkConfig(tower=TowerConfig(1024, 24, 16, 4096, "gelu"), pre_norm=True), 14, 224
   ),
 }
+_LARGE = TowerConfig(1024, 24, 16, 4096, "gelu", 1e-6)
 _GIANT = TowerConfig(1408, 40, 16, 6144, "gelu", 1e-6, qkv_bias="query_value")
 _ENORMOUS = dataclasses.replace(_GIANT, width=1792, layers=64, mlp_width=15_360, post_norm=True)
-_BASE = dataclasses.replace(EVA02, attention_norm=True)
-_LARGE = dataclasses.replace(_BASE, width=1024, layers=24, heads=16, mlp_width=2730)
+_TINY2 = TowerConfig(
+  width=192,
+  layers=12,
+  heads=3,
+  mlp_width=512,
+  activation="silu",
+  epsilon=1e-6,
+  qkv_bias="query_value",
+  rotary=Rotary(reach=16),
+  gated_mlp=True,
+)
+_SMALL2 = dataclasses.replace(_TINY2, width=384, heads=6, mlp_width=1024)
+_BASE2 = dataclasses.replace(_TINY2, width=768, heads=12, mlp_width=2048, mlp_norm=True)
+_LARGE2 = dataclasses.replace(_BASE2, width=1024, layers=24, heads=16, mlp_width=2730)
+_BASE_CLIP, _LARGE_CLIP = (
+  dataclasses.replace(tower, attention_norm=True) for tower in (_BASE2, _LARGE2)
+)
 TOWER = Tower(
   config=ViTTrunkConfig,
   module=ViTTower,
@@ -97,9 +108,9 @@ TOWER = Tower(
   timm={
     "eva_giant_patch14_224": _eva(14, 224, _GIANT),
     "eva_giant_patch14_clip_224": _eva(14, 224, _GIANT),
-    "eva02_base_patch16_clip_224": _eva(16, 224, _BASE),
-    "eva02_large_patch14_clip_224": _eva(14, 224, _LARGE),
-    "eva02_large_patch14_clip_336": _eva(14, 336, _LARGE),
+    "eva02_base_patch16_clip_224": _eva(16, 224, _BASE_CLIP),
+    "eva02_large_patch14_clip_224": _eva(14, 224, _LARGE_CLIP),
+    "eva02_large_patch14_clip_336": _eva(14, 336, _LARGE_CLIP),
     "eva02_enormous_patch14_clip_224": _eva(14, 224, _ENORMOUS),
     "vit_pe_core_tiny_patch16_384": _pe(16, 384, (192, 12, 3, 768)),
     "vit_pe_core_small_patch16_384": _pe(16, 384, (384, 12, 6, 1536)),
@@ -109,4 +120,52 @@ TOWER = Tower(
     **_MOBILE,
   },
   built=_built,
+)
+
+
+def _named(tower: TowerConfig) -> EvaConfig:
+  images = imagenet(224, 224, "bicubic")
+  return EvaConfig(tower=tower, patch_size=14, pool="mean", norm_of_mean=True, **images)
+
+
+FAMILY = Family(
+  name="eva",
+  config=EvaConfig,
+  module=ViT,
+  named={
+    "eva_l_14": _named(_LARGE),
+    "eva_g_14": _named(_GIANT),
+    "eva02_ti_14": _named(_TINY2),
+    "eva02_s_14": _named(_SMALL2),
+    "eva02_b_14": _named(_BASE2),
+    "eva02_l_14": _named(_LARGE2),
+  },
+  sources={
+    "eva_l_14": ("timm/eva_large_patch14_336.in22k_ft_in22k_in1k",),
+    "eva_g_14": ("timm/eva_giant_patch14_336.m30m_ft_in22k_in1k",),
+    "eva02_ti_14": ("timm/eva02_tiny_patch14_336.mim_in22k_ft_in1k",),
+    "eva02_s_14": ("timm/eva02_small_patch14_336.mim_in22k_ft_in1k",),
+    "eva02_b_14": ("timm/eva02_base_patch14_448.mim_in22k_ft_in22k_in1k",),
+    "eva02_l_14": ("timm/eva02_large_patch14_448.mim_m38m_ft_in22k_in1k",),
+  },
+  layouts=lambda config: {TIMM: timm_layouts(config)},
+  timm=Timm(
+    names={
+      f"{kind}_{theirs}_patch14_{size}": (f"{kind}_{ours}_14", {})
+      for kind, theirs, ours, sizes in (
+        ("eva", "large", "l", (196, 336)),
+        ("eva", "giant", "g", (224, 336, 560)),
+        ("eva02", "tiny", "ti", (224, 336)),
+        ("eva02", "small", "s", (224, 336)),
+        ("eva02", "base", "b", (224, 448)),
+        ("eva02", "large", "l", (224, 448)),
+      )
+      for size in sizes
+    },
+    pools={
+      "avg": {"pool": "mean", "norm_of_mean": True},
+      "token": {"pool": "token", "norm_of_mean": False},
+    },
+    built=in_timm,
+  ),
 )

@@ -31,6 +31,10 @@ class Transformers(NamedTuple):
   built: Callable[[Any], Any] = lambda config: config
   # The config.json of a folder with the vision tower alone, where there are such.
   read_vision: Callable[[Fields], Vision] | None = None
+  others: tuple[str, ...] = ()  # Of `model_type`, which `read` reads too.
+  # Whether its class brings position embeddings to the size of the images that come.
+  resizes: bool = False
+  antialias: Callable[[Any], bool] = lambda config: False  # How it does that.
 
   @property
   def vision_type(self) -> str:

@@ -177,6 +177,7 @@ def attend(
   *,
   causal: bool = False,
   seen: jax.Array | None = None,
+  bias: jax.Array | None = None,
 ) -> jax.Array:
   """Multi-head attention, its weights in float32.
 
@@ -190,6 +191,7 @@ def attend(
     heads: into which D is cut.
     causal: whether position i sees only those up to i.
     seen: bool [B, T], the keys that any query sees; all by default.
+    bias: float [heads, Q, T], added to the scores.
 
   Returns:
     float [B, Q, D].
@@ -201,6 +203,8 @@ def attend(
   scores = jnp.einsum("bhqd,bhkd->bhqk", query * (width // heads) ** -0.5, key)
   if jnp.finfo(scores.dtype).bits < 32:
     scores = scores.astype(jnp.float32)
+  if bias is not None:
+    scores = scores + bias.astype(scores.dtype)[None]
   if causal:
     scores = jnp.where(jnp.tri(length, key.shape[2], dtype=bool)[None, None], scores, -jnp.inf)
   if seen is not None:

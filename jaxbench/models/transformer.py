@@ -11,6 +11,7 @@ import numpy as np
 from flax import nnx
 
 from jaxbench import errors
+from jaxbench.models import distances
 from jaxbench.models.later import later
 from jaxbench.models.layers import ACTIVATIONS, LayerList, LayerNorm, Linear, attend
 from jaxbench.models.rotary import Rotary, turned
@@ -34,6 +35,7 @@ class TowerConfig:
   post_norm: bool = later(False)  # Of what attention and MLP give, not of what they take.
   attention_norm: bool = later(False)  # One more, in front of the output projection.
   mlp_norm: bool = later(False)  # One more, in front of the MLP's second layer.
+  distance_bias: bool = later(False)  # Of the scores, by how far apart two patches are.
   gated_mlp: bool = later(False)  # activation(x @ gate) * (x @ up) in front of that, as in SwiGLU.
 
   def __post_init__(self) -> None:
@@ -50,11 +52,14 @@ class TowerConfig:
 class Attention(nnx.Module):
   """Multi-head self-attention with one fused projection for query, key and value."""
 
-  def __init__(self, config: TowerConfig, *, rngs: nnx.Rngs):
+  def __init__(self, config: TowerConfig, *, side: int, rngs: nnx.Rngs):
     width, self.heads, self.rotary = config.width, config.heads, config.rotary
+    self.side = side
     self.in_proj = Linear(width, 3 * width, use_bias=config.qkv_bias == "all", rngs=rngs)
     qv_bias = nnx.Param(jnp.zeros(2 * width)) if config.qkv_bias == "query_value" else None
     self.qv_bias = qv_bias
+    rows = jnp.zeros((distances.rows(side), config.heads))
+    self.bias_table = nnx.Param(rows) if config.distance_bias else None
     self.norm = LayerNorm(width, config.epsilon) if config.attention_norm else None
     self.out_proj = Linear(width, width, rngs=rngs)
 
@@ -80,7 +85,10 @@ class Attention(nnx.Module):
     if self.rotary is not None and angles is not None:
       halves = self.rotary.halves
       query, key = (turned(part, angles, self.heads, halves=halves) for part in (query, key))
-    mixed = attend(query, key, value, self.heads, causal=causal, seen=seen)
+    bias = None
+    if self.bias_table is not None:
+      bias = self.bias_table[...][distances.between(self.side)[:keep]].transpose(2, 0, 1)
+    mixed = attend(query, key, value, self.heads, causal=causal, seen=seen, bias=bias)
     return self.out_proj(mixed if self.norm is None else self.norm(mixed))
 
   def _project(self, x: jax.Array, keep: int | None) -> list[jax.Array]:
@@ -120,10 +128,10 @@ class MLP(nnx.Module):
 class ResidualBlock(nnx.Module):
   """Attention, then MLP, each with its layer norm."""
 
-  def __init__(self, config: TowerConfig, *, rngs: nnx.Rngs):
+  def __init__(self, config: TowerConfig, *, side: int, rngs: nnx.Rngs):
     width, self.post_norm = config.width, config.post_norm
     self.ln_1 = LayerNorm(width, config.epsilon)
-    self.attn = Attention(config, rngs=rngs)
+    self.attn = Attention(config, side=side, rngs=rngs)
     self.ls_1 = nnx.Param(jnp.ones(width)) if config.layer_scale else None
     self.ln_2 = LayerNorm(width, config.epsilon)
     self.mlp = MLP(config, rngs=rngs)
@@ -162,13 +170,23 @@ class Transformer(nnx.Module):
     config: of each of them.
     causal: whether position i sees only those up to i.
     prefix: how many positions come before the patches, and do not turn.
+    side: of the grid of patches, where distances matter.
     rngs: of the weights.
   """
 
-  def __init__(self, config: TowerConfig, *, causal: bool = False, prefix: int = 1, rngs: nnx.Rngs):
+  def __init__(
+    self,
+    config: TowerConfig,
+    *,
+    causal: bool = False,
+    prefix: int = 1,
+    side: int = 0,
+    rngs: nnx.Rngs,
+  ):
     self.causal, self.prefix = causal, prefix
     self.rotary, self.pairs = config.rotary, config.width // config.heads // 2
-    self.resblocks = LayerList([ResidualBlock(config, rngs=rngs) for _ in range(config.layers)])
+    blocks = [ResidualBlock(config, side=side, rngs=rngs) for _ in range(config.layers)]
+    self.resblocks = LayerList(blocks)
 
   def __call__(
     self, x: jax.Array, keep: int | None = None, seen: jax.Array | None = None

@@ -54,6 +54,8 @@ _CONVNEXT: dict[str, dict[str, Any]] = {
   "convnext_xxlarge_clip": _convnext("xxlarge", 256, 1024, text(1024, 24)),
   "convnext_xxlarge_320": _convnext("xxlarge", 320, 1024, text(1024, 24)),
 }
+
+
 def _mobileclip_b() -> dict[str, Any]:
   """Apple's, whose images are resized with another filter and not standardised."""
   images = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}

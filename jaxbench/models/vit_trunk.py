@@ -99,7 +99,7 @@ class ViTTrunk(Network):
     self.register_tokens = table(config.registers, width)
     self.positional_embedding = table(rows, width)
     self.ln_pre = LayerNorm(width, tower.epsilon) if config.pre_norm else None
-    self.transformer = Transformer(tower, prefix=self.prefix, rngs=rngs)
+    self.transformer = Transformer(tower, prefix=self.prefix, side=size // patch, rngs=rngs)
     self.ln_post = LayerNorm(width, tower.epsilon)
     asks = (width, 1, config.pool_heads, 4 * width, tower.activation, tower.epsilon)
     is_asked = config.pool == "attention"
@@ -159,6 +159,7 @@ def timm_layouts(config: ViTTrunkConfig, prefix: str = "") -> list[Renamings]:
       r"transformer\.resblocks": "blocks",
       r"ln_([12])\.": r"norm\2.",
       r"attn\.in_proj": "attn.qkv",
+      r"attn\.bias_table": "attn.relative_position_bias_table",
       r"attn\.out_proj": "attn.proj",
       r"mlp\.c_fc": "mlp.fc1",
       r"mlp\.c_proj": "mlp.fc2",

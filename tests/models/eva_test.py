@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from references import open_clips, parity
-from references.writers import open_clip
+from references.writers import open_clip, timm
 
 from jaxbench import errors, models
 from jaxbench.models import eva
@@ -105,3 +105,28 @@ def test_what_is_not_built_is_refused(write, name, change, message):
   _, folder = write(name, **change)
   with pytest.raises(errors.InputError, match=message):
     models.load(folder)
+
+
+@pytest.mark.parametrize(
+  ("name", "arguments"),
+  [
+    ("eva_large_patch14_196", {}),
+    ("eva_giant_patch14_224", {}),
+    ("eva02_tiny_patch14_224", {}),
+    ("eva02_base_patch14_224", {"global_pool": "token"}),
+  ],
+)
+def test_timm_with_a_classifier(write_timm, name, arguments):
+  sizes = {"embed_dim": 48, "depth": 2, "num_heads": 3, "num_classes": 5, "img_size": 42}
+  theirs, folder = write_timm(name, **sizes, **arguments)
+  model = models.load(folder)
+  parity.assert_same(model, theirs, model.config, within=1e-5)
+
+
+@pytest.mark.parametrize("ours", eva.FAMILY.named)
+def test_published_sizes_have_the_tensors_of_timm(ours):
+  theirs = next(name for name, (of, _) in eva.FAMILY.timm.names.items() if of == ours)
+  with torch.device("meta"):
+    module = timm.create_model(theirs, img_size=224, num_classes=1000)
+  published = sum(spec.size for spec in checkpoint.shapes(models.ARCHITECTURES[ours]).values())
+  assert published == sum(p.numel() for p in module.parameters())

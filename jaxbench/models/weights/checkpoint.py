@@ -43,6 +43,7 @@ class Checkpoint(NamedTuple):
   layouts: Sequence[mapping.Renamings]  # How its tensors may be named, likeliest first.
   source: str
   antialias: bool = True  # When position embeddings are resized.
+  resizes: bool = False  # Whether they always are: there may be fewer or more than are wanted.
   tokenizer: TokenizerFile | None = None
   key: str | None = None  # Which network of the file.
   left: str = ""  # What begins so is no tower's tensor, and is not read.
@@ -134,7 +135,8 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   sources = {name: mapping.source(name, renamings) for name in wanted}
   mapping.check(opened, sources.values(), checkpoint.left)
   mapping.check_normalizer(opened, config.mean, config.std)
-  antialias = checkpoint.antialias if config != checkpoint.config else None
+  resizes = checkpoint.resizes or config != checkpoint.config
+  antialias = checkpoint.antialias if resizes else None
   return fill(model, read(opened, sources, wanted, antialias))
 
 
@@ -196,6 +198,11 @@ def _sized(config: Config, image_size: int | None) -> Config:
   patch = getattr(config, "patch_size", None)
   if patch is not None and image_size % patch:
     raise errors.InputError(f"image_size={image_size} is no multiple of the patch size {patch}")
+  if getattr(getattr(config, "tower", None), "distance_bias", False):
+    raise errors.InputError(
+      f"image_size={image_size}: the biases of this model were learnt for the distances in images "
+      f"of {config.preprocess.size} pixels, and are not interpolated"
+    )
   before = config.preprocess
   resize = before.resize and round(before.resize * image_size / before.size)
   preprocess = dataclasses.replace(before, size=image_size, resize=resize)

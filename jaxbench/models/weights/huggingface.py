@@ -10,7 +10,7 @@ from jaxbench.models.weights.checkpoint import Checkpoint, tokenizer_file
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
 _ROWS = [row.transformers for row in FAMILIES.values() if row.transformers is not None]
-_MODEL_TYPES = {row.model_type: row for row in _ROWS}
+_MODEL_TYPES = {name: row for row in _ROWS for name in (row.model_type, *row.others)}
 _VISION_TYPES = [row.vision_type for row in _ROWS if row.read_vision]
 
 
@@ -36,6 +36,7 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
     sidecar.weights(folder, *WEIGHTS),
     family(config).layouts(config)[HUGGINGFACE][:1],
     source,
-    antialias=False,
+    antialias=kind.antialias(config),
+    resizes=kind.resizes,
     tokenizer=tokenizer_file(config, folder / "tokenizer.json"),
   )

@@ -49,6 +49,8 @@ def read(folder: pathlib.Path, default: str) -> Images:
   kind = re.sub(r"FeatureExtractor$|ImageProcessor(Fast|Pil)?$", "", str(name))
   readers = {
     "CLIP": _short_side,
+    "Beit": lambda fields: _squash(fields, number=True),
+    "Bit": _short_side,
     "ViT": lambda fields: _squash(fields, number=True),
     "Siglip": lambda fields: _squash(fields, number=False),
     "ConvNext": _crop_fraction,

@@ -206,10 +206,12 @@ def test_every_source_is_found_under_its_own_name(name):
 
 @pytest.mark.parametrize(
   "name",
-  [  # What needs its tokenizer comes in folders; timm's tags are for many weights each.
+  [  # What needs its tokenizer comes in folders; timm's tags are for many weights each;
+    # transformers' tensors do not tell how images come.
     name
     for name, config in models.ARCHITECTURES.items()
-    if getattr(config, "tokenizer", None) is None and libraries(name)[0] != "timm"
+    if getattr(config, "tokenizer", None) is None
+    and libraries(name)[0] not in ("timm", "huggingface")
   ],
 )
 def test_a_plain_name_stands_for_the_tensors_of_its_library(monkeypatch, name):
