@@ -1,5 +1,6 @@
 """SigLIP and SigLIP 2 as transformers and open_clip have them: names, readers, sizes."""
 
+import math
 import pathlib
 from typing import Any
 
@@ -29,6 +30,11 @@ _HUGGINGFACE: Renamings = (
   (r"^bias$", "logit_bias"),
   *ROOT_KEYS,
 )
+# Its patches go through a linear layer, from pixels in rows.
+_NAFLEX: Renamings = (
+  *_HUGGINGFACE,
+  (r"(patch_embedding\.weight)$", r"\1.T"),
+)
 # The image tower is a network of timm.
 _OPEN_CLIP: Renamings = (
   (r"^visual\.transformer\.resblocks", "visual.blocks"),
@@ -54,12 +60,29 @@ _DEFAULT = config_json.Defaults(768, 3072, 12, "gelu_pytorch_tanh", 1e-6)
 _TOWER_UNREAD = (
   config_json.COMMON | config_json.TRAINING | {"eos_token_id", "id2label", "model_type"}
 )
+_VISION_UNREAD = Unread(
+  _TOWER_UNREAD | {"projection_dim"}, {**config_json.IMAGE, "vision_use_head": (True,)}
+)
 
 
 def _read(fields: Fields, images: Images) -> SigLIPConfig:
   """SiglipModel, and the tokenizer beside it."""
-  text, vision = fields.sub("text_config"), fields.sub("vision_config")
-  text_tower, seen = config_json.tower(text, _DEFAULT), _read_vision(vision)
+  return _with_text(fields, images, _read_vision(fields.sub("vision_config")))
+
+
+def _read_naflex(fields: Fields, images: Images) -> SigLIPConfig:
+  """Siglip2Model, for images of the shape of its own table of positions."""
+  vision = fields.sub("vision_config")
+  tower, patch = config_json.tower(vision, _DEFAULT), vision.side("patch_size", 16)
+  patches = vision.count("num_patches", 256)
+  vision.finish(_VISION_UNREAD)
+  return _with_text(fields, images, Vision(tower, patch, patch * math.isqrt(patches)))
+
+
+def _with_text(fields: Fields, images: Images, seen: Vision) -> SigLIPConfig:
+  """The whole, and the tokenizer beside it."""
+  text = fields.sub("text_config")
+  text_tower = config_json.tower(text, _DEFAULT)
   config = SigLIPConfig(
     vision=seen.tower,
     text=text_tower,
@@ -78,9 +101,7 @@ def _read_vision(fields: Fields) -> Vision:
   """SiglipVisionModel."""
   tower = config_json.tower(fields, _DEFAULT)
   seen = Vision(tower, fields.side("patch_size", 16), fields.side("image_size", 224))
-  fields.finish(
-    Unread(_TOWER_UNREAD | {"projection_dim"}, {**config_json.IMAGE, "vision_use_head": (True,)})
-  )
+  fields.finish(_VISION_UNREAD)
   return seen
 
 
@@ -264,6 +285,16 @@ FAMILY = Family(
     read=_read,
     unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
     read_vision=_read_vision,
+  ),
+  more=(
+    Transformers(
+      model_type="siglip2",
+      processor="Siglip2ImageProcessor",
+      read=_read_naflex,
+      unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
+      layout=_NAFLEX,
+      only="images of one square grid",
+    ),
   ),
   open_clip=OpenCLIP(frozenset(_TRUNKS), _read_open_clip),
 )
