@@ -11,7 +11,7 @@ from references import checkpoints, open_clips, parity, texts
 from references.writers import open_clip
 
 from jaxbench import errors, models
-from jaxbench.models import siglip_family
+from jaxbench.models import siglip_sizes
 from jaxbench.models.family import Sized
 from jaxbench.models.transformer import TowerConfig
 
@@ -36,7 +36,7 @@ def write(folder, monkeypatch, tanh=False, text=()):
   activation = "gelu_tanh" if tanh else "gelu"
   name = "vit_base_patch16_siglip_224"
   tower = TowerConfig(WIDTH, 2, 3, 96, activation, 1e-6)
-  monkeypatch.setitem(siglip_family._TRUNKS, name, Sized(tower, 8, SIZE))
+  monkeypatch.setitem(siglip_sizes.TRUNKS, name, Sized(tower, 8, SIZE))
   trunk = {
     "img_size": SIZE,
     "patch_size": 8,

@@ -24,8 +24,6 @@ BRIDGED = {
   "timm_model_name 'swin_base_patch4_window7_224'": 1,
   "timm_model_name 'vit_medium_patch16_gap_256'": 1,
   "timm_model_name 'vit_relpos_medium_patch16_cls_224'": 1,
-  "hf_model_name 'roberta-base'": 2,
-  "hf_model_name 'xlm-roberta": 2,
   "hf_model_name 'google/mt5": 2,
   "hf_model_name 'facebook/nllb": 4,
 }
