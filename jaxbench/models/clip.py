@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench.models import clip_sizes, tokenizer, trunk_clips
+from jaxbench.models import clip_sizes, roberta, tokenizer, trunk_clips
 from jaxbench.models.dual_encoder import OPEN_CLIP_KEYS, ROOT_KEYS, TOWER_KEYS, DualEncoder
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, Family, Transformers
 from jaxbench.models.later import later
 from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.roberta import RobertaConfig, RobertaText
 from jaxbench.models.text_transformer import TextOptions, TextTransformer
 from jaxbench.models.tokenizer_file import TokenizerConfig, TokenizerFile
 from jaxbench.models.towers import VisionConfig, tower
@@ -34,7 +35,7 @@ class CLIPConfig:
 
   embed_dim: int
   vision: VisionConfig
-  text: TowerConfig
+  text: TowerConfig | RobertaConfig
   patch_size: int | None  # None where no position embedding is of patches.
   preprocess: Preprocess
   mean: tuple[float, float, float] = OPENAI_MEAN
@@ -57,12 +58,13 @@ class CLIP(DualEncoder):
     (1, 64)
   """
 
-  text: TextTransformer
+  text: TextTransformer | RobertaText
 
   def __init__(self, config: CLIPConfig, *, tokenizer: TokenizerFile | None = None, rngs: nnx.Rngs):
     self.config, self.tokenizer = config, tokenizer
     self.visual = tower(config.vision).module(config, rngs=rngs)
-    self.text = TextTransformer(config, rngs=rngs)
+    is_roberta = isinstance(config.text, RobertaConfig)
+    self.text = (RobertaText if is_roberta else TextTransformer)(config, rngs=rngs)
     self.log_logit_scale = nnx.Param(jnp.log(1 / 0.07))
 
   @property
@@ -81,6 +83,12 @@ class CLIP(DualEncoder):
   def lengths(self, tokens: np.ndarray) -> np.ndarray:
     """See `DualEncoder`."""
     return self.text.lengths(tokens)
+
+
+def _towers(config: CLIPConfig) -> Renamings:
+  """Of towers that are networks of other libraries."""
+  words = roberta.layout(config.text) if isinstance(config.text, RobertaConfig) else ()
+  return (*tower(config.vision).layout(config.vision), *words)
 
 
 _HUGGINGFACE: Renamings = (
@@ -146,10 +154,7 @@ FAMILY = Family(
   sources=clip_sizes.SOURCES | trunk_clips.SOURCES,
   layouts=lambda config: {
     # The names of OpenAI, or those with `custom_text`.
-    OPEN_CLIP: [
-      (*tower(config.vision).layout(config.vision), *OPEN_CLIP_KEYS, *text)
-      for text in (((r"^text\.", ""),), ())
-    ],
+    OPEN_CLIP: [(*_towers(config), *OPEN_CLIP_KEYS, *text) for text in (((r"^text\.", ""),), ())],
     HUGGINGFACE: [_HUGGINGFACE],
   },
   lacks={HUGGINGFACE: (*clip_sizes.NOT_CLIPS, *trunk_clips.NAMED)},

@@ -4,10 +4,12 @@ OpenAI's (Radford et al., 2021, tables 19 and 20), LAION's, DataComp's, DFN's, M
 (Li et al., 2023, arXiv:2305.07017), CoCa's contrastive towers (Yu et al., 2022, arXiv:2205.01917).
 """
 
+import dataclasses
 from typing import Any
 
 from jaxbench.models.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.roberta import NAMED as NAMED_ROBERTA
 from jaxbench.models.text_transformer import TextOptions
 from jaxbench.models.tokenizer_file import TokenizerConfig
 from jaxbench.models.transformer import TowerConfig
@@ -135,6 +137,19 @@ def _coca(
   )
 
 
+def _roberta(
+  name: str, patch: int, vision: Sizes, embed_dim: int, activation: str = "gelu", **options: Any
+) -> dict[str, Any]:
+  words, rows = NAMED_ROBERTA[name]
+  words = dataclasses.replace(words, hidden=options.pop("hidden", True))
+  fields = _vit(patch, 224, vision, embed_dim, (64, 1), activation, **options)
+  return fields | {
+    "text": words,
+    "vocabulary_size": rows,
+    "tokenizer": TokenizerConfig("", 1, "whitespace"),
+  }
+
+
 _PLAIN: dict[str, dict[str, Any]] = {
   "ViT-S-32": _vit(32, 224, _SMALL, 384, (384, 12)),
   "ViT-S-32-alt": _vit(32, 224, _SMALL, 256, (256, 10)),
@@ -170,6 +185,10 @@ NOT_CLIPS: dict[str, dict[str, Any]] = {
   "ViT-H-14-worldwide-378": _worldwide(378, _HUGE, 1024, 24),
   "ViT-bigG-14-worldwide": _worldwide(224, _BIG_G, 1280, 32),
   "ViT-bigG-14-worldwide-378": _worldwide(378, _BIG_G, 1280, 32),
+  "roberta-ViT-B-32": _roberta("roberta-base", 32, _BASE, 512, "quick_gelu"),
+  "coca_roberta-ViT-B-32": _roberta("roberta-base", 32, _BASE, 512, hidden=False),
+  "xlm-roberta-base-ViT-B-32": _roberta("xlm-roberta-base", 32, _BASE, 512),
+  "xlm-roberta-large-ViT-H-14": _roberta("xlm-roberta-large", 14, _HUGE, 1024),
   "coca_base": _coca(
     18, _BASE, 512, 288, words=768, vocabulary_size=64_000, vision_options=VisionOptions()
   ),

@@ -68,6 +68,19 @@ def _pe(patch: int, size: int, sizes: tuple[int, int, int, int], class_token: bo
   return Sized(config, patch, size)
 
 
+# MobileCLIP's two that are transformers (Vasu et al., 2023, arXiv:2311.17049).
+_MOBILE: dict[str, Sized] = {
+  "vit_base_mci_224": Sized(
+    ViTTrunkConfig(
+      tower=TowerConfig(768, 12, 12, 3072, "gelu", 1e-6), positions="patches", stem=True
+    ),
+    16,
+    224,
+  ),
+  "vit_large_patch14_clip_224": Sized(
+    ViTTrunkConfig(tower=TowerConfig(1024, 24, 16, 4096, "gelu"), pre_norm=True), 14, 224
+  ),
+}
 _LARGE = TowerConfig(1024, 24, 16, 4096, "gelu", 1e-6)
 _GIANT = TowerConfig(1408, 40, 16, 6144, "gelu", 1e-6, qkv_bias="query_value")
 _ENORMOUS = dataclasses.replace(_GIANT, width=1792, layers=64, mlp_width=15_360, post_norm=True)
@@ -104,6 +117,7 @@ TOWER = Tower(
     "vit_pe_core_base_patch16_224": _pe(16, 224, (768, 12, 12, 3072)),
     "vit_pe_core_large_patch14_336": _pe(14, 336, (1024, 24, 16, 4096)),
     "vit_pe_core_gigantic_patch14_448": _pe(14, 448, (1536, 50, 16, 8960), class_token=False),
+    **_MOBILE,
   },
   built=_built,
 )

@@ -35,6 +35,8 @@ class Transformers(NamedTuple):
   # Whether its class brings position embeddings to the size of the images that come.
   resizes: bool = False
   antialias: Callable[[Any], bool] = lambda config: False  # How it does that.
+  layout: Renamings | None = None  # Where its tensors have other names than the family's.
+  only: str = ""  # Of what the source can, what is built here: the report says it.
 
   @property
   def vision_type(self) -> str:
@@ -113,5 +115,6 @@ class Family:
   # Of a library that has not all of `named`: those it lacks.
   lacks: Mapping[str, Collection[str]] = dataclasses.field(default_factory=dict)
   transformers: Transformers | None = None
+  more: tuple[Transformers, ...] = ()  # Other folders of the same networks.
   timm: Timm | None = None
   open_clip: OpenCLIP | None = None

@@ -1,7 +1,7 @@
-"""SigLIP and SigLIP 2 as transformers and open_clip have them: names, readers, sizes."""
+"""SigLIP and SigLIP 2 as transformers and open_clip have them: names of tensors, readers."""
 
+import math
 import pathlib
-from typing import Any
 
 from jaxbench.models.dual_encoder import OPEN_CLIP_KEYS, ROOT_KEYS, TOWER_KEYS
 from jaxbench.models.family import (
@@ -9,13 +9,11 @@ from jaxbench.models.family import (
   OPEN_CLIP,
   Family,
   OpenCLIP,
-  Sized,
   Transformers,
 )
-from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.siglip import SigLIP, SigLIPConfig
+from jaxbench.models.siglip_sizes import PUBLISHED, TRUNKS
 from jaxbench.models.tokenizer_file import Beside, TokenizerConfig
-from jaxbench.models.transformer import TowerConfig
 from jaxbench.models.weights import config_json, open_clip_json
 from jaxbench.models.weights.config_json import Vision
 from jaxbench.models.weights.mapping import Renamings
@@ -28,6 +26,11 @@ _HUGGINGFACE: Renamings = (
   (r"^visual\.head\.out_proj", "visual.head.attention.out_proj"),
   (r"^bias$", "logit_bias"),
   *ROOT_KEYS,
+)
+# Its patches go through a linear layer, from pixels in rows.
+_NAFLEX: Renamings = (
+  *_HUGGINGFACE,
+  (r"(patch_embedding\.weight)$", r"\1.T"),
 )
 # The image tower is a network of timm.
 _OPEN_CLIP: Renamings = (
@@ -54,12 +57,29 @@ _DEFAULT = config_json.Defaults(768, 3072, 12, "gelu_pytorch_tanh", 1e-6)
 _TOWER_UNREAD = (
   config_json.COMMON | config_json.TRAINING | {"eos_token_id", "id2label", "model_type"}
 )
+_VISION_UNREAD = Unread(
+  _TOWER_UNREAD | {"projection_dim"}, {**config_json.IMAGE, "vision_use_head": (True,)}
+)
 
 
 def _read(fields: Fields, images: Images) -> SigLIPConfig:
   """SiglipModel, and the tokenizer beside it."""
-  text, vision = fields.sub("text_config"), fields.sub("vision_config")
-  text_tower, seen = config_json.tower(text, _DEFAULT), _read_vision(vision)
+  return _with_text(fields, images, _read_vision(fields.sub("vision_config")))
+
+
+def _read_naflex(fields: Fields, images: Images) -> SigLIPConfig:
+  """Siglip2Model, for images of the shape of its own table of positions."""
+  vision = fields.sub("vision_config")
+  tower, patch = config_json.tower(vision, _DEFAULT), vision.side("patch_size", 16)
+  patches = vision.count("num_patches", 256)
+  vision.finish(_VISION_UNREAD)
+  return _with_text(fields, images, Vision(tower, patch, patch * math.isqrt(patches)))
+
+
+def _with_text(fields: Fields, images: Images, seen: Vision) -> SigLIPConfig:
+  """The whole, and the tokenizer beside it."""
+  text = fields.sub("text_config")
+  text_tower = config_json.tower(text, _DEFAULT)
   config = SigLIPConfig(
     vision=seen.tower,
     text=text_tower,
@@ -78,9 +98,7 @@ def _read_vision(fields: Fields) -> Vision:
   """SiglipVisionModel."""
   tower = config_json.tower(fields, _DEFAULT)
   seen = Vision(tower, fields.side("patch_size", 16), fields.side("image_size", 224))
-  fields.finish(
-    Unread(_TOWER_UNREAD | {"projection_dim"}, {**config_json.IMAGE, "vision_use_head": (True,)})
-  )
+  fields.finish(_VISION_UNREAD)
   return seen
 
 
@@ -98,27 +116,6 @@ def _tokenizer(folder: pathlib.Path) -> TokenizerConfig:
   return TokenizerConfig(beside.sha256, beside.id_of("pad_token"), clean, left)
 
 
-def _tower(sizes: tuple[int, int, int, int], tanh: bool = True) -> TowerConfig:
-  return TowerConfig(*sizes, "gelu_tanh" if tanh else "gelu", 1e-6)
-
-
-_BASE, _LARGE = (768, 12, 12, 3072), (1024, 24, 16, 4096)
-_SO400M, _GIANT = (1152, 27, 16, 4304), (1536, 40, 16, 6144)
-# timm's name, in which the size of images stands last: the tower, the patch, whether GELU is that
-# of tanh. Those that are older than SigLIP 2 have the exact one, whichever weights they hold.
-_TRUNKS = {
-  f"vit_{name}_patch{patch}_siglip_{size}": Sized(_tower(tower, tanh), patch, size)
-  for name, tower, patch, tanh, sizes in (
-    ("base", _BASE, 32, True, (256,)),
-    ("base", _BASE, 16, False, (224, 256, 384, 512)),
-    ("large", _LARGE, 16, False, (256, 384)),
-    ("large", _LARGE, 16, True, (512,)),
-    ("so400m", _SO400M, 14, False, (224, 378, 384)),
-    ("so400m", _SO400M, 16, True, (256, 384, 512)),
-    ("giantopt", _GIANT, 16, True, (256, 384)),
-  )
-  for size in sizes
-}
 # Training; and what belongs to other text towers.
 _TEXT_UNREAD = Unread(
   words("eos_id hf_model_pretrained hf_pooler_type hf_proj_type hf_tokenizer_name pad_id"),
@@ -139,7 +136,7 @@ def _read_open_clip(model: Fields, images: Fields, folder: pathlib.Path) -> SigL
   """CustomTextCLIP on a SigLIP of timm."""
   vision, text = model.sub("vision_cfg"), model.sub("text_cfg")
   open_clip_json.refuse_huggingface(text)
-  sized, size = open_clip_json.choose(vision, images, _TRUNKS)
+  sized, size = open_clip_json.choose(vision, images, TRUNKS)
   assert sized.patch_size is not None
   open_clip_json.trunk(vision).require(("map",), ("none",))
   model.need("init_logit_bias")
@@ -172,90 +169,14 @@ def _read_open_clip(model: Fields, images: Fields, folder: pathlib.Path) -> SigL
   return config
 
 
-def _sized(trunk: str, size: int, version: int = 2, **options: Any) -> SigLIPConfig:
-  """A published size, as open_clip has it; which tokenizer it is, only a checkpoint says."""
-  half, name = (0.5, 0.5, 0.5), f"vit_{trunk}_siglip_{size}"
-  seen, patch = _TRUNKS[name].config, _TRUNKS[name].patch_size
-  assert patch is not None
-  words = (
-    _SO400M
-    if trunk.startswith("giantopt")
-    else (seen.width, seen.layers, seen.heads, seen.mlp_width)
-  )
-  fields: dict[str, Any] = {
-    "vocabulary_size": 256_000 if version == 2 else 32_000,
-    "context_length": 64,
-    **options,
-  }
-  pad_id = 1 if fields["vocabulary_size"] == 32_000 else 0
-  return SigLIPConfig(
-    vision=seen,
-    text=_tower(words, version == 2),
-    embed_dim=seen.width,
-    patch_size=patch,
-    preprocess=Preprocess(size, squash=True),
-    mean=half,
-    std=half,
-    tokenizer=TokenizerConfig("", pad_id, "canonicalize"),
-    **fields,
-  )
-
-
-# open_clip's name; google's, where it has been released; the size.
-_PUBLISHED: dict[str, tuple[str, SigLIPConfig]] = {
-  **{
-    f"ViT-{name}-16-SigLIP{suffix}": (
-      f"siglip-{long}-patch16-{size}",
-      _sized(f"{long}_patch16", size, 1),
-    )
-    for name, long, size, suffix in (
-      ("B", "base", 224, ""),
-      *(("B", "base", size, f"-{size}") for size in (256, 384, 512)),
-      *(("L", "large", size, f"-{size}") for size in (256, 384)),
-    )
-  },
-  "ViT-B-16-SigLIP-i18n-256": (
-    "siglip-base-patch16-256-multilingual",
-    _sized("base_patch16", 256, 1, vocabulary_size=250_000),
-  ),
-  "ViT-SO400M-14-SigLIP": (
-    "siglip-so400m-patch14-224",
-    _sized("so400m_patch14", 224, 1, context_length=16),
-  ),
-  "ViT-SO400M-14-SigLIP-378": ("", _sized("so400m_patch14", 378, 1)),
-  "ViT-SO400M-14-SigLIP-384": (
-    "siglip-so400m-patch14-384",
-    _sized("so400m_patch14", 384, 1),
-  ),
-  "ViT-SO400M-16-SigLIP-i18n-256": (
-    "siglip-so400m-patch16-256-i18n",
-    _sized("so400m_patch16", 256, 1, vocabulary_size=250_000, text_head=False),
-  ),
-  **{
-    f"ViT-{name}-{patch}-SigLIP2{suffix}": (
-      f"siglip2-{google}-patch{patch}-{size}",
-      _sized(f"{long}_patch{patch}", size),
-    )
-    for name, long, google, patch, size, suffix in (
-      ("B", "base", "base", 32, 256, "-256"),
-      ("B", "base", "base", 16, 224, ""),
-      *(("B", "base", "base", 16, size, f"-{size}") for size in (256, 384, 512)),
-      *(("L", "large", "large", 16, size, f"-{size}") for size in (256, 384, 512)),
-      ("SO400M", "so400m", "so400m", 14, 224, ""),
-      ("SO400M", "so400m", "so400m", 14, 378, "-378"),
-      *(("SO400M", "so400m", "so400m", 16, size, f"-{size}") for size in (256, 384, 512)),
-      *(("gopt", "giantopt", "giant-opt", 16, size, f"-{size}") for size in (256, 384)),
-    )
-  },
-}
 FAMILY = Family(
   name="siglip",
   config=SigLIPConfig,
   module=SigLIP,
-  named={name: config for name, (_, config) in _PUBLISHED.items()},
+  named={name: config for name, (_, config) in PUBLISHED.items()},
   sources={
     name: (*([f"google/{google}"] if google else []), f"timm/{name}")
-    for name, (google, _) in _PUBLISHED.items()
+    for name, (google, _) in PUBLISHED.items()
   },
   layouts=lambda config: {HUGGINGFACE: [_HUGGINGFACE], OPEN_CLIP: [_OPEN_CLIP]},
   transformers=Transformers(
@@ -265,5 +186,15 @@ FAMILY = Family(
     unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
     read_vision=_read_vision,
   ),
-  open_clip=OpenCLIP(frozenset(_TRUNKS), _read_open_clip),
+  more=(
+    Transformers(
+      model_type="siglip2",
+      processor="Siglip2ImageProcessor",
+      read=_read_naflex,
+      unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
+      layout=_NAFLEX,
+      only="images of one square grid",
+    ),
+  ),
+  open_clip=OpenCLIP(frozenset(TRUNKS), _read_open_clip),
 )

@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxbench.models.clip_sizes import text
 from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.text_transformer import TextOptions
 from jaxbench.models.towers import TRUNKS
 from jaxbench.models.transformer import TowerConfig
 
@@ -53,6 +54,15 @@ _CONVNEXT: dict[str, dict[str, Any]] = {
   "convnext_xxlarge_clip": _convnext("xxlarge", 256, 1024, text(1024, 24)),
   "convnext_xxlarge_320": _convnext("xxlarge", 320, 1024, text(1024, 24)),
 }
+
+
+def _mobileclip_b() -> dict[str, Any]:
+  """Apple's, whose images are resized with another filter and not standardised."""
+  images = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
+  fields = _clip("vit_base_mci_224", 224, 512, text(512))
+  return fields | images | {"preprocess": Preprocess(224, interpolation="bilinear")}
+
+
 _ENORMOUS = "eva02_enormous_patch14_clip_224"
 NAMED: dict[str, dict[str, Any]] = {
   **_CONVNEXT,
@@ -63,6 +73,10 @@ NAMED: dict[str, dict[str, Any]] = {
   "EVA02-L-14-336": _clip("eva02_large_patch14_clip_336", 336, 768, text(768)),
   "EVA02-E-14": _clip(_ENORMOUS, 224, 1024, text(1024, 24)),
   "EVA02-E-14-plus": _clip(_ENORMOUS, 224, 1024, text(1280, 32)),
+  "MobileCLIP-B": _mobileclip_b(),
+  "MobileCLIP2-B": _mobileclip_b(),
+  "MobileCLIP2-L-14": _clip("vit_large_patch14_clip_224", 224, 768, text(768))
+  | {"text_options": TextOptions(causal=False)},
   "PE-Core-T-16-384": _pe("tiny_patch16", 384, 512, text(512)),
   "PE-Core-S-16-384": _pe("small_patch16", 384, 512, text(512)),
   "PE-Core-B-16": _pe("base_patch16", 224, 1024, text(1024, 24)),
@@ -75,6 +89,9 @@ SOURCES: dict[str, tuple[str, ...]] = {
   "convnext_large_d": ("laion/CLIP-convnext_large_d.laion2B-s26B-b102K-augreg",),
   "convnext_large_d_320": ("laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft",),
   "convnext_xxlarge_clip": ("laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg",),
+  "MobileCLIP-B": ("apple/MobileCLIP-B-OpenCLIP",),
+  "MobileCLIP2-B": ("timm/MobileCLIP2-B-OpenCLIP",),
+  "MobileCLIP2-L-14": ("timm/MobileCLIP2-L-14-OpenCLIP",),
   "EVA01-g-14": ("timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k",),
   "EVA01-g-14-plus": ("timm/eva_giant_patch14_plus_clip_224.merged2b_s11b_b114k",),
   "EVA02-B-16": ("timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k",),

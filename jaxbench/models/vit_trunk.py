@@ -11,7 +11,15 @@ from flax import nnx
 from jaxbench import errors
 from jaxbench.models.attention_pool import AttentionPool
 from jaxbench.models.later import later
-from jaxbench.models.layers import Conv, LayerNorm, Network, prepend
+from jaxbench.models.layers import (
+  ACTIVATIONS,
+  Conv,
+  FrozenBatchNorm,
+  LayerList,
+  LayerNorm,
+  Network,
+  prepend,
+)
 from jaxbench.models.transformer import TowerConfig, Transformer
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.sidecar import Fields
@@ -32,6 +40,7 @@ class ViTTrunkConfig:
   pool: str = later("token")  # From `POOLS`: what is made of the tower's output.
   pool_heads: int = later(0)  # Of attention pooling.
   norm_of_mean: bool = later(False)  # Whether the mean comes first, and then the last layer norm.
+  stem: bool = later(False)  # Whether three convolutions make the patches of 16, as in MobileCLIP.
 
   def __post_init__(self) -> None:
     for kind, value, known in (
@@ -40,6 +49,28 @@ class ViTTrunkConfig:
     ):
       if value not in known:
         raise errors.unknown(kind, value, known)
+
+
+class Stem(nnx.Module):
+  """Patches of 4, which two convolutions join to patches of 16."""
+
+  def __init__(self, width: int, *, rngs: nnx.Rngs):
+    quarter = width // 4
+    self.convs = LayerList(
+      [
+        Conv(3, quarter, 4, 4, padding=0, rngs=rngs),
+        Conv(quarter, quarter, 2, 2, padding=0, rngs=rngs),
+        Conv(quarter, width, 2, 2, padding=0, use_bias=True, rngs=rngs),
+      ]
+    )
+    self.norms = LayerList([FrozenBatchNorm(quarter) for _ in range(2)])
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, H, W, 3] -> [B, H / 16, W / 16, D]."""
+    *convs, last = self.convs
+    for conv, norm in zip(convs, self.norms, strict=True):
+      x = ACTIVATIONS["gelu"](norm(conv(x)))
+    return last(x)
 
 
 class ViTTrunk(Network):
@@ -61,7 +92,9 @@ class ViTTrunk(Network):
       return nnx.Param(0.02 * jax.random.normal(rngs.params(), shape)) if 0 not in shape else None
 
     rows = {"all": config.class_token + patches, "patches": patches, "none": 0}[config.positions]
-    self.conv1 = Conv(3, width, patch, patch, padding=0, use_bias=not config.pre_norm, rngs=rngs)
+    conv1 = Conv(3, width, patch, patch, padding=0, use_bias=not config.pre_norm, rngs=rngs)
+    self.conv1 = None if config.stem else conv1
+    self.stem = Stem(width, rngs=rngs) if config.stem else None
     self.class_embedding = table(width) if config.class_token else None
     self.register_tokens = table(config.registers, width)
     self.positional_embedding = table(rows, width)
@@ -74,7 +107,9 @@ class ViTTrunk(Network):
 
   def features(self, x: jax.Array) -> jax.Array:
     """Standardised images [B, H, W, 3] -> [B, D], or [B, 2 D] of "token_and_mean"."""
-    x = self.conv1(x)
+    patches = self.conv1 or self.stem
+    assert patches is not None
+    x = patches(x)
     x = x.reshape(x.shape[0], -1, x.shape[-1])
     if self.positions == "patches":
       x = self._placed(x)
@@ -133,6 +168,8 @@ def timm_layouts(config: ViTTrunkConfig, prefix: str = "") -> list[Renamings]:
       r"attn_pool\.out_proj": "attn_pool.proj",
       r"attn_pool\.layernorm": "attn_pool.norm",
       r"conv1\.": "patch_embed.proj.",
+      r"stem\.convs\.(\d)\.": r"patch_embed.backbone.\2.conv.",
+      r"stem\.norms\.(\d)\.": r"patch_embed.backbone.\2.bn.",
       r"class_embedding": "cls_token",
       r"register_tokens": "reg_token",
       r"positional_embedding": "pos_embed",

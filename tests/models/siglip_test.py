@@ -4,11 +4,14 @@ import json
 
 import numpy as np
 import pytest
-from references import open_clips, parity, texts
+import torch
+import transformers as hf
+from PIL import Image
+from references import checkpoints, open_clips, parity, texts
 from references.writers import open_clip
 
 from jaxbench import errors, models
-from jaxbench.models import siglip_family
+from jaxbench.models import siglip_sizes
 from jaxbench.models.family import Sized
 from jaxbench.models.transformer import TowerConfig
 
@@ -33,7 +36,7 @@ def write(folder, monkeypatch, tanh=False, text=()):
   activation = "gelu_tanh" if tanh else "gelu"
   name = "vit_base_patch16_siglip_224"
   tower = TowerConfig(WIDTH, 2, 3, 96, activation, 1e-6)
-  monkeypatch.setitem(siglip_family._TRUNKS, name, Sized(tower, 8, SIZE))
+  monkeypatch.setitem(siglip_sizes.TRUNKS, name, Sized(tower, 8, SIZE))
   trunk = {
     "img_size": SIZE,
     "patch_size": 8,
@@ -120,3 +123,44 @@ def test_a_folder_without_its_tokenizer_says_how_to_get_it(tmp_path, monkeypatch
   (tmp_path / "tokenizer.json").unlink()
   with pytest.raises(errors.InputError, match="put those of timm/ViT-B-16-SigLIP there"):
     models.load(str(tmp_path))
+
+
+@pytest.fixture
+def naflex(tmp_path):
+  """A folder of transformers, and what it holds."""
+  reference = checkpoints.naflex()
+  checkpoints.write_tokenizer(tmp_path)
+  processor = hf.Siglip2ImageProcessorPil(patch_size=8, max_num_patches=16)
+  reference.save_pretrained(tmp_path)
+  processor.save_pretrained(tmp_path)
+  return reference, processor, str(tmp_path)
+
+
+def test_naflex_on_its_square_grid(naflex):
+  reference, processor, folder = naflex
+  siglip = models.load(folder)
+  picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8))
+  inputs = processor(picture, return_tensors="pt")
+  with torch.no_grad():
+    expected = reference.get_image_features(**inputs).pooler_output.numpy()
+  image = np.float32(siglip.preprocess(picture)[None]) / 255
+  np.testing.assert_allclose(siglip.encode_image(image), expected, atol=1e-5 * np.ptp(expected))
+
+  def of_patches(pixels):
+    x = pixels.unfold(2, 8, 8).unfold(3, 8, 8).permute(0, 2, 3, 4, 5, 1).flatten(3).flatten(1, 2)
+    shapes = torch.tensor([[4, 4]] * len(x))
+    return reference.get_image_features(x, torch.ones(x.shape[:2]), shapes).pooler_output
+
+  parity.assert_same(siglip.visual, of_patches, siglip.config)
+  tokens = siglip.tokenize(["a photo of a cat", "A DOG"])
+  with torch.no_grad():
+    outputs = reference.get_text_features(torch.tensor(tokens, dtype=torch.long))
+  expected = outputs.pooler_output.numpy()
+  np.testing.assert_allclose(siglip.encode_text(tokens), expected, atol=1e-5 * np.ptp(expected))
+
+
+def test_naflex_says_what_is_read_of_it(naflex):
+  *_, folder = naflex
+  assert models.describe(folder).source.endswith(", images of one square grid alone")
+  with pytest.raises(errors.InputError, match="image_size=64: of this model images of one square"):
+    models.load(folder, image_size=64)

@@ -47,6 +47,7 @@ class Checkpoint(NamedTuple):
   tokenizer: TokenizerFile | None = None
   key: str | None = None  # Which network of the file.
   left: str = ""  # What begins so is no tower's tensor, and is not read.
+  only: str = ""  # Why images have one size; "" where they may have others.
 
 
 def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
@@ -110,7 +111,7 @@ def fill(model: Model, named: dict[str, Any]) -> Model:
 
 def describe(checkpoint: Checkpoint, image_size: int | None) -> Description:
   """The description of a foreign checkpoint; its files are hashed once."""
-  config = _sized(checkpoint.config, image_size)
+  config = _sized(checkpoint, image_size)
   opened = files.open_tensors(checkpoint.weights, checkpoint.key)
   return Description(
     architecture=family(config).name,
@@ -127,7 +128,7 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   Raises:
     InputError: a tensor is missing, surplus, of another shape or not finite.
   """
-  config = _sized(checkpoint.config, image_size)
+  config = _sized(checkpoint, image_size)
   model = abstract(config, checkpoint.tokenizer)
   wanted = tensors(model)
   opened = files.open_tensors(checkpoint.weights, checkpoint.key)
@@ -191,10 +192,13 @@ def _copy(array: np.ndarray) -> np.ndarray:
   return copy
 
 
-def _sized(config: Config, image_size: int | None) -> Config:
-  """`config` for images of another size, its margin around the crop kept in proportion."""
+def _sized(checkpoint: Checkpoint, image_size: int | None) -> Config:
+  """For images of another size, the margin around the crop kept in proportion."""
+  config = checkpoint.config
   if image_size is None or image_size == config.preprocess.size:
     return config
+  if checkpoint.only:
+    raise errors.InputError(f"image_size={image_size}: of this model {checkpoint.only} is read")
   patch = getattr(config, "patch_size", None)
   if patch is not None and image_size % patch:
     raise errors.InputError(f"image_size={image_size} is no multiple of the patch size {patch}")

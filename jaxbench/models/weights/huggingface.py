@@ -9,7 +9,9 @@ from jaxbench.models.weights import processor, sidecar, unbuilt
 from jaxbench.models.weights.checkpoint import Checkpoint, tokenizer_file
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
-_ROWS = [row.transformers for row in FAMILIES.values() if row.transformers is not None]
+_ROWS = [
+  kind for row in FAMILIES.values() for kind in (row.transformers, *row.more) if kind is not None
+]
 _MODEL_TYPES = {name: row for row in _ROWS for name in (row.model_type, *row.others)}
 _VISION_TYPES = [row.vision_type for row in _ROWS if row.read_vision]
 
@@ -37,9 +39,10 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   return Checkpoint(
     config,
     sidecar.weights(folder, *WEIGHTS),
-    family(config).layouts(config)[HUGGINGFACE][:1],
-    source,
+    [kind.layout] if kind.layout else family(config).layouts(config)[HUGGINGFACE][:1],
+    f"{source}, {kind.only} alone" if kind.only else source,
     antialias=kind.antialias(config),
     resizes=kind.resizes,
     tokenizer=tokenizer_file(config, folder / "tokenizer.json"),
+    only=kind.only,
   )

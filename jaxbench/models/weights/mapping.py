@@ -2,9 +2,10 @@
 
 Our dotted name, with torch's endings (`.weight` for kernels and scales), goes through the
 renamings in order. In the result, `{q,k,v}` asks for several tensors, joined along their first
-axis, and a final `.T` for the transpose.
+axis, and a final `.T` for the transpose; of a convolution, for a linear layer over its window.
 """
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -18,7 +19,7 @@ from jaxbench.models.weights.files import Tensors
 Renamings = tuple[tuple[str, str], ...]  # Pattern and replacement, as `re.sub` takes them.
 # Of torch's modules and of training, not of the model.
 _IGNORED = re.compile(
-  r"(^|\.)(num_batches_tracked|position_ids|attn_mask|mask_token|relative_position_index|"
+  r"(^|\.)(num_batches_tracked|position_ids|token_type_ids|attn_mask|mask_token|relative_position_index|"
   r"input_resolution|context_length|vocab_size|normalizer\.new_(mean|std))$"
 )
 
@@ -143,6 +144,10 @@ def _lay(
   """A tensor in our layout and `shape`, if it can have that."""
   if target.endswith(".kernel"):
     wide = len(shape or ()) == 4
+    if (
+      shape is not None and wide and transposed
+    ):  # A linear layer over the pixels of a patch, row by row.
+      return array.T.reshape(shape) if array.ndim == 2 and array.size == math.prod(shape) else None
     if array.ndim != 4 if wide else array.ndim < 2 or not array.size:
       return None
     array = array.transpose(2, 3, 1, 0) if wide else array.reshape(len(array), -1).T

@@ -8,6 +8,7 @@ import dataclasses
 import pathlib
 from typing import Any
 
+from jaxbench.models import roberta
 from jaxbench.models.architectures import ARCHITECTURES, FAMILIES, Config, family
 from jaxbench.models.clip import CLIPConfig
 from jaxbench.models.family import OPEN_CLIP
@@ -40,6 +41,13 @@ _VISION_UNREAD = Unread(
 _TEXT_UNREAD = Unread(
   words("eos_id hf_model_pretrained hf_pooler_type hf_proj_type pad_id"),
   {**BLOCKS, "final_ln_after_pool": (False,), "tokenizer_mode": ("clip",)},
+)
+# What shapes a text tower of open_clip's own, and no other.
+_OWN_TEXT = words(
+  """
+  act_kwargs embed_cls heads layers ls_init_value mlp_ratio no_causal_mask norm_kwargs pool_type
+  proj_bias proj_type vocab_size width
+  """
 )
 
 
@@ -112,16 +120,13 @@ def is_quick(config: Config) -> bool:
 
 def _clip(model: Fields, images: Fields, folder: pathlib.Path) -> CLIPConfig:
   vision, text = model.sub("vision_cfg"), model.sub("text_cfg")
-  open_clip_json.refuse_huggingface(text)
   activation = "quick_gelu" if model.flag("quick_gelu", False) else "gelu"
   size, embed_dim = image_size(vision, images), model.count("embed_dim")
   config = CLIPConfig(
     embed_dim=embed_dim,
     **_vision(vision, images, activation, embed_dim),
-    text=tower(text, text.count("width", 512), text.count("heads", 8), activation),
+    **_text(text, activation, embed_dim),
     context_length=text.count("context_length", CONTEXT_LENGTH),
-    vocabulary_size=text.count("vocab_size", VOCABULARY_SIZE),
-    text_options=_text_options(text, embed_dim),
     tokenizer=open_clip_json.tokenizer(text, folder),
     **preprocessing(images, size),
   )
@@ -135,6 +140,29 @@ def _clip(model: Fields, images: Fields, folder: pathlib.Path) -> CLIPConfig:
   model.finish(_MODEL_UNREAD)
   text.finish(_TEXT_UNREAD)
   return config
+
+
+def _text(text: Fields, activation: str, embed_dim: int) -> dict[str, Any]:
+  """The fields of the text tower."""
+  if name := str(text.get("hf_model_name", "")):
+    if name not in roberta.NAMED:
+      open_clip_json.refuse_huggingface(text)
+    return _roberta(text, name)
+  return {
+    "text": tower(text, text.count("width", 512), text.count("heads", 8), activation),
+    "vocabulary_size": text.count("vocab_size", VOCABULARY_SIZE),
+    "text_options": _text_options(text, embed_dim),
+  }
+
+
+def _roberta(text: Fields, name: str) -> dict[str, Any]:
+  """A text tower of transformers, whose name says all its sizes."""
+  config, words = roberta.NAMED[name]
+  text.skip(*_OWN_TEXT)
+  text.need("hf_tokenizer_name")
+  text.choose("hf_pooler_type", {"mean_pooler": True}, "mean_pooler")
+  hidden = text.choose("hf_proj_type", {"mlp": True, "linear": False}, "mlp")
+  return {"text": dataclasses.replace(config, hidden=hidden), "vocabulary_size": words}
 
 
 def _text_options(text: Fields, embed_dim: int) -> TextOptions:

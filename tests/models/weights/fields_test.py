@@ -322,11 +322,15 @@ def write(folder, kind):
     checkpoints.write_tokenizer(folder)
     checkpoints.siglip().save_pretrained(folder)
     hf.SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
+  elif kind == "naflex":
+    checkpoints.write_tokenizer(folder)
+    checkpoints.naflex().save_pretrained(folder)
+    hf.Siglip2ImageProcessorPil(patch_size=8, max_num_patches=16).save_pretrained(folder)
   else:
     write_huggingface(folder, kind)
 
 
-KINDS = (*CONFIGS, "siglip", "open_clip", "timm")
+KINDS = (*CONFIGS, "siglip", "naflex", "open_clip", "timm")
 
 
 def changes(folder, values):

@@ -20,14 +20,10 @@ NAMES = open_clip.list_models()
 # Not native, by what the reader says of them; torch's bridge takes them all.
 BRIDGED = {
   "timm_model_name 'fastvit_mci": 6,
-  "timm_model_name 'vit_base_mci": 2,
-  "timm_model_name 'vit_large_patch14_clip_224'": 1,
   "timm_model_name 'vitamin_": 15,
   "timm_model_name 'swin_base_patch4_window7_224'": 1,
   "timm_model_name 'vit_medium_patch16_gap_256'": 1,
   "timm_model_name 'vit_relpos_medium_patch16_cls_224'": 1,
-  "hf_model_name 'roberta-base'": 2,
-  "hf_model_name 'xlm-roberta": 2,
   "hf_model_name 'google/mt5": 2,
   "hf_model_name 'facebook/nllb": 4,
 }
@@ -36,7 +32,7 @@ BUILT = (
   *("RN50", "ViT-B-32", "ViT-M-16-alt", "ViT-L-14-CLIPA", "ViT-L-14-worldwide", "coca_base"),
   *("coca_ViT-B-32", "convnext_base_w", "convnext_large_d", "EVA02-B-16", "EVA01-g-14"),
   *("PE-Core-T-16-384", "PE-Core-bigG-14-448", "ViT-B-16-SigLIP", "ViT-SO400M-16-SigLIP-i18n-256"),
-  "ViT-gopt-16-SigLIP2-256",
+  *("ViT-gopt-16-SigLIP2-256", "MobileCLIP2-L-14"),
 )
 
 
