@@ -74,8 +74,8 @@ def of(name: str) -> Iterator[Origin]:
   for library in _ONE_EACH:
     if library in has:
       yield Origin(f"{library}/{name}", library, config, config)
-  of_timm = list(_timm(lambda theirs: timm.NAMES[theirs][0] == name))
-  yield from of_timm or _unpublished(name)
+  if TIMM in has:
+    yield from list(_timm(lambda theirs: timm.NAMES[theirs][0] == name)) or _unpublished(name)
   if HUGGINGFACE in has:
     yield from _transformers(config, f"{HUGGINGFACE}/{name}")
 
