@@ -62,7 +62,6 @@ def _vitamin(name: str, size: int, embed_dim: int, layers: int = 12) -> dict[str
   return _clip(f"vitamin_{name}_{size}", size, embed_dim, words)
 
 
-# open_clip's XL-384 says images of 256 pixels, which its tower does not take.
 _VITAMIN: dict[str, dict[str, Any]] = {
   "ViTamin-S": _vitamin("small", 224, 384),
   "ViTamin-S-LTT": _vitamin("small", 224, 768),
@@ -72,7 +71,9 @@ _VITAMIN: dict[str, dict[str, Any]] = {
   "ViTamin-L2": _vitamin("large2", 224, 1024, 24),
   **{f"ViTamin-L-{size}": _vitamin("large", size, 768) for size in (256, 336, 384)},
   **{f"ViTamin-L2-{size}": _vitamin("large2", size, 1024, 24) for size in (256, 336, 384)},
-  **{f"ViTamin-XL-{size}": _vitamin("xlarge", size, 1152, 27) for size in (256, 336, 384)},
+  **{f"ViTamin-XL-{size}": _vitamin("xlarge", size, 1152, 27) for size in (256, 336)},
+  # To which open_clip gives images of 256 pixels; it takes any size.
+  "ViTamin-XL-384": _vitamin("xlarge", 384, 1152, 27) | {"preprocess": Preprocess(256)},
 }
 
 

@@ -136,7 +136,7 @@ TOWER = Tower(
     "vitamin_small_224": Sized(_sized(384, 14, 6, 64), _PATCH, 224),
     "vitamin_base_224": Sized(_sized(768, 14, 12, 128), _PATCH, 224),
     **{
-      f"vitamin_{name}_{size}": Sized(config, _PATCH, size)
+      f"vitamin_{name}_{size}": Sized(config, _PATCH, size if config.positions else None)
       for name, config, sizes in (
         ("large", _LARGE, (224, 256, 336, 384)),
         ("large2", _LARGE, (224, 256, 336, 384)),
