@@ -130,6 +130,16 @@ def test_a_folder_without_its_tokenizer_says_how_to_get_it(tmp_path, monkeypatch
     models.load(str(tmp_path))
 
 
+def test_a_robust_tower_alone(tmp_path, monkeypatch):
+  write(tmp_path, monkeypatch)
+  robust = write(tmp_path / "robust", monkeypatch)
+  parity.randomize(robust.visual)
+  file = tmp_path / "tower.pt"
+  torch.save(robust.visual.state_dict(), file)
+  siglip = models.load(str(tmp_path), visual=str(file))
+  parity.assert_same(siglip.visual, robust.encode_image, siglip.config, gradient=False)
+
+
 @pytest.fixture
 def naflex(tmp_path):
   """A folder of transformers, and what it holds."""
