@@ -35,6 +35,7 @@ class TowerConfig:
   post_norm: bool = later(False)  # Of what attention and MLP give, not of what they take.
   attention_norm: bool = later(False)  # One more, in front of the output projection.
   mlp_norm: bool = later(False)  # One more, in front of the MLP's second layer.
+  mlp_input_norm: bool = later(False)  # One more, in front of the MLP's first layer.
   distance_bias: bool = later(False)  # Of the scores, by how far apart two patches are.
   gated_mlp: bool = later(False)  # activation(x @ gate) * (x @ up) in front of that, as in SwiGLU.
 
@@ -110,13 +111,15 @@ class MLP(nnx.Module):
 
   def __init__(self, config: TowerConfig, *, rngs: nnx.Rngs):
     self.activation, self.gated = config.activation, config.gated_mlp
+    width, twice = config.width, config.mlp_input_norm
+    self.input_norm = LayerNorm(width, config.epsilon) if twice else None
     self.c_fc = Linear(config.width, config.mlp_width * (2 if self.gated else 1), rngs=rngs)
     self.norm = LayerNorm(config.mlp_width, config.epsilon) if config.mlp_norm else None
     self.c_proj = Linear(config.mlp_width, config.width, rngs=rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [..., D] -> [..., D]."""
-    x = self.c_fc(x)
+    x = self.c_fc(x if self.input_norm is None else self.input_norm(x))
     if self.gated:
       gate, x = jnp.split(x, 2, axis=-1)
       x = ACTIVATIONS[self.activation](gate) * x

@@ -56,6 +56,27 @@ _CONVNEXT: dict[str, dict[str, Any]] = {
 }
 
 
+def _vitamin(name: str, size: int, embed_dim: int, layers: int = 12) -> dict[str, Any]:
+  heads = 16 if embed_dim == 1152 else embed_dim // 64
+  words = TowerConfig(embed_dim, layers, heads, 4 * embed_dim, "gelu")
+  return _clip(f"vitamin_{name}_{size}", size, embed_dim, words)
+
+
+_VITAMIN: dict[str, dict[str, Any]] = {
+  "ViTamin-S": _vitamin("small", 224, 384),
+  "ViTamin-S-LTT": _vitamin("small", 224, 768),
+  "ViTamin-B": _vitamin("base", 224, 512),
+  "ViTamin-B-LTT": _vitamin("base", 224, 768),
+  "ViTamin-L": _vitamin("large", 224, 768),
+  "ViTamin-L2": _vitamin("large2", 224, 1024, 24),
+  **{f"ViTamin-L-{size}": _vitamin("large", size, 768) for size in (256, 336, 384)},
+  **{f"ViTamin-L2-{size}": _vitamin("large2", size, 1024, 24) for size in (256, 336, 384)},
+  **{f"ViTamin-XL-{size}": _vitamin("xlarge", size, 1152, 27) for size in (256, 336)},
+  # To which open_clip gives images of 256 pixels; it takes any size.
+  "ViTamin-XL-384": _vitamin("xlarge", 384, 1152, 27) | {"preprocess": Preprocess(256)},
+}
+
+
 def _mobileclip_b() -> dict[str, Any]:
   """Apple's, whose images are resized with another filter and not standardised."""
   images = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
@@ -66,6 +87,7 @@ def _mobileclip_b() -> dict[str, Any]:
 _ENORMOUS = "eva02_enormous_patch14_clip_224"
 NAMED: dict[str, dict[str, Any]] = {
   **_CONVNEXT,
+  **_VITAMIN,
   "EVA01-g-14": _clip("eva_giant_patch14_224", 224, 1024, text(768)),
   "EVA01-g-14-plus": _clip("eva_giant_patch14_224", 224, 1024, text(1024, 24)),
   "EVA02-B-16": _clip("eva02_base_patch16_clip_224", 224, 512, text(512)),

@@ -5,16 +5,17 @@ import torch
 from references import checkpoints, parity
 
 from jaxbench import models
+from jaxbench.models.architectures import family
 from jaxbench.models.weights import timm
 
 
 @pytest.fixture
 def register(monkeypatch):
-  """Gives the name "small", ours and a classifier's also timm's, to a small size."""
+  """Gives the name "small", ours and where timm has such also timm's, to a small size."""
 
   def register(config):
     monkeypatch.setitem(models.ARCHITECTURES, "small", config)
-    if config.supervised:
+    if family(config).timm is not None:
       monkeypatch.setitem(timm.NAMES, "small", ("small", {}))
 
   return register

@@ -1,6 +1,10 @@
 """SigLIP and SigLIP 2 in open_clip's folders: image towers of timm, texts as open_clip has them."""
 
+import functools
+import importlib
 import json
+import sys
+import types
 
 import numpy as np
 import pytest
@@ -13,6 +17,7 @@ from references.writers import open_clip
 from jaxbench import errors, models
 from jaxbench.models import siglip_sizes
 from jaxbench.models.family import Sized
+from jaxbench.models.tokenizer_file import CLEANERS
 from jaxbench.models.transformer import TowerConfig
 
 SIZE, WIDTH = 32, 48
@@ -125,6 +130,16 @@ def test_a_folder_without_its_tokenizer_says_how_to_get_it(tmp_path, monkeypatch
     models.load(str(tmp_path))
 
 
+def test_a_robust_tower_alone(tmp_path, monkeypatch):
+  write(tmp_path, monkeypatch)
+  robust = write(tmp_path / "robust", monkeypatch)
+  parity.randomize(robust.visual)
+  file = tmp_path / "tower.pt"
+  torch.save(robust.visual.state_dict(), file)
+  siglip = models.load(str(tmp_path), visual=str(file))
+  parity.assert_same(siglip.visual, robust.encode_image, siglip.config, gradient=False)
+
+
 @pytest.fixture
 def naflex(tmp_path):
   """A folder of transformers, and what it holds."""
@@ -164,3 +179,38 @@ def test_naflex_says_what_is_read_of_it(naflex):
   assert models.describe(folder).source.endswith(", images of one square grid alone")
   with pytest.raises(errors.InputError, match="image_size=64: of this model images of one square"):
     models.load(folder, image_size=64)
+
+
+@pytest.mark.parametrize(
+  ("kind", "clean", "pad_left"),
+  [
+    ("SiglipTokenizer", "siglip", False),
+    ("GemmaTokenizerFast", "siglip2", True),
+    ("T5TokenizerFast", "siglip2", False),
+  ],
+)
+def test_transformers_reads_texts_as_its_class_does(tmp_path, kind, clean, pad_left):
+  checkpoints.write_tokenizer(tmp_path)
+  file = tmp_path / "tokenizer_config.json"
+  file.write_text(json.dumps({"pad_token": "</s>", "tokenizer_class": kind}))
+  folder = checkpoints.write_huggingface(
+    checkpoints.siglip(), tmp_path, checkpoints.SQUASH_PROCESSOR
+  )
+  siglip = models.load(folder)
+  found = siglip.config.tokenizer
+  assert (found.clean, found.pad_left) == (clean, pad_left)
+  (dotted, plain) = siglip.tokenize(["A cat.", "a cat"])
+  assert np.array_equal(dotted, plain) == (clean == "siglip")
+  assert (plain[-1] == 1) and (plain[0] == 1) == pad_left
+
+
+def test_punctuation_is_what_transformers_takes_for_it(monkeypatch):
+  """Its class needs sentencepiece; what it does with a text before does not."""
+  monkeypatch.setitem(sys.modules, "sentencepiece", types.ModuleType("sentencepiece"))
+  name = "transformers.models.siglip.tokenization_siglip"
+  theirs = importlib.import_module(name).SiglipTokenizer
+  monkeypatch.delitem(sys.modules, name)
+  unbound = types.SimpleNamespace(do_lower_case=True)
+  unbound.remove_punctuation = functools.partial(theirs.remove_punctuation, unbound)
+  for text in texts.STRINGS:
+    assert CLEANERS["siglip"](text) == theirs.canonicalize_text(unbound, text)

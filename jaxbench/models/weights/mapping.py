@@ -98,13 +98,11 @@ def check_normalizer(tensors: Tensors, mean: tuple[float, ...], std: tuple[float
         )
 
 
-def stored(target: str, place: Source, shape: tuple[int, ...]) -> tuple[int, ...]:
-  """The shape in torch's layout of each tensor that makes our `target` of `shape`; see `read`."""
+def joined(target: str, place: Source, shape: tuple[int, ...]) -> tuple[int, ...]:
+  """The shape in torch's layout of what makes our `target` of `shape`, its parts joined."""
   if target.endswith(".kernel"):
-    shape = (*shape[-1:], *shape[-2:-1], *shape[:-2])
-  elif place.transposed:
-    shape = shape[::-1]
-  return (shape[0] // len(place.names), *shape[1:]) if shape else shape
+    return (*shape[-1:], *shape[-2:-1], *shape[:-2])
+  return shape[::-1] if place.transposed else shape
 
 
 def read(tensors: Tensors, target: str, place: Source, shape: tuple[int, ...] | None) -> np.ndarray:

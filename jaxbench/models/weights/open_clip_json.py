@@ -83,7 +83,7 @@ def tokenizer(text: Fields, folder: pathlib.Path) -> TokenizerConfig | None:
 
 def refuse_huggingface(text: Fields) -> None:
   """Raises InputError for a text tower of transformers."""
-  if name := text.get("hf_model_name", ""):
+  if name := str(text.get("hf_model_name", "")):
     raise text.error(f"hf_model_name {name!r}: that text tower is not built here; {BRIDGE}")
 
 

@@ -5,6 +5,7 @@ write OpenAI's as "vision_encoder_state_dict"; LLaVA's kin publish transformers'
 """
 
 import dataclasses
+import itertools
 import math
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -32,8 +33,6 @@ from jaxbench.models.weights.files import Tensors
 from jaxbench.models.weights.mapping import Renamings, Source
 
 _ALONE: Renamings = ((r"^(visual|vision_model)\.", ""),)
-# Where open_clip's tower is nothing but timm's network, that stands before all names, too.
-_TRUNK_ALONE: Renamings = (*_ALONE, (r"^trunk\.", ""))
 _OTHER = "it is the tower of another model; name that one as its base"
 _PROJECTION, _PATCHES = "visual.proj", "visual.conv1.kernel"
 
@@ -86,7 +85,7 @@ def read(
     source = f"{source} without a projection, which is the base's"
   for name, stored in sources.items():
     if not (resizes and checkpoint.is_resized(name)):
-      shape = mapping.stored(name, stored, shapes[name].shape)
+      shape = mapping.joined(name, stored, shapes[name].shape)
       _check_shape(opened, stored, shape, base, sources)
   mapping.check(opened, sources.values())
   mapping.check_normalizer(opened, config.mean, config.std)
@@ -134,12 +133,10 @@ def _layout(opened: Tensors, config: Config) -> tuple[str, Renamings]:
 
   layouts = family(config).layouts(config).items()
   whole = [(library, renamings) for library, several in layouts for renamings in several]
-  alone = [
-    (library, (*renamings, *bare))
-    for library, renamings in whole
-    for bare in (_ALONE, _TRUNK_ALONE)
-  ]
-  return min([*alone, *whole], key=missing)
+  alone = [(library, (*renamings, *_ALONE)) for library, renamings in whole]
+  # What is one network of timm, and no more, has that prefix throughout, which is taken off.
+  bare = [(library, (*renamings, (r"^trunk\.", ""))) for library, renamings in alone]
+  return min([*alone, *whole, *bare], key=missing)
 
 
 def _check_alone(opened: Tensors, convolution: Source) -> None:
@@ -157,19 +154,15 @@ def _check_shape(
   opened: Tensors, stored: Source, shape: tuple[int, ...], base: str, sources: Mapping[str, Source]
 ) -> None:
   """Raises InputError where a tensor is that of another model."""
-  parts = [tuple(opened.arrays[name].shape) for name in stored.names if name in opened.arrays]
-  if len(parts) < len(stored.names):
+  if not all(name in opened.arrays for name in stored.names):
     return  # `mapping.check` tells.
-  found, whole = parts[0], shape
-  if len(parts) > 1:  # Joined along their first axis, of which each may have another length.
-    found, whole = (
-      (sum(part[0] for part in each), *each[0][1:]) for each in (parts, [shape] * len(parts))
-    )
-  if mapping.without_ones(found) != mapping.without_ones(whole):
-    likely = ", ".join(_likely(opened, sources))
+  parts = [tuple(opened.arrays[name].shape) for name in stored.names]
+  found = parts[0] if len(parts) == 1 else (sum(part[0] for part in parts), *parts[0][1:])
+  if mapping.without_ones(found) != mapping.without_ones(shape):
+    likely = ", ".join(itertools.islice(_likely(opened, sources), 2))
     raise errors.InputError(
-      f"{opened.path}: {stored.names[0]} has shape {list(parts[0])}, that of {base} {list(shape)}: "
-      f"{_OTHER}" + (f" (its sizes are those of {likely})" if likely else "")
+      f"{opened.path}: {' and '.join(stored.names)} has shape {list(found)}, that of {base} "
+      f"{list(shape)}: {_OTHER}" + (f" (its sizes are those of {likely})" if likely else "")
     )
 
 

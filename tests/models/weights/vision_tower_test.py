@@ -268,7 +268,7 @@ def others(tmp_path_factory, base, tower):
       "fine.pt",
       r"positional_embedding has shape \[65, 48\], that of .* \[17, 48\]: it is the tower",
     ),
-    ("real.pt", r"\(its sizes are those of ViT-B-32, ViT-B-32-quickgelu"),
+    ("real.pt", r"\(its sizes are those of ViT-B-32, ViT-B-32-quickgelu\)$"),
     ("prompted.pt", "no place for prompt_pos_embedding"),
     ("nan.pt", r"ln_post\.bias holds NaN"),
     ("resnet.pt", r"conv1\.weight has shape \[8, 3, 7, 7\], that of .* \[48, 3, 8, 8\]"),
