@@ -11,7 +11,9 @@ from jaxbench.models.classifier import Classifier, ClassifierConfig
 from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.context import EncoderPrompts, SoftPrompts, TokenPrompts
 from jaxbench.models.custom import Custom, CustomConfig
+from jaxbench.models.later import told
 from jaxbench.models.layers import compute_in
+from jaxbench.models.listing import Listing, Weights
 from jaxbench.models.pooled import POOLS, Pooled, pooled
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.prompt_loss import Task, prompt_task
@@ -41,6 +43,7 @@ __all__ = [
   "CustomConfig",
   "Description",
   "EncoderPrompts",
+  "Listing",
   "Model",
   "Pooled",
   "Preprocess",
@@ -56,6 +59,7 @@ __all__ = [
   "Task",
   "TokenPrompts",
   "TowerConfig",
+  "Weights",
   "ZeroShot",
   "abstract",
   "check_prompts",
@@ -77,5 +81,6 @@ __all__ = [
   "searched_on",
   "templates",
   "tokenize",
+  "told",
   "zero_shot",
 ]

@@ -1,6 +1,7 @@
 """AlexNet (Krizhevsky, 2014, arXiv:1404.5997), as torchvision has it."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 from flax import nnx
@@ -15,6 +16,8 @@ from jaxbench.models.weights.mapping import Renamings
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AlexNetConfig(ClassifierConfig):
   """Everything that shapes an AlexNet ("one weird trick")."""
+
+  activation: ClassVar[str] = "relu"
 
 
 class AlexNet(Classifier):

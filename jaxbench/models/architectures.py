@@ -2,12 +2,23 @@
 
 from jaxbench.models import (
   alexnet,
+  beit,
   clip,
   convnext,
+  convnext_v2,
+  densenet,
+  dinov2,
+  dinov3,
   efficientnet,
   efficientnet_lite,
+  efficientnet_v2,
+  eva,
+  mobilenet_v2,
+  mobilenet_v3,
+  regnet,
   resnet,
-  siglip,
+  siglip_family,
+  swin,
   vgg,
   vit,
 )
@@ -22,14 +33,25 @@ FAMILIES: dict[str, Family] = {
   row.name: row
   for row in (
     clip.FAMILY,
-    siglip.FAMILY,
+    siglip_family.FAMILY,
     alexnet.FAMILY,
     vgg.FAMILY,
     resnet.FAMILY,
     efficientnet.FAMILY,
     efficientnet_lite.FAMILY,
+    efficientnet_v2.FAMILY,
+    mobilenet_v2.FAMILY,
+    mobilenet_v3.FAMILY,
+    regnet.FAMILY,
+    densenet.FAMILY,
     vit.FAMILY,
+    beit.FAMILY,
+    eva.FAMILY,
+    dinov2.FAMILY,
+    dinov3.FAMILY,
     convnext.FAMILY,
+    convnext_v2.FAMILY,
+    swin.FAMILY,
   )
 }
 ARCHITECTURES: dict[str, Config] = {
@@ -44,3 +66,10 @@ SOURCES: dict[str, tuple[str, ...]] = {
 def family(config: Config) -> Family:
   """The row of `FAMILIES` that `config` belongs to."""
   return next(row for row in FAMILIES.values() if type(config) is row.config)
+
+
+def libraries(name: str) -> tuple[str, ...]:
+  """Whose files of the architecture `name` are read as they are, best known first."""
+  config = ARCHITECTURES[name]
+  row = family(config)
+  return tuple(library for library in row.layouts(config) if name not in row.lacks.get(library, ()))

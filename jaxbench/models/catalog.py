@@ -10,9 +10,10 @@ from huggingface_hub import errors as hub_errors
 from huggingface_hub.utils import validate_repo_id
 
 from jaxbench import errors, model_names
-from jaxbench.models import made
-from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, Model
+from jaxbench.models import listing, made
+from jaxbench.models.architectures import ARCHITECTURES, Model
 from jaxbench.models.custom import Custom
+from jaxbench.models.listing import Listing
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights import (
   checkpoint,
@@ -32,18 +33,18 @@ _EMBEDDED_FOLDER = pathlib.Path(__file__).parent / "embedded"
 _WANTED = ("*.json", "*.safetensors")  # Of a repository; no pickles are fetched.
 
 
-class Listing(NamedTuple):
-  """One line of `list_models()`."""
-
-  config: Config
-  sources: tuple[str, ...]  # Repositories on Hugging Face, or "embedded".
-
-
 def list_models() -> dict[str, Listing]:
-  """Every architecture by name, with its configuration and where weights of it are found."""
-  named = {name: Listing(config, SOURCES.get(name, ())) for name, config in ARCHITECTURES.items()}
-  embedded = {name: Listing(describe(name).config, ("embedded",)) for name in EMBEDDED}
-  return embedded | named
+  """Every architecture by name: its configuration, its formats, and where weights of it are found.
+
+  Example:
+    >>> row = list_models()["resnet50"]
+    >>> row.formats
+    ('torchvision', 'timm', 'huggingface', 'jaxbench')
+    >>> row.weights["timm/resnet50.a1_in1k"].preprocess
+    Preprocess(size=288, resize=288, interpolation='bicubic', squash=False)
+  """
+  ours = {name: listing.embedded(describe(name).config) for name in EMBEDDED}
+  return ours | {name: listing.of(name) for name in ARCHITECTURES}
 
 
 def describe(

@@ -8,21 +8,23 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench.models import tokenizer
-from jaxbench.models.dual_encoder import ROOT_KEYS, TOWER_KEYS, DualEncoder
+from jaxbench.models import clip_sizes, roberta, tokenizer, trunk_clips
+from jaxbench.models.dual_encoder import OPEN_CLIP_KEYS, ROOT_KEYS, TOWER_KEYS, DualEncoder
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, Family, Transformers
-from jaxbench.models.layers import Conv, LayerNorm, Network, prepend
-from jaxbench.models.modified_resnet import ModifiedResNet, ModifiedResNetConfig
+from jaxbench.models.later import later
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.transformer import TowerConfig, Transformer
+from jaxbench.models.roberta import RobertaConfig, RobertaText
+from jaxbench.models.text_transformer import TextOptions, TextTransformer
+from jaxbench.models.tokenizer_file import TokenizerConfig, TokenizerFile
+from jaxbench.models.towers import VisionConfig, tower
+from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.vision_transformer import VisionOptions
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.config_json import Vision
 from jaxbench.models.weights.mapping import Renamings
+from jaxbench.models.weights.open_clip_json import OPENAI_MEAN, OPENAI_STD
 from jaxbench.models.weights.processor import Images, fitting
 from jaxbench.models.weights.sidecar import Fields, Unread
-
-OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
-OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,78 +34,19 @@ class CLIPConfig:
   supervised: ClassVar[bool] = False
 
   embed_dim: int
-  vision: TowerConfig | ModifiedResNetConfig
-  text: TowerConfig
-  patch_size: int | None  # None for a ModifiedResNet.
+  vision: VisionConfig
+  text: TowerConfig | RobertaConfig
+  patch_size: int | None  # None where no position embedding is of patches.
   preprocess: Preprocess
   mean: tuple[float, float, float] = OPENAI_MEAN
   std: tuple[float, float, float] = OPENAI_STD
   context_length: int = tokenizer.CONTEXT_LENGTH
   # BPE ids that a cut embedding table keeps, ascending, 0 (padding) too.
   vocabulary: tuple[int, ...] | None = None
-
-
-class VisionTransformer(Network):
-  """Patches, a class token, the transformer; the class token's output is the image."""
-
-  def __init__(self, config: CLIPConfig, tower: TowerConfig, patch: int, *, rngs: nnx.Rngs):
-    self.mean, self.std = config.mean, config.std
-    width, scale = tower.width, tower.width**-0.5
-    tokens = 1 + (config.preprocess.size // patch) ** 2
-    self.conv1 = Conv(3, width, patch, patch, padding=0, rngs=rngs)
-    self.class_embedding = nnx.Param(scale * jax.random.normal(rngs.params(), (width,)))
-    self.positional_embedding = nnx.Param(scale * jax.random.normal(rngs.params(), (tokens, width)))
-    self.ln_pre = LayerNorm(width, tower.epsilon)
-    self.transformer = Transformer(tower, rngs=rngs)
-    self.ln_post = LayerNorm(width, tower.epsilon)
-    self.proj = nnx.Param(scale * jax.random.normal(rngs.params(), (width, config.embed_dim)))
-
-  def __call__(self, images: jax.Array) -> jax.Array:
-    """float32 [B, H, W, 3] in [0, 1] -> float32 [B, D]."""
-    x = self.conv1(self.standardize(images, self.mean, self.std))
-    x = x.reshape(x.shape[0], -1, x.shape[-1])
-    x = prepend(self.class_embedding[...], x)
-    x = x + self.positional_embedding[...].astype(x.dtype)[None]
-    x = self.ln_post(self.transformer(self.ln_pre(x), keep=1)[:, 0])
-    return (x @ self.proj[...].astype(x.dtype)).astype(jnp.float32)
-
-
-class TextTransformer(Network):
-  """The causal transformer; the end token's output is the text."""
-
-  def __init__(self, config: CLIPConfig, *, rngs: nnx.Rngs):
-    width, self.vocabulary = config.text.width, config.vocabulary
-    rows = tokenizer.VOCABULARY_SIZE if self.vocabulary is None else len(self.vocabulary)
-    self.token_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), (rows, width)))
-    self.positional_embedding = nnx.Param(
-      0.01 * jax.random.normal(rngs.params(), (config.context_length, width))
-    )
-    self.transformer = Transformer(config.text, causal=True, rngs=rngs)
-    self.ln_final = LayerNorm(width, config.text.epsilon)
-    self.text_projection = nnx.Param(
-      width**-0.5 * jax.random.normal(rngs.params(), (width, config.embed_dim))
-    )
-
-  def embed(self, tokens: jax.Array) -> jax.Array:
-    """int32 [B, T] -> [B, T, D]; a token that a cut table lacks is NaN, never another word."""
-    table = self.token_embedding[...]
-    if self.vocabulary is None:
-      return table[tokens].astype(self.compute_dtype)
-    ids = jnp.asarray(self.vocabulary, jnp.int32)
-    rows = jnp.minimum(jnp.searchsorted(ids, tokens), len(self.vocabulary) - 1)
-    kept = (ids[rows] == tokens)[..., None]
-    return jnp.where(kept, table[rows], jnp.nan).astype(self.compute_dtype)
-
-  def __call__(self, tokens: jax.Array) -> jax.Array:
-    """int32 [B, T], T <= the context length -> float32 [B, D]."""
-    return self.read(self.embed(tokens), jnp.argmax(tokens, axis=-1))  # The end has the highest id.
-
-  def read(self, x: jax.Array, end: jax.Array) -> jax.Array:
-    """Embedded tokens [B, T, D'], and int32 [B] where each text ends -> float32 [B, D]."""
-    x = x + self.positional_embedding[...].astype(x.dtype)[None, : x.shape[1]]
-    x = self.ln_final(self.transformer(x))
-    x = jnp.take_along_axis(x, end[:, None, None], axis=1)[:, 0]
-    return (x @ self.text_projection[...].astype(x.dtype)).astype(jnp.float32)
+  vocabulary_size: int = later(tokenizer.VOCABULARY_SIZE)
+  vision_options: VisionOptions = later(VisionOptions())  # Of a `TowerConfig`.
+  text_options: TextOptions = later(TextOptions())
+  tokenizer: TokenizerConfig | None = later(None)  # None is CLIP's own.
 
 
 class CLIP(DualEncoder):
@@ -115,18 +58,13 @@ class CLIP(DualEncoder):
     (1, 64)
   """
 
-  text: TextTransformer
+  text: TextTransformer | RobertaText
 
-  def __init__(self, config: CLIPConfig, *, rngs: nnx.Rngs):
-    self.config = config
-    if isinstance(config.vision, ModifiedResNetConfig):
-      self.visual = ModifiedResNet(
-        config.vision, config.embed_dim, config.preprocess.size, config.mean, config.std, rngs=rngs
-      )
-    else:
-      assert config.patch_size is not None
-      self.visual = VisionTransformer(config, config.vision, config.patch_size, rngs=rngs)
-    self.text = TextTransformer(config, rngs=rngs)
+  def __init__(self, config: CLIPConfig, *, tokenizer: TokenizerFile | None = None, rngs: nnx.Rngs):
+    self.config, self.tokenizer = config, tokenizer
+    self.visual = tower(config.vision).module(config, rngs=rngs)
+    is_roberta = isinstance(config.text, RobertaConfig)
+    self.text = (RobertaText if is_roberta else TextTransformer)(config, rngs=rngs)
     self.log_logit_scale = nnx.Param(jnp.log(1 / 0.07))
 
   @property
@@ -136,19 +74,23 @@ class CLIP(DualEncoder):
 
   def tokenize(self, texts: list[str]) -> np.ndarray:
     """int32 [B, T], as this model's text encoder reads `texts`."""
-    return tokenizer.tokenize(texts, self.config.context_length)
+    length = self.config.context_length
+    if self.config.tokenizer is None:
+      return tokenizer.tokenize(texts, length)
+    assert self.tokenizer is not None, "this CLIP was built without its tokenizer"
+    return self.tokenizer(texts, length)
+
+  def lengths(self, tokens: np.ndarray) -> np.ndarray:
+    """See `DualEncoder`."""
+    return self.text.lengths(tokens)
 
 
-# OpenAI's names, which open_clip keeps.
-_OPENAI: Renamings = (
-  (r"in_proj\.(weight|bias)$", r"in_proj_\1"),  # torch.nn.MultiheadAttention.
-  (r"^log_logit_scale$", "logit_scale"),
-  (r"^text\.token_embedding$", "token_embedding.weight"),
-  (r"^text\.", ""),
-  *((rf"^visual\.layers\.{i}\.", f"visual.layer{i + 1}.") for i in range(4)),
-  (r"downsample\.conv", "downsample.0"),
-  (r"downsample\.bn", "downsample.1"),
-)
+def _towers(config: CLIPConfig) -> Renamings:
+  """Of towers that are networks of other libraries."""
+  words = roberta.layout(config.text) if isinstance(config.text, RobertaConfig) else ()
+  return (*tower(config.vision).layout(config.vision), *words)
+
+
 _HUGGINGFACE: Renamings = (
   *TOWER_KEYS,
   (r"^visual\.class_embedding", "visual.embeddings.class_embedding"),
@@ -202,73 +144,20 @@ def _read_vision(fields: Fields) -> Vision:
   return seen
 
 
-def _sizes(activation: str) -> dict[str, CLIPConfig]:
-  """OpenAI's (Radford et al., 2021, tables 19 and 20) and LAION's."""
-
-  def text(width: int, layers: int = 12) -> TowerConfig:
-    return TowerConfig(width, layers, width // 64, 4 * width, activation)
-
-  def vit(
-    patch: int, size: int, vision: tuple[int, int, int, int], embed_dim: int, words: TowerConfig
-  ) -> CLIPConfig:
-    return CLIPConfig(embed_dim, TowerConfig(*vision, activation), words, patch, Preprocess(size))
-
-  def resnet(
-    depths: tuple[int, ...], width: int, size: int, embed_dim: int, text_width: int
-  ) -> CLIPConfig:
-    vision = ModifiedResNetConfig(depths, width, width * 32 // 64)
-    return CLIPConfig(embed_dim, vision, text(text_width), None, Preprocess(size))
-
-  base, large = (768, 12, 12, 3072), (1024, 24, 16, 4096)
-  return {
-    "ViT-B-32": vit(32, 224, base, 512, text(512)),
-    "ViT-B-16": vit(16, 224, base, 512, text(512)),
-    "ViT-L-14": vit(14, 224, large, 768, text(768)),
-    "ViT-L-14-336": vit(14, 336, large, 768, text(768)),
-    "ViT-H-14": vit(14, 224, (1280, 32, 16, 5120), 1024, text(1024, 24)),
-    "ViT-g-14": vit(14, 224, (1408, 40, 16, 6144), 1024, text(1024, 24)),
-    "ViT-bigG-14": vit(14, 224, (1664, 48, 16, 8192), 1280, text(1280, 32)),
-    "RN50": resnet((3, 4, 6, 3), 64, 224, 1024, 512),
-    "RN101": resnet((3, 4, 23, 3), 64, 224, 512, 512),
-    "RN50x4": resnet((4, 6, 10, 6), 80, 288, 640, 640),
-    "RN50x16": resnet((6, 8, 18, 8), 96, 384, 768, 768),
-    "RN50x64": resnet((3, 15, 36, 10), 128, 448, 1024, 1024),
-  }
-
-
-_SOURCES: dict[str, tuple[str, ...]] = {
-  "ViT-B-32-quickgelu": ("openai/clip-vit-base-patch32",),
-  "ViT-B-16-quickgelu": ("openai/clip-vit-base-patch16",),
-  "ViT-L-14-quickgelu": (
-    "openai/clip-vit-large-patch14",
-    "chs20/fare2-clip",
-    "chs20/fare4-clip",
-    "chs20/tecoa2-clip",
-    "chs20/tecoa4-clip",
-  ),
-  "ViT-L-14-336-quickgelu": ("openai/clip-vit-large-patch14-336",),
-  "RN50-quickgelu": ("timm/resnet50_clip.openai",),
-  "RN101-quickgelu": ("timm/resnet101_clip.openai",),
-  "RN50x4-quickgelu": ("timm/resnet50x4_clip.openai",),
-  "RN50x16-quickgelu": ("timm/resnet50x16_clip.openai",),
-  "RN50x64-quickgelu": ("timm/resnet50x64_clip.openai",),
-  "ViT-B-32": ("laion/CLIP-ViT-B-32-laion2B-s34B-b79K",),
-  "ViT-B-16": ("laion/CLIP-ViT-B-16-laion2B-s34B-b88K",),
-  "ViT-L-14": ("laion/CLIP-ViT-L-14-laion2B-s32B-b82K",),
-  "ViT-H-14": ("laion/CLIP-ViT-H-14-laion2B-s32B-b79K",),
-  "ViT-g-14": ("laion/CLIP-ViT-g-14-laion2B-s34B-b88K",),
-  "ViT-bigG-14": ("laion/CLIP-ViT-bigG-14-laion2B-39B-b160k",),
-}
 FAMILY = Family(
   name="clip",
   config=CLIPConfig,
   module=CLIP,
   named={
-    **_sizes("gelu"),
-    **{f"{name}-quickgelu": config for name, config in _sizes("quick_gelu").items()},
+    name: CLIPConfig(**fields) for name, fields in (clip_sizes.NAMED | trunk_clips.NAMED).items()
   },
-  sources=_SOURCES,
-  layouts=lambda config: {OPEN_CLIP: [_OPENAI], HUGGINGFACE: [_HUGGINGFACE]},
+  sources=clip_sizes.SOURCES | trunk_clips.SOURCES,
+  layouts=lambda config: {
+    # The names of OpenAI, or those with `custom_text`.
+    OPEN_CLIP: [(*_towers(config), *OPEN_CLIP_KEYS, *text) for text in (((r"^text\.", ""),), ())],
+    HUGGINGFACE: [_HUGGINGFACE],
+  },
+  lacks={HUGGINGFACE: (*clip_sizes.NOT_CLIPS, *trunk_clips.NAMED)},
   transformers=Transformers(
     model_type="clip",
     processor="CLIPImageProcessor",

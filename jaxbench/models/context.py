@@ -18,10 +18,12 @@ from flax import struct
 from jaxbench import errors
 from jaxbench.models import tokenizer
 from jaxbench.models.architectures import ARCHITECTURES, Config
-from jaxbench.models.clip import CLIP, CLIPConfig, TextTransformer
+from jaxbench.models.clip import CLIP, CLIPConfig
 from jaxbench.models.layers import normalize
+from jaxbench.models.text_transformer import TextTransformer
 
 _BATCH = 256  # Class names that the text tower reads at a time.
+_SENTENCES = "prompts of tokens or vectors are for CLIP's text tower; use sentences for this model"
 
 
 class TokenPrompts(NamedTuple):
@@ -48,10 +50,8 @@ ContextPrompts = TokenPrompts | SoftPrompts | EncoderPrompts
 
 def check(config: Config, class_names: Sequence[str], prompts: ContextPrompts) -> None:
   """Raises InputError for prompts that a model of `config` cannot read before these names."""
-  if not isinstance(config, CLIPConfig):
-    raise errors.InputError(
-      "prompts of tokens or vectors are for CLIP's text tower; use sentences for this model"
-    )
+  if not isinstance(config, CLIPConfig) or config.tokenizer or not _reads_to_the_end(config):
+    raise errors.InputError(_SENTENCES)
   if not class_names:
     raise errors.InputError("a zero-shot classifier needs at least one class name")
   prompts = _for_encoder(config, prompts)
@@ -66,6 +66,17 @@ def check(config: Config, class_names: Sequence[str], prompts: ContextPrompts) -
         f"the prompts are vectors of {width} numbers, and this model's words of {config.text.width}"
       )
   suffixes(config, class_names, len(contexts[0]))
+
+
+def text_tower(clip: CLIP) -> TextTransformer:
+  """Where prompts that are no sentences go.
+
+  Raises:
+    InputError: it is no tower of that kind.
+  """
+  if not isinstance(clip.text, TextTransformer):
+    raise errors.InputError(_SENTENCES)
+  return clip.text
 
 
 @struct.dataclass
@@ -155,11 +166,11 @@ def ensemble(clip: CLIP, class_names: Sequence[str], prompts: ContextPrompts) ->
   """
   prompts = _for_encoder(clip.config, prompts)
   if isinstance(prompts, TokenPrompts):
-    contexts = clip.text.embed(jnp.array(prompts.ids, jnp.int32))
+    contexts = text_tower(clip).embed(jnp.array(prompts.ids, jnp.int32))
   else:
     contexts = jnp.array(prompts.vectors, jnp.float32).astype(clip.text.compute_dtype)
   names = suffixes(clip.config, class_names, contexts.shape[1])
-  return _ensemble(clip.text, names, contexts)
+  return _ensemble(text_tower(clip), names, contexts)
 
 
 @jax.jit
@@ -194,6 +205,11 @@ def _check_vocabulary(config: CLIPConfig, ids: Iterable[int], what: str) -> None
         f"this model's embedding table has {len(vocabulary)} tokens and lacks one of {what}: "
         f"{token} ({tokenizer.decode([token])!r})"
       )
+
+
+def _reads_to_the_end(config: CLIPConfig) -> bool:
+  """Whether a text is what its end token, which has the highest id, says."""
+  return config.text_options.reads_to_the_end and config.text_options.pool == "highest"
 
 
 def _even(count: int) -> int:

@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 
 from jaxbench.models.layers import Network
@@ -37,6 +38,13 @@ class DualEncoder(nnx.Module):
     """int32 [B, T] of `tokenize` -> float32 [B, D], not normalised."""
     return self.text(jnp.asarray(tokens))
 
+  def lengths(self, tokens: np.ndarray) -> np.ndarray:
+    """int32 [B, T] -> int [B], how many of its tokens a text needs: what follows changes nothing.
+
+    All, unless attention is causal.
+    """
+    return np.full(len(tokens), tokens.shape[1])
+
 
 # Into the names of transformers: of both towers, then of what holds them.
 TOWER_KEYS: Renamings = (
@@ -57,4 +65,13 @@ ROOT_KEYS: Renamings = (
   (r"^log_logit_scale$", "logit_scale"),
   (r"^visual\.", "vision_model."),
   (r"^text\.", "text_model."),
+)
+# Into open_clip's, where the text tower is a module of its own (`custom_text`).
+OPEN_CLIP_KEYS: Renamings = (
+  (r"in_proj\.(weight|bias)$", r"in_proj_\1"),  # torch.nn.MultiheadAttention.
+  (r"^log_logit_scale$", "logit_scale"),
+  (r"^text\.token_embedding$", "text.token_embedding.weight"),
+  (r"^text\.class_embedding$", "text.cls_emb"),
+  (r"^text\.head\.", "text.text_projection."),
+  (r"\.ls_([12])$", r".ls_\1.gamma"),
 )

@@ -6,7 +6,15 @@ from typing import Any
 
 from jaxbench.models.classifier import imagenet
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
-from jaxbench.models.mbconv import B0, MBConvNet, MBConvNetConfig, Stage, round_channels, scaled
+from jaxbench.models.mbconv import (
+  B0,
+  MBConvNet,
+  MBConvNetConfig,
+  Stage,
+  round_channels,
+  scaled,
+  timm_tensors,
+)
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images
@@ -20,7 +28,7 @@ class EfficientNetConfig(MBConvNetConfig):
   squeeze_excite = True
 
 
-def _torchvision(config: EfficientNetConfig) -> Renamings:
+def torchvision_tensors(config: MBConvNetConfig) -> Renamings:
   """A block's parts are numbered; one that does not expand has a part less."""
   renamings = []
   for i, stage in enumerate(config.stages):
@@ -35,6 +43,8 @@ def _torchvision(config: EfficientNetConfig) -> Renamings:
       "project": f"{first + 2}.0",
       "project_bn": f"{first + 2}.1",
     }
+    if stage.fused:
+      places = {"fused": "0.0", "fused_bn": "0.1", "project": "1.0", "project_bn": "1.1"}
     renamings += [
       (rf"^stages\.{i}\.(\d+)\.{part}\.", rf"features.{i + 1}.\1.block.{place}.")
       for part, place in places.items()
@@ -74,37 +84,16 @@ def _transformers(config: EfficientNetConfig) -> Renamings:
   )
 
 
-# The blocks of its first stage do not expand and number otherwise.
-TIMM_TENSORS: Renamings = (
-  (r"^stem\.", "conv_stem."),
-  (r"^stem_bn\.", "bn1."),
-  (r"^stages\.0\.(\d+)\.depthwise\.", r"blocks.0.\1.conv_dw."),
-  (r"^stages\.0\.(\d+)\.depthwise_bn\.", r"blocks.0.\1.bn1."),
-  (r"^stages\.0\.(\d+)\.project\.", r"blocks.0.\1.conv_pw."),
-  (r"^stages\.0\.(\d+)\.project_bn\.", r"blocks.0.\1.bn2."),
-  (r"^stages\.", "blocks."),
-  (r"(\.\d+)\.expand\.", r"\1.conv_pw."),
-  (r"(\.\d+)\.expand_bn\.", r"\1.bn1."),
-  (r"\.depthwise\.", ".conv_dw."),
-  (r"\.depthwise_bn\.", ".bn2."),
-  (r"\.se\.(reduce|expand)\.", r".se.conv_\1."),
-  (r"\.project\.", ".conv_pwl."),
-  (r"\.project_bn\.", ".bn3."),
-  (r"^head\.", "conv_head."),
-  (r"^head_bn\.", "bn2."),
-  (r"^fc\.", "classifier."),
-)
-
-
 def _read(fields: Fields, images: Images) -> EfficientNetConfig:
   """EfficientNetForImageClassification."""
   width, divisor = fields.number("width_coefficient", 2.0), fields.count("depth_divisor", 8)
   fields.skip("in_channels")  # The channels of what comes before, which tensors must fit.
-  # Their names, in the order of ours.
+  # Their names, in the order of ours, and ours.
   names = ("num_block_repeats", "out_channels", "kernel_sizes", "strides", "expand_ratios")
-  defaults = zip(*map(dataclasses.astuple, B0), strict=True)
+  ours = ("depth", "channels", "kernel", "stride", "expand")
   columns = [
-    fields.counts(name, list(default)) for name, default in zip(names, defaults, strict=True)
+    fields.counts(name, [getattr(stage, own) for stage in B0])
+    for name, own in zip(names, ours, strict=True)
   ]
   if len({len(column) for column in columns}) > 1:
     raise fields.error(f"{', '.join(names)} are not equally long")
@@ -188,8 +177,8 @@ FAMILY = Family(
   named={f"efficientnet_{name}": _sized(name) for name in _SIZES},
   sources={f"efficientnet_{name}": (f"google/efficientnet-{name}",) for name in _SIZES},
   layouts=lambda config: {
-    TORCHVISION: [_torchvision(config)],
-    TIMM: [TIMM_TENSORS],
+    TORCHVISION: [torchvision_tensors(config)],
+    TIMM: [timm_tensors(config)],
     HUGGINGFACE: [_transformers(config)],
   },
   transformers=Transformers(

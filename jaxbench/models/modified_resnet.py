@@ -1,11 +1,13 @@
 """CLIP's ResNet: three-layer stem, anti-aliased strides, attention pooling (CLIP, section 2.4)."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxbench.models.family import Tower
 from jaxbench.models.layers import (
   Conv,
   FrozenBatchNorm,
@@ -15,6 +17,7 @@ from jaxbench.models.layers import (
   attend,
   average_pool,
 )
+from jaxbench.models.weights.mapping import Renamings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,31 +88,22 @@ class AttentionPool(nnx.Module):
 class ModifiedResNet(Network):
   """The image tower of CLIP's RN50 and its larger kin."""
 
-  def __init__(
-    self,
-    config: ModifiedResNetConfig,
-    outputs: int,
-    size: int,
-    mean: tuple[float, ...],
-    std: tuple[float, ...],
-    *,
-    rngs: nnx.Rngs,
-  ):
-    self.mean, self.std = mean, std
-    half, width = config.width // 2, config.width
+  def __init__(self, config: Any, *, rngs: nnx.Rngs):
+    self.mean, self.std, tower = config.mean, config.std, config.vision
+    half, width = tower.width // 2, tower.width
     self.conv1, self.bn1 = Conv(3, half, 3, 2, rngs=rngs), FrozenBatchNorm(half)
     self.conv2, self.bn2 = Conv(half, half, 3, rngs=rngs), FrozenBatchNorm(half)
     self.conv3, self.bn3 = Conv(half, width, 3, rngs=rngs), FrozenBatchNorm(width)
     stages, inputs = [], width
-    for stage, depth in enumerate(config.depths):
+    for stage, depth in enumerate(tower.depths):
       wide, stride = width * 2**stage, 1 if stage == 0 else 2
       first = Bottleneck(inputs, wide, stride, rngs=rngs)
       rest = [Bottleneck(4 * wide, wide, 1, rngs=rngs) for _ in range(depth - 1)]
       stages.append(LayerList([first, *rest]))
       inputs = 4 * wide
     self.layers = LayerList(stages)
-    positions = (size // 2 ** (1 + len(config.depths))) ** 2
-    self.attnpool = AttentionPool(inputs, config.heads, positions, outputs, rngs=rngs)
+    positions = (config.preprocess.size // 2 ** (1 + len(tower.depths))) ** 2
+    self.attnpool = AttentionPool(inputs, tower.heads, positions, config.embed_dim, rngs=rngs)
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """float32 [B, H, W, 3] in [0, 1] -> float32 [B, D]."""
@@ -121,3 +115,12 @@ class ModifiedResNet(Network):
       for block in stage:
         x = block(x)
     return self.attnpool(x).astype(jnp.float32)
+
+
+# OpenAI's names, which open_clip keeps.
+_OPENAI: Renamings = (
+  *((rf"^visual\.layers\.{i}\.", f"visual.layer{i + 1}.") for i in range(4)),
+  (r"downsample\.conv", "downsample.0"),
+  (r"downsample\.bn", "downsample.1"),
+)
+TOWER = Tower(config=ModifiedResNetConfig, module=ModifiedResNet, layout=lambda config: _OPENAI)

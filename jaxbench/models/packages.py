@@ -22,7 +22,7 @@ from jaxbench import errors
 from jaxbench.models.custom import Custom
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.torch_bridge import from_torch
-from jaxbench.models.weights import open_clip, timm
+from jaxbench.models.weights import open_clip_json, timm
 from jaxbench.models.weights.sidecar import Fields
 
 # RobustBench's own steps before a model, which takes images in [0, 1].
@@ -80,7 +80,7 @@ def _open_clip(name: str, rest: str, download: bool) -> Custom:
     tokenizer = library.get_tokenizer(architecture)
   said = library.get_model_preprocess_cfg(module)
   size = said["size"][0] if isinstance(said["size"], tuple | list) else said["size"]
-  shown = open_clip.preprocessing(_fields(name, said), size)
+  shown = open_clip_json.preprocessing(_fields(name, said), size)
   return _bridge(name, "open_clip_torch", module, shown, tokenizer=tokenizer)
 
 

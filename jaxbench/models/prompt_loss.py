@@ -10,7 +10,8 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.models import context
-from jaxbench.models.clip import CLIP, TextTransformer
+from jaxbench.models.clip import CLIP
+from jaxbench.models.text_transformer import TextTransformer
 
 _BATCH = 4096  # Features whose logits are in memory.
 
@@ -49,7 +50,7 @@ def prompt_task(
     raise errors.InputError("there are no images to search prompts on")
   names = context.suffixes(clip.config, class_names, length)
   arrays = (jnp.asarray(features), jnp.asarray(labels, jnp.int32))
-  return Task(clip.text, clip.logit_scale, names, *arrays)
+  return Task(context.text_tower(clip), clip.logit_scale, names, *arrays)
 
 
 def score(task: Task, vectors: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -1,13 +1,27 @@
-"""ResNet v1.5 (He et al., 2015, arXiv:1512.03385); names follow torchvision's checkpoints."""
+"""ResNet v1.5 (He et al., 2015, arXiv:1512.03385) and its kin; names follow torchvision's files.
+
+ResNeXt (Xie et al., 2016, arXiv:1611.05431), wide ResNet (Zagoruyko and Komodakis, 2016,
+arXiv:1605.07146) and ResNet-D (He et al., 2018, arXiv:1812.01187).
+"""
 
 import dataclasses
+from typing import Any, ClassVar
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from jaxbench.models.classifier import Classifier, ClassifierConfig, imagenet
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
-from jaxbench.models.layers import Conv, FrozenBatchNorm, LayerList, Linear, max_pool
+from jaxbench.models.later import later
+from jaxbench.models.layers import (
+  Conv,
+  FrozenBatchNorm,
+  LayerList,
+  Linear,
+  average_pool,
+  max_pool,
+)
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images
@@ -18,16 +32,21 @@ from jaxbench.models.weights.sidecar import Fields, Unread
 class ResNetConfig(ClassifierConfig):
   """Everything that shapes a ResNet; ResNet-50 is depths (3, 4, 6, 3) of bottlenecks."""
 
+  activation: ClassVar[str] = "relu"
+
   depths: tuple[int, ...]  # Blocks per stage.
   width: int = 64  # Channels of the first stage; each later stage doubles them.
   bottleneck: bool = False  # Blocks of 1x1, 3x3, 1x1 with four times the channels.
+  groups: int = later(1)  # Of a bottleneck's 3x3: 32 in a ResNeXt-50 32x4d,
+  group_width: int = later(64)  # and channels in each, of 64 of a stage: 4 there.
+  deep: bool = later(False)  # ResNet-D: a stem of three 3x3, and pooled shortcuts.
 
 
-class Downsample(nnx.Module):
-  """The shortcut where a stage changes size."""
+class ConvNorm(nnx.Module):
+  """A convolution and its norm."""
 
-  def __init__(self, inputs: int, outputs: int, stride: int, *, rngs: nnx.Rngs):
-    self.conv = Conv(inputs, outputs, 1, stride, rngs=rngs)
+  def __init__(self, inputs: int, outputs: int, kernel: int, stride: int, *, rngs: nnx.Rngs):
+    self.conv = Conv(inputs, outputs, kernel, stride, rngs=rngs)
     self.bn = FrozenBatchNorm(outputs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -35,16 +54,40 @@ class Downsample(nnx.Module):
     return self.bn(self.conv(x))
 
 
+class PooledShortcut(ConvNorm):
+  """The shortcut of a ResNet-D, which throws no pixel away."""
+
+  def __init__(self, inputs: int, outputs: int, stride: int, *, rngs: nnx.Rngs):
+    super().__init__(inputs, outputs, 1, 1, rngs=rngs)
+    self.stride = stride
+
+  def __call__(self, x: jax.Array) -> jax.Array:
+    """float [B, H, W, C] -> [B, H / stride, W / stride, C']."""
+    # Twice the last row of an odd height has the mean of the one row, which torch takes there.
+    odd = [(0, 0), *((0, -side % self.stride) for side in x.shape[1:3]), (0, 0)]
+    return super().__call__(average_pool(jnp.pad(x, odd, mode="edge"), self.stride))
+
+
+def _shortcut(
+  inputs: int, outputs: int, stride: int, deep: bool, rngs: nnx.Rngs
+) -> ConvNorm | None:
+  """Where a block changes the size."""
+  if stride == 1 and inputs == outputs:
+    return None
+  if deep:
+    return PooledShortcut(inputs, outputs, stride, rngs=rngs)
+  return ConvNorm(inputs, outputs, 1, stride, rngs=rngs)
+
+
 class BasicBlock(nnx.Module):
   """Two 3x3 convolutions and a shortcut."""
 
   expansion = 1
 
-  def __init__(self, inputs: int, width: int, stride: int, *, rngs: nnx.Rngs):
+  def __init__(self, inputs: int, width: int, stride: int, config: ResNetConfig, *, rngs: nnx.Rngs):
     self.conv1, self.bn1 = Conv(inputs, width, 3, stride, rngs=rngs), FrozenBatchNorm(width)
     self.conv2, self.bn2 = Conv(width, width, 3, rngs=rngs), FrozenBatchNorm(width)
-    changes = stride != 1 or inputs != width
-    self.downsample = Downsample(inputs, width, stride, rngs=rngs) if changes else None
+    self.downsample = _shortcut(inputs, width, stride, config.deep, rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, H, W, C] -> [B, H / stride, W / stride, width]."""
@@ -58,13 +101,14 @@ class Bottleneck(nnx.Module):
 
   expansion = 4
 
-  def __init__(self, inputs: int, width: int, stride: int, *, rngs: nnx.Rngs):
-    outputs = 4 * width
-    self.conv1, self.bn1 = Conv(inputs, width, 1, rngs=rngs), FrozenBatchNorm(width)
-    self.conv2, self.bn2 = Conv(width, width, 3, stride, rngs=rngs), FrozenBatchNorm(width)
-    self.conv3, self.bn3 = Conv(width, outputs, 1, rngs=rngs), FrozenBatchNorm(outputs)
-    changes = stride != 1 or inputs != outputs
-    self.downsample = Downsample(inputs, outputs, stride, rngs=rngs) if changes else None
+  def __init__(self, inputs: int, width: int, stride: int, config: ResNetConfig, *, rngs: nnx.Rngs):
+    outputs, groups = 4 * width, config.groups
+    inner = width * config.group_width // 64 * groups
+    self.conv1, self.bn1 = Conv(inputs, inner, 1, rngs=rngs), FrozenBatchNorm(inner)
+    self.conv2 = Conv(inner, inner, 3, stride, groups=groups, rngs=rngs)
+    self.bn2 = FrozenBatchNorm(inner)
+    self.conv3, self.bn3 = Conv(inner, outputs, 1, rngs=rngs), FrozenBatchNorm(outputs)
+    self.downsample = _shortcut(inputs, outputs, stride, config.deep, rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, H, W, C] -> [B, H / stride, W / stride, 4 * width]."""
@@ -85,20 +129,30 @@ class ResNet(Classifier):
   def __init__(self, config: ResNetConfig, *, rngs: nnx.Rngs):
     self.config = config
     block = Bottleneck if config.bottleneck else BasicBlock
-    self.conv1, self.bn1 = Conv(3, config.width, 7, 2, rngs=rngs), FrozenBatchNorm(config.width)
+    first, half = config.width, config.width // 2
+    if config.deep:
+      self.stem = LayerList(
+        [ConvNorm(3, half, 3, 2, rngs=rngs), ConvNorm(half, half, 3, 1, rngs=rngs)]
+      )
+      self.conv1 = Conv(half, first, 3, rngs=rngs)
+    else:
+      self.stem, self.conv1 = LayerList([]), Conv(3, first, 7, 2, rngs=rngs)
+    self.bn1 = FrozenBatchNorm(first)
     stages, inputs = [], config.width
     for stage, depth in enumerate(config.depths):
       width, stride = config.width * 2**stage, 1 if stage == 0 else 2
       outputs = width * block.expansion
-      first = block(inputs, width, stride, rngs=rngs)
-      rest = [block(outputs, width, 1, rngs=rngs) for _ in range(depth - 1)]
-      stages.append(LayerList([first, *rest]))
+      shapes = [(inputs, stride), *[(outputs, 1)] * (depth - 1)]
+      blocks = [block(before, width, step, config, rngs=rngs) for before, step in shapes]
+      stages.append(LayerList(blocks))
       inputs = outputs
     self.layers = LayerList(stages)
     self.fc = Linear(inputs, config.num_classes, rngs=rngs)
 
   def logits(self, x: jax.Array) -> jax.Array:
     """Standardised images [B, H, W, 3] -> [B, K]."""
+    for layer in self.stem:
+      x = jax.nn.relu(layer(x))
     x = max_pool(jax.nn.relu(self.bn1(self.conv1(x))), 3, 2, padding=1)
     for stage in self.layers:
       for block in stage:
@@ -106,11 +160,21 @@ class ResNet(Classifier):
     return self.fc(x.mean(axis=(1, 2)))
 
 
-_TORCHVISION: Renamings = (
-  *((rf"^layers\.{i}\.", f"layer{i + 1}.") for i in range(4)),
-  (r"downsample\.conv", "downsample.0"),
-  (r"downsample\.bn", "downsample.1"),
-)
+def _torch(config: ResNetConfig) -> Renamings:
+  """Torchvision's names and timm's; what has no parameters is counted too."""
+  deep = (
+    (r"^conv1\.", "conv1.6."),
+    *((rf"^stem\.{i}\.conv\.", f"conv1.{3 * i}.") for i in range(2)),
+    *((rf"^stem\.{i}\.bn\.", f"conv1.{3 * i + 1}.") for i in range(2)),
+  )
+  return (
+    *(deep if config.deep else ()),
+    *((rf"^layers\.{i}\.", f"layer{i + 1}.") for i in range(4)),
+    (r"downsample\.conv", f"downsample.{int(config.deep)}"),
+    (r"downsample\.bn", f"downsample.{1 + config.deep}"),
+  )
+
+
 _HUGGINGFACE: Renamings = (
   (r"^conv1\.", "resnet.embedder.embedder.convolution."),
   (r"^bn1\.", "resnet.embedder.embedder.normalization."),
@@ -144,36 +208,70 @@ def _read(fields: Fields, images: Images) -> ResNetConfig:
   )
 
 
-_SIZES = {
-  "resnet18": ((2, 2, 2, 2), False),
-  "resnet34": ((3, 4, 6, 3), False),
-  "resnet50": ((3, 4, 6, 3), True),
-  "resnet101": ((3, 4, 23, 3), True),
-  "resnet152": ((3, 8, 36, 3), True),
+# Depths, bottlenecks, and what else differs from a ResNet.
+_SIZES: dict[str, tuple[tuple[int, ...], bool, dict[str, Any]]] = {
+  "resnet18": ((2, 2, 2, 2), False, {}),
+  "resnet26": ((2, 2, 2, 2), True, {}),
+  "resnet34": ((3, 4, 6, 3), False, {}),
+  "resnet50": ((3, 4, 6, 3), True, {}),
+  "resnet101": ((3, 4, 23, 3), True, {}),
+  "resnet152": ((3, 8, 36, 3), True, {}),
+  "resnet18d": ((2, 2, 2, 2), False, {"deep": True}),
+  "resnet26d": ((2, 2, 2, 2), True, {"deep": True}),
+  "resnet34d": ((3, 4, 6, 3), False, {"deep": True}),
+  "resnet50d": ((3, 4, 6, 3), True, {"deep": True}),
+  "resnet101d": ((3, 4, 23, 3), True, {"deep": True}),
+  "resnet152d": ((3, 8, 36, 3), True, {"deep": True}),
+  "resnext50_32x4d": ((3, 4, 6, 3), True, {"groups": 32, "group_width": 4}),
+  "resnext101_32x4d": ((3, 4, 23, 3), True, {"groups": 32, "group_width": 4}),
+  "resnext101_32x8d": ((3, 4, 23, 3), True, {"groups": 32, "group_width": 8}),
+  "resnext101_32x16d": ((3, 4, 23, 3), True, {"groups": 32, "group_width": 16}),
+  "resnext101_64x4d": ((3, 4, 23, 3), True, {"groups": 64, "group_width": 4}),
+  "wide_resnet50_2": ((3, 4, 6, 3), True, {"group_width": 128}),
+  "wide_resnet101_2": ((3, 4, 23, 3), True, {"group_width": 128}),
 }
+# Those that torchvision lacks, and a set of timm's weights.
+_ONLY_TIMM = {
+  "resnet26": "bt_in1k",
+  "resnet26d": "bt_in1k",
+  **{f"resnet{depth}d": "ra2_in1k" for depth in (18, 34, 50, 101, 152)},
+  "resnext101_32x4d": "gluon_in1k",
+  "resnext101_32x16d": "fb_swsl_ig1b_ft_in1k",
+}
+_ONE_SET = ("resnet18", "resnet34", "resnext101_64x4d")  # Of torchvision's weights.
 
 
 def _named() -> dict[str, ResNetConfig]:
   """By the preprocessing of torchvision's first weights, and of its second."""
   named = {}
-  for name, (depths, bottleneck) in _SIZES.items():
-    named[name] = ResNetConfig(depths=depths, bottleneck=bottleneck, **imagenet())
-    if bottleneck:
+  for name, (depths, bottleneck, others) in _SIZES.items():
+    resize = 232 if name == "resnext101_64x4d" else 256
+    sizes: dict[str, Any] = {"depths": depths, "bottleneck": bottleneck, **others}
+    named[name] = ResNetConfig(**sizes, **imagenet(resize=resize))
+    if name not in _ONE_SET and name not in _ONLY_TIMM:
       named[f"{name}-v2"] = dataclasses.replace(named[name], **imagenet(resize=232))
   return named
 
 
+_NAMED = _named()
 FAMILY = Family(
   name="resnet",
   config=ResNetConfig,
   module=ResNet,
-  named=_named(),
-  sources={name: (f"timm/{name}.tv_in1k",) for name in _SIZES}
+  named=_NAMED,
+  sources={name: (f"timm/{name}.{_ONLY_TIMM.get(name, 'tv_in1k')}",) for name in _SIZES}
   | {"resnet152": ("timm/resnet152.tv_in1k", "microsoft/resnet-152")},
   layouts=lambda config: {
-    TORCHVISION: [_TORCHVISION],
-    TIMM: [_TORCHVISION],
+    TORCHVISION: [_torch(config)],
+    TIMM: [_torch(config)],
     HUGGINGFACE: [_HUGGINGFACE],
+  },
+  lacks={
+    TORCHVISION: tuple(_ONLY_TIMM),
+    # Its class has neither groups nor other widths and stems.
+    HUGGINGFACE: tuple(
+      name for name, config in _NAMED.items() if config.deep or config.group_width != 64
+    ),
   },
   transformers=Transformers(
     model_type="resnet",

@@ -2,7 +2,6 @@
 (Zhai et al., 2023, arXiv:2303.15343; Tschannen et al., 2025, arXiv:2502.14786)."""
 
 import dataclasses
-import pathlib
 from typing import ClassVar
 
 import jax
@@ -10,17 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from jaxbench.models.dual_encoder import ROOT_KEYS, TOWER_KEYS, DualEncoder
-from jaxbench.models.family import HUGGINGFACE, Family, Transformers
-from jaxbench.models.layers import Conv, LayerNorm, Linear, Network, attend, prepend
+from jaxbench.models.attention_pool import AttentionPool
+from jaxbench.models.dual_encoder import DualEncoder
+from jaxbench.models.layers import Conv, LayerNorm, Linear, Network
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.tokenizer import TokenizerFile
-from jaxbench.models.transformer import MLP, TowerConfig, Transformer
-from jaxbench.models.weights import config_json, files, sidecar
-from jaxbench.models.weights.config_json import Vision
-from jaxbench.models.weights.mapping import Renamings
-from jaxbench.models.weights.processor import Images, fitting
-from jaxbench.models.weights.sidecar import Fields, Unread
+from jaxbench.models.tokenizer_file import TokenizerConfig, TokenizerFile
+from jaxbench.models.transformer import TowerConfig, Transformer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,27 +32,8 @@ class SigLIPConfig:
   std: tuple[float, float, float]
   vocabulary_size: int
   context_length: int
-  tokenizer_sha256: str  # Of the tokenizer.json that came with the weights.
-  pad_id: int  # Texts are filled up with it; the last position is read.
-
-
-class AttentionPool(nnx.Module):
-  """A learnt query asks all patches; an MLP follows."""
-
-  def __init__(self, config: TowerConfig, *, rngs: nnx.Rngs):
-    width, self.heads = config.width, config.heads
-    self.probe = nnx.Param(width**-0.5 * jax.random.normal(rngs.params(), (width,)))
-    self.in_proj = Linear(width, 3 * width, rngs=rngs)
-    self.out_proj = Linear(width, width, rngs=rngs)
-    self.layernorm = LayerNorm(width, config.epsilon)
-    self.mlp = MLP(config, rngs=rngs)
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """float [B, T, D] -> [B, D]."""
-    x = self.in_proj(prepend(self.probe[...], x))
-    query, key, value = jnp.split(x, 3, axis=-1)
-    y = self.out_proj(attend(query[:, :1], key[:, 1:], value[:, 1:], self.heads)[:, 0])
-    return y + self.mlp(self.layernorm(y))
+  tokenizer: TokenizerConfig  # The last position of what it gives is read.
+  text_head: bool = True  # Whether a linear layer follows the last position of a text.
 
 
 class SigLIPVision(Network):
@@ -93,14 +68,14 @@ class SigLIPText(Network):
     self.positional_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), shape))
     self.transformer = Transformer(config.text, rngs=rngs)
     self.ln_final = LayerNorm(width, config.text.epsilon)
-    self.head = Linear(width, config.embed_dim, rngs=rngs)
+    self.head = Linear(width, config.embed_dim, rngs=rngs) if config.text_head else None
 
   def __call__(self, tokens: jax.Array) -> jax.Array:
     """int32 [B, T] -> float32 [B, D]."""
     x = self.token_embedding[...][tokens].astype(self.compute_dtype)
     x = x + self.positional_embedding[...].astype(x.dtype)[None]
-    x = self.ln_final(self.transformer(x))
-    return self.head(x[:, -1]).astype(jnp.float32)
+    x = self.ln_final(self.transformer(x))[:, -1]
+    return (x if self.head is None else self.head(x)).astype(jnp.float32)
 
 
 class SigLIP(DualEncoder):
@@ -126,112 +101,4 @@ class SigLIP(DualEncoder):
   def tokenize(self, texts: list[str]) -> np.ndarray:
     """int32 [B, T], as this model's text encoder reads `texts`."""
     assert self.tokenizer is not None, "this SigLIP was built without its tokenizer"
-    return self.tokenizer(texts, self.config.context_length, self.config.pad_id)
-
-
-_HUGGINGFACE: Renamings = (
-  *TOWER_KEYS,
-  (r"^visual\.head\.in_proj\.(weight|bias)", r"visual.head.attention.in_proj_\1"),
-  (r"^visual\.head\.out_proj", "visual.head.attention.out_proj"),
-  (r"^bias$", "logit_bias"),
-  *ROOT_KEYS,
-)
-_DEFAULT = config_json.Defaults(768, 3072, 12, "gelu_pytorch_tanh", 1e-6)
-_TOWER_UNREAD = (
-  config_json.COMMON | config_json.TRAINING | {"eos_token_id", "id2label", "model_type"}
-)
-
-
-def _read(fields: Fields, images: Images) -> SigLIPConfig:
-  """SiglipModel, and the tokenizer beside it."""
-  text, vision = fields.sub("text_config"), fields.sub("vision_config")
-  text_tower, seen = config_json.tower(text, _DEFAULT), _read_vision(vision)
-  folder = fields.path.parent
-  digest = files.sha256((sidecar.weights(folder, "tokenizer.json"),))
-  reader = TokenizerFile(digest, str(folder / "tokenizer.json"))
-  config = SigLIPConfig(
-    vision=seen.tower,
-    text=text_tower,
-    embed_dim=text.count("projection_size", text_tower.width),
-    patch_size=seen.patch_size,
-    vocabulary_size=text.count("vocab_size", 32_000),
-    context_length=text.count("max_position_embeddings", 64),
-    tokenizer_sha256=digest,
-    pad_id=reader.id_of(_pad_token(folder)),
-    **fitting(fields.path, images, seen.size)._asdict(),
-  )
-  text.finish(Unread(_TOWER_UNREAD, config_json.PLAIN))
-  return config
-
-
-def _read_vision(fields: Fields) -> Vision:
-  """SiglipVisionModel."""
-  tower = config_json.tower(fields, _DEFAULT)
-  seen = Vision(tower, fields.side("patch_size", 16), fields.side("image_size", 224))
-  fields.finish(
-    Unread(_TOWER_UNREAD | {"projection_dim"}, {**config_json.IMAGE, "vision_use_head": (True,)})
-  )
-  return seen
-
-
-def _pad_token(folder: pathlib.Path) -> str:
-  """What texts are filled up with, from tokenizer_config.json."""
-  fields = sidecar.read(folder / "tokenizer_config.json")
-  token = fields.need("pad_token")
-  token = fields.sub("pad_token").need("content") if isinstance(token, dict) else token
-  if not isinstance(token, str):
-    raise fields.error(f"pad_token is {token!r}, not a token")
-  return token
-
-
-def _sized(patch: int, size: int, tower: TowerConfig, words: int) -> SigLIPConfig:
-  """Of a published size; which tokenizer it is, only a checkpoint can say."""
-  half = (0.5, 0.5, 0.5)
-  return SigLIPConfig(
-    vision=tower,
-    text=tower,
-    embed_dim=tower.width,
-    patch_size=patch,
-    preprocess=Preprocess(size, squash=True),
-    mean=half,
-    std=half,
-    vocabulary_size=words,
-    context_length=64,
-    tokenizer_sha256="",
-    pad_id=1 if words == 32_000 else 0,
-  )
-
-
-_BASE = TowerConfig(768, 12, 12, 3072, "gelu_tanh", 1e-6)
-_LARGE = TowerConfig(1024, 24, 16, 4096, "gelu_tanh", 1e-6)
-_SO400M = TowerConfig(1152, 27, 16, 4304, "gelu_tanh", 1e-6)
-FAMILY = Family(
-  name="siglip",
-  config=SigLIPConfig,
-  module=SigLIP,
-  named={
-    "ViT-B-16-SigLIP": _sized(16, 224, _BASE, 32_000),
-    "ViT-L-16-SigLIP-256": _sized(16, 256, _LARGE, 32_000),
-    "ViT-SO400M-14-SigLIP-384": _sized(14, 384, _SO400M, 32_000),
-    "ViT-B-16-SigLIP2": _sized(16, 224, _BASE, 256_000),
-    "ViT-L-16-SigLIP2-256": _sized(16, 256, _LARGE, 256_000),
-    "ViT-SO400M-14-SigLIP2": _sized(14, 224, _SO400M, 256_000),
-  },
-  sources={
-    "ViT-B-16-SigLIP": ("google/siglip-base-patch16-224",),
-    "ViT-L-16-SigLIP-256": ("google/siglip-large-patch16-256",),
-    "ViT-SO400M-14-SigLIP-384": ("google/siglip-so400m-patch14-384",),
-    "ViT-B-16-SigLIP2": ("google/siglip2-base-patch16-224",),
-    "ViT-L-16-SigLIP2-256": ("google/siglip2-large-patch16-256",),
-    "ViT-SO400M-14-SigLIP2": ("google/siglip2-so400m-patch14-224",),
-  },
-  layouts=lambda config: {HUGGINGFACE: [_HUGGINGFACE]},
-  transformers=Transformers(
-    model_type="siglip",
-    processor="SiglipImageProcessor",
-    read=_read,
-    unread=Unread(config_json.COMMON | {"id2label"}, config_json.PLAIN),
-    read_vision=_read_vision,
-  ),
-  has_tokenizer=True,
-)
+    return self.tokenizer(texts, self.config.context_length)

@@ -1,6 +1,5 @@
-"""CLIP's byte-level BPE (Radford et al., 2021), and tokenizers that come with the weights."""
+"""CLIP's byte-level BPE (Radford et al., 2021)."""
 
-import dataclasses
 import functools
 import gzip
 import html
@@ -9,10 +8,9 @@ from collections.abc import Sequence
 import ftfy
 import numpy as np
 import tokenizers
-from etils import epath
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers
 
-from jaxbench import errors, tables
+from jaxbench import tables
 
 CONTEXT_LENGTH = 77
 VOCABULARY_SIZE = 49_408
@@ -95,41 +93,3 @@ def tokenize(texts: Sequence[str], length: int = CONTEXT_LENGTH) -> np.ndarray:
   for row, ids in zip(tokens, encode(texts), strict=True):
     row[: len(ids) + 2] = [START, *ids[: length - 2], END]
   return tokens
-
-
-@dataclasses.dataclass(frozen=True)
-class TokenizerFile:
-  """A tokenizer.json, as SigLIP's checkpoints carry one; equal if its content is."""
-
-  sha256: str
-  path: str = dataclasses.field(compare=False)
-
-  def __call__(self, texts: Sequence[str], length: int, pad_id: int) -> np.ndarray:
-    """int32 [B, length]: lowercased, cut to `length` with the end token kept, filled up.
-
-    SigLIP and SigLIP 2 were trained on lowercased text; not every tokenizer.json says so.
-    """
-    reader = _read(self.path, self.sha256)
-    reader.enable_truncation(length)
-    reader.enable_padding(length=length, pad_id=pad_id, pad_token=reader.id_to_token(pad_id))
-    encodings = reader.encode_batch([text.lower() for text in texts])
-    return np.array([encoding.ids for encoding in encodings], np.int32).reshape(-1, length)
-
-  def id_of(self, token: str) -> int:
-    """The id of `token`.
-
-    Raises:
-      InputError: the file cannot be read or lacks the token.
-    """
-    try:
-      token_id = _read(self.path, self.sha256).token_to_id(token)
-    except Exception as error:  # tokenizers raises nothing narrower.
-      raise errors.InputError(f"{self.path}: not a tokenizer.json ({error})") from error
-    if token_id is None:
-      raise errors.InputError(f"{self.path}: lacks the token {token!r} that pads texts")
-    return token_id
-
-
-@functools.cache
-def _read(path: str, sha256: str) -> tokenizers.Tokenizer:
-  return tokenizers.Tokenizer.from_str(epath.Path(path).read_text())

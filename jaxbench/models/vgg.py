@@ -1,6 +1,7 @@
 """VGG (Simonyan and Zisserman, 2014, arXiv:1409.1556)."""
 
 import dataclasses
+from typing import ClassVar
 
 import jax
 from flax import nnx
@@ -21,6 +22,8 @@ from jaxbench.models.weights.mapping import Renamings
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VGGConfig(ClassifierConfig):
   """Everything that shapes a VGG; VGG-16 is depths (2, 2, 3, 3, 3)."""
+
+  activation: ClassVar[str] = "relu"
 
   depths: tuple[int, ...]  # Convolutions before each pooling.
   batch_norm: bool = False
@@ -100,7 +103,12 @@ def _layouts(config: VGGConfig) -> dict[str, list[Renamings]]:
   }
 
 
-_DEPTHS = {"vgg11": (1, 1, 2, 2, 2), "vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+_DEPTHS = {
+  "vgg11": (1, 1, 2, 2, 2),
+  "vgg13": (2, 2, 2, 2, 2),
+  "vgg16": (2, 2, 3, 3, 3),
+  "vgg19": (2, 2, 4, 4, 4),
+}
 _NAMED = {
   name + suffix: VGGConfig(depths=depths, batch_norm=batch_norm, **imagenet())
   for name, depths in _DEPTHS.items()

@@ -1,14 +1,17 @@
 """The supervised vision transformer (Dosovitskiy et al., 2020, arXiv:2010.11929)."""
 
 import dataclasses
+from collections.abc import Iterator
+from typing import Any
 
 import jax
 from flax import nnx
 
 from jaxbench.models.classifier import Classifier, ClassifierConfig, imagenet
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
-from jaxbench.models.layers import Conv, LayerNorm, Linear, prepend
-from jaxbench.models.transformer import TowerConfig, Transformer
+from jaxbench.models.layers import Linear
+from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.vit_trunk import ViTTrunk, ViTTrunkConfig, in_timm, timm_layouts
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images, fitting
@@ -16,34 +19,26 @@ from jaxbench.models.weights.sidecar import Fields, Unread
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ViTConfig(ClassifierConfig):
+class ViTConfig(ClassifierConfig, ViTTrunkConfig):
   """Everything that shapes a ViT."""
 
-  tower: TowerConfig
   patch_size: int
 
 
-class ViT(Classifier):
+class ViT(ViTTrunk, Classifier):
   """A supervised classifier: images [B, H, W, 3] in [0, 1] -> logits [B, K]."""
 
+  config: ViTConfig
+
   def __init__(self, config: ViTConfig, *, rngs: nnx.Rngs):
+    super().__init__(config, config.patch_size, config.preprocess.size, rngs=rngs)
     self.config = config
-    width, patch = config.tower.width, config.patch_size
-    tokens = 1 + (config.preprocess.size // patch) ** 2
-    self.conv1 = Conv(3, width, patch, patch, padding=0, use_bias=True, rngs=rngs)
-    self.class_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), (width,)))
-    self.positional_embedding = nnx.Param(0.02 * jax.random.normal(rngs.params(), (tokens, width)))
-    self.transformer = Transformer(config.tower, rngs=rngs)
-    self.ln_post = LayerNorm(width, config.tower.epsilon)
+    width = config.tower.width * (2 if config.pool == "token_and_mean" else 1)
     self.fc = Linear(width, config.num_classes, rngs=rngs)
 
   def logits(self, x: jax.Array) -> jax.Array:
     """Standardised images [B, H, W, 3] -> [B, K]."""
-    x = self.conv1(x)
-    x = x.reshape(x.shape[0], -1, x.shape[-1])
-    x = prepend(self.class_embedding[...], x)
-    x = self.transformer(x + self.positional_embedding[...].astype(x.dtype)[None], keep=1)
-    return self.fc(self.ln_post(x[:, 0]))
+    return self.fc(self.features(x))
 
 
 def _torchvision(first: str, second: str) -> Renamings:
@@ -62,19 +57,6 @@ def _torchvision(first: str, second: str) -> Renamings:
   )
 
 
-_TIMM: Renamings = (
-  (r"^transformer\.resblocks", "blocks"),
-  (r"ln_([12])", r"norm\1"),
-  (r"attn\.in_proj", "attn.qkv"),
-  (r"attn\.out_proj", "attn.proj"),
-  (r"mlp\.c_fc", "mlp.fc1"),
-  (r"mlp\.c_proj", "mlp.fc2"),
-  (r"^conv1\.", "patch_embed.proj."),
-  (r"^class_embedding", "cls_token"),
-  (r"^positional_embedding", "pos_embed"),
-  (r"^ln_post\.", "norm."),
-  (r"^fc\.", "head."),
-)
 _HUGGINGFACE: Renamings = (
   (r"^transformer\.resblocks", "vit.encoder.layer"),
   (r"ln_1", "layernorm_before"),
@@ -105,43 +87,97 @@ def _in_transformers(config: ViTConfig) -> ViTConfig:
   return dataclasses.replace(config, tower=dataclasses.replace(config.tower, epsilon=1e-12))
 
 
-def _in_timm(config: ViTConfig, arguments: Fields) -> ViTConfig:
-  """`config` with the sizes of one that was built otherwise than its name says."""
-  old = config.tower
-  width, heads = arguments.count("embed_dim", old.width), arguments.count("num_heads", old.heads)
-  if width % heads:
-    raise arguments.error(f"embed_dim {width} is no multiple of num_heads {heads}")
-  mlp_width = int(width * arguments.number("mlp_ratio", old.mlp_width / old.width))
-  if mlp_width < 1:
-    raise arguments.error("mlp_ratio leaves the MLP no width")
-  tower = dataclasses.replace(
-    old,
-    width=width,
-    layers=arguments.count("depth", old.layers),
-    heads=heads,
-    mlp_width=mlp_width,
+def _named(patch: int, sizes: tuple[int, int, int, int], **changes: Any) -> ViTConfig:
+  return ViTConfig(
+    tower=TowerConfig(*sizes, "gelu", 1e-6), patch_size=patch, **imagenet(), **changes
   )
-  patch = arguments.side("patch_size", config.patch_size)
-  return dataclasses.replace(config, tower=tower, patch_size=patch)
 
 
-_BASE = TowerConfig(768, 12, 12, 3072, "gelu", 1e-6)
+def _deit3(patch: int, sizes: tuple[int, int, int, int]) -> ViTConfig:
+  """Touvron et al., 2022 (arXiv:2204.07118)."""
+  config = _named(patch, sizes, positions="patches")
+  return dataclasses.replace(config, tower=dataclasses.replace(config.tower, layer_scale=True))
+
+
+_SIZES = {
+  "ti": ("tiny", (192, 12, 3, 768)),
+  "s": ("small", (384, 12, 6, 1536)),
+  "m": ("medium", (512, 12, 8, 2048)),
+  "b": ("base", (768, 12, 12, 3072)),
+  "l": ("large", (1024, 24, 16, 4096)),
+  "h": ("huge", (1280, 32, 16, 5120)),
+}
+_IN_TORCHVISION = ("vit_b_32", "vit_b_16", "vit_l_32", "vit_l_16", "vit_h_14")
+_VIT = (*_IN_TORCHVISION, "vit_ti_16", "vit_s_32", "vit_s_16", "vit_s_8", "vit_b_8")
+_DEIT3 = ("deit3_s_16", "deit3_m_16", "deit3_b_16", "deit3_l_16", "deit3_h_14")
+
+_AT_224_ONLY = (
+  "vit_small_patch8",
+  "vit_base_patch8",
+  "vit_huge_patch14",
+  "deit_tiny_patch16",
+  "deit_small_patch16",
+  "deit3_medium_patch16",
+  "deit3_huge_patch14",
+)
+
+
+def _parts(name: str) -> tuple[str, int]:
+  """The letters of a size, and the side of a patch."""
+  _, size, patch = name.split("_")
+  return size, int(patch)
+
+
+def _timm_names() -> Iterator[tuple[str, str]]:
+  """timm's and ours."""
+  for name in (*_VIT, *_DEIT3):
+    size, patch = _parts(name)
+    kinds = [name.partition("_")[0]]
+    kinds += ["deit"] if name in ("vit_ti_16", "vit_s_16", "vit_b_16") else []
+    for theirs in (f"{kind}_{_SIZES[size][0]}_patch{patch}" for kind in kinds):
+      yield f"{theirs}_224", name
+      if theirs not in _AT_224_ONLY:
+        yield f"{theirs}_384", name
+
+
 FAMILY = Family(
   name="vit",
   config=ViTConfig,
   module=ViT,
   named={
-    f"vit_b_{patch}": ViTConfig(tower=_BASE, patch_size=patch, **imagenet()) for patch in (32, 16)
+    **{name: _named(_parts(name)[1], _SIZES[_parts(name)[0]][1]) for name in _VIT},
+    **{name: _deit3(_parts(name)[1], _SIZES[_parts(name)[0]][1]) for name in _DEIT3},
   },
   sources={
     "vit_b_16": ("google/vit-base-patch16-224", "google/vit-base-patch16-384"),
     "vit_b_32": ("google/vit-base-patch32-384", "timm/vit_base_patch32_224.augreg_in21k_ft_in1k"),
+    "vit_l_16": ("google/vit-large-patch16-224", "google/vit-large-patch16-384"),
+    "vit_l_32": ("google/vit-large-patch32-384",),
+    "vit_ti_16": (
+      "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k",
+      "timm/deit_tiny_patch16_224.fb_in1k",
+    ),
+    "vit_s_16": (
+      "timm/vit_small_patch16_224.augreg_in21k_ft_in1k",
+      "timm/deit_small_patch16_224.fb_in1k",
+    ),
+    "vit_s_32": ("timm/vit_small_patch32_224.augreg_in21k_ft_in1k",),
+    "vit_b_8": ("timm/vit_base_patch8_224.augreg_in21k_ft_in1k",),
+    "deit3_s_16": ("timm/deit3_small_patch16_224.fb_in22k_ft_in1k",),
+    "deit3_m_16": ("timm/deit3_medium_patch16_224.fb_in22k_ft_in1k",),
+    "deit3_b_16": ("timm/deit3_base_patch16_224.fb_in22k_ft_in1k",),
+    "deit3_l_16": ("timm/deit3_large_patch16_224.fb_in22k_ft_in1k",),
+    "deit3_h_14": ("timm/deit3_huge_patch14_224.fb_in22k_ft_in1k",),
   },
   layouts=lambda config: {
     # Its first releases call the MLP's layers linear_1 and linear_2.
     TORCHVISION: [_torchvision("0", "3"), _torchvision("linear_1", "linear_2")],
-    TIMM: [_TIMM],
+    TIMM: timm_layouts(config),
     HUGGINGFACE: [_HUGGINGFACE],
+  },
+  lacks={
+    TORCHVISION: [name for name in (*_VIT, *_DEIT3) if name not in _IN_TORCHVISION],
+    HUGGINGFACE: _DEIT3,
   },
   transformers=Transformers(
     model_type="vit",
@@ -156,12 +192,11 @@ FAMILY = Family(
     built=_in_transformers,
   ),
   timm=Timm(
-    names={
-      f"{name}_base_patch{patch}_{size}": (f"vit_b_{patch}", {})
-      for name, patch in (("vit", 32), ("vit", 16), ("deit", 16))
-      for size in (224, 384)
+    names={theirs: (ours, {}) for theirs, ours in _timm_names()},
+    pools={
+      "token": {"pool": "token", "norm_of_mean": False},
+      "avg": {"pool": "mean", "norm_of_mean": True},
     },
-    pool="token",
-    built=_in_timm,
+    built=in_timm,
   ),
 )

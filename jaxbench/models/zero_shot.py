@@ -124,9 +124,7 @@ def _embed_sentences(clip: CLIP | SigLIP | Custom, sentences: Sequence[Sequence[
 def _embed_texts(clip: CLIP | SigLIP, texts: list[str]) -> jax.Array:
   """float32 [N, D], unit rows."""
   tokens = clip.tokenize(texts)
-  # Causal attention: what follows the last end token changes nothing. Others read all positions.
-  ends = tokens.argmax(axis=1) if isinstance(clip, CLIP) else np.full(len(tokens), tokens.shape[1])
-  return _embed_by_length(clip, tokens, np.minimum(ends + 1, tokens.shape[1]))
+  return _embed_by_length(clip, tokens, clip.lengths(tokens))
 
 
 def _same_as(

@@ -106,7 +106,7 @@ def _classifier(
   shape = description.config
   identity: dict[str, Any] = {
     "weights": description.sha256,
-    "model": dataclasses.asdict(shape),
+    "model": models.told(shape),
   }
   space = source.label_space
   if shape.supervised:
@@ -131,7 +131,7 @@ def _encoder(model: str, description: models.Description, *, alone: bool) -> Cla
     raise errors.InputError("embeddings of several models have no mean; name it alone")
   identity = {
     "weights": description.sha256,
-    "model": dataclasses.asdict(shape),
+    "model": models.told(shape),
     "outputs": config.EMBEDDING,
   }
   return Classifier(model, config.EMBEDDING, shape.preprocess, identity)

@@ -53,7 +53,7 @@ def run(settings: config.PromptSearch, workdir: epath.Path) -> None:
   workdir.mkdir(parents=True, exist_ok=True)
   _write(workdir / "start.json", {"prompts": [_prompt(searched.start)]})
   if settings.soft_steps:
-    vectors = _learn(task, clip.text.embed(jnp.array([start], jnp.int32))[0], settings)
+    vectors = _learn(task, task.text.embed(jnp.array([start], jnp.int32))[0], settings)
     _write(workdir / "soft.json", {"prompts": [{"vectors": vectors.tolist()}], **described})
   # Last: with it the search is done.
   _write(workdir / "tokens.json", {**_searched(searched), **described})

@@ -24,6 +24,32 @@ def test_every_architecture_and_embedded_model_is_listed():
   assert all(listing.config.preprocess.size > 0 for listing in listed.values())
 
 
+def test_each_source_is_listed_with_what_it_implies():
+  listed = models.list_models()
+  resnet = listed["resnet50"]
+  assert resnet.formats == ("torchvision", "timm", "huggingface", "jaxbench")
+  assert resnet.bridged == ("timm:resnet50",)
+  assert resnet.weights["torchvision/resnet50"].preprocess == models.Preprocess(
+    224, 256, "bilinear"
+  )
+  assert resnet.weights["timm/resnet50.a1_in1k"].preprocess == models.Preprocess(288, 288)
+  ported = listed["efficientnet_b0"].weights["timm/tf_efficientnet_b0.ap_in1k"]
+  assert (ported.mean, ported.activation) == ((0.5,) * 3, "silu")
+  clip = listed["ViT-B-32"]
+  assert clip.bridged == ("open_clip:ViT-B-32",)
+  assert clip.weights["laion/CLIP-ViT-B-32-laion2B-s34B-b79K"].activation == "gelu"
+  assert clip.weights["open_clip/ViT-B-32.openai"].activation == "quick_gelu"
+  # What only its folder tells is not guessed.
+  assert listed["resnet152"].weights["microsoft/resnet-152"] == ("huggingface", *[None] * 4)
+  assert listed["digits-clip"].formats == ("jaxbench",)
+
+
+def test_every_source_has_a_line_and_every_format_a_layout():
+  for name, listing in models.list_models().items():
+    assert set(listing.sources) <= set(listing.weights)
+    assert {weights.format for weights in listing.weights.values()} <= set(listing.formats), name
+
+
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
   """A Hugging Face cache that holds one repository, at one commit."""

@@ -1,17 +1,16 @@
 import re
 
-from references import checkpoints, families, parity
+import jax
+import pytest
+from references import families, parity
+from references.writers import timm
 
 from jaxbench import models
 from jaxbench.models.convnext import ConvNeXtConfig
 
-CONFIG = ConvNeXtConfig(
-  depths=(1, 2, 1),
-  widths=(8, 12, 16),
-  head_epsilon=1e-12,
-  num_classes=5,
-  preprocess=models.Preprocess(32),
-)
+SMALL = {"num_classes": 5, "preprocess": models.Preprocess(32)}
+SIZES = {"depths": (1, 1, 2, 1), "widths": (8, 12, 16, 20)}
+OF_TIMM = {"depths": SIZES["depths"], "dims": SIZES["widths"], "num_classes": 5}
 
 
 def test_torchvision_convnext(load_bare):
@@ -39,21 +38,26 @@ def test_torchvision_convnext(load_bare):
     ):
       name = name.replace(old, new) if not name.startswith("classifier.0") else name
     renamed[name] = tensor[:, None, None] if name.endswith("layer_scale") else tensor
-  model = load_bare(CONFIG, renamed)
-  parity.assert_same(model, lambda p: reference(p).logits, CONFIG, gradient=False)
+  config = ConvNeXtConfig(depths=(1, 2, 1), widths=(8, 12, 16), head_epsilon=1e-12, **SMALL)
+  model = load_bare(config, renamed)
+  parity.assert_same(model, lambda p: reference(p).logits, config, gradient=False)
 
 
-def test_timm(tmp_path, register):
-  register(CONFIG)
-  reference = families.convnext()
-  named = {}
-  for name, tensor in reference.state_dict().items():
-    name = name.replace("convnext.embeddings.patch_embeddings", "stem.0")
-    name = name.replace("convnext.embeddings.layernorm", "stem.1")
-    name = name.replace("convnext.layernorm", "head.norm").replace("classifier", "head.fc")
-    name = name.replace("convnext.encoder.", "").replace("downsampling_layer", "downsample")
-    name = name.replace(".layers.", ".blocks.").replace("dwconv", "conv_dw")
-    name = name.replace("pwconv", "mlp.fc").replace(".layernorm.", ".norm.")
-    named[name.replace("layer_scale_parameter", "gamma")] = tensor
-  model = models.load(checkpoints.write_timm(named, tmp_path))
-  parity.assert_same(model, lambda p: reference(p).logits, model.config, gradient=False)
+@pytest.mark.parametrize("name", ["convnext_tiny", "convnext_atto", "convnext_xxlarge"])
+def test_timm(load_timm, name):
+  epsilon = 1e-5 if name == "convnext_xxlarge" else 1e-6
+  config = ConvNeXtConfig(**SIZES, epsilon=epsilon, head_epsilon=epsilon, **SMALL)
+  reference = timm.create_model(name, **OF_TIMM)
+  model = load_timm(config, parity.randomize(reference))
+  parity.assert_same(model, reference, model.config, within=1e-5)
+
+
+def test_the_trunk_stands_alone(load_timm):
+  reference = timm.create_model("convnext_tiny", **OF_TIMM)
+  model = load_timm(ConvNeXtConfig(**SIZES, **SMALL), parity.randomize(reference))
+  parity.assert_same(
+    jax.tree_util.Partial(lambda model, x: model.features(x), model),
+    lambda pixels: reference.forward_features(pixels).permute(0, 2, 3, 1),
+    ConvNeXtConfig(depths=(1,), widths=(8,), mean=(0, 0, 0), std=(1, 1, 1), **SMALL),
+    gradient=False,
+  )

@@ -1,10 +1,15 @@
 import re
 
+import pytest
 import torch
 from references import families, parity
+from references.writers import timm
 
 from jaxbench import models
-from jaxbench.models.vit import ViTConfig
+from jaxbench.models.vit import FAMILY, ViTConfig
+from jaxbench.models.weights import checkpoint, mapping
+
+OF_EACH = {ours: name for name, (ours, _) in FAMILY.timm.names.items()}
 
 
 def _renamed(state, *renamings):
@@ -51,3 +56,40 @@ def test_torchvision_vit(load_bare):
       state[name] = torch.cat([query, key, value])
   model = load_bare(config, state)
   parity.assert_same(model, lambda p: reference(p).logits, config, gradient=False)
+
+
+@pytest.mark.parametrize(
+  ("name", "arguments"),
+  [
+    ("vit_small_patch16_224", {}),
+    ("vit_small_patch16_224", {"global_pool": "avg"}),
+    ("deit3_small_patch16_224", {}),
+  ],
+)
+def test_timm(write_timm, name, arguments):
+  sizes = {"embed_dim": 48, "depth": 2, "num_heads": 3, "num_classes": 5, "img_size": 64}
+  theirs, folder = write_timm(name, **sizes, **arguments)
+  model = models.load(folder)
+  parity.assert_same(model, theirs, model.config, within=1e-5)
+
+
+@pytest.mark.parametrize(
+  "theirs", {ours: name for name, (ours, _) in FAMILY.timm.names.items()}.values()
+)
+def test_published_sizes_have_the_tensors_of_timm(theirs):
+  config = models.ARCHITECTURES[FAMILY.timm.names[theirs][0]]
+  size = config.preprocess.size
+  with torch.device("meta"):
+    state = timm.create_model(theirs, img_size=size, num_classes=1000).state_dict()
+  held = sum(tensor.numel() for tensor in state.values())
+  assert held == sum(spec.size for spec in checkpoint.shapes(config).values())
+  renamings = mapping.likeliest(state, checkpoint.shapes(config), FAMILY.layouts(config)["timm"])
+  assert mapping.missing(set(state), checkpoint.shapes(config), renamings) == 0
+
+
+def test_images_of_another_size(write_timm):
+  sizes = {"embed_dim": 48, "depth": 1, "num_heads": 3, "num_classes": 5, "img_size": 64}
+  theirs, folder = write_timm("deit3_small_patch16_224", **sizes)
+  model = models.load(folder, image_size=96)
+  theirs.set_input_size((96, 96))
+  parity.assert_same(model, theirs, model.config, gradient=False, within=1e-5)

@@ -17,9 +17,11 @@ BUDGETS = {
   "evaluate/runner_test.py": 90,
   "report/report_test.py": 60,
   "attacks/more_work_test.py": 50,
-  "models/weights/fields_test.py": 45,
+  "models/weights/fields_test.py": 60,
+  "models/weights/origins_test.py": 50,
   "evaluate/transfer_test.py": 40,
-  "models/weights/origins_test.py": 40,
+  "models/weights/huggingface_test.py": 40,
+  "models/weights/timm_names_test.py": 40,  # Networks at full size, in shapes only.
   "models/zero_shot_test.py": 40,
 }
 FACTOR = 3

@@ -1,6 +1,7 @@
 """Random models of transformers, and folders with the files that people have."""
 
 import json
+import re
 
 import safetensors.torch
 import torch
@@ -59,6 +60,16 @@ def siglip(words=300, pad=1):
   return randomize(hf.SiglipModel(config))
 
 
+def naflex():
+  """SigLIP 2 for images of any shape: 16 patches of 8 pixels, a square of 32."""
+  torch.manual_seed(0)
+  vision = {key: value for key, value in VISION.items() if key != "image_size"}
+  text = {**_TEXT, "hidden_size": 48, "num_attention_heads": 4, "vocab_size": 300}
+  text |= {"max_position_embeddings": 16, "bos_token_id": 1, "eos_token_id": 1, "pad_token_id": 1}
+  config = hf.Siglip2Config(text_config=text, vision_config={**vision, "num_patches": 16})
+  return randomize(hf.Siglip2Model(config))
+
+
 def write_huggingface(model, folder, processor, **options):
   """As `save_pretrained` writes it, with its image processor beside."""
   model.save_pretrained(folder, **options)
@@ -87,6 +98,16 @@ def write_timm(tensors, folder, **changes):
   write_safetensors(tensors, folder / "model.safetensors")
   (folder / "config.json").write_text(json.dumps(config))
   return str(folder)
+
+
+def renamed(tensors, *pairs):
+  """The tensors of another library's model of the same network: patterns and replacements."""
+  named = {}
+  for name, tensor in tensors.items():
+    for pattern, replacement in pairs:
+      name = re.sub(pattern, replacement, name)
+    named[name] = tensor
+  return named
 
 
 def read_safetensors(file):

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 import types
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent import futures
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from flax import nnx, traverse_util
 
 from jaxbench import errors
 from jaxbench.models.architectures import Config, Model, family
-from jaxbench.models.tokenizer import TokenizerFile
+from jaxbench.models.tokenizer_file import TokenizerFile
 from jaxbench.models.weights import files, mapping, positions
 from jaxbench.models.weights.files import Tensors
 from jaxbench.models.weights.mapping import Source
@@ -40,11 +40,14 @@ class Checkpoint(NamedTuple):
 
   config: Config
   weights: pathlib.Path
-  renamings: mapping.Renamings
+  layouts: Sequence[mapping.Renamings]  # How its tensors may be named, likeliest first.
   source: str
   antialias: bool = True  # When position embeddings are resized.
+  resizes: bool = False  # Whether they always are: there may be fewer or more than are wanted.
   tokenizer: TokenizerFile | None = None
   key: str | None = None  # Which network of the file.
+  left: str = ""  # What begins so is no tower's tensor, and is not read.
+  only: str = ""  # Why images have one size; "" where they may have others.
 
 
 def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
@@ -63,9 +66,8 @@ def _traced(config: Config) -> Model:
 
 def tokenizer_file(config: Any, path: epath.PathLike) -> TokenizerFile | None:
   """The tokenizer.json at `path`, for a model that has one of its own."""
-  if not family(config).has_tokenizer:
-    return None
-  return TokenizerFile(config.tokenizer_sha256, str(path))
+  tokenizer = getattr(config, "tokenizer", None)
+  return None if tokenizer is None else TokenizerFile(tokenizer, str(path))
 
 
 class _OneKey:
@@ -109,7 +111,7 @@ def fill(model: Model, named: dict[str, Any]) -> Model:
 
 def describe(checkpoint: Checkpoint, image_size: int | None) -> Description:
   """The description of a foreign checkpoint; its files are hashed once."""
-  config = _sized(checkpoint.config, image_size)
+  config = _sized(checkpoint, image_size)
   opened = files.open_tensors(checkpoint.weights, checkpoint.key)
   return Description(
     architecture=family(config).name,
@@ -126,14 +128,16 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   Raises:
     InputError: a tensor is missing, surplus, of another shape or not finite.
   """
-  config = _sized(checkpoint.config, image_size)
+  config = _sized(checkpoint, image_size)
   model = abstract(config, checkpoint.tokenizer)
   wanted = tensors(model)
-  sources = {name: mapping.source(name, checkpoint.renamings) for name in wanted}
   opened = files.open_tensors(checkpoint.weights, checkpoint.key)
-  mapping.check(opened, sources.values())
+  renamings = mapping.likeliest(opened.names, wanted, checkpoint.layouts)
+  sources = {name: mapping.source(name, renamings) for name in wanted}
+  mapping.check(opened, sources.values(), checkpoint.left)
   mapping.check_normalizer(opened, config.mean, config.std)
-  antialias = checkpoint.antialias if config != checkpoint.config else None
+  resizes = checkpoint.resizes or config != checkpoint.config
+  antialias = checkpoint.antialias if resizes else None
   return fill(model, read(opened, sources, wanted, antialias))
 
 
@@ -188,13 +192,21 @@ def _copy(array: np.ndarray) -> np.ndarray:
   return copy
 
 
-def _sized(config: Config, image_size: int | None) -> Config:
-  """`config` for images of another size, its margin around the crop kept in proportion."""
+def _sized(checkpoint: Checkpoint, image_size: int | None) -> Config:
+  """For images of another size, the margin around the crop kept in proportion."""
+  config = checkpoint.config
   if image_size is None or image_size == config.preprocess.size:
     return config
+  if checkpoint.only:
+    raise errors.InputError(f"image_size={image_size}: of this model {checkpoint.only} is read")
   patch = getattr(config, "patch_size", None)
   if patch is not None and image_size % patch:
     raise errors.InputError(f"image_size={image_size} is no multiple of the patch size {patch}")
+  if getattr(getattr(config, "tower", None), "distance_bias", False):
+    raise errors.InputError(
+      f"image_size={image_size}: the biases of this model were learnt for the distances in images "
+      f"of {config.preprocess.size} pixels, and are not interpolated"
+    )
   before = config.preprocess
   resize = before.resize and round(before.resize * image_size / before.size)
   preprocess = dataclasses.replace(before, size=image_size, resize=resize)

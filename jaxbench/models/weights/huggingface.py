@@ -5,12 +5,14 @@ import pathlib
 from jaxbench import errors
 from jaxbench.models.architectures import FAMILIES, family
 from jaxbench.models.family import HUGGINGFACE
-from jaxbench.models.weights import processor, sidecar
+from jaxbench.models.weights import processor, sidecar, unbuilt
 from jaxbench.models.weights.checkpoint import Checkpoint, tokenizer_file
 
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin")
-_ROWS = [row.transformers for row in FAMILIES.values() if row.transformers is not None]
-_MODEL_TYPES = {row.model_type: row for row in _ROWS}
+_ROWS = [
+  kind for row in FAMILIES.values() for kind in (row.transformers, *row.more) if kind is not None
+]
+_MODEL_TYPES = {name: row for row in _ROWS for name in (row.model_type, *row.others)}
 _VISION_TYPES = [row.vision_type for row in _ROWS if row.read_vision]
 
 
@@ -28,14 +30,19 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
       f"{folder}: holds a vision tower alone; say the model whose text tower it shares: "
       "models.load(base, visual=...), base+tower in a run"
     )
-  kind = fields.choose("model_type", _MODEL_TYPES)
+  name = fields.need("model_type")
+  if not isinstance(name, str) or name not in _MODEL_TYPES:
+    raise unbuilt.transformers(fields, str(name), _MODEL_TYPES)
+  kind = _MODEL_TYPES[name]
   config = kind.read(fields, processor.read(folder, kind.processor))
   fields.finish(kind.unread)
   return Checkpoint(
     config,
     sidecar.weights(folder, *WEIGHTS),
-    family(config).layouts(config)[HUGGINGFACE][0],
-    source,
-    antialias=False,
+    [kind.layout] if kind.layout else family(config).layouts(config)[HUGGINGFACE][:1],
+    f"{source}, {kind.only} alone" if kind.only else source,
+    antialias=kind.antialias(config),
+    resizes=kind.resizes,
     tokenizer=tokenizer_file(config, folder / "tokenizer.json"),
+    only=kind.only,
   )

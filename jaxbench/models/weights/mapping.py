@@ -2,11 +2,12 @@
 
 Our dotted name, with torch's endings (`.weight` for kernels and scales), goes through the
 renamings in order. In the result, `{q,k,v}` asks for several tensors, joined along their first
-axis, and a final `.T` for the transpose.
+axis, and a final `.T` for the transpose; of a convolution, for a linear layer over its window.
 """
 
+import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -16,9 +17,9 @@ from jaxbench import errors
 from jaxbench.models.weights.files import Tensors
 
 Renamings = tuple[tuple[str, str], ...]  # Pattern and replacement, as `re.sub` takes them.
-# Of torch's modules, not of the model.
+# Of torch's modules and of training, not of the model.
 _IGNORED = re.compile(
-  r"(^|\.)(num_batches_tracked|position_ids|attn_mask|"
+  r"(^|\.)(num_batches_tracked|position_ids|token_type_ids|attn_mask|mask_token|relative_position_index|"
   r"input_resolution|context_length|vocab_size|normalizer\.new_(mean|std))$"
 )
 
@@ -43,11 +44,42 @@ def source(target: str, renamings: Renamings) -> Source:
   return Source((name,), transposed)
 
 
-def check(tensors: Tensors, sources: Iterable[Source]) -> None:
-  """Raises InputError, naming them, for tensors that are missing or that nothing uses."""
+def under(prefix: str, renamings: Renamings) -> Renamings:
+  """`renamings` of what has `prefix`, before and after; those without "^" stay as they are."""
+  start = "^" + re.escape(prefix)
+  return tuple(
+    (start + pattern[1:], prefix + replacement) if pattern[0] == "^" else (pattern, replacement)
+    for pattern, replacement in renamings
+  )
+
+
+def missing(held: set[str], targets: Iterable[str], renamings: Renamings) -> int:
+  """How many of our tensors `held` does not have, under these names."""
+  return sum(not held.issuperset(source(target, renamings).names) for target in targets)
+
+
+def likeliest(
+  held: Iterable[str], targets: Iterable[str], layouts: Sequence[Renamings]
+) -> Renamings:
+  """By which of the `layouts` a file names its tensors: the first that lacks the fewest."""
+  names, wanted = set(held), list(targets)
+  return min(layouts, key=lambda renamings: missing(names, wanted, renamings))
+
+
+def check(tensors: Tensors, sources: Iterable[Source], left: str = "") -> None:
+  """Raises InputError, naming them, for tensors that are missing or that nothing uses.
+
+  Those that begin with `left`, if it says something, need no use.
+  """
   wanted = {name for place in sources for name in place.names}
   held = {name for name in tensors.names if not _IGNORED.search(name)}
+  held -= {name for name in held if left and name.startswith(left)}
   if missing := sorted(wanted - held):
+    if 2 * len(missing) > len(wanted):
+      raise errors.InputError(
+        f"{tensors.path}: holds the tensors of another architecture, or under other names: it "
+        f"lacks {_some(missing)}, of {len(wanted)}, and has {_some(sorted(held))}"
+      )
     raise errors.InputError(f"{tensors.path}: lacks {_some(missing)}{_surplus(held - wanted)}")
   if surplus := sorted(held - wanted):
     raise errors.InputError(f"{tensors.path}: this architecture has no place for {_some(surplus)}")
@@ -66,13 +98,11 @@ def check_normalizer(tensors: Tensors, mean: tuple[float, ...], std: tuple[float
         )
 
 
-def stored(target: str, place: Source, shape: tuple[int, ...]) -> tuple[int, ...]:
-  """The shape in torch's layout of each tensor that makes our `target` of `shape`; see `read`."""
+def joined(target: str, place: Source, shape: tuple[int, ...]) -> tuple[int, ...]:
+  """The shape in torch's layout of what makes our `target` of `shape`, its parts joined."""
   if target.endswith(".kernel"):
-    shape = (*shape[-1:], *shape[-2:-1], *shape[:-2])
-  elif place.transposed:
-    shape = shape[::-1]
-  return (shape[0] // len(place.names), *shape[1:]) if shape else shape
+    return (*shape[-1:], *shape[-2:-1], *shape[:-2])
+  return shape[::-1] if place.transposed else shape
 
 
 def read(tensors: Tensors, target: str, place: Source, shape: tuple[int, ...] | None) -> np.ndarray:
@@ -112,6 +142,10 @@ def _lay(
   """A tensor in our layout and `shape`, if it can have that."""
   if target.endswith(".kernel"):
     wide = len(shape or ()) == 4
+    if (
+      shape is not None and wide and transposed
+    ):  # A linear layer over the pixels of a patch, row by row.
+      return array.T.reshape(shape) if array.ndim == 2 and array.size == math.prod(shape) else None
     if array.ndim != 4 if wide else array.ndim < 2 or not array.size:
       return None
     array = array.transpose(2, 3, 1, 0) if wide else array.reshape(len(array), -1).T

@@ -12,6 +12,7 @@ import numpy as np
 from etils import epath
 
 from jaxbench import errors
+from jaxbench.models import later
 from jaxbench.models.architectures import FAMILIES, Model, family
 from jaxbench.models.weights.checkpoint import (
   Description,
@@ -50,8 +51,7 @@ def save(model: Model, folder: epath.PathLike, source: str) -> None:
   folder.mkdir(parents=True, exist_ok=False)
   with ocp.StandardCheckpointer() as checkpointer:
     checkpointer.save(folder / _TENSORS, named)
-  if family(model.config).has_tokenizer:
-    tokenizer = typing.cast(Any, model).tokenizer
+  if (tokenizer := getattr(model, "tokenizer", None)) is not None:
     (folder / _TOKENIZER).write_text(epath.Path(tokenizer.path).read_text())
   description = Description(
     architecture=family(model.config).name,
@@ -144,9 +144,8 @@ def _build(kind: Any, value: Any) -> Any:
 def _is_like(kind: Any, value: Any) -> bool:
   """Whether JSON's `value` can be a `kind`, by its outermost part."""
   if dataclasses.is_dataclass(kind):
-    return isinstance(value, dict) and set(value) == {
-      field.name for field in dataclasses.fields(kind)
-    }
+    names = {field.name for field in dataclasses.fields(kind)}
+    return isinstance(value, dict) and later.needed(kind) <= set(value) <= names
   if typing.get_origin(kind) is tuple:
     options = typing.get_args(kind)
     return isinstance(value, list) and (options[-1] is ... or len(value) == len(options))

@@ -12,10 +12,9 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-from jaxbench import errors, tables
-from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family
+from jaxbench import tables
+from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family, libraries
 from jaxbench.models.classifier import ClassifierConfig
-from jaxbench.models.clip import CLIPConfig
 from jaxbench.models.family import (
   EFFICIENTNET_LITE_PYTORCH,
   HUGGINGFACE,
@@ -23,7 +22,7 @@ from jaxbench.models.family import (
   TIMM,
   TORCHVISION,
 )
-from jaxbench.models.weights import open_clip, timm
+from jaxbench.models.weights import open_clip, timm, unbuilt
 from jaxbench.models.weights.sidecar import Fields
 
 # Libraries with one set of weights for each size, which is as our configuration says.
@@ -48,35 +47,37 @@ def named(architecture: str) -> list[Origin]:
     InputError: there is no such architecture or source.
   """
   if architecture in ARCHITECTURES:
-    return list(_of(architecture))
+    return list(of(architecture))
   library, _, name = architecture.partition("/")
   theirs = name if library == TIMM else architecture
-  of_library = [] if library == TIMM else [row for row in _of(name) if row.library == library]
+  of_library = [] if library == TIMM else [row for row in of(name) if row.library == library]
   if by_name := [*_timm(lambda name: name == theirs), *of_library]:
     return by_name
   rows = [*_open_clip(), *_timm(), *_hub()]
   by_source = [row for row in rows if architecture in (row.name, row.name.partition("/")[2])]
   by_source += [
-    row._replace(name=architecture) for row in rows if _hubs().get(architecture) == row.name
+    row._replace(name=architecture) for row in rows if repositories().get(architecture) == row.name
   ]
   if not by_source:
-    raise errors.unknown("architecture", architecture, [*ARCHITECTURES, *timm.NAMES])
+    raise unbuilt.named(architecture, [*ARCHITECTURES, *timm.NAMES])
   return [by_source[0]._replace(network=by_source[0].config)]
 
 
-def _of(name: str) -> Iterator[Origin]:
+def of(name: str) -> Iterator[Origin]:
   """The sources of one of our architectures."""
   config = ARCHITECTURES.get(name)
   if config is None:
     return
-  libraries = family(config).layouts(config)
-  if OPEN_CLIP in libraries:
+  has = libraries(name)
+  if OPEN_CLIP in has:
     yield from list(_open_clip(name)) or [Origin(f"{OPEN_CLIP}/{name}", OPEN_CLIP, config, config)]
   for library in _ONE_EACH:
-    if library in libraries:
+    if library in has:
       yield Origin(f"{library}/{name}", library, config, config)
-  yield from _timm(lambda theirs: timm.NAMES[theirs][0] == name)
-  yield from _transformers(config, f"{HUGGINGFACE}/{name}")
+  if TIMM in has:
+    yield from list(_timm(lambda theirs: timm.NAMES[theirs][0] == name)) or _unpublished(name)
+  if HUGGINGFACE in has:
+    yield from _transformers(config, f"{HUGGINGFACE}/{name}")
 
 
 @functools.cache
@@ -86,10 +87,9 @@ def _table(library: str) -> dict[str, dict[str, Any]]:
 
 def _open_clip(only: str | None = None) -> Iterator[Origin]:
   for key, row in _table(OPEN_CLIP).items():
-    name = key.partition(".")[0]
+    name = open_clip.ours(key.partition(".")[0])
     if only in (None, name):
       network = ARCHITECTURES[name]
-      assert isinstance(network, CLIPConfig)
       fields = Fields(tables.path(f"{OPEN_CLIP}_pretrained.json"), row)
       config = open_clip.trained(network, fields)
       yield Origin(f"{OPEN_CLIP}/{key}", OPEN_CLIP, network, config)
@@ -105,6 +105,14 @@ def _timm(wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Origin]
       yield Origin(f"{TIMM}/{key}", TIMM, network, config)
 
 
+def _unpublished(ours: str) -> Iterator[Origin]:
+  """Networks that timm builds and has no weights of."""
+  for theirs, (name, _) in timm.NAMES.items():
+    if name == ours:
+      network = timm.named(theirs)
+      yield Origin(f"{TIMM}/{theirs}", TIMM, network, network, complete=False)
+
+
 def _transformers(config: Config, name: str) -> Iterator[Origin]:
   """As transformers builds a supervised model; of others, its tensors are another's, or too few."""
   row = family(config)
@@ -115,10 +123,10 @@ def _transformers(config: Config, name: str) -> Iterator[Origin]:
 
 def _hub() -> Iterator[Origin]:
   """Repositories that no library lists: CLIPs as OpenAI has them, and what transformers has."""
-  listed = {*_hubs(), *(f"{TIMM}/{key}" for key in _table(TIMM))}
-  for name, repositories in SOURCES.items():
+  listed = {*repositories(), *(f"{TIMM}/{key}" for key in _table(TIMM))}
+  for name, sources in SOURCES.items():
     config = ARCHITECTURES[name]
-    for repository in (each for each in repositories if each not in listed):
+    for repository in (each for each in sources if each not in listed):
       if OPEN_CLIP in family(config).layouts(config):
         yield Origin(repository, OPEN_CLIP, config, config)
       else:
@@ -126,7 +134,7 @@ def _hub() -> Iterator[Origin]:
 
 
 @functools.cache
-def _hubs() -> dict[str, str]:
+def repositories() -> dict[str, str]:
   """The names of open_clip's rows by their repositories."""
   return {row["hf_hub"]: f"{OPEN_CLIP}/{key}" for key, row in _table(OPEN_CLIP).items()}
 

@@ -49,8 +49,12 @@ def read(folder: pathlib.Path, default: str) -> Images:
   kind = re.sub(r"FeatureExtractor$|ImageProcessor(Fast|Pil)?$", "", str(name))
   readers = {
     "CLIP": _short_side,
+    "Beit": lambda fields: _squash(fields, number=True),
+    "Bit": _short_side,
+    "MobileNetV2": _short_side,
     "ViT": lambda fields: _squash(fields, number=True),
     "Siglip": lambda fields: _squash(fields, number=False),
+    "Siglip2": _square_of_patches,
     "ConvNext": _crop_fraction,
     "EfficientNet": lambda fields: _squash(fields, number=True),
   }
@@ -126,6 +130,15 @@ def _squash(fields: Fields, number: bool, crops: bool = False) -> Preprocess:
     raise fields.error(f"size {size} does not say of which side; it needs height and width")
   side, crop = fields.side("size"), _crop(fields, crops)
   return Preprocess(crop or side, side, fields.choose("resample", _RESAMPLING), squash=True)
+
+
+def _square_of_patches(fields: Fields) -> Preprocess:
+  """NaFlex: as many patches as there may be, in the shape of the image; here of a square."""
+  patches = fields.count("max_num_patches", 256)
+  if (rows := math.isqrt(patches)) ** 2 != patches:
+    raise fields.error(f"max_num_patches {patches} is no square; only square images are read here")
+  side = rows * fields.side("patch_size", 16)
+  return Preprocess(side, side, fields.choose("resample", _RESAMPLING, 2), squash=True)
 
 
 def _crop_fraction(fields: Fields) -> Preprocess:

@@ -100,6 +100,13 @@ class Fields:
       raise self.error(f"{key} is {value!r}, not a whole number above 0")
     return value
 
+  def whole(self, key: str, default: int) -> int:
+    """A whole number, 0 among them."""
+    value = self.get(key, default)
+    if (value != 0 and not _is_count(value)) or isinstance(value, bool):
+      raise self.error(f"{key} is {value!r}, not a whole number")
+    return int(value)
+
   def counts(self, key: str, default: list[int]) -> tuple[int, ...]:
     """Whole numbers above 0, at least one."""
     value = self.get(key, default)

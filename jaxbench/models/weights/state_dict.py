@@ -5,7 +5,7 @@ import pathlib
 from typing import Any
 
 from jaxbench import errors
-from jaxbench.models.architectures import ARCHITECTURES, Config, family
+from jaxbench.models.architectures import Config, family
 from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP
 from jaxbench.models.weights import checkpoint, files, mapping, open_clip, origins
 from jaxbench.models.weights.checkpoint import Checkpoint
@@ -31,7 +31,8 @@ def read(
       "SRC DST --architecture=...`) from models.list_models(); to a vision tower alone, its base: "
       "models.load(base, visual=...), base+tower in a run"
     )
-  if architecture in ARCHITECTURES and family(ARCHITECTURES[architecture]).has_tokenizer:
+  rows = origins.named(architecture)
+  if any(getattr(row.config, "tokenizer", None) is not None for row in rows):
     raise errors.InputError(
       f"{path}: {architecture} needs the tokenizer that came with its weights; load the folder "
       "from Hugging Face, which holds both"
@@ -41,18 +42,19 @@ def read(
   if stated.get("std") is not None:
     stated["std"] = Fields(path, {"std": list(stated["std"])}).deviations("std")
   opened = files.open_tensors(path, key)
-  fitting, renamings = _fitting(opened, origins.named(architecture))
+  fitting, renamings = _fitting(opened, rows)
   configs = origins.settle(fitting, **stated)
   if len(configs) > 1:
     shaped = {c: origin for c, origin in configs.items() if _has_shapes(opened, c, renamings)}
     configs = shaped or configs
   if len(configs) == 1:
-    return Checkpoint(next(iter(configs)), path, renamings, source, key=key)
+    return Checkpoint(next(iter(configs)), path, [renamings], source, key=key)
   names = list(dict.fromkeys(origin.name for origin in configs.values()))
   if not names:
+    mute = "tensors of transformers do" if fitting[0].library == HUGGINGFACE else "timm does"
     raise errors.InputError(
-      f"{path}: tensors of transformers do not tell how images come; load their folder, or say "
-      "mean=, std= and preprocess="
+      f"{path}: {mute} not tell how images come; load their folder, or say mean=, std= and "
+      "preprocess="
     )
   raise errors.InputError(
     f"{path}: {architecture} may come from {', '.join(names[:4])}{'...' if names[4:] else ''}, "
@@ -78,8 +80,7 @@ def _fitting(opened: Tensors, rows: list[Origin]) -> tuple[list[Origin], Renamin
     rows = theirs
 
   def missing(choice: tuple[Origin, Renamings]) -> int:
-    wanted = checkpoint.shapes(choice[0].network)
-    return sum(not names.issuperset(mapping.source(name, choice[1]).names) for name in wanted)
+    return mapping.missing(names, checkpoint.shapes(choice[0].network), choice[1])
 
   firsts = {row.library: row for row in reversed(rows)}
   order = list(dict.fromkeys(row.library for row in rows))

@@ -10,7 +10,7 @@ from jaxbench.models.architectures import ARCHITECTURES, FAMILIES, family
 from jaxbench.models.classifier import ClassifierConfig
 from jaxbench.models.family import TIMM
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.weights import sidecar
+from jaxbench.models.weights import sidecar, unbuilt
 from jaxbench.models.weights.checkpoint import Checkpoint
 from jaxbench.models.weights.sidecar import Fields, Unread, words
 
@@ -45,13 +45,15 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   images = fields.sub("pretrained_cfg")
   if "architecture" not in fields.content:
     raise fields.error("neither transformers' (model_type) nor timm's (architecture)")
-  config = named(fields.choose("architecture", {name: name for name in NAMES}))
+  name = fields.need("architecture")
+  if not isinstance(name, str) or name not in NAMES:
+    raise unbuilt.timm(fields, str(name), NAMES)
+  config = named(name)
   row = family(config)
   assert row.timm is not None
   arguments = fields.sub("model_args")
   config = row.timm.built(config, arguments)
-  for part in (fields, arguments):
-    part.choose("global_pool", {row.timm.pool: True}, row.timm.pool)
+  config = _pooled(config, row.timm.pools, fields, arguments)
   shown = preprocessing(images)
   count = fields.get("num_classes", shown.pop("num_classes"))
   if fields.count("num_classes", count) != arguments.count("num_classes", count):
@@ -62,7 +64,19 @@ def read(folder: pathlib.Path, source: str) -> Checkpoint:
   arguments.finish(_ARGUMENTS_UNREAD)
   weights = sidecar.weights(folder, "model.safetensors", "pytorch_model.bin")
   config = dataclasses.replace(config, num_classes=count, **shown)
-  return Checkpoint(config, weights, row.layouts(config)[TIMM][0], source)
+  return Checkpoint(config, weights, row.layouts(config)[TIMM], source)
+
+
+def _pooled(
+  config: Any, pools: Mapping[str, Mapping[str, Any]], fields: Fields, arguments: Fields
+) -> Any:
+  """`config` with the `global_pool` of the `model_args`; without it, as its name has it."""
+  table = {name: name for name in pools}
+  own = next(name for name in pools if dataclasses.replace(config, **pools[name]) == config)
+  built = arguments.choose("global_pool", table, own)
+  if (said := fields.choose("global_pool", table, built)) != built:
+    raise fields.error(f"global_pool is {said!r}, and what is built of model_args has {built!r}")
+  return dataclasses.replace(config, **pools[built])
 
 
 def named(name: str) -> ClassifierConfig:

@@ -5,6 +5,7 @@ write OpenAI's as "vision_encoder_state_dict"; LLaVA's kin publish transformers'
 """
 
 import dataclasses
+import itertools
 import math
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -77,13 +78,14 @@ def read(
   library, renamings = _layout(opened, config)
   shapes = checkpoint.shapes(config)
   sources = {name: mapping.source(name, renamings) for name in _names(config)}
-  _check_alone(opened, sources[_PATCHES])
+  convolution = next(name for name in sources if len(shapes[name].shape) == 4)
+  _check_alone(opened, sources[convolution])
   if _PROJECTION in sources and sources[_PROJECTION].names[0] not in opened.names:
     del sources[_PROJECTION]
     source = f"{source} without a projection, which is the base's"
   for name, stored in sources.items():
     if not (resizes and checkpoint.is_resized(name)):
-      shape = mapping.stored(name, stored, shapes[name].shape)
+      shape = mapping.joined(name, stored, shapes[name].shape)
       _check_shape(opened, stored, shape, base, sources)
   mapping.check(opened, sources.values())
   mapping.check_normalizer(opened, config.mean, config.std)
@@ -127,19 +129,21 @@ def _layout(opened: Tensors, config: Config) -> tuple[str, Renamings]:
   held = set(opened.names)
 
   def missing(choice: tuple[str, Renamings]) -> int:
-    return sum(not held.issuperset(mapping.source(n, choice[1]).names) for n in _names(config))
+    return mapping.missing(held, _names(config), choice[1])
 
   layouts = family(config).layouts(config).items()
   whole = [(library, renamings) for library, several in layouts for renamings in several]
   alone = [(library, (*renamings, *_ALONE)) for library, renamings in whole]
-  return min([*alone, *whole], key=missing)
+  # What is one network of timm, and no more, has that prefix throughout, which is taken off.
+  bare = [(library, (*renamings, (r"^trunk\.", ""))) for library, renamings in alone]
+  return min([*alone, *whole, *bare], key=missing)
 
 
-def _check_alone(opened: Tensors, patches: Source) -> None:
-  """Raises InputError for a file with a text tower."""
+def _check_alone(opened: Tensors, convolution: Source) -> None:
+  """Raises InputError for a file with a text tower, which has no `convolution`."""
   if not any("token_embedding" in name for name in opened.names):
     return
-  if patches.names[0] in opened.names:
+  if convolution.names[0] in opened.names:
     raise _whole(opened.path)
   raise errors.InputError(
     f"{opened.path}: holds a text tower alone; the file of a vision tower is needed here"
@@ -150,16 +154,16 @@ def _check_shape(
   opened: Tensors, stored: Source, shape: tuple[int, ...], base: str, sources: Mapping[str, Source]
 ) -> None:
   """Raises InputError where a tensor is that of another model."""
-  for name in stored.names:
-    if name not in opened.arrays:
-      continue  # `mapping.check` tells.
-    found = tuple(opened.arrays[name].shape)
-    if mapping.without_ones(found) != mapping.without_ones(shape):
-      likely = ", ".join(_likely(opened, sources))
-      raise errors.InputError(
-        f"{opened.path}: {name} has shape {list(found)}, that of {base} {list(shape)}: {_OTHER}"
-        + (f" (its sizes are those of {likely})" if likely else "")
-      )
+  if not all(name in opened.arrays for name in stored.names):
+    return  # `mapping.check` tells.
+  parts = [tuple(opened.arrays[name].shape) for name in stored.names]
+  found = parts[0] if len(parts) == 1 else (sum(part[0] for part in parts), *parts[0][1:])
+  if mapping.without_ones(found) != mapping.without_ones(shape):
+    likely = ", ".join(itertools.islice(_likely(opened, sources), 2))
+    raise errors.InputError(
+      f"{opened.path}: {' and '.join(stored.names)} has shape {list(found)}, that of {base} "
+      f"{list(shape)}: {_OTHER}" + (f" (its sizes are those of {likely})" if likely else "")
+    )
 
 
 def _likely(opened: Tensors, sources: Mapping[str, Source]) -> Iterator[str]:

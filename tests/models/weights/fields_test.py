@@ -198,18 +198,24 @@ def test_open_clip_with_its_defaults_spelled_out(tmp_path, quick_gelu, spelled_o
   ("part", "change", "message"),
   [
     ("model", {"surprise": 1}, "model_cfg: 'surprise' is set to 1"),
-    ("model", {"custom_text": True}, "'custom_text' is set to True: not supported"),
+    ("model", {"custom_text": 1}, "custom_text is 1, not true or false"),
+    ("model", {"init_logit_bias": -10}, "'init_logit_bias' is set to -10"),
     ("model", {"embed_dim": 0}, "embed_dim is 0, not a whole number above 0"),
     ("vision", {"surprise": 1}, "model_cfg: vision_cfg: 'surprise' is set to 1"),
-    ("vision", {"pool_type": "avg"}, "'pool_type' is set to 'avg': not supported; supported is"),
-    ("vision", {"timm_model_name": "x"}, "'timm_model_name' is set to 'x'"),
-    ("vision", {"ls_init_value": 0.1}, "'ls_init_value' is set to 0.1"),
+    ("vision", {"pool_type": "max"}, "pool_type 'max' is not supported; supported are tok, avg"),
+    (
+      "vision",
+      {"timm_model_name": "x"},
+      "timm_model_name 'x': it is not built here; with torch and",
+    ),
+    ("vision", {"ls_init_value": "x"}, "ls_init_value is 'x', not a number"),
+    ("vision", {"qk_norm": True}, "'qk_norm' is set to True: not supported; supported is False"),
     ("vision", {"patch_size": [8, 4]}, "patch_size .* is not a square"),
     ("vision", {"image_size": [32, 40]}, "image_size .* is not a square"),
     ("vision", {"head_width": 64}, "no multiple of the number of heads"),
     ("text", {"surprise": 1}, "text_cfg: 'surprise' is set to 1"),
-    ("text", {"pool_type": "last"}, "'pool_type' is set to 'last'"),
-    ("text", {"no_causal_mask": True}, "'no_causal_mask' is set to True"),
+    ("text", {"pool_type": "mean"}, "pool_type 'mean' is not supported"),
+    ("text", {"no_causal_mask": 1}, "no_causal_mask is 1, not true or false"),
     ("text", {"layers": "two"}, "not a whole number"),
     ("images", {"size": [224, 336]}, r"size \[224, 336\] is not a square"),
     ("images", {"size": 224}, "size is 224 pixels, image_size of the model is 32"),
@@ -258,10 +264,11 @@ def test_what_timm_writes_computes_what_it_computes(tmp_path, name, arguments, s
     ({"surprise": 1}, "config.json: 'surprise' is set to 1"),
     ({"num_classes": 0}, "num_classes is 0, not a whole number above 0"),
     ({"num_classes": 7}, "num_classes contradicts model_args"),
-    ({"global_pool": "avg"}, "global_pool 'avg' is not supported"),
-    ({"architecture": ["vit"]}, "architecture .* is not supported"),
+    ({"global_pool": "avg"}, "global_pool is 'avg', and what is built of model_args has 'token'"),
+    ({"architecture": ["vit"]}, "architecture .* is not built here"),
     ({"model_args": {"surprise": 1}}, "model_args: 'surprise' is set to 1"),
-    ({"model_args": {"global_pool": "avg"}}, "global_pool 'avg' is not supported"),
+    ({"model_args": {"global_pool": "avg"}}, "global_pool is 'token', and what is built .* 'avg'"),
+    ({"model_args": {"global_pool": "max"}}, "global_pool 'max' is not supported"),
     ({"model_args": {"img_size": 384}}, "img_size contradicts pretrained_cfg"),
     ({"model_args": {"patch_size": [16, 8]}}, "patch_size .* is not a square"),
     ({"model_args": {"num_heads": 5}}, "no multiple of num_heads 5"),
@@ -315,11 +322,15 @@ def write(folder, kind):
     checkpoints.write_tokenizer(folder)
     checkpoints.siglip().save_pretrained(folder)
     hf.SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
+  elif kind == "naflex":
+    checkpoints.write_tokenizer(folder)
+    checkpoints.naflex().save_pretrained(folder)
+    hf.Siglip2ImageProcessorPil(patch_size=8, max_num_patches=16).save_pretrained(folder)
   else:
     write_huggingface(folder, kind)
 
 
-KINDS = (*CONFIGS, "siglip", "open_clip", "timm")
+KINDS = (*CONFIGS, "siglip", "naflex", "open_clip", "timm")
 
 
 def changes(folder, values):

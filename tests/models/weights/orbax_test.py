@@ -89,6 +89,18 @@ def test_a_value_of_the_wrong_kind_is_refused(checkpoint, key, value):
     models.describe(str(folder))
 
 
+def test_a_field_that_came_later_has_its_default(checkpoint):
+  _, folder = checkpoint
+  description = json.loads((folder / "model.json").read_text())
+  del description["config"]["groups"]
+  (folder / "model.json").write_text(json.dumps(description))
+  assert models.describe(str(folder)).config == CONFIG
+  del description["config"]["mean"]  # It has a default too, which would be a guess.
+  (folder / "model.json").write_text(json.dumps(description))
+  with pytest.raises(errors.InputError, match="not a model description"):
+    models.describe(str(folder))
+
+
 def test_nothing_is_overwritten(checkpoint):
   model, folder = checkpoint
   with pytest.raises(FileExistsError):

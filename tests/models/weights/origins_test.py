@@ -12,14 +12,16 @@ from references import checkpoints, families, parity
 from references.writers import open_clip, timm
 
 from jaxbench import errors, models, tables
-from jaxbench.models.architectures import family
+from jaxbench.models.architectures import libraries
 from jaxbench.models.clip import OPENAI_MEAN, OPENAI_STD
 from jaxbench.models.transformer import TowerConfig
 from jaxbench.models.weights import checkpoint, files, mapping, origins, state_dict
 
 HALF = (0.5, 0.5, 0.5)
 # All published weights of these sizes were trained with quick_gelu, whatever open_clip calls them.
-ONLY_OPENAI = ("ViT-L-14-336", "RN50", "RN101", "RN50x4", "RN50x16", "RN50x64")
+ONLY_QUICK = ("ViT-H-14-378", "ViT-L-14-336", "RN50", "RN101", "RN50x4", "RN50x16", "RN50x64")
+# The published weights of these differ in what no tensor tells.
+DIFFER = ("ViT-B-32", "ViT-B-16", "ViT-L-14", "ViT-H-14", "ViT-H-14-quickgelu", "ViT-bigG-14")
 
 
 def same(model, reference, mean, std, size):
@@ -181,6 +183,27 @@ def test_what_is_told_must_make_sense(tf_efficientnet):
     models.load("digits-resnet", std=HALF)
 
 
+def test_a_name_that_is_not_known_has_neighbours_and_another_way_in():
+  with pytest.raises(
+    errors.InputError, match=r"near it are resnet50.*load\('timm:resnet51'\)"
+  ) as e:
+    origins.named("timm/resnet51")
+  assert len(str(e.value)) < 300
+
+
+def test_weights_that_nobody_has_published_need_to_be_told_how_images_come(tmp_path, monkeypatch):
+  sizes = {"depths": (1, 1, 1, 1), "widths": (8, 8, 8, 8)}
+  config = dataclasses.replace(models.ARCHITECTURES["convnextv2_small"], **sizes)
+  monkeypatch.setitem(models.ARCHITECTURES, "convnextv2_small", config)
+  module = timm.create_model("convnextv2_small", depths=sizes["depths"], dims=sizes["widths"])
+  file = checkpoints.write_safetensors(module.state_dict(), tmp_path / "a.safetensors")
+  with pytest.raises(errors.InputError, match="timm does not tell how images come"):
+    models.load(file, architecture="convnextv2_small")
+  images = {"mean": HALF, "std": HALF, "preprocess": models.Preprocess(32)}
+  model = models.load(file, architecture="convnextv2_small", **images)
+  assert (model.config.std, model.config.depths) == (HALF, sizes["depths"])
+
+
 def test_the_rows_are_those_of_the_libraries():
   timms = json.loads(tables.path("timm_pretrained.json").read_text())
   for name, row in timms.items():
@@ -204,29 +227,31 @@ def test_every_source_is_found_under_its_own_name(name):
 
 @pytest.mark.parametrize(
   "name",
-  [  # A SigLIP needs its tokenizer, and comes in folders.
+  [  # What needs its tokenizer comes in folders; timm's tags are for many weights each;
+    # transformers' tensors do not tell how images come.
     name
     for name, config in models.ARCHITECTURES.items()
-    if not isinstance(config, models.SigLIPConfig)
+    if getattr(config, "tokenizer", None) is None
+    and libraries(name)[0] not in ("timm", "huggingface")
   ],
 )
 def test_a_plain_name_stands_for_the_tensors_of_its_library(monkeypatch, name):
   """Of a CLIP, those of a name whose sources agree; of others, the best known library's."""
   config = models.ARCHITECTURES[name]
-  is_clip = isinstance(config, models.CLIPConfig)
-  library = next(iter(family(config).layouts(config)))
+  library = libraries(name)[0]
   (renamings, *_) = state_dict._layouts(library, config)
   arrays = {}
   for ours, spec in checkpoint.tensors(checkpoint.abstract(config)).items():
-    shape = spec.shape[::-1] if ours.endswith("kernel") else spec.shape
-    (theirs,) = mapping.source(ours, renamings).names
-    arrays[theirs] = np.broadcast_to(np.float32(0), shape)
+    place = mapping.source(ours, renamings)
+    rows, *rest = mapping.joined(ours, place, spec.shape) or (1,)
+    shape = (rows // len(place.names), *rest) if spec.shape else ()
+    zeros = np.broadcast_to(np.float32(0), shape)
+    arrays |= dict.fromkeys(place.names, zeros)
   opened = files.Tensors(pathlib.Path(name), (), arrays)
   monkeypatch.setattr(files, "open_tensors", lambda path, key: opened)
-  differ = "quickgelu" not in name and name not in ("ViT-g-14", *ONLY_OPENAI)
-  if is_clip and (differ or name == "ViT-H-14-quickgelu"):  # One of its sources squashes.
+  if name in DIFFER:
     with pytest.raises(errors.InputError, match=r"differ in (activation|preprocess)"):
       state_dict.read(opened.path, name, name)
   else:
     found = state_dict.read(opened.path, name, name).config
-    assert found == models.ARCHITECTURES[f"{name}-quickgelu" if name in ONLY_OPENAI else name]
+    assert found == models.ARCHITECTURES[f"{name}-quickgelu" if name in ONLY_QUICK else name]

@@ -19,7 +19,7 @@ def test_without_an_architecture_the_way_out_is_told(tmp_path):
   file = checkpoints.write_safetensors({"a": torch.zeros(1)}, tmp_path / "a.safetensors")
   with pytest.raises(errors.InputError, match=r"name the architecture .*--architecture"):
     models.load(file)
-  with pytest.raises(errors.InputError, match="Did you mean 'resnet50'"):
+  with pytest.raises(errors.InputError, match="near it are resnet50"):
     models.load(file, architecture="resnet5")
   with pytest.raises(errors.InputError, match="needs the tokenizer"):
     models.load(file, architecture="ViT-B-16-SigLIP")
@@ -170,5 +170,5 @@ def test_without_torch_its_files_are_refused_and_safetensors_are_not(
 
 def test_a_file_without_tensors_lacks_all_of_them(tmp_path, register):
   register(RESNET)
-  with pytest.raises(errors.InputError, match=r"lacks bn1\.bias, bn1\.running_mean"):
+  with pytest.raises(errors.InputError, match=r"another architecture.* lacks bn1\.bias, bn1\.run"):
     _load(tmp_path, {})

@@ -25,7 +25,7 @@ def test_resnet_and_the_size_it_is_tested_at(tmp_path, register):
 @pytest.mark.parametrize(
   ("change", "message"),
   [
-    ({"architecture": "swin_tiny"}, "architecture 'swin_tiny' is not supported"),
+    ({"architecture": "swin_tiny"}, "timm's architecture 'swin_tiny' is not built"),
     ({"model_args": {"in_chans": 1}}, "model_args: 'in_chans' is set to 1: not supported"),
     ({"architecture": None}, "lacks 'architecture'"),
   ],
