@@ -85,7 +85,7 @@ def test_a_native_one_has_the_tensors_of_timm(name):
   with torch.device("meta"):
     theirs = library.create_model(name, num_classes=shown["num_classes"]).state_dict()
   config = dataclasses.replace(timm.named(name), **shown)
-  (renamings,) = family(config).layouts(config)["timm"]
+  renamings, *_ = family(config).layouts(config)["timm"]
   ours = {}
   for target, spec in checkpoint.shapes(config).items():
     place = mapping.source(target, renamings)
