@@ -1,8 +1,8 @@
 """Convolutions that a CPU computes faster than by XLA's own code; in float32 or wider.
 
 With jaxlib 0.10 on one core, XLA's takes 7 to 20 times as long for each channel by itself (its
-gradient 8 to 230 times, with strides the most), 1.4 to 5 times in groups, and 1.5 times for the
-gradient of an image or of many channels at few positions.
+gradient 8 to 230 times, with strides the most), 1.4 to 5 times in groups (its gradient 50 times),
+and 1.5 times for the gradient of an image or of many channels at few positions.
 
 Arrays are x [B, H, W, I], kernel [h, w, I / groups, O] and y [B, H', W', O].
 """
@@ -156,14 +156,33 @@ def _grouped(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
   """Some groups at once, with zeros between them, until they are wide enough for a product."""
   *size, inputs, outputs = kernel.shape
   groups = window.groups
-  fit = [n for n in range(1, groups + 1) if groups % n == 0 and n * inputs >= _WIDE]
-  merged = min(fit, default=groups)
+  merged = _merged(groups, inputs)
   apart = kernel.reshape(*size, inputs, groups // merged, merged, outputs // groups)
   diagonal = jnp.einsum("hwibgo,gk->bhwkigo", apart, jnp.eye(merged, dtype=kernel.dtype))
   blocks = diagonal.reshape(groups // merged, *size, merged * inputs, -1)
   parts = jnp.split(x, len(blocks), axis=-1)
   alone = window._replace(groups=1)
   return jnp.concatenate([alone.xla(*both) for both in zip(parts, blocks, strict=True)], axis=-1)
+
+
+def _merged(groups: int, inputs: int) -> int:
+  """How many groups at once cost least: a narrow product takes as long as one of `_WIDE`."""
+  divisors = [n for n in range(1, groups + 1) if groups % n == 0]
+  return min(divisors, key=lambda n: groups // n * max(n * inputs, _WIDE) ** 2)
+
+
+def _grouped_transposed(
+  y: jax.Array, kernel: jax.Array, window: Window, shape: tuple[int, ...]
+) -> jax.Array:
+  """Neighbours that strides make are outputs of their group; XLA takes 50 times as long."""
+  groups = window.groups
+  kernel, window = _phases(y, kernel, window, shape)
+  height, down, width, across, inputs, outputs = kernel.shape
+  apart = kernel.reshape(height, down, width, across, inputs, groups, outputs // groups)
+  apart = apart.transpose(0, 2, 6, 5, 1, 3, 4).reshape(height, width, outputs // groups, -1)
+  x = _grouped(y, apart, window._replace(groups=groups))
+  x = x.reshape(*x.shape[:3], groups, down, across, inputs).transpose(0, 1, 4, 2, 5, 3, 6)
+  return _joined(x.reshape(*x.shape[:5], groups * inputs), shape)
 
 
 def _product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -198,6 +217,6 @@ def _by_jax(forward: _Forward) -> Code:
 
 
 DEPTHWISE = Code(_depthwise, _depthwise_transposed)
-GROUPED = _by_jax(_grouped)
+GROUPED = Code(_grouped, _grouped_transposed)
 PRODUCT = _by_jax(_product)
 IMAGE = Code(_xla, _image_transposed)

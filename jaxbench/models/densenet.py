@@ -116,7 +116,7 @@ FAMILY = Family(
   sources={name: (f"timm/{name}.tv_in1k",) for name in _NAMED},
   layouts=lambda config: {
     TORCHVISION: [_tensors(config), (*_tensors(config), *_DOTTED)],
-    TIMM: [_tensors(config)],
+    TIMM: [_tensors(config), (*_tensors(config), *_DOTTED)],
   },
   timm=Timm(names={name: (name, {}) for name in _NAMED}),
 )

@@ -122,15 +122,16 @@ def _torchvision(config: SwinConfig) -> Renamings:
   )
 
 
-def _timm(config: SwinConfig) -> Renamings:
+def _timm(config: SwinConfig, first: int, head: str) -> Renamings:
+  """`first` is the stage that the first step between two stages belongs to."""
   return (
     (r"^conv1\.", "patch_embed.proj."),
     (r"^norm_pre\.", "patch_embed.norm."),
     (r"^stages\.(\d+)\.", r"layers.\1.blocks."),
-    *((rf"^merges\.{i}\.", f"layers.{i + 1}.downsample.") for i in range(len(config.depths))),
+    *((rf"^merges\.{i}\.", f"layers.{i + first}.downsample.") for i in range(len(config.depths))),
     (r"\.(fc[12])\.", r".mlp.\1."),
     (r"bias_table$", "relative_position_bias_table"),
-    (r"^fc\.", "head.fc."),
+    (r"^fc\.", head),
   )
 
 
@@ -217,7 +218,8 @@ FAMILY = Family(
   },
   layouts=lambda config: {
     TORCHVISION: [_torchvision(config)],
-    TIMM: [_timm(config)],
+    # Its authors' files, which timm reads as well, have a step at the end of a stage.
+    TIMM: [_timm(config, 1, "head.fc."), _timm(config, 0, "head.")],
     HUGGINGFACE: [_HUGGINGFACE],
   },
   lacks={TORCHVISION: ("swin_l", "swin_b_384", "swin_l_384")},

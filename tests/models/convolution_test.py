@@ -56,6 +56,7 @@ CASES = {
   "dilated": Case(_CPU.DEPTHWISE, (1, 7, 8, 4), (3, 3, 1, 4), (1, 1), "VALID", 4, (2, 3)),
   "grouped": Case(_CPU.GROUPED, (2, 5, 5, 64), (3, 3, 4, 32), (2, 2), "SAME", 16),
   "few in groups": Case(_CPU.GROUPED, (1, 6, 5, 6), (3, 3, 2, 9), (1, 1), "SAME", 3, (2, 2)),
+  "a prime number of groups": Case(_CPU.GROUPED, (1, 5, 6, 28), (3, 3, 4, 42), (2, 1), "SAME", 7),
   "multiplied": Case(_CPU.GROUPED, (1, 5, 5, 4), (3, 3, 1, 8), groups=4),
   "product": Case(_CPU.PRODUCT, (2, 6, 6, 256), (3, 3, 256, 8), (2, 2), ((1, 1), (1, 1))),
   "image": Case(_CPU.IMAGE, (2, 13, 12, 3), (7, 7, 3, 4), (2, 2), ((3, 3), (3, 3))),
@@ -182,3 +183,8 @@ def test_other_layouts_are_left_to_jax():
   image, kernel = jnp.ones((1, 4, 5, 5)), jnp.ones((4, 1, 3, 3))
   found = conv_general_dilated(image, kernel, (1, 1), "SAME", feature_group_count=4)
   assert found.shape == (1, 4, 5, 5)
+
+
+@pytest.mark.parametrize(("groups", "inputs", "merged"), [(32, 4, 8), (37, 24, 1), (16, 56, 1)])
+def test_groups_are_merged_while_that_costs_nothing(groups, inputs, merged):
+  assert _CPU._merged(groups, inputs) == merged

@@ -40,6 +40,19 @@ def test_torchvision(load_bare, reference):
   parity.assert_same(model, reference, CONFIG, gradient=False, within=1e-5)
 
 
+def test_its_authors_files(tmp_path, register, reference):
+  register(CONFIG)
+  state = checkpoints.renamed(
+    reference.state_dict(),
+    (r"^layers\.1\.downsample", "layers.0.downsample"),
+    (r"^head\.fc", "head"),
+  )
+  file = checkpoints.write_safetensors(state, tmp_path / "swin.safetensors")
+  images = {"mean": CONFIG.mean, "std": CONFIG.std, "preprocess": CONFIG.preprocess}
+  model = models.load(file, architecture="small", **images)
+  parity.assert_same(model, reference, CONFIG, gradient=False, within=1e-5)
+
+
 def test_windows_that_do_not_fill_the_image_are_refused():
   with pytest.raises(errors.InputError, match="40 pixels are not filled by windows of 4 in stage"):
     models.abstract(SwinConfig(**{**vars(CONFIG), "preprocess": models.Preprocess(40)}))
