@@ -26,7 +26,7 @@ from references.writers import timm
 
 from jaxbench import devices, models
 from jaxbench.models import architectures
-from jaxbench.models.modified_resnet import ModifiedResNetConfig
+from jaxbench.models.encoders.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.weights import checkpoint, files, mapping
 
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "32"], "Batch sizes.")
