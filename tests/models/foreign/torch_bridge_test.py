@@ -197,8 +197,8 @@ def test_what_cannot_be_had_is_one_line(kind, message):
 
 
 def test_a_difference_from_torch_is_told_with_both_numbers(monkeypatch):
-  exact = models.torch_bridge.Bridged.__call__
-  monkeypatch.setattr(models.torch_bridge.Bridged, "__call__", lambda *args: exact(*args) * 1.01)
+  exact = torch_bridge.Bridged.__call__
+  monkeypatch.setattr(torch_bridge.Bridged, "__call__", lambda *args: exact(*args) * 1.01)
   with pytest.raises(errors.InputError, match=r"Net differs in XLA by 0\.\d+ from torch"):
     models.from_torch(Net(), models.Preprocess(4))
   models.from_torch(Net(), models.Preprocess(4), check=False)
