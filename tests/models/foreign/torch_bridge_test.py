@@ -10,6 +10,7 @@ from references import checkpoints, networks
 from torch import nn
 
 from jaxbench import attacks, errors, models
+from jaxbench.models.foreign import torch_bridge
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
