@@ -35,7 +35,7 @@ from jaxbench.metrics.overlap_summary import (
   summarize_clean_shifts,
   summarize_overlap,
 )
-from jaxbench.metrics.overview import overview, overview_shifts
+from jaxbench.metrics.overview import MEAN_PER_CLASS, overview, overview_shifts
 from jaxbench.metrics.paired import Comparison, compare, compare_cells, holm, mcnemar, shared
 from jaxbench.metrics.per_class import ClassAccuracy, mean_per_class_accuracy, worst_classes
 from jaxbench.metrics.shape_bias import shape_bias
@@ -61,6 +61,7 @@ from jaxbench.metrics.video import VideoAccuracy, pm_k
 
 __all__ = [
   "GROUPS",
+  "MEAN_PER_CLASS",
   "SEQUENCES",
   "SHIFTS",
   "ClassAccuracy",

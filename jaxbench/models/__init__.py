@@ -7,28 +7,28 @@ A classifier is any pytree callable from images to logits `[B, K]`: pass it into
 from jaxbench.models.architectures import ARCHITECTURES, Config, Model
 from jaxbench.models.catalog import describe, list_models, load
 from jaxbench.models.checked import checked
-from jaxbench.models.classifier import Classifier, ClassifierConfig
-from jaxbench.models.clip import CLIP, CLIPConfig
-from jaxbench.models.context import EncoderPrompts, SoftPrompts, TokenPrompts
-from jaxbench.models.custom import Custom, CustomConfig
+from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig
+from jaxbench.models.classifiers.resnet import ResNet, ResNetConfig
+from jaxbench.models.encoders.clip import CLIP, CLIPConfig
+from jaxbench.models.encoders.siglip import SigLIP, SigLIPConfig
+from jaxbench.models.encoders.tokenizer import decode, encode, tokenize
+from jaxbench.models.foreign.custom import Custom, CustomConfig
+from jaxbench.models.foreign.torch_bridge import from_torch
 from jaxbench.models.later import told
-from jaxbench.models.layers import compute_in
 from jaxbench.models.listing import Listing, Weights
+from jaxbench.models.parts.layers import compute_in
+from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.pooled import POOLS, Pooled, pooled
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.prompt_loss import Task, prompt_task
-from jaxbench.models.prompts import PROMPTS, imagenet_class_names, searched_on, templates
+from jaxbench.models.prompting.context import EncoderPrompts, SoftPrompts, TokenPrompts
+from jaxbench.models.prompting.prompt_loss import Task, prompt_task
+from jaxbench.models.prompting.prompts import PROMPTS, imagenet_class_names, searched_on, templates
+from jaxbench.models.prompting.soft_prompt import learn_prompt
+from jaxbench.models.prompting.trigger_search import Scored, Search, Step, search_prompts
+from jaxbench.models.prompting.zero_shot import ZeroShot, check_prompts, zero_shot
 from jaxbench.models.resized import Resized, resized
-from jaxbench.models.resnet import ResNet, ResNetConfig
-from jaxbench.models.siglip import SigLIP, SigLIPConfig
-from jaxbench.models.soft_prompt import learn_prompt
-from jaxbench.models.tokenizer import decode, encode, tokenize
-from jaxbench.models.torch_bridge import from_torch
-from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.trigger_search import Scored, Search, Step, search_prompts
 from jaxbench.models.weights.checkpoint import Description, abstract
 from jaxbench.models.weights.orbax import save
-from jaxbench.models.zero_shot import ZeroShot, check_prompts, zero_shot
 
 __all__ = [
   "ARCHITECTURES",

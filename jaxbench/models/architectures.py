@@ -1,9 +1,8 @@
 """Every family of networks, one row each, and every architecture that has a name."""
 
-from jaxbench.models import (
+from jaxbench.models.classifiers import (
   alexnet,
   beit,
-  clip,
   convnext,
   convnext_v2,
   densenet,
@@ -12,20 +11,19 @@ from jaxbench.models import (
   efficientnet,
   efficientnet_lite,
   efficientnet_v2,
-  eva,
   mobilenet_v2,
   mobilenet_v3,
   regnet,
   resnet,
-  siglip_family,
   swin,
   vgg,
   vit,
 )
-from jaxbench.models.classifier import Classifier, ClassifierConfig
-from jaxbench.models.clip import CLIP, CLIPConfig
+from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig
+from jaxbench.models.encoders import clip, eva, siglip_family
+from jaxbench.models.encoders.clip import CLIP, CLIPConfig
+from jaxbench.models.encoders.siglip import SigLIP, SigLIPConfig
 from jaxbench.models.family import Family
-from jaxbench.models.siglip import SigLIP, SigLIPConfig
 
 Model = CLIP | SigLIP | Classifier
 Config = CLIPConfig | SigLIPConfig | ClassifierConfig

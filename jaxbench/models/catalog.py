@@ -10,9 +10,10 @@ from huggingface_hub import errors as hub_errors
 from huggingface_hub.utils import validate_repo_id
 
 from jaxbench import errors, model_names
-from jaxbench.models import listing, made
+from jaxbench.models import listing
 from jaxbench.models.architectures import ARCHITECTURES, Model
-from jaxbench.models.custom import Custom
+from jaxbench.models.foreign import made
+from jaxbench.models.foreign.custom import Custom
 from jaxbench.models.listing import Listing
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights import (

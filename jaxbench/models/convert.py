@@ -16,7 +16,7 @@ from etils import epath
 
 from jaxbench import errors, program, spec
 from jaxbench.models import catalog
-from jaxbench.models.custom import Custom
+from jaxbench.models.foreign.custom import Custom
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights import orbax
 

@@ -10,7 +10,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.models.layers import require_floats
+from jaxbench.models.parts.layers import require_floats
 
 POOLS = ("max", "mean")
 

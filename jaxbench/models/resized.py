@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.models.layers import require_floats
+from jaxbench.models.parts.layers import require_floats
 
 
 @struct.dataclass

@@ -12,7 +12,7 @@ import numpy as np
 from flax import nnx
 
 from jaxbench import data, devices, errors, models, seats, user_file
-from jaxbench.models.layers import normalize
+from jaxbench.models.parts.layers import normalize
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxbench import attacks, blocks, config, data, devices, errors, models, seats, spec
 from jaxbench.attacks.engine import batching, verdict, view
-from jaxbench.models.layers import normalize
+from jaxbench.models.parts.layers import normalize
 from jaxbench.plan.perturbations import Corruption, adversary
 
 _BLOCK = 1024  # Images in memory at a time.

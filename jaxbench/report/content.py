@@ -50,6 +50,7 @@ class DataSet(NamedTuple):
   budgets: list[str]  # SVGs of attacks: accuracy over queries, or over steps.
   transfers: list[transfers.Transfer]
   published: list[published.Published]
+  published_clean: list[published.Clean]
   texts: list[typographic.Text]
   calibration: trust.Calibration | None
   weakest: list[trust.Weak]
@@ -165,11 +166,12 @@ def _data_set(
     tables, texts, parts["transfers"], parts["searches"], parts["sequences"], classifiers
   )
   class_names = run["data"][name]["class_names"]
+  metric = run["data"][name].get("metric", "")  # Runs of before have none.
   return DataSet(
     name=name,
     examples=everything[0]["examples"] if everything else 0,
     where=threat.where(everything),
-    metric=run["data"][name].get("metric", ""),  # Runs of before have none.
+    metric=metric,
     class_names=class_names,
     tables=tables,
     corrupted=corrupted.corrupted(name, clean, corruptions, by_cell, classifiers, run),
@@ -177,6 +179,7 @@ def _data_set(
     searches=searches.searches(parts["searches"], by_cell, classifiers, run["identity"]),
     budgets=list(budgets.budgets(tables, by_cell)),
     transfers=transfers.transfers(parts["transfers"], summary, classifiers),
+    published_clean=published.of_clean(name, metric, tables, run),
     published=[
       table for each in run["published"] if (table := published.beside(each, name, tables, run))
     ],

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from jaxbench import metrics
 from jaxbench.metrics import published
 from jaxbench.report import protocols
 from jaxbench.report.by_setting import Table
@@ -59,6 +60,35 @@ def beside(name: str, data: str, tables: list[Table], run: Row) -> Published | N
     [(model, [row.get(setting) for setting in settings]) for model, row in theirs.items()],
     ours,
   )
+
+
+class Clean(NamedTuple):
+  """A clean accuracy of ours with the published one of the same weights."""
+
+  classifier: Classifier
+  row: Row
+  field: str  # Of the row: the figure that papers report of the set.
+  published: Beside
+
+
+def of_clean(data: str, metric: str, tables: list[Table], run: Row) -> list[Clean]:
+  """Our clean accuracies on a set of the zero-shot papers whose weights have published ones.
+
+  Args:
+    data: the data set.
+    metric: that papers report of it.
+    tables: ours of it, the clean images first.
+    run: run.json.
+  """
+  cells = {cell["id"]: cell for cell in run["cells"]}
+  found = []
+  for classifier, (row, *_) in tables[0].lines if tables else ():
+    reference = published.zero_shot(classifier.model, data, metric)
+    if row is not None and reference is not None:
+      unlike = protocols.differences(reference.protocol, run, cells[row["cell"]], row["examples"])
+      field = "per_class_accuracy" if metric == metrics.MEAN_PER_CLASS else "accuracy"
+      found.append(Clean(classifier, row, field, protocols.beside(reference, unlike)))
+  return found
 
 
 def _attack(name: str, data: str, tables: list[Table], cells: dict[str, Row]) -> Table | None:

@@ -15,7 +15,7 @@ TEMPLATES = models.templates("simple")
 @pytest.fixture
 def embedded(monkeypatch):
   """How often prompts are embedded."""
-  module = sys.modules["jaxbench.models.zero_shot"]  # The function hides it.
+  module = sys.modules["jaxbench.models.prompting.zero_shot"]  # The function hides it.
   calls, text = [], module._text
 
   def counted(*arguments):

@@ -115,7 +115,7 @@ def _prompts() -> None:
   config = dataclasses.replace(config, vision=vision, text=text)
   clip = models.CLIP(config, rngs=nnx.Rngs(0))
   names, templates = models.imagenet_class_names(), models.templates("openai_80")
-  module = importlib.import_module("jaxbench.models.zero_shot")
+  module = importlib.import_module("jaxbench.models.prompting.zero_shot")
   for name, step in (("padded to the longest", config.context_length), ("by length", module._STEP)):
     module._STEP = step
     for _ in range(2):  # Programs are compiled the first time.

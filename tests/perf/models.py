@@ -3,10 +3,11 @@
   PYTHONPATH=tests python tests/perf/models.py [--batches=1,8,32] [--networks=ViT-B-32,RN50|all]
 
 Same weights, same images, same machine, same run: the ratio is ours over theirs, so above 1 ours
-is faster. Theirs are timm's networks, transformers' image towers, and where neither has one, torch
-modules written for the tests. "backward" is forward and the gradient with respect to the images,
-as an attack asks for it; torch computes no gradient of weights either. Each number is the best of
-several calls, the libraries taking turns. A batch that does not fit is left out and said to be.
+is faster. Theirs are timm's networks, transformers' image towers, open_clip's where transformers
+has none, and torch modules written for the tests. "backward" is forward and the gradient with
+respect to the images, as an attack asks for it; torch computes no gradient of weights either. Each
+number is the best of several calls, the libraries taking turns. A batch that does not fit is left
+out and said to be.
 """
 
 import os
@@ -22,11 +23,12 @@ import torch
 import transformers
 from absl import app, flags
 from references import networks, parity
-from references.writers import timm
+from references.writers import open_clip, timm
 
 from jaxbench import devices, models
 from jaxbench.models import architectures
-from jaxbench.models.modified_resnet import ModifiedResNetConfig
+from jaxbench.models.encoders.modified_resnet import ModifiedResNetConfig
+from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.weights import checkpoint, files, mapping
 
 _BATCHES = flags.DEFINE_list("batches", ["1", "8", "32"], "Batch sizes.")
@@ -62,15 +64,18 @@ def _networks(name: str) -> tuple[Any, torch.nn.Module, Any]:
     theirs = [timms for timms, (known, _) in row.timm.names.items() if known == network]
     reference = timm.create_model(network if network in theirs else theirs[0])
     parity.randomize(reference)
-    return _filled(config, reference, _layout(config, "timm")), reference, config
+    return _filled(config, reference, "timm"), reference, config
   if name == "alexnet":
     reference = parity.randomize(networks.alexnet(config.num_classes))
-    return _filled(config, reference, _layout(config, "torchvision")), reference, config
+    return _filled(config, reference, "torchvision"), reference, config
   size = config.preprocess.size
   if isinstance(config.vision, ModifiedResNetConfig):
     tower = networks.CLIPResNet(config.vision.depths, config.vision.width, size, config.embed_dim)
-    layout = (*_layout(config, "open_clip"), (r"^visual\.", ""))
-    return _filled(config, parity.randomize(tower), layout), tower, config
+    return _filled(config, parity.randomize(tower), "open_clip", r"^visual\."), tower, config
+  if not isinstance(config.vision, TowerConfig):
+    whole = open_clip.create_model(name.removesuffix("_clip"))
+    tower = parity.randomize(whole.visual)
+    return _filled(config, tower, "open_clip", r"^visual\."), tower, config
   settings = {
     "hidden_size": config.vision.width,
     "intermediate_size": config.vision.mlp_width,
@@ -88,17 +93,21 @@ def _networks(name: str) -> tuple[Any, torch.nn.Module, Any]:
   else:
     vision = transformers.SiglipVisionModel(transformers.SiglipVisionConfig(**settings))
     tower = _Embeds(vision, "pooler_output")
-  return _filled(config, parity.randomize(vision), _layout(config, "huggingface")), tower, config
+  return _filled(config, parity.randomize(vision), "huggingface"), tower, config
 
 
-def _layout(config: Any, library: str) -> mapping.Renamings:
-  return architectures.family(config).layouts(config)[library][0]
+def _filled(config: Any, reference: torch.nn.Module, library: str, without: str = "^$") -> Any:
+  """Our network (of a CLIP, its image tower) with the weights of `reference`.
 
-
-def _filled(config: Any, reference: torch.nn.Module, renamings: mapping.Renamings) -> Any:
-  """Our network (of a CLIP, its image tower) with the weights of `reference`."""
+  Its tensors are named as in that library's files, but for the start `without`.
+  """
   whole = checkpoint.abstract(config)
   tensors = files.Tensors(pathlib.Path(), (), reference.state_dict())
+  layouts = [
+    (*renamings, (without, ""))
+    for renamings in architectures.family(config).layouts(config)[library]
+  ]
+  renamings = mapping.likeliest(tensors.names, checkpoint.shapes(config), layouts)
   named = {}
   for name, spec in checkpoint.tensors(whole).items():
     one = mapping.source(name, renamings)

@@ -22,7 +22,7 @@ BUDGETS = {
   "evaluate/transfer_test.py": 40,
   "models/weights/huggingface_test.py": 40,
   "models/weights/timm_names_test.py": 40,  # Networks at full size, in shapes only.
-  "models/zero_shot_test.py": 40,
+  "models/prompting/zero_shot_test.py": 40,
 }
 FACTOR = 3
 _SHOWN = 10

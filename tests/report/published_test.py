@@ -175,3 +175,25 @@ def test_an_unknown_table_is_one_clear_line():
   settings = config.Config(models=("digits-clip",), data=("digits",), published=("fair",))
   with pytest.raises(errors.InputError, match="Did you mean 'fare'"):
     plan.make(config.checked(settings))
+
+
+@pytest.mark.parametrize(
+  ("metric", "shown"),
+  [("top-1", r"70\.0<small>.*</small>\s*<small>published 71\.0"), ("mean per class", "published")],
+)
+def test_a_clean_number_of_the_same_weights_stands_beside(tmp_path, monkeypatch, metric, shown):
+  run = _run(tmp_path / "run", ("fgsm",))
+  told = json.loads((run / "run.json").read_text())
+  told["data"]["digits"]["metric"] = metric
+  (run / "run.json").write_text(json.dumps(told))
+  prompts = published.Prompts("openai_80", ("a {}",))
+  protocol = published.Protocol("digits", 360, prompts, published.Pixels())
+  known = {("digits-clip", "digits", metric): published.Reference(0.71, "somebody", protocol)}
+  monkeypatch.setattr(published, "zero_shot", lambda *key: known.get(key))
+  report.write([run], tmp_path / "report.html")
+  page = (tmp_path / "report.html").read_text()
+  (table,) = re.findall(r"<table>\s*<caption>Clean accuracy.*?</table>", page, re.DOTALL)
+  assert re.search(shown, table, re.DOTALL)
+  assert "prompts: simple instead of openai_80" in table
+  assert "examples: 10 instead of all 360" in table
+  assert "digits-resnet" not in table

@@ -13,6 +13,7 @@ from jaxbench.metrics.published.robust import (
   protocol,
   under_attack,
 )
+from jaxbench.metrics.published.zero_shot import zero_shot
 
 __all__ = [
   "ALEXNET",
@@ -31,4 +32,5 @@ __all__ = [
   "same_attack",
   "standard_models",
   "under_attack",
+  "zero_shot",
 ]

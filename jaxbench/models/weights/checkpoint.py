@@ -15,7 +15,7 @@ from flax import nnx, traverse_util
 
 from jaxbench import errors
 from jaxbench.models.architectures import Config, Model, family
-from jaxbench.models.tokenizer_file import TokenizerFile
+from jaxbench.models.encoders.tokenizer_file import TokenizerFile
 from jaxbench.models.weights import files, mapping, positions
 from jaxbench.models.weights.files import Tensors
 from jaxbench.models.weights.mapping import Source

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.weights.sidecar import Fields, words
 
 # What transformers' configuration class had for all models, over the years: how to generate text,

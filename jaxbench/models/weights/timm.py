@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jaxbench.models.architectures import ARCHITECTURES, FAMILIES, family
-from jaxbench.models.classifier import ClassifierConfig
+from jaxbench.models.classifiers.classifier import ClassifierConfig
 from jaxbench.models.family import TIMM
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights import sidecar, unbuilt

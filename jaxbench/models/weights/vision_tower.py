@@ -17,7 +17,7 @@ from flax import nnx
 from jaxbench import errors
 from jaxbench.models.architectures import ARCHITECTURES, Config, Model, family
 from jaxbench.models.family import OPEN_CLIP
-from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.weights import (
   checkpoint,
   files,

@@ -13,8 +13,8 @@ from references.writers import open_clip, timm
 
 from jaxbench import errors, models, tables
 from jaxbench.models.architectures import libraries
-from jaxbench.models.clip import OPENAI_MEAN, OPENAI_STD
-from jaxbench.models.transformer import TowerConfig
+from jaxbench.models.encoders.clip import OPENAI_MEAN, OPENAI_STD
+from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.weights import checkpoint, files, mapping, origins, state_dict
 
 HALF = (0.5, 0.5, 0.5)

@@ -12,8 +12,8 @@ from references.timm_names import COMMON, OTHERS
 from references.writers import timm as library
 
 from jaxbench import errors, models
-from jaxbench.models import packages
 from jaxbench.models.architectures import family
+from jaxbench.models.foreign import packages
 from jaxbench.models.weights import checkpoint, mapping, origins, timm
 
 NATIVE = [name for name in COMMON if name in timm.NAMES]

@@ -1,0 +1,1 @@
+"""Supervised classifiers: a family is a file."""

@@ -1,0 +1,1 @@
+"""Models of a person's own: Python files, PyTorch modules, other packages."""

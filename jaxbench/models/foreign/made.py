@@ -1,0 +1,88 @@
+"""Models that a Python file makes, "mine.py" or "mine.py:argument", or another package."""
+
+import hashlib
+import re
+from typing import Any, NamedTuple
+
+import jax
+
+from jaxbench import errors, user_file
+from jaxbench.models.architectures import Model, family
+from jaxbench.models.foreign import packages
+from jaxbench.models.foreign.custom import Custom, CustomConfig, digest
+from jaxbench.models.preprocess import Preprocess
+from jaxbench.models.weights.checkpoint import Description, parameters
+
+_NAME = re.compile(r"(?P<file>.+\.py)(:(?P<argument>.*))?", re.DOTALL)
+
+
+class _Made(NamedTuple):
+  content: str  # sha256 of the file when it was called; "" of a package's.
+  model: Model | Custom
+  sha256: str  # Of the code and the weights.
+
+
+_made: dict[str, _Made] = {}  # A model may be large: of each name the last one.
+
+
+def is_name(name: str) -> bool:
+  """Whether a model's name is that of a Python file, or of another package's model."""
+  return _NAME.fullmatch(name) is not None or packages.is_name(name)
+
+
+def load(name: str, *, download: bool = False) -> Model | Custom:
+  """What `get_model()` of the file returns, or `get_model(argument)`; see `packages` for others.
+
+  Raises:
+    InputError: the file cannot be read, has no such function or raises, or it returns no model; or
+      the package has no such model.
+  """
+  return _make(name, download).model
+
+
+def describe(name: str, *, download: bool = False) -> Description:
+  """What is known of it; it is made once, until the file changes."""
+  made = _make(name, download)
+  config: Any = made.model.config
+  return Description(
+    architecture="custom" if isinstance(config, CustomConfig) else family(config).name,
+    config=config,
+    parameters=_parameters(made.model),
+    sha256=made.sha256,
+    source=getattr(made.model, "source", "") or name,
+  )
+
+
+def _parameters(model: Model | Custom) -> int:
+  if isinstance(model, Custom):
+    return sum(leaf.size for leaf in jax.tree.leaves(model.visual))
+  return parameters(model)
+
+
+def _make(name: str, download: bool) -> _Made:
+  parts = _NAME.fullmatch(name)
+  content = user_file.digest(parts["file"]) if parts else ""
+  if name not in _made or _made[name].content != content:
+    if parts is None:
+      model: Model | Custom = packages.make(name, download=download)
+    else:
+      arguments = () if parts["argument"] is None else (parts["argument"],)
+      model = _as_model(parts["file"], user_file.call(parts["file"], "get_model", *arguments))
+    weights = model.sha256 if isinstance(model, Custom) else digest(jax.tree.leaves(model))
+    both = hashlib.sha256(f"{content}{weights}".encode()).hexdigest()
+    _made[name] = _Made(content, model, both)
+  return _made[name]
+
+
+def _as_model(file: str, value: Any) -> Model | Custom:
+  if isinstance(value, (Custom, Model)):
+    return value
+  if callable(value) and isinstance(getattr(value, "preprocess", None), Preprocess):
+    try:
+      return Custom(value, value.preprocess)
+    except errors.InputError as error:
+      raise errors.InputError(f"{file}: {error}") from error
+  raise errors.InputError(
+    f"{file}: get_model() must return a models.Custom(network, models.Preprocess(size)), not a "
+    f"{type(value).__name__}"
+  )

@@ -1,0 +1,1 @@
+"""Zero-shot classifiers and what turns class names into them; searched prompts."""
