@@ -10,12 +10,16 @@ from typing import Any, NamedTuple
 
 from jaxbench import errors
 
+# Annotates a parameter that came after runs were made without it: at its default it is not told,
+# so that what is drawn and kept by the full text stays what it was.
+LATER = "later"
+
 
 class Spec(NamedTuple):
   """A spec that has been looked up."""
 
   text: str  # Canonical: the arguments that were given, by name, in the function's order.
-  full: str  # Canonical with every default filled in: whatever can change a number.
+  full: str  # Canonical with defaults filled in, but for `LATER`: whatever can change a number.
   call: Callable[..., Any]
   arguments: dict[str, Any]  # Those that were given.
 
@@ -38,11 +42,17 @@ def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str, **alw
     raise errors.unknown(kind, name, table)
   parameters = inspect.signature(table[name]).parameters.values()
   defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+  later = {p.name for p in parameters if LATER in getattr(p.annotation, "__metadata__", ())}
   for argument in arguments:
     if argument not in defaults:
       raise errors.unknown(f"argument of {kind} {name}", argument, defaults)
   given = {key: arguments[key] for key in defaults if key in arguments}
-  return Spec(write(name, given), write(name, defaults | given), table[name], given)
+  told = {
+    key: value
+    for key, value in (defaults | given).items()
+    if key not in later or value != defaults[key]
+  }
+  return Spec(write(name, given), write(name, told), table[name], given)
 
 
 def build(spec: Spec) -> Any:

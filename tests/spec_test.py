@@ -41,3 +41,13 @@ def test_bad_specs_are_one_clear_line(text, message):
 def test_arguments_of_the_wrong_type_are_named(text):
   with pytest.raises(errors.InputError, match="pgd"):
     spec.build(spec.resolve(text, attacks.ATTACKS, "attack"))
+
+
+def test_a_parameter_that_came_later_is_told_where_it_is_set():
+  before = spec.resolve("pgd", attacks.ATTACKS, "attack").full
+  assert before == (
+    "pgd(steps=40, norm='linf', loss='cross_entropy', target=None, random_start=True, restarts=1, "
+    "relative_step=2.5, keep_going=False)"  # Rows of runs are known by this text.
+  )
+  after = spec.resolve("pgd(step_size=0.1)", attacks.ATTACKS, "attack").full
+  assert "step_size=0.1" in after

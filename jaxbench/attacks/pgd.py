@@ -2,13 +2,13 @@
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import embedding_loss, losses, norms, strongest
 
@@ -38,7 +38,7 @@ def pgd(
   random_start: bool = True,
   restarts: int = 1,
   relative_step: float = 2.5,
-  step_size: float | None = None,
+  step_size: Annotated[float | None, spec.LATER] = None,
   keep_going: bool = False,
 ) -> Attack:
   """Steps along the steepest direction of the loss, projected back after each one.

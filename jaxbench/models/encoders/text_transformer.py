@@ -113,8 +113,8 @@ class TextTransformer(Network):
       float32 [B, D].
     """
     x = x + self.positional_embedding[...].astype(x.dtype)[None, : x.shape[1]]
-    x = self.transformer(x, seen=seen)
-    x = self.ln_final(jnp.take_along_axis(x, end[:, None, None], axis=1)[:, 0])
+    x = self.ln_final(self.transformer(x, seen=seen))
+    x = jnp.take_along_axis(x, end[:, None, None], axis=1)[:, 0]
     if self.head is not None:
       x = self.head(x)
     elif self.text_projection is not None:
