@@ -108,15 +108,15 @@ def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Abse
   """Writes the report, and prints what matters most."""
   page = workdir / "report.html"
   (summary,) = report.write([workdir], page)
-  described = records.load_run(workdir)["data"]
-  metric = {name: known.get("metric", "") for name, known in described.items()}
+  run = records.load_run(workdir)
+  metric = {name: known.get("metric", "") for name, known in run["data"].items()}
   print(metrics.overview(summary, metric))
   print(*(f"{sentence}\n" for sentence in plan.native(planned)), sep="", end="")
   shifts = metrics.summarize_shifts(summary)
   if text := metrics.overview_shifts(shifts):
     print(f"\n{text}\n")
   tables = (shifts.to_pylist(), summary.to_pylist())
-  if differs := report.unlike_models(*tables, records.load_run(workdir)):
+  if differs := report.unlike_models(*tables, run):
     print(f"not as the published models that accuracy is expected from: {differs}\n")
   doubts = report.doubtful(workdir)
   print(*(f"doubtful: {line}\n" for line in doubts[:_MOST_DOUBTS]), sep="", end="")

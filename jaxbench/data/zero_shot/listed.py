@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxbench import errors
@@ -36,9 +36,7 @@ def listed(folder: pathlib.Path, kinds: Mapping[str, str], space: LabelSpace) ->
       f"{folder}: {len(missing):,} of the {len(kinds):,} images that its list has are not there, "
       f"{missing[0]} first"
     )
-  classes = named(files.where, kinds.values(), space)
-  found = [kinds.get(name) for name in files.names]
-  return Annotated(Labelled.of(files, files.names, found, classes), space)
+  return _labelled(files, [kinds.get(name) for name in files.names], space)
 
 
 def dtd(path: pathlib.Path, space: LabelSpace) -> Annotated:
@@ -78,8 +76,7 @@ def sun397_all(path: pathlib.Path, space: LabelSpace) -> Annotated:
   """The whole of SUN397: a class is all folders from the letter to the file."""
   files = Folder(path)
   kinds = [f"/{name.rpartition('/')[0]}" for name in files.names]
-  classes = named(files.where, kinds, space)
-  return Annotated(Labelled.of(files, files.names, kinds, classes), space)
+  return _labelled(files, kinds, space)
 
 
 def gtsrb(path: pathlib.Path, space: LabelSpace) -> Annotated:
@@ -157,9 +154,13 @@ def by_folder(path: pathlib.Path, space: LabelSpace, *, without: Iterable[str] =
   """All images directly in the folders of the classes; `without` are folders that are none."""
   files, others = Folder(path), set(without)
   kinds = [_only_folder(name) for name in files.names]
-  kept = [None if kind in others else kind for kind in kinds]
-  classes = named(files.where, [kind for kind in kept if kind is not None], space)
-  return Annotated(Labelled.of(files, files.names, kept, classes), space)
+  return _labelled(files, [None if kind in others else kind for kind in kinds], space)
+
+
+def _labelled(files: Folder, kinds: Sequence[str | None], space: LabelSpace) -> Annotated:
+  """The files with their classes as they are written; those of None are left out."""
+  classes = named(files.where, [kind for kind in kinds if kind is not None], space)
+  return Annotated(Labelled.of(files, files.names, kinds, classes), space)
 
 
 def _only_folder(name: str) -> str | None:

@@ -18,10 +18,7 @@ def cars(path: pathlib.Path, space: LabelSpace) -> Annotated:
   newer = path / "cars_test_annos_withlabels.mat"
   if newer.is_file():
     names = _read(path / "devkit/cars_meta.mat")["class_names"]
-    rows = [
-      (row.fname, row["class"] if isinstance(row, dict) else getattr(row, "class"))
-      for row in _read(newer)["annotations"]
-    ]
+    rows = [(row.fname, getattr(row, "class")) for row in _read(newer)["annotations"]]
     return listed(path / "cars_test", {name: names[label - 1] for name, label in rows}, space)
   content = _read(path / "cars_annos.mat")
   names = content["class_names"]

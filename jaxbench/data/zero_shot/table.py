@@ -73,17 +73,25 @@ class Row:
     return Published(tuple(places), self._open, self.examples, origin, self.unread)
 
   def _open(self, path: pathlib.Path) -> Source:
+    space = self.space
     if (path / "dataset_info.json").is_file() and self.tfds:
       _, split, name, label = self.tfds
-      source = tfds(path, self.space, split=split, label=label, file_name=name)
-      return Annotated(source, self.space)
+      source = tfds(path, space, split=split, label=label, file_name=name)
+      return Annotated(source, space)
     if path.is_dir() and any(path.glob("*.tar")):
-      return hub.shards(path, self.space)
+      return hub.shards(path, space)
     if self.read is None:
-      found = packed(path, self.space)
-      assert found is not None, f"{path} is in one of the places of packed sets"
-      return Annotated(found, self.space)
-    return self.read(path, self.space)
+      if (found := packed(path, space)) is None:
+        raise errors.InputError(f"{path} holds neither shards nor what TFDS has prepared")
+      return Annotated(found, space)
+    try:
+      return self.read(path, space)
+    except errors.InputError:
+      raise
+    except (LookupError, ValueError, TypeError, AttributeError, OSError) as error:  # Of its lists.
+      raise errors.InputError(
+        f"{path} is not as {self.name} is published: {errors.reason(error)}"
+      ) from error
 
 
 def _coop(name: str, examples: int, place: str, split: str, images: str, key: str) -> Row:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
+from jaxbench.models.parts import distances
 from jaxbench.models.parts.layers import Linear
 
 _APART = -100.0  # Added to the scores of positions that are neighbours only by the shift.
@@ -29,7 +30,7 @@ class WindowAttention(nnx.Module):
     parts = jnp.moveaxis(self.qkv(x).reshape(*x.shape[:-1], 3, self.heads, -1), -3, 0)
     query, key, value = (part.swapaxes(-2, -3) for part in parts)  # [B, windows, heads, T, D].
     scores = query * query.shape[-1] ** -0.5 @ key.swapaxes(-1, -2)
-    bias = self.bias_table[...][_distances(window)].reshape(length, length, self.heads)
+    bias = self.bias_table[...][distances.of_patches(window)]
     scores = scores.astype(jnp.float32) + bias.astype(jnp.float32).transpose(2, 0, 1)[None, None]
     if self.shift:
       scores = scores + _strangers(side, window, self.shift)[None, :, None]
@@ -45,13 +46,6 @@ def _cut(x: jax.Array, window: int) -> jax.Array:
   batch, side, _, width = x.shape
   x = x.reshape(batch, side // window, window, side // window, window, width)
   return x.swapaxes(2, 3).reshape(batch, -1, window * window, width)
-
-
-def _distances(window: int) -> np.ndarray:
-  """The row of the bias table for each pair of positions: int [T * T]."""
-  places = np.indices((window, window)).reshape(2, -1).T
-  apart = places[:, None] - places[None] + window - 1
-  return (apart[..., 0] * (2 * window - 1) + apart[..., 1]).ravel()
 
 
 def _strangers(side: int, window: int, shift: int) -> np.ndarray:

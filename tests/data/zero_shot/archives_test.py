@@ -81,3 +81,27 @@ def test_pcam_in_hdf5_or_the_way_to_it(tmp_path):
   source = data.load("pcam", tmp_path)
   assert source.labels == [1, 0, 1]
   assert np.unique(source[0].image) == [1]
+
+
+@pytest.mark.parametrize(
+  ("name", "file", "content"),
+  [
+    ("fgvc_aircraft", "fgvc-aircraft-2013b/data/images_variant_test.txt", "0000001"),
+    ("gtsrb", "gtsrb/GT-final_test.csv", "Name,Class\n1,2"),
+    ("tinyimagenet", "tiny-imagenet-200/wnids.txt", "n00000000"),
+    ("clevr_count_all", "CLEVR_v1.0/scenes/CLEVR_val_scenes.json", '{"scenes": [{}]}'),
+    ("eurosat-coop", "eurosat/split_zhou_EuroSAT.json", "[]"),
+  ],
+)
+def test_a_list_in_another_form_is_one_line(tmp_path, name, file, content):
+  zero_shot.ARCHIVES[name](tmp_path)
+  (tmp_path / file).write_text(content)
+  with pytest.raises(errors.InputError, match=f"is not as {name} is published: .*Error") as raised:
+    data.load(name, tmp_path)
+  assert "\n" not in str(raised.value)
+
+
+def test_a_folder_that_holds_nothing_of_the_set_is_one_line(tmp_path):
+  (tmp_path / "wds_vtab-dmlab/test").mkdir(parents=True)
+  with pytest.raises(errors.InputError, match="neither shards nor what TFDS has prepared"):
+    data.load("dmlab", tmp_path)
