@@ -18,15 +18,22 @@ setuptools.setup(
   long_description_content_type="text/markdown",
   license="Apache-2.0",
   python_requires=">=3.11",
-  # A wheel carries third_party/ as jaxbench/third_party; see jaxbench/tables.py.
-  packages=[*setuptools.find_packages(include=["jaxbench*"]), "jaxbench.third_party"],
-  package_dir={"jaxbench.third_party": "third_party"},
+  # A wheel carries configs/ and third_party/ inside the package; see jaxbench/bundled.py.
+  packages=[
+    *setuptools.find_packages(include=["jaxbench*"]),
+    "jaxbench.configs",
+    "jaxbench.third_party",
+  ],
+  package_dir={"jaxbench.configs": "configs", "jaxbench.third_party": "third_party"},
   package_data={
     "jaxbench": [
+      "CHANGELOG.md",
+      "**/README.md",
       "models/embedded/**/*",
       "overlap/*.html",
       "report/*.css",
       "report/*.html",
+      "py.typed",
       "report/*.js",
     ],
     "jaxbench.third_party": ["*"],

@@ -1,5 +1,6 @@
 """Runs what a config describes: an evaluation with its report, a training, a search for prompts."""
 
+import runpy
 import sys
 from typing import NamedTuple
 
@@ -125,3 +126,8 @@ def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Abse
   for line in suites.lines(absent):
     print(f"absent: {line}")
   print(f"report: {page}")
+
+
+if __name__ == "__main__":
+  sys.argv[1:1] = ["run"]
+  runpy.run_module("jaxbench", run_name="__main__", alter_sys=True)

@@ -197,10 +197,10 @@ def test_a_command_starts_without_what_it_may_never_need():
 
 
 def test_help_shows_the_handful_of_flags():
-  out, _ = run("--help", status=1)  # absl's own status for help.
+  out, _ = run("--help")
   for flag in ("--config:", "--workdir:", "--[no]plan:", "--profile:", "--[no]compilation_cache:"):
     assert flag in out
-  assert len(out.splitlines()) < 40
+  assert len(out.splitlines()) < 60
 
 
 BAD = {  # The rest is in command_line_test.py, in one process.
