@@ -58,9 +58,7 @@ flags.DEFINE_integer(
   "Processes that decode images; 0 is threads of the main one. Default: one per 16 cores.",
   lower_bound=0,
 )
-flags.DEFINE_string(
-  "host", None, "INDEX/COUNT of this process; by default SLURM, a job array or a TPU slice tells."
-)
+flags.DEFINE_string("host", None, "INDEX/COUNT of this process; by default what started it tells.")
 flags.DEFINE_string(
   "join", None, "Join jax.distributed: HOST:PORT of host 0, or auto on a TPU slice. Not needed."
 )
