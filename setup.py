@@ -62,13 +62,13 @@ setuptools.setup(
     "tqdm>=4.66",
   ],
   extras_require={
-    "gpu": ["jax[cuda12]>=0.7.2"],
+    "gpu": ["jax[cuda12]>=0.7.2", "gcsfs>=2024.10"],
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs>=2024.10"],
     "torch": ["torch>=2.13", "torchax>=0.0.14.dev20260801"],
     "hdf5": ["h5py>=3.10"],  # PatchCamelyon as its authors have it.
     "overlap": ["imagehash>=4.3"],
     "ray": ["ray>=2.40"],
-    "sky": ["skypilot>=0.10"],
+    "sky": ["skypilot>=0.14"],
     "video": ["av>=12"],
     "test": [
       "av>=12",

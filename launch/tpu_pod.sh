@@ -140,7 +140,7 @@ deploy() { # Copies this checkout to all workers and installs it there, in paral
   run tar -czf "$archive" -C "$ROOT" --exclude=./.git --exclude=./.venv --exclude=./runs . &&
     slice scp "$archive" "$NAME:jaxbench.tar.gz" --node=all --worker=all --batch-size=all &&
     # Where the run goes on, its files stay as they are.
-    on_all "kill -0 \"\$(cat jaxbench/.run/pid 2> /dev/null)\" 2> /dev/null || { mkdir -p jaxbench && tar -xzf jaxbench.tar.gz -C jaxbench && bash jaxbench/launch/on_host.sh install; }"
+    on_all "kill -0 \"\$(cat jaxbench/.run/pid 2> /dev/null)\" 2> /dev/null || { mkdir -p jaxbench && tar -xzf jaxbench.tar.gz -C jaxbench && bash jaxbench/launch/on_host.sh install tpu; }"
 }
 
 start() { on_all "bash jaxbench/launch/on_host.sh start $(printf '%q ' "${FLAGS[@]}")"; }

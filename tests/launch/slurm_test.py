@@ -170,7 +170,7 @@ def test_a_site_that_preempts_with_the_jobs_signal_has_it_queued_again(cluster, 
   _until(folder / f"slurm-{job}.out", "0/1 starts")
   urgent = cluster.submit("--partition=high", "--exclusive", "--wrap=true", cwd=folder)
   cluster.wait(urgent, "COMPLETED")
-  (one,) = cluster.wait(job, "COMPLETED")
+  (one,) = cluster.wait(job, "COMPLETED", seconds=240)  # SLURM waits for two minutes first.
   assert one["Restarts"] == "1"
 
 
