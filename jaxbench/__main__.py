@@ -75,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
   try:
     if len(arguments) > 1:
       raise errors.InputError(f"unexpected argument {arguments[1]!r}; see --help")
-    settings = _settings()
+    settings = asked()
     from jaxbench import run  # Takes seconds, which --help and a wrong flag need not wait for.
 
     values = flags.FLAGS.flag_values_dict()
@@ -99,8 +99,12 @@ def main(arguments: Sequence[str]) -> int:
   return 0
 
 
-def _settings() -> config.Config | config.Training | config.PromptSearch:
-  """The config, if it can be had."""
+def asked() -> config.Config | config.Training | config.PromptSearch:
+  """What the flags ask for.
+
+  Raises:
+    InputError: there is no config, or it is none.
+  """
   settings = _CONFIG.value
   if settings is None:
     raise errors.InputError("--config is missing: name a file of configs/, or your own")
