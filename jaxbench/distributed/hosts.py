@@ -32,7 +32,7 @@ _ENGINES = (
   # Kubernetes tells pods of an indexed Job their index; launch/jobset.yaml declares the rest.
   (("JOBSET_JOB_INDEX", "JOBSET_JOBS"), ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS")),
 )
-_COUNTED = {"SLURM_PROCID"}  # Without a count it is that of a batch script, of which there is one.
+_ALONE = {"SLURM_PROCID"}  # Without a count it is that of a batch script, of which there is one.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _read(text: str, otherwise: str) -> Host:
 
 def _require_counts(environment: Mapping[str, str]) -> None:
   for index, count in itertools.chain(*_ENGINES):
-    if index in environment and count not in environment and index not in _COUNTED:
+    if index in environment and count not in environment and index not in _ALONE:
       raise errors.InputError(
         f"{index}={environment[index]} tells which host this is, and nothing of how many: set "
         f"{count} beside it, or give --host=INDEX/COUNT (--host=0/1 if it works alone)"
