@@ -62,7 +62,7 @@ def run(
   logs.mend(store.workdir)
   with leases.Leases(store.workdir) as held:
     traced = Trace(profile)
-    work = _Work(settings, plan, store, workers, cache, held, host, traced)
+    work = Work(settings, plan, store, workers, cache, held, host, traced)
     if work.finished == work.total:
       return
     store.retry(lambda session: not held.lives(session))
@@ -77,7 +77,7 @@ def run(
     logging.warning("no trace: no block followed another of its data set; lower --config.block")
 
 
-class _Work:
+class Work:
   """What one process has to do on a run, and what it has not written yet."""
 
   def __init__(
@@ -127,14 +127,18 @@ class _Work:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
-    self._slots.settle(lambda: self._loaded.fastest(self._plan))
-    self.save_session(over=False)
+    self.begin()
     while names := self._scheduler.unfinished():
-      worked = [self._run_data(name, request) for name in names]
+      worked = [self.run_data(name, request) for name in names]
       if not any(worked):
         self.progress.show("waiting for other hosts; lost ones are replaced after 2 minutes")
         with self._journal.spend("waiting"), request.waiting():
           time.sleep(_POLL_SECONDS)
+
+  def begin(self) -> None:
+    """Settles the slots, if nobody has, and says that this process is at work."""
+    self._slots.settle(lambda: self._loaded.fastest(self._plan))
+    self.save_session(over=False)
 
   def save_session(self, *, over: bool) -> None:
     """Writes what this process says of itself; its seconds when it is over."""
@@ -157,7 +161,7 @@ class _Work:
     """Counts what other hosts have done: so many examples of each cell."""
     self.progress.update(sum(cell.cost * examples for cell, examples in cells))
 
-  def _run_data(self, name: str, request: interrupt.Request) -> bool:
+  def run_data(self, name: str, request: interrupt.Request) -> bool:
     """Runs all cells of the blocks of one data set that can be leased; whether there were any."""
     taken = self._scheduler.take(name)
     if not taken:

@@ -123,4 +123,9 @@ class Scheduler:
     return [cell for cell in self._cells[data] if self._count(cell, number) < examples]
 
   def _name(self, data: str, number: int) -> str:
-    return f"{urllib.parse.quote(data, safe='')}-{number:06d}"
+    return lease(data, number)
+
+
+def lease(data: str, number: int) -> str:
+  """The name under which a block of a data set is leased."""
+  return f"{urllib.parse.quote(data, safe='')}-{number:06d}"
