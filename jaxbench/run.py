@@ -1,6 +1,7 @@
 """Runs what a config describes: an evaluation with its report, a training, a search for prompts."""
 
 import runpy
+import shutil
 import sys
 from typing import NamedTuple
 
@@ -111,7 +112,9 @@ def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Abse
   (summary,) = report.write([workdir], page)
   run = records.load_run(workdir)
   metric = {name: known.get("metric", "") for name, known in run["data"].items()}
-  print(metrics.overview(summary, metric))
+  # Of a terminal; a file has lines of any length.
+  width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+  print(metrics.overview(summary, metric, width))
   print(*(f"{sentence}\n" for sentence in plan.native(planned)), sep="", end="")
   shifts = metrics.summarize_shifts(summary)
   if text := metrics.overview_shifts(shifts):

@@ -38,7 +38,8 @@ def reference(tmp_path_factory):
 
 def test_a_run_prints_its_table_and_where_the_report_is(reference):
   workdir, out, _ = reference
-  header, *lines = out.strip().splitlines()
+  title, header, *lines = out.strip().splitlines()
+  assert title == "accuracy, percent (corruptions: mean over severities)"
   assert header.split()[:4] == ["data", "model", "prompts", "clean"]
   assert len(lines) == 4
   assert lines[-1] == f"report: {workdir / 'report.html'}"
