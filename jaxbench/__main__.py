@@ -37,6 +37,14 @@ class _Slots(flags.IntegerParser):
     return config.AUTO if argument == "auto" else super().parse(argument)
 
 
+class _Limit(flags.IntegerParser):
+  """A number, or a share."""
+
+  def parse(self, argument: str | int) -> int | str:  # type: ignore[override]
+    """A number, or the text of a share."""
+    return argument if str(argument).endswith("%") else super().parse(argument)
+
+
 class _List(tuple_parser.TupleParser):
   """What is no Python tuple, as "/a/b,/c/d" is none, stays text: `config` reads lists of names."""
 
@@ -49,6 +57,7 @@ class _List(tuple_parser.TupleParser):
 
 
 config_flags.register_flag_parser_for_type(config.Slots, _Slots())
+config_flags.register_flag_parser_for_type(config.Limit, _Limit())
 config_flags.register_flag_parser_for_type(tuple, _List())
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: a Python file.")
 flags.DEFINE_string("workdir", None, "Folder for the results: new, or one to continue.")
