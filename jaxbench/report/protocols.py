@@ -111,6 +111,7 @@ def _pixels(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
   if theirs is None:
     return
   resized = ours | {"resize": ours["resize"] or ours["size"]}
+  resized.pop("margin", None)  # No paper tells of that pixel.
   if not theirs.interpolation:
     if (resized["size"], resized["resize"]) != (size, size):
       yield f"images: {_in_words(resized)} instead of as stored, {size}"
