@@ -1,7 +1,7 @@
 """The sets as the hub has them, `clip-benchmark/wds_NAME`: with names and prompts of their own."""
 
 import pathlib
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import TypeVar
 
 from jaxbench import errors
@@ -13,6 +13,21 @@ from jaxbench.data.webdataset import webdataset
 
 T = TypeVar("T")
 TEMPLATES = "zeroshot_classification_templates.txt"
+
+
+def places(*names: str) -> tuple[str, ...]:
+  """Where the shards of the test lie: of `clip-benchmark/wds_NAME`, `djghosh/wds_NAME_test`.
+
+  Args:
+    names: of a set, after "wds_"; DataComp's authors, who are the latter, leave "vtab-" out.
+  """
+  there = ((name, f"{name}_test", f"{name.removeprefix('vtab-')}_test") for name in names)
+  return tuple(f"wds_{name}/test" for name in dict.fromkeys(chain(*there)))
+
+
+def origin(name: str) -> str:
+  """Where the hub has a set."""
+  return f"https://huggingface.co/datasets/clip-benchmark/wds_{name}"
 
 
 def shards(path: pathlib.Path, space: LabelSpace) -> Annotated:
