@@ -1,11 +1,17 @@
 """Papers' protocols on miniatures of their sets, through the command line."""
 
 import json
+import re
+import runpy
+import shutil
+from importlib import resources
 
+import numpy as np
 import pytest
 from references import checkpoints, command, zero_shot
 
 from jaxbench import metrics, records
+from jaxbench.data import imagenet, label_spaces
 from jaxbench.data.zero_shot import table
 
 SETS = ("cars", "pets", "pcam", "dtd")
@@ -75,10 +81,37 @@ def test_tecoas_sets_with_its_own_prompts(tmp_path, model, root):
   assert len(metrics.summarize(rows)) == 3 * (1 + 2)
 
 
-def test_all_of_vtab_that_is_there(tmp_path, model, root):
-  _, run, _ = _run("vtab", tmp_path, model, root)
-  assert {cell["data"] for cell in run["cells"]} == {*SETS, "food101"}
-  assert json.dumps(run["absent"]).count("imagenet") > 0
+def test_all_of_vtab_and_what_needs_all_logits(tmp_path, model, root):
+  """Average precision of images with several answers; outliers beside what they look like."""
+  shutil.copytree(root, data := tmp_path / "data")
+  zero_shot.voc2007_multilabel(data)
+  wnids = [imagenet.wnids()[label] for label in label_spaces.imagenet_o().imagenet[0]]
+  package = resources.files("tensorflow_datasets") / "datasets/imagenet2012/validation_labels.txt"
+  numbers = [n for n, wnid in enumerate(package.read_text().split(), 1) if wnid in wnids]
+  for level, number in enumerate(numbers[:3]):
+    name = f"imagenet/val/ILSVRC2012_val_{number:08d}.JPEG"
+    zero_shot.write(data / name, zero_shot.image(60 * level, size=24))
+    zero_shot.write(data / f"imagenet-o/{wnids[0]}/{level}.jpg", zero_shot.image(9 + 60 * level))
+  listed = runpy.run_path("configs/vtab.py")["SETS"]
+  outliers = ("imagenet-o", "imagenet-on-imagenet-o")
+  sets = [name for name in listed if name not in ("imagenet", "imagenet-o")]
+  asked = f"--config.data={','.join((*sets, *outliers))}"
+  prompts = f"--config.prompts=own,{','.join(f'{name}=simple' for name in outliers)}"
+  out, run, rows = _run("vtab", tmp_path / "run", model, data, asked, prompts)
+  voc = ("voc2007", "voc2007_multilabel")
+  assert {cell["data"] for cell in run["cells"]} == {*SETS, "food101", *voc, *outliers}
+  assert json.dumps(run["absent"]).count("imagenet-r") > 0
+  assert "voc2007_multilabel (mean average precision)" in out
+  assert re.search(r"imagenet-o .*simple +largest logit +\d", out)
+  lengths = {name: set() for name in run["data"]}
+  for row in rows.select(["data", "scores", "prediction"]).to_pylist():
+    lengths[row["data"]].add(len(row["scores"] or ()))
+    assert row["scores"] is None or np.argmax(row["scores"]) == row["prediction"]
+  expected = {"voc2007_multilabel": {20}} | {name: {200} for name in outliers}
+  assert {name: found for name, found in lengths.items() if found != {0}} == expected
+  page = (tmp_path / "run/report.html").read_text()
+  assert "<h3>Outliers</h3>" in page
+  assert "Mean over the classes of the average precision" in page
 
 
 def test_a_set_that_is_short_is_refused(model, root, tmp_path):

@@ -92,6 +92,7 @@ def _read_validation_on(name: str, path: pathlib.Path) -> Source:
 CATALOG: dict[str, Published] = {
   "imagenet": Published(_IMAGENET, imagenet_sets.validation, 50_000, _VALIDATION),
   "imagenet-on-imagenet-a": _validation_on("imagenet-a", 10_000),
+  "imagenet-on-imagenet-o": _validation_on("imagenet-o", 10_000),
   "imagenet-on-imagenet-r": _validation_on("imagenet-r", 10_000),
   "imagenet-on-objectnet": _validation_on("objectnet", 6_250),
   "imagenet-on-imagenet-vid-robust": _validation_on("imagenet-vid-robust", 14_400),
@@ -106,6 +107,12 @@ CATALOG: dict[str, Published] = {
     _imagenet(label_spaces.imagenet_a),
     7_500,
     "https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar",
+  ),
+  "imagenet-o": Published(
+    (*_forms("imagenet-o"), *hub.places("imagenet-o")),
+    _imagenet(label_spaces.imagenet_o),
+    2_000,
+    "https://people.eecs.berkeley.edu/~hendrycks/imagenet-o.tar",
   ),
   "imagenet-r": Published(
     (*_forms("imagenet-r"), "imagenet_r/*.*.*", *hub.places("imagenet-r")),

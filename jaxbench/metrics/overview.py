@@ -4,15 +4,15 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
+from jaxbench.metrics.headline import TOP_1, headline
 from jaxbench.records import kinds
 
-MEAN_PER_CLASS = "mean per class"  # The metric of sets whose papers report that accuracy.
 # By kind, which figure of a cell is shown instead of the accuracy.
 _SHOWN = {kinds.SEQUENCE: "flips"} | dict.fromkeys(kinds.BISECTED, "median_epsilon")
 
 
 def overview(summary: pa.Table, metric: Mapping[str, str] | None = None) -> str:
-  """Accuracy in percent, a line per model and prompt set.
+  """Accuracy or what else a set is reported by, in percent, a line per model and prompt set.
 
   Corruptions are averaged over their severities; attacks stand at the middle one of their epsilons;
   of smallest epsilons there is the median, of sequences of frames the share of flips.
@@ -35,8 +35,8 @@ def overview(summary: pa.Table, metric: Mapping[str, str] | None = None) -> str:
   titles = list(_columns(rows))
   table = [["data", "model", "prompts", *titles]]
   for (data, *names), values in sorted(lines.items()):
-    per_class = metric.get(data) == MEAN_PER_CLASS
-    shown_data = f"{data} ({MEAN_PER_CLASS})" if per_class else data
+    other = metric.get(data) or TOP_1
+    shown_data = data if other == TOP_1 else f"{data} ({other})"
     table.append([shown_data, *names, *(values[title] for title in titles)])
   return _aligned(table)
 
@@ -51,10 +51,19 @@ def overview_shifts(shifts: pa.Table) -> str:
   return _aligned(table) if len(table) > 1 else ""
 
 
+def overview_outliers(outliers: pa.Table) -> str:
+  """A line per set, classifier and score of `summarize_outliers`, in percent; "" without any."""
+  names = ("auroc", "fpr95", "aupr")
+  table = [["outliers", "model", "prompts", "score", "AUROC", "FPR95", "AUPR"]]
+  for row in outliers.to_pylist():
+    values = [f"{100 * row[name]:.1f}" for name in names]
+    table.append([row["data"], row["model"], row["prompts"] or "-", row["score"], *values])
+  return _aligned(table) if len(table) > 1 else ""
+
+
 def _value(cells: list[dict], metric: str | None) -> str:
   """The figure of some cells of one kind: a median, or a mean in percent."""
-  accuracy = "per_class_accuracy" if metric == MEAN_PER_CLASS else "accuracy"
-  shown = _SHOWN.get(kinds.of(cells[0]), accuracy)
+  shown = _SHOWN.get(kinds.of(cells[0]), headline(metric))
   if shown == "median_epsilon":
     return f"{cells[0][shown]:.4f}"
   return f"{100 * sum(cell[shown] for cell in cells) / len(cells):.1f}"

@@ -69,6 +69,7 @@ class Run(NamedTuple):
   data: list[DataSet]
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
+  outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
   spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
@@ -101,6 +102,7 @@ def load(workdir: epath.PathLike, findings: training_data.Findings | None = None
     data=[_data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]],
     natural=natural.natural(list(summary.values()), shifts, classifiers, names, run),
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
+    outliers=metrics.summarize_outliers(rows).to_pylist(),
     overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from jaxbench import errors
 from jaxbench.data.annotated import Annotated
-from jaxbench.data.label_space import TOP_1, LabelSpace
+from jaxbench.data.label_space import MEAN_AVERAGE_PRECISION, TOP_1, LabelSpace
 from jaxbench.data.packed import packed
 from jaxbench.data.published import Published
 from jaxbench.data.source import Source
@@ -50,7 +50,8 @@ class Row:
     if self.classes is None:
       return LabelSpace(())
     found = spaces.space(self.classes or self.name, self.templates or self.name)
-    return dataclasses.replace(found, metric=self.metric)
+    scored = self.metric == MEAN_AVERAGE_PRECISION
+    return dataclasses.replace(found, metric=self.metric, scored=scored)
 
   def published(self) -> Published:
     """The row of the catalogue."""

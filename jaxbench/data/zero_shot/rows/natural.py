@@ -4,9 +4,9 @@ import dataclasses
 import pathlib
 
 from jaxbench import errors
-from jaxbench.data.label_space import MEAN_PER_CLASS, LabelSpace
+from jaxbench.data.label_space import MEAN_AVERAGE_PRECISION, MEAN_PER_CLASS, LabelSpace
 from jaxbench.data.source import Source
-from jaxbench.data.zero_shot import listed, matlab, voc
+from jaxbench.data.zero_shot import hub, listed, matlab, voc
 from jaxbench.data.zero_shot.row import Row, Tfds
 
 
@@ -18,6 +18,7 @@ def _country211(path: pathlib.Path, space: LabelSpace) -> Source:
   return listed.by_folder(path, dataclasses.replace(space, written=tuple(kinds)))
 
 
+_VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007 (VOCtest_06-Nov-2007.tar, unpacked)"
 _SUN = "http://vision.princeton.edu/projects/2010/SUN (SUN397.tar.gz, Partitions.zip, unpacked)"
 NATURAL = (
   Row(
@@ -107,7 +108,19 @@ NATURAL = (
     14_976,
     voc.voc2007,
     ("VOCdevkit/VOC2007",),
-    "http://host.robots.ox.ac.uk/pascal/VOC/voc2007 (VOCtest_06-Nov-2007.tar, unpacked)",
+    _VOC,
     wds="voc2007",
+  ),
+  Row(
+    "voc2007_multilabel",
+    4_952,
+    voc.multilabel,
+    ("VOCdevkit/VOC2007",),
+    _VOC,
+    wds="voc2007_multilabel",
+    shards=hub.multilabel,
+    classes="voc2007",
+    templates="voc2007_multilabel",
+    metric=MEAN_AVERAGE_PRECISION,
   ),
 )
