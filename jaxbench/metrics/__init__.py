@@ -1,6 +1,7 @@
 """From records to numbers: accuracy with intervals, attack success, comparison, natural shifts."""
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.averages import ALL, Average, averages
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.broken import not_finite, refuted
 from jaxbench.metrics.calibration import Reliability, expected_calibration_error, reliability
@@ -37,7 +38,12 @@ from jaxbench.metrics.overlap_summary import (
   summarize_clean_shifts,
   summarize_overlap,
 )
-from jaxbench.metrics.overview import overview, overview_outliers, overview_shifts
+from jaxbench.metrics.overview import (
+  overview,
+  overview_averages,
+  overview_outliers,
+  overview_shifts,
+)
 from jaxbench.metrics.paired import Comparison, compare, compare_cells, holm, mcnemar, shared
 from jaxbench.metrics.per_class import ClassAccuracy, mean_per_class_accuracy, worst_classes
 from jaxbench.metrics.precision import (
@@ -67,6 +73,7 @@ from jaxbench.metrics.typographic import Typographic, typographic
 from jaxbench.metrics.video import VideoAccuracy, pm_k
 
 __all__ = [
+  "ALL",
   "GROUPS",
   "MEAN_AVERAGE_PRECISION",
   "MEAN_PER_CLASS",
@@ -75,6 +82,7 @@ __all__ = [
   "SEQUENCES",
   "SHIFTS",
   "TOP_1",
+  "Average",
   "ClassAccuracy",
   "Comparison",
   "CorruptionErrors",
@@ -91,6 +99,7 @@ __all__ = [
   "alexnet",
   "auroc",
   "average_precision",
+  "averages",
   "baseline",
   "baseline_band",
   "bootstrap",
@@ -123,6 +132,7 @@ __all__ = [
   "overlap_curve",
   "overlap_curves",
   "overview",
+  "overview_averages",
   "overview_outliers",
   "overview_shifts",
   "pm_k",

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
+from jaxbench.metrics.averages import Average
 from jaxbench.metrics.headline import TOP_1, headline
-from jaxbench.records import kinds
+from jaxbench.records import kinds, wording
 
 # By kind, which figure of a cell is shown instead of the accuracy.
 _SHOWN = {kinds.SEQUENCE: "flips"} | dict.fromkeys(kinds.BISECTED, "median_epsilon")
@@ -48,6 +49,17 @@ def overview_shifts(shifts: pa.Table) -> str:
   for row in shifts.to_pylist():
     values = ["-" if row[name] is None else f"{100 * row[name]:.1f}" for name in names]
     table.append([row["shift"], row["model"], row["prompts"] or "-", *values])
+  return _aligned(table) if len(table) > 1 else ""
+
+
+def overview_averages(averages: Iterable[Average]) -> str:
+  """A line per average over data sets, in percent; "" without any."""
+  table = [["average of", "sets", "model", "prompts", "under", "epsilon", "average"]]
+  for found in averages:
+    epsilon = "-" if found.epsilon is None else wording.format_epsilon(found.epsilon)
+    under = found.perturbation or "each set's attack"
+    names = [found.suite, str(len(found.by_set)), found.model, found.prompts or "-", under, epsilon]
+    table.append([*names, f"{100 * found.value:.1f}"])
   return _aligned(table) if len(table) > 1 else ""
 
 

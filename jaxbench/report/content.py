@@ -13,6 +13,7 @@ from jaxbench import metrics, records
 from jaxbench.records import kinds
 from jaxbench.report import (
   albums,
+  averages,
   budgets,
   by_setting,
   corrupted,
@@ -69,6 +70,7 @@ class Run(NamedTuple):
   data: list[DataSet]
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
+  averages: list[averages.Suite]  # Over data sets.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
@@ -93,6 +95,7 @@ def load(workdir: epath.PathLike, findings: training_data.Findings | None = None
   shown = on_disk.gathered(run)
   shifts = metrics.summarize_shifts(summarized).to_pylist()
   names = [name for name in run["data"] if name in shown["data"]]
+  metric = {name: known.get("metric", "") for name, known in run["data"].items()}
   return Run(
     workdir=str(workdir),
     run=run,
@@ -102,6 +105,7 @@ def load(workdir: epath.PathLike, findings: training_data.Findings | None = None
     data=[_data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]],
     natural=natural.natural(list(summary.values()), shifts, classifiers, names, run),
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
+    averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
