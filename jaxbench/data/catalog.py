@@ -108,6 +108,12 @@ CATALOG: dict[str, Published] = {
     7_500,
     "https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar",
   ),
+  "imagenet-hard": Published(
+    ("imagenet-hard/data", *_forms("imagenet-hard")),
+    imagenet_sets.hard,
+    10_980,
+    _HUB + "taesiri/imagenet-hard",
+  ),
   "imagenet-o": Published(
     (*_forms("imagenet-o"), *hub.places("imagenet-o")),
     _imagenet(label_spaces.imagenet_o),

@@ -19,6 +19,7 @@ from jaxbench.metrics.effective import (
   standard_models,
   summarize_shifts,
 )
+from jaxbench.metrics.factors import FACTORS, read_factors, summarize_factors
 from jaxbench.metrics.flip_reference import read_flip_reference
 from jaxbench.metrics.flips import flip_probability
 from jaxbench.metrics.headline import MEAN_AVERAGE_PRECISION, MEAN_PER_CLASS, TOP_1, headline
@@ -74,6 +75,7 @@ from jaxbench.metrics.video import VideoAccuracy, pm_k
 
 __all__ = [
   "ALL",
+  "FACTORS",
   "GROUPS",
   "MEAN_AVERAGE_PRECISION",
   "MEAN_PER_CLASS",
@@ -137,6 +139,7 @@ __all__ = [
   "overview_shifts",
   "pm_k",
   "proportion",
+  "read_factors",
   "read_flip_reference",
   "refuted",
   "relative_robustness",
@@ -151,6 +154,7 @@ __all__ = [
   "steps_needed",
   "summarize",
   "summarize_clean_shifts",
+  "summarize_factors",
   "summarize_outliers",
   "summarize_overlap",
   "summarize_shifts",

@@ -3,7 +3,7 @@
 import collections
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from jaxbench.report import (
   budgets,
   by_setting,
   corrupted,
+  factors,
   natural,
   on_disk,
   pairs,
@@ -72,6 +73,7 @@ class Run(NamedTuple):
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   averages: list[averages.Suite]  # Over data sets.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
+  factors: factors.Factors | None  # ImageNet-X, where its file was named.
   overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
   spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
@@ -80,8 +82,17 @@ class Run(NamedTuple):
   backwards: int
 
 
-def load(workdir: epath.PathLike, findings: training_data.Findings | None = None) -> Run:
-  """Reads a run, finished or not; `findings` are of a search for its examples in training data.
+def load(
+  workdir: epath.PathLike,
+  findings: training_data.Findings | None = None,
+  known: Mapping[str, frozenset[str]] | None = None,
+) -> Run:
+  """Reads a run, finished or not.
+
+  Args:
+    workdir: its folder.
+    findings: of a search for its examples in training data.
+    known: the factors of ImageNet's validation images, of `metrics.read_factors`.
 
   Raises:
     InputError: the folder holds no run or no records, or they are of other examples.
@@ -107,6 +118,7 @@ def load(workdir: epath.PathLike, findings: training_data.Findings | None = None
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     outliers=metrics.summarize_outliers(rows).to_pylist(),
+    factors=None if known is None else factors.section(rows, known, classifiers),
     overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),
