@@ -76,6 +76,22 @@ def fgvc_aircraft(root):
   return ["0000002.jpg"], 3
 
 
+def cub(root):
+  top = root / "CUB_200_2011"
+  kinds = ("001.Black_footed_Albatross", "002.Laysan_Albatross", "003.Sooty_Albatross")
+  write(top / "classes.txt", "".join(f"{n} {kind}\n" for n, kind in enumerate(kinds, 1)))
+  rows = []
+  for label, kind in enumerate(kinds):
+    for train in (1, 0):
+      rows.append((f"{kind}/{kind[4:]}_000{train}_796111.jpg", train))
+      write(top / f"images/{rows[-1][0]}", image(label))
+  lists = {"images": [name for name, _ in rows], "train_test_split": [train for _, train in rows]}
+  for name, values in lists.items():
+    lines = "".join(f"{n} {value}\n" for n, value in enumerate(values, 1))
+    write(top / f"{name}.txt", lines)
+  return ["002.Laysan_Albatross/Laysan_Albatross_0000_796111.jpg"], 3
+
+
 def sun397(root):
   kinds = spaces.folders("sun397")
   places = ("a/abbey", "w/wine_cellar/bottle_storage", "y/yard")
@@ -320,6 +336,7 @@ ARCHIVES = {
   "clevr_closest_object_distance": clevr_closest_object_distance,
   "clevr_count_all": clevr_count_all,
   "country211": country211,
+  "cub": cub,
   "dtd": dtd,
   "eurosat-coop": coop,
   "fer2013": fer_folders,

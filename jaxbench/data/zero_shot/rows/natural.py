@@ -38,6 +38,14 @@ NATURAL = (
     tfds=Tfds("cars196/2.*.*", id="id"),
   ),
   Row(
+    "cub",
+    5_794,
+    listed.cub,
+    ("CUB_200_2011", "cub/CUB_200_2011"),
+    "https://data.caltech.edu/records/65de6-vp158 (CUB_200_2011.tgz, unpacked)",
+    classes=None,
+  ),
+  Row(
     "dtd",
     1_880,
     listed.dtd,
