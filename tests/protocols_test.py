@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from references import checkpoints, command, zero_shot
 
-from jaxbench import metrics, records
+from jaxbench import config, metrics, plan, records
 from jaxbench.data import imagenet, label_spaces
 from jaxbench.data.zero_shot import table
+from jaxbench.evaluate import provenance
 
 SETS = ("cars", "pets", "pcam", "dtd")
 
@@ -35,9 +36,9 @@ def root(tmp_path_factory):
   return root
 
 
-def _run(config, workdir, model, root, *more):
+def _run(name, workdir, model, root, *more):
   out, _ = command.run(
-    f"--config=configs/{config}.py:tiny",
+    f"--config=configs/{name}.py:tiny",
     f"--workdir={workdir}",
     f"--config.models={model}",
     f"--config.data_root={root}",
@@ -71,6 +72,8 @@ def test_robust_clips_table(tmp_path, model, root):
 def test_tecoas_sets_with_its_own_prompts(tmp_path, model, root):
   sets = ("--config.data=cars,pets,food101", "--config.prompts=own(tecoa),cars=own")
   _, run, rows = _run("tecoa16", tmp_path, model, root, *sets)
+  shown = {"resize": 256, "interpolation": "bilinear"}
+  assert all(shown.items() <= cell["preprocess"].items() for cell in run["cells"])
   own = run["identity"]["prompts"]["own(tecoa)"]
   assert own["food101"]["templates"] == ["A photo of {}, a type of food."]
   assert {(cell["data"], cell["prompts"]) for cell in run["cells"]} == {
@@ -112,6 +115,31 @@ def test_all_of_vtab_and_what_needs_all_logits(tmp_path, model, root):
   page = (tmp_path / "run/report.html").read_text()
   assert "<h3>Outliers</h3>" in page
   assert "Mean over the classes of the average precision" in page
+
+
+@pytest.mark.parametrize(("where", "prompts"), [("clean", "own(coop)"), ("tiny", "simple")])
+def test_coops_sets_with_its_templates(tmp_path, model, where, prompts):
+  zero_shot.coop(tmp_path)
+  settings = runpy.run_path("configs/coop.py")["get_config"](where)
+  settings.models, settings.data_root, settings.limit = (str(model),), str(tmp_path), 2
+  made = plan.make(config.checked(settings))
+  assert {(cell.data, cell.prompts) for cell in made.cells} == {("eurosat-coop", prompts)}
+  assert len(made.cells) == (1 if where == "clean" else 2)
+  assert {each.what for each in made.absent} == set(settings.data) - {"eurosat-coop"}
+  own = provenance.describe_run(settings, made)["identity"]["prompts"][prompts]
+  coop = {"source": "coop", "templates": ["a centered satellite photo of {}."]}
+  assert prompts == "simple" or coop.items() <= own["eurosat-coop"].items()
+
+
+def test_tecoas_rules_for_names():
+  space = {row.name: row.space for row in table.ROWS if row.classes is not None}
+  asked = {
+    name: next(own.class_names for own in space[name].prompts if own.source == "tecoa")
+    for name in ("cars", "fgvc_aircraft")
+  }
+  assert asked["cars"][0] == "am general hummer suv"
+  assert "boeing 707 320" in asked["fgvc_aircraft"]
+  assert "a300b4" in asked["fgvc_aircraft"]
 
 
 def test_a_set_that_is_short_is_refused(model, root, tmp_path):
