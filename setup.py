@@ -18,9 +18,13 @@ setuptools.setup(
   long_description_content_type="text/markdown",
   license="Apache-2.0",
   python_requires=">=3.11",
-  # A wheel carries third_party/ as jaxbench/third_party; see jaxbench/tables.py.
-  packages=[*setuptools.find_packages(include=["jaxbench*"]), "jaxbench.third_party"],
-  package_dir={"jaxbench.third_party": "third_party"},
+  # A wheel carries third_party/ as jaxbench/third_party, see jaxbench/tables.py; and the configs.
+  packages=[
+    *setuptools.find_packages(include=["jaxbench*"]),
+    "jaxbench.configs",
+    "jaxbench.third_party",
+  ],
+  package_dir={"jaxbench.configs": "configs", "jaxbench.third_party": "third_party"},
   package_data={
     "jaxbench": [
       "models/embedded/**/*",
@@ -58,11 +62,13 @@ setuptools.setup(
     "tqdm>=4.66",
   ],
   extras_require={
-    "gpu": ["jax[cuda12]>=0.7.2"],
+    "gpu": ["jax[cuda12]>=0.7.2", "gcsfs>=2024.10"],
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs>=2024.10"],
     "torch": ["torch>=2.13", "torchax>=0.0.14.dev20260801"],
     "hdf5": ["h5py>=3.10"],  # PatchCamelyon as its authors have it.
     "overlap": ["imagehash>=4.3"],
+    "ray": ["ray>=2.40"],
+    "sky": ["skypilot>=0.14"],
     "video": ["av>=12"],
     "test": [
       "av>=12",
@@ -76,6 +82,7 @@ setuptools.setup(
       "importlib_resources",  # tensorflow-datasets needs it to prepare a data set.
       "import-linter",
       "ipykernel",
+      "jsonschema",
       "mypy",
       "nbclient",
       "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.
@@ -83,6 +90,7 @@ setuptools.setup(
       "polars>=1.20",
       "pytest",
       "pytest-xdist",
+      "pyyaml",
       "ruff",
       "scikit-image>=0.24",
       "scikit-learn>=1.5",

@@ -58,9 +58,7 @@ flags.DEFINE_integer(
   "Processes that decode images; 0 is threads of the main one. Default: one per 16 cores.",
   lower_bound=0,
 )
-flags.DEFINE_string(
-  "host", None, "INDEX/COUNT of this process; by default SLURM, a job array or a TPU slice tells."
-)
+flags.DEFINE_string("host", None, "INDEX/COUNT of this process; by default what started it tells.")
 flags.DEFINE_string(
   "join", None, "Join jax.distributed: HOST:PORT of host 0, or auto on a TPU slice. Not needed."
 )
@@ -77,7 +75,7 @@ def main(arguments: Sequence[str]) -> int:
   try:
     if len(arguments) > 1:
       raise errors.InputError(f"unexpected argument {arguments[1]!r}; see --help")
-    settings = _settings()
+    settings = asked()
     from jaxbench import run  # Takes seconds, which --help and a wrong flag need not wait for.
 
     values = flags.FLAGS.flag_values_dict()
@@ -101,8 +99,12 @@ def main(arguments: Sequence[str]) -> int:
   return 0
 
 
-def _settings() -> config.Config | config.Training | config.PromptSearch:
-  """The config, if it can be had."""
+def asked() -> config.Config | config.Training | config.PromptSearch:
+  """What the flags ask for.
+
+  Raises:
+    InputError: there is no config, or it is none.
+  """
   settings = _CONFIG.value
   if settings is None:
     raise errors.InputError("--config is missing: name a file of configs/, or your own")

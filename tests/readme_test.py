@@ -44,7 +44,12 @@ def _links(page):
   return [(page, link) for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())]
 
 
-PAGES = ("README.md", "launch/README.md", "jaxbench/models/README.md")
+PAGES = (
+  "README.md",
+  "launch/README.md",
+  "jaxbench/distributed/README.md",
+  "jaxbench/models/README.md",
+)
 
 
 @pytest.mark.parametrize(("page", "link"), [link for page in PAGES for link in _links(page)])
