@@ -119,6 +119,11 @@ def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Abse
   shifts = metrics.summarize_shifts(summary)
   if text := metrics.overview_shifts(shifts):
     print(f"\n{text}\n")
+  if text := metrics.overview_averages(metrics.averages(summary, metric)):
+    print(f"\n{text}\n")
+  if metrics.OUTLIERS.keys() & run["data"].keys():
+    rows = records.read(workdir, metrics.OUTLIER_COLUMNS)
+    print(f"\n{metrics.overview_outliers(metrics.summarize_outliers(rows))}\n")
   tables = (shifts.to_pylist(), summary.to_pylist())
   if differs := report.unlike_models(*tables, run):
     print(f"not as the published models that accuracy is expected from: {differs}\n")

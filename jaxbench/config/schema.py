@@ -79,6 +79,9 @@ class Config:
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
   native: bool = False
+  # "resize(short=256, interpolation='bilinear')": how images become inputs of the models' sizes in
+  # protocols that leave the models' own way. In an identity only where it is said: `models.told`.
+  preprocess: str = dataclasses.field(default="", metadata={"later": True})
   seed: int = 0
   subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
   # Evaluate a random sample of so many examples per data set, or of such a share, "1%"; 0 is all.

@@ -21,11 +21,12 @@ from jaxbench.plan.prompting import prompting
 
 @struct.dataclass
 class _Prediction:
-  """Of one classifier; arrays [S]."""
+  """Of one classifier; arrays [S, ...]."""
 
   prediction: jax.Array  # [] int32.
   rank: jax.Array  # [] int32, of the label.
   confidence: jax.Array  # [] float32.
+  scores: jax.Array | None  # [K] float32, the logits; None where the set needs none.
 
 
 class Evaluator:
@@ -63,6 +64,11 @@ class Evaluator:
     """Examples that each device works on at once."""
     return self._slots.count
 
+  @property
+  def scored(self) -> bool:
+    """Whether records have all logits."""
+    return self._label_space.scored
+
   def clean(self, members: Sequence[Member], block: Block) -> list[Columns]:
     """Predictions on the images as they are."""
     return self.predict(clean.program(), None, members, block)
@@ -91,7 +97,7 @@ class Evaluator:
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": kept}
     whole = (jax.tree.map(lambda *some: np.concatenate(some), *part) for part in parts)
-    return [shared | vars(prediction) for prediction in whole]
+    return [shared | _columns(prediction) for prediction in whole]
 
   def _predicted(
     self, program: Callable[..., Any], inputs: Any, members: Sequence[Member], block: Block
@@ -102,7 +108,8 @@ class Evaluator:
       # The last batch repeats its last row.
       padded = shown.examples.start + np.arange(len(shown.result))
       labels = block.labels[np.minimum(padded, len(block.ids) - 1)]
-      results = [prediction()(self.classifier(one), shown.result, labels) for one in members]
+      predict = prediction(self.scored)
+      results = [predict(self.classifier(one), shown.result, labels) for one in members]
       yield shown, [devices.Batch(shown.examples, result) for result in results]
 
   def check(
@@ -163,9 +170,14 @@ class Evaluator:
     return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
 
 
+def _columns(prediction: _Prediction) -> Columns:
+  columns = {name: column for name, column in vars(prediction).items() if column is not None}
+  return columns | ({"scores": list(columns["scores"])} if "scores" in columns else {})
+
+
 @functools.cache
-def prediction() -> jax.stages.Wrapped:
-  """A program (classifier, images, labels) -> what is predicted."""
+def prediction(scored: bool) -> jax.stages.Wrapped:
+  """A program (classifier, images, labels) -> what is predicted, with all logits if `scored`."""
 
   def predict(classifier: attacks.Classifier, images: jax.Array, labels: jax.Array) -> _Prediction:
     logits = classifier(images)
@@ -174,6 +186,7 @@ def prediction() -> jax.stages.Wrapped:
       prediction=verdict.predict(logits),
       rank=jnp.where(finite, jax.vmap(_rank)(logits, labels), logits.shape[-1]),
       confidence=jnp.where(finite, jax.nn.softmax(logits).max(axis=-1), 0),
+      scores=logits if scored else None,
     )
 
   return devices.shard(predict)

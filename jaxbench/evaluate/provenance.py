@@ -26,7 +26,7 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
-      "config": dataclasses.asdict(_without_places(settings)),
+      "config": models.told(_without_places(settings)),
       # With the hashes of photographs, paintings and weights that they are made with.
       "perturbations": _streams(plan),
       "models": {name: dataclasses.asdict(models.describe(name)) for name in names},

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
-from jaxbench.records import kinds
+from jaxbench.metrics.averages import Average
+from jaxbench.metrics.headline import TOP_1, headline
+from jaxbench.records import kinds, wording
 
-MEAN_PER_CLASS = "mean per class"  # The metric of sets whose papers report that accuracy.
 _ACCURACY = "accuracy, percent (corruptions: mean over severities)"
 # By kind, which figure of a cell is shown instead of the accuracy, and the title of its table.
 _SHOWN = {kinds.SEQUENCE: ("flips", "predictions that flip between frames, percent")}
@@ -19,7 +20,9 @@ _ABSENT = "-"
 def overview(
   summary: pa.Table, metric: Mapping[str, str] | None = None, width: int | None = None
 ) -> str:
-  """A line per model and prompt set, a table for each unit.
+  """Accuracy or what else a set is reported by, a line per model and prompt set.
+
+  There is a table for each unit.
 
   Corruptions are averaged over their severities; attacks stand at the middle one of their epsilons.
 
@@ -57,8 +60,29 @@ def overview_shifts(shifts: pa.Table) -> str:
   for row in shifts.to_pylist():
     values = [_ABSENT if row[name] is None else f"{100 * row[name]:.1f}" for name in names]
     table.append([row["shift"], row["model"], row["prompts"] or _ABSENT, *values])
-  columns = [list(column) for column in zip(*table, strict=True)]
-  return "\n".join(["natural shifts, percent", *_aligned(columns)]) if len(table) > 1 else ""
+  return _listed("natural shifts, percent", table)
+
+
+def overview_averages(averages: Iterable[Average]) -> str:
+  """A line per average over data sets, in percent; "" without any."""
+  table = [["average of", "sets", "model", "prompts", "under", "epsilon", "average"]]
+  for found in averages:
+    epsilon = _ABSENT if found.epsilon is None else wording.format_epsilon(found.epsilon)
+    under = found.perturbation or "each set's attack"
+    prompts = found.prompts or _ABSENT
+    names = [found.suite, str(len(found.by_set)), found.model, prompts, under, epsilon]
+    table.append([*names, f"{100 * found.value:.1f}"])
+  return _listed("averages over data sets, percent", table)
+
+
+def overview_outliers(outliers: pa.Table) -> str:
+  """A line per set, classifier and score of `summarize_outliers`, in percent; "" without any."""
+  names = ("auroc", "fpr95", "aupr")
+  table = [["outliers", "model", "prompts", "score", "AUROC", "FPR95", "AUPR"]]
+  for row in outliers.to_pylist():
+    values = [f"{100 * row[name]:.1f}" for name in names]
+    table.append([row["data"], row["model"], row["prompts"] or _ABSENT, row["score"], *values])
+  return _listed("outliers told apart, percent", table)
 
 
 def _line(row: Mapping) -> tuple[str, str, str]:
@@ -67,11 +91,8 @@ def _line(row: Mapping) -> tuple[str, str, str]:
 
 def _named(line: tuple[str, str, str], metric: Mapping[str, str]) -> tuple[str, str, str]:
   data, model, prompts = line
-  return (f"{data} ({MEAN_PER_CLASS})" if _is_per_class(data, metric) else data), model, prompts
-
-
-def _is_per_class(data: str, metric: Mapping[str, str]) -> bool:
-  return metric.get(data) == MEAN_PER_CLASS
+  other = metric.get(data) or TOP_1
+  return (data if other == TOP_1 else f"{data} ({other})"), model, prompts
 
 
 def _shown(cell: Mapping) -> tuple[str, str]:
@@ -86,8 +107,8 @@ def _value(cells: list[dict], metric: Mapping[str, str]) -> str:
   if shown == "median_epsilon":
     (cell, *_) = cells
     return _size(cell[shown], cell["epsilon"])
-  if shown == "accuracy" and _is_per_class(cells[0]["data"], metric):
-    shown = "per_class_accuracy"
+  if shown == "accuracy":
+    shown = headline(metric.get(cells[0]["data"]))
   return f"{100 * sum(cell[shown] for cell in cells) / len(cells):.1f}"
 
 
@@ -104,25 +125,17 @@ def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
       epsilons = sorted({cell["epsilon"] for cell in cells})
       middle = epsilons[len(epsilons) // 2]
       cells = [cell for cell in cells if cell["epsilon"] == middle]
-      name = f"{name} {_epsilon(middle)}"
+      name = f"{name} {wording.format_epsilon(middle)}"
     titled[name] = cells
   return titled
-
-
-def _epsilon(value: float) -> str:
-  """4/255, as such bounds are written; 0.25 is of another norm."""
-  return f"{255 * value:g}/255" if _is_of_pixels(value) else f"{value:g}"
 
 
 def _size(value: float, bound: float) -> str:
   """A distance, in the unit of its bound."""
   if math.isinf(value):
-    return f">{_epsilon(bound)}"
-  return f"{255 * value:.2f}/255" if _is_of_pixels(bound) else f"{value:.3g}"
-
-
-def _is_of_pixels(value: float) -> bool:
-  return value <= 64 / 255 and math.isclose(510 * value, round(510 * value), abs_tol=1e-6)
+    return f">{wording.format_epsilon(bound)}"
+  in_pixels = wording.format_epsilon(bound).endswith("/255")
+  return f"{255 * value:.2f}/255" if in_pixels else f"{value:.3g}"
 
 
 def _pieces(
@@ -137,6 +150,12 @@ def _pieces(
       piece = []
     piece.append(column)
   yield piece
+
+
+def _listed(title: str, table: Sequence[Sequence[str]]) -> str:
+  """A table that is written line by line; "" of one that has only its head."""
+  columns = [list(column) for column in zip(*table, strict=True)]
+  return "\n".join([title, *_aligned(columns)]) if len(table) > 1 else ""
 
 
 def _wide(column: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import config, data, errors, models
+from jaxbench.plan import pixels
 from jaxbench.plan.prompting import prompting
 
 
@@ -60,7 +61,7 @@ def targets(
     description = models.describe(model, download=settings.download)
     for prompts in _prompt_sets(description, settings, data_name):
       try:
-        classifier = _classifier(model, description, prompts, source)
+        classifier = _classifier(model, description, prompts, source, settings)
       except errors.InputError as error:
         which = f"{model} on {data_name}" + (f", prompts {prompts}" if prompts else "")
         absent.append(Absent(which, str(error)))
@@ -78,13 +79,13 @@ def surrogates(
       description = models.describe(model, download=settings.download)
       try:
         if prompts == config.EMBEDDING:
-          found.append(_encoder(model, description, alone=len(members) == 1))
+          found.append(_encoder(model, description, settings, alone=len(members) == 1))
           continue
         if not (sets := _prompt_sets(description, settings, data_name)):
           raise errors.InputError("it needs prompts, and --config.prompts is empty")
         if prompts is not None and sets[0] is None:
           raise errors.InputError("a supervised model has no prompts")
-        found.append(_classifier(model, description, prompts or sets[0], source))
+        found.append(_classifier(model, description, prompts or sets[0], source, settings))
       except errors.InputError as error:
         absent.append(Absent(f"transfer from {name} on {data_name}", f"{model}: {error}"))
         break
@@ -100,7 +101,11 @@ def _prompt_sets(
 
 
 def _classifier(
-  model: str, description: models.Description, prompts: str | None, source: data.Source
+  model: str,
+  description: models.Description,
+  prompts: str | None,
+  source: data.Source,
+  settings: config.Config,
 ) -> Classifier:
   """Raises InputError if it cannot serve the data set's classes."""
   shape = description.config
@@ -119,10 +124,26 @@ def _classifier(
     identity |= {"classes": list(names), "templates": templates}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
-  return Classifier(model, prompts, shape.preprocess, identity)
+  return _shown(model, prompts, shape.preprocess, identity, settings)
 
 
-def _encoder(model: str, description: models.Description, *, alone: bool) -> Classifier:
+def _shown(
+  model: str,
+  prompts: str | None,
+  usual: models.Preprocess,
+  identity: dict[str, Any],
+  settings: config.Config,
+) -> Classifier:
+  """With images as the run wants them; that decides its logits too."""
+  shown = pixels.preprocess(settings.preprocess, usual)
+  if shown != usual:
+    identity = identity | {"preprocess": models.told(shown)}
+  return Classifier(model, prompts, shown, identity)
+
+
+def _encoder(
+  model: str, description: models.Description, settings: config.Config, *, alone: bool
+) -> Classifier:
   """Raises InputError if it has no embeddings of its own, or is to be averaged with others."""
   shape = description.config
   if shape.supervised:
@@ -134,7 +155,7 @@ def _encoder(model: str, description: models.Description, *, alone: bool) -> Cla
     "model": models.told(shape),
     "outputs": config.EMBEDDING,
   }
-  return Classifier(model, config.EMBEDDING, shape.preprocess, identity)
+  return _shown(model, config.EMBEDDING, shape.preprocess, identity, settings)
 
 
 def _knowledge(member: Classifier) -> str:
