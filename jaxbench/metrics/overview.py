@@ -131,10 +131,10 @@ def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
 
 
 def _size(value: float, bound: float) -> str:
-  """A distance, in the unit of its bound."""
+  """A distance, in the unit in which its bound is short: 4/255, but 0.5."""
   if math.isinf(value):
     return f">{wording.format_epsilon(bound)}"
-  in_pixels = wording.format_epsilon(bound).endswith("/255")
+  in_pixels = len(wording.format_epsilon(bound)) < len(f"{bound:g}")
   return f"{255 * value:.2f}/255" if in_pixels else f"{value:.3g}"
 
 
