@@ -23,7 +23,14 @@ def checked(settings: Config) -> Config:
   for field in ("models", "data"):
     if not getattr(settings, field):
       raise errors.InputError(f"--config.{field} is empty: name at least one")
-  for field, least in {"seed": 0, "limit": 0, "slots": AUTO, "block": 1, "gallery": 0}.items():
+  for field, least in {
+    "seed": 0,
+    "limit": 0,
+    "slots": AUTO,
+    "block": 1,
+    "gallery": 0,
+    "evaluations": 1,
+  }.items():
     _check_whole(field, getattr(settings, field), least)
   if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
     raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")

@@ -41,4 +41,5 @@ def _prediction(classifier: devices.Replicated, side: int, slots: int) -> jax.st
   rows = slots * devices.mesh().size
   images = jax.ShapeDtypeStruct((rows, side, side, 3), np.float32)
   labels = jax.ShapeDtypeStruct((rows,), np.int32)
-  return prediction().trace(classifier, *devices.scattered((images, labels)))
+  hashes = jax.ShapeDtypeStruct((rows, 2), np.uint32)
+  return prediction().trace(classifier, *devices.scattered((images, labels, hashes)))
