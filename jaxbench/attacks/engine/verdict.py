@@ -111,3 +111,31 @@ def logits(classifier: devices.Replicated, images: np.ndarray, slots: int) -> np
   """float32 [N, K] of images [N, H, W, 3], float32 in [0, 1] or uint8."""
   batches = devices.stream(classify(), classifier, (images,), slots)
   return np.concatenate([batch.fetch() for batch in batches])
+
+
+@functools.cache
+def _ask() -> Callable[..., Any]:
+  """A program (classifier, images [B, H, W, 3], words [B, 2]) -> its answers."""
+
+  def program(classifier: Classifier, images: jax.Array, words: jax.Array) -> Any:
+    answers = evaluations.ask(classifier, as_float(images), words)
+    return answers.logits, chosen(answers), answers.votes
+
+  return devices.shard(program)
+
+
+def asked(
+  classifier: devices.Replicated, images: np.ndarray, words: np.ndarray, slots: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Of a randomised classifier: logits [N, K], predictions [N] and votes int32 [N, R].
+
+  Args:
+    classifier: an `evaluations.Repeated`.
+    images: [N, H, W, 3] float32 in [0, 1] or uint8.
+    words: uint32 [N, 2], of the examples' keys.
+    slots: images per device and batch.
+  """
+  batches = devices.stream(_ask(), classifier, (images, words), slots)
+  parts = zip(*(batch.fetch() for batch in batches), strict=True)
+  logits, predictions, votes = (np.concatenate(part) for part in parts)
+  return logits, predictions, votes
