@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jaxbench import model_names, spec
-from jaxbench.records import kinds
+from jaxbench.records import kinds, wording
 
 _RESAMPLES = 1000
 LEVELS = ("gray", "white", "black")
@@ -39,6 +40,11 @@ class Defended(NamedTuple):
   low: float  # 95 % percentile bootstrap interval of the difference, over the examples.
   high: float
 
+  @property
+  def setting(self) -> str:
+    """The epsilon as people write it."""
+    return wording.format_epsilon(self.epsilon)
+
 
 def summarize_defended(
   rows: pa.Table, cells: Iterable[Mapping[str, Any]], seed: int = 0
@@ -52,31 +58,31 @@ def summarize_defended(
   """
   models: dict[tuple[Any, ...], list[Mapping[str, Any]]] = collections.defaultdict(list)
   for cell in cells:
-    if cell["kind"] in (kinds.CLEAN, kinds.ATTACK, kinds.TRANSFER):
+    if kinds.of(cell) in (kinds.CLEAN, kinds.ATTACK, kinds.TRANSFER):
       models[cell["model"], cell["data"], cell["prompts"]].append(cell)
-  shares = _shares(rows)
   found: list[Defended] = []
   for (model, data, prompts), its_cells in models.items():
     base, defences = model_names.split_defences(model)
     of_base = models.get((base, data, prompts), [])
     if not defences or not of_base:
       continue
+    shares = _shares(rows, [cell["id"] for cell in (*its_cells, *of_base)])
     for epsilon in sorted({cell["epsilon"] for cell in its_cells} - {None}):
       both = [
         [cell for cell in some if cell["epsilon"] in (None, epsilon) and cell["id"] in shares]
         for some in (its_cells, of_base)
       ]
       names = {"model": model, "base": base, "data": data, "prompts": prompts, "epsilon": epsilon}
-      if all(both):
+      if all(any(cell["epsilon"] is not None for cell in some) for some in both):
         found += _compared(names, both[0], both[1], shares, seed)
   return found
 
 
-def _shares(rows: pa.Table) -> dict[str, dict[str, float]]:
+def _shares(rows: pa.Table, cells: list[str]) -> dict[str, dict[str, float]]:
   """How far each example is right, by cells."""
+  some = rows.filter(pc.is_in(rows["cell"].cast(pa.string()), value_set=pa.array(cells)))
   found: dict[str, dict[str, float]] = collections.defaultdict(dict)
-  names = ["cell", "example", "label", "prediction", "right"]
-  for row in rows.select(names).to_pylist():
+  for row in some.select(["cell", "example", "label", "prediction", "right"]).to_pylist():
     share = row["right"]
     share = float(row["prediction"] == row["label"]) if share is None else share
     found[row["cell"]][row["example"]] = share
@@ -123,9 +129,9 @@ def _compared(
 
 def _level(cell: Mapping[str, Any], base: str) -> str | None:
   """What the attacker of a cell knew of its model; None: of another one."""
-  if cell["kind"] == kinds.CLEAN:
+  if kinds.of(cell) == kinds.CLEAN:
     return "clean"
-  if cell["kind"] == kinds.ATTACK:
+  if kinds.of(cell) == kinds.ATTACK:
     return "white" if cell["backwards"] else "black"
   surrogate = cell["surrogate"]
   if surrogate == base:

@@ -30,7 +30,7 @@ from jaxbench.report import (
   typographic,
 )
 from jaxbench.report.classifiers import ByCell, Classifier, Row, of_run
-from jaxbench.report.doubts import doubts
+from jaxbench.report.doubts import doubts, of_defences
 
 _UNFINISHED = "not computed yet; the same command continues the run"
 
@@ -69,6 +69,7 @@ class Run(NamedTuple):
   data: list[DataSet]
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
+  defended: list[metrics.Defended]  # Models within test-time defences, beside these without.
   overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
   spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
@@ -91,6 +92,7 @@ def load(workdir: epath.PathLike, findings: training_data.Findings | None = None
   classifiers = of_run(run)
   shown = on_disk.gathered(run)
   shifts = metrics.summarize_shifts(summarized).to_pylist()
+  defended = metrics.summarize_defended(rows, run["cells"])
   names = [name for name in run["data"] if name in shown["data"]]
   return Run(
     workdir=str(workdir),
@@ -101,10 +103,11 @@ def load(workdir: epath.PathLike, findings: training_data.Findings | None = None
     data=[_data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]],
     natural=natural.natural(list(summary.values()), shifts, classifiers, names, run),
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
+    defended=defended,
     overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),
-    warnings=doubts(run, rows, unreadable),
+    warnings=[*doubts(run, rows, unreadable), *of_defences(defended)],
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )

@@ -21,15 +21,15 @@ CELLS = {  # Which of the examples are right, or how far.
 
 
 def _cell(model, level):
-  kind = {"clean": "clean", "black": "attack"}.get(level, "transfer")
   surrogate = {"gray": BASE, "white": "clip|ttc(backward='bpda', steps=2)"}.get(level)
   return {
     "id": f"{model} {level}",
     "model": model,
     "data": "digits",
     "prompts": "simple",
-    "kind": kind,
     "surrogate": surrogate,
+    "perturbation": f"transfer(pgd, {surrogate})" if surrogate else level,
+    "severity": None,
     "epsilon": None if level == "clean" else 4 / 255,
     "backwards": 0 if level in ("clean", "black") else 9,
   }
