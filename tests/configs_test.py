@@ -15,6 +15,7 @@ ARGUMENTS = {
   "roz_attacks": (),
   "robust_clip": ("digits",),
   "robustbench": ("digits",),
+  "defences": ("tiny",),
   "roz": ("tiny",),
   "sweep": ("digits",),
   "imagenet_c": ("digits",),

@@ -25,8 +25,9 @@ def checked(settings: Config) -> Config:
   for field in ("models", "data"):
     if not getattr(settings, field):
       raise errors.InputError(f"--config.{field} is empty: name at least one")
-  for field, least in {"seed": 0, "slots": AUTO, "block": 1, "gallery": 0}.items():
-    _check_whole(field, getattr(settings, field), least)
+  least = {"seed": 0, "slots": AUTO, "block": 1, "gallery": 0, "evaluations": 1}
+  for field, smallest in least.items():
+    _check_whole(field, getattr(settings, field), smallest)
   if not (isinstance(limit := settings.limit, str) and _SHARE.fullmatch(limit)):
     _check_whole("limit", limit, 0, ", or a share, as 1%")
   if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):

@@ -61,7 +61,9 @@ class Attacks:
 class Config:
   """One evaluation: models x data sets x prompt sets x (clean, corruptions, attacks)."""
 
-  models: tuple[str, ...] = ()  # Names, paths or base+tower, as `models.load` takes them.
+  # Names, paths or base+tower, as `models.load` takes them; "name|ttc(steps=2)" is a model within a
+  # test-time defence, one of `defences.DEFENCES`, and there may be several.
+  models: tuple[str, ...] = ()
   download: bool = False  # Fetch models that are named but not on this disk.
   data: tuple[str, ...] = ()  # Names or paths, as `data.load` takes them.
   data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.
@@ -90,6 +92,9 @@ class Config:
   unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
   gallery: int = 4  # Examples whose pictures are kept, per cell.
+  # Predictions of a randomised model for each image, by keys that no attack has seen. A setting
+  # that came later: runs without it are known by the same identity.
+  evaluations: int = dataclasses.field(default=10, metadata={"later": True})
   published: tuple[str, ...] = ()  # From `published.TABLES`: shown in the report beside our own.
 
 

@@ -43,4 +43,5 @@ def _prediction(
   rows = slots * devices.mesh().size
   images = jax.ShapeDtypeStruct((rows, side, side, 3), np.float32)
   labels = jax.ShapeDtypeStruct((rows,), np.int32)
-  return prediction(scored).trace(classifier, *devices.scattered((images, labels)))
+  hashes = jax.ShapeDtypeStruct((rows, 2), np.uint32)
+  return prediction(scored).trace(classifier, *devices.scattered((images, labels, hashes)))

@@ -7,6 +7,7 @@ from jaxbench.metrics.broken import not_finite, refuted
 from jaxbench.metrics.calibration import Reliability, expected_calibration_error, reliability
 from jaxbench.metrics.consistency import error_consistency
 from jaxbench.metrics.convergence import steps_needed, unconverged
+from jaxbench.metrics.defended import Defended, defence_doubts, summarize_defended
 from jaxbench.metrics.effective import (
   Line,
   baseline,
@@ -89,6 +90,7 @@ __all__ = [
   "Comparison",
   "CorruptionErrors",
   "Curve",
+  "Defended",
   "Estimate",
   "Flips",
   "Line",
@@ -112,6 +114,7 @@ __all__ = [
   "correct_by_cell",
   "corrupted_on_disk",
   "corruption_errors",
+  "defence_doubts",
   "describe_smallest",
   "effective_robustness",
   "eleven_point_precision",
@@ -154,6 +157,7 @@ __all__ = [
   "steps_needed",
   "summarize",
   "summarize_clean_shifts",
+  "summarize_defended",
   "summarize_factors",
   "summarize_outliers",
   "summarize_overlap",

@@ -1,11 +1,12 @@
 """Which models can serve the classes of a data set: as targets, and as surrogates of transfer."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import config, data, errors, models
-from jaxbench.plan import pixels
+from jaxbench.plan import defending, pixels
 from jaxbench.plan.prompting import prompting
 
 
@@ -24,6 +25,7 @@ class Classifier:
   prompts: str | None  # None for a supervised model; config.EMBEDDING for an encoder of images.
   preprocess: models.Preprocess
   identity: dict[str, Any] = dataclasses.field(hash=False)  # What decides its logits.
+  random: bool = False  # Whether it draws: a defence may.
 
   @property
   def name(self) -> str:
@@ -48,6 +50,11 @@ class Surrogate(NamedTuple):
     return self.members[0].prompts == config.EMBEDDING
 
   @property
+  def random(self) -> bool:
+    """Whether it is called with keys; several together draw by seeds of their own."""
+    return len(self.members) == 1 and self.members[0].random
+
+  @property
   def knowledge(self) -> str:
     """What an attacker who has it knows."""
     return " and ".join(_knowledge(member) for member in self.members)
@@ -58,7 +65,8 @@ def targets(
 ) -> Iterator[Classifier]:
   """Those that can serve the data set's classes; the others become absent."""
   for model in settings.models:
-    description = models.describe(model, download=settings.download)
+    base = defending.named(model).base
+    description = models.describe(base, download=settings.download)
     for prompts in _prompt_sets(description, settings, data_name):
       try:
         classifier = _classifier(model, description, prompts, source, settings)
@@ -76,7 +84,8 @@ def surrogates(
   for name, members in config.surrogates(settings).items():
     found = []
     for model, prompts in members:
-      description = models.describe(model, download=settings.download)
+      base = defending.named(model).base
+      description = models.describe(base, download=settings.download)
       try:
         if prompts == config.EMBEDDING:
           found.append(_encoder(model, description, settings, alone=len(members) == 1))
@@ -114,6 +123,7 @@ def _classifier(
     "model": models.told(shape),
   }
   space = source.label_space
+  templates: Any = ()
   if shape.supervised:
     groups = space.supervised_groups(shape.num_classes, shape.class_names)
   else:
@@ -124,7 +134,14 @@ def _classifier(
     identity |= {"classes": list(names), "templates": templates}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
-  return _shown(model, prompts, shape.preprocess, identity, settings)
+  wanted, random = defending.named(model), False
+  if wanted.defences:
+    blank = functools.partial(models.check_prompts, shape, [""], templates)
+    outline = defending.outlined(wanted.defences, supervised=shape.supervised, blank=blank)
+    identity |= {"defences": wanted.told}
+    if random := outline.random:
+      identity |= {"evaluations": settings.evaluations}
+  return _shown(model, prompts, shape.preprocess, identity, settings, random)
 
 
 def _shown(
@@ -133,12 +150,13 @@ def _shown(
   usual: models.Preprocess,
   identity: dict[str, Any],
   settings: config.Config,
+  random: bool = False,
 ) -> Classifier:
   """With images as the run wants them; that decides its logits too."""
   shown = pixels.preprocess(settings.preprocess, usual)
   if shown != usual:
     identity = identity | {"preprocess": models.told(shown)}
-  return Classifier(model, prompts, shown, identity)
+  return Classifier(model, prompts, shown, identity, random)
 
 
 def _encoder(
@@ -148,6 +166,8 @@ def _encoder(
   shape = description.config
   if shape.supervised:
     raise errors.InputError("a supervised model has no embeddings to attack")
+  if defending.named(model).defences:
+    raise errors.InputError("a defence is of a classifier; the embeddings are of the model alone")
   if not alone:
     raise errors.InputError("embeddings of several models have no mean; name it alone")
   identity = {

@@ -9,7 +9,7 @@ import numpy as np
 from jaxbench import attacks, config, errors
 from jaxbench.attacks.engine import batching
 from jaxbench.blocks import Block, pictures
-from jaxbench.plan.classifiers import Absent
+from jaxbench.plan.classifiers import Absent, Classifier
 from jaxbench.plan.perturbations import adversary
 from jaxbench.plan.perturbations.adversary import Adversary, Bisected
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Judged, Search, Target
@@ -24,6 +24,10 @@ class Attack(Adversary):
   field: ClassVar[str] = "attacks.names"
 
   shares_images: bool = False
+
+  def unfit(self, classifier: Classifier) -> str | None:
+    """See `Perturbation`."""
+    return adversary.without_draws(self.cascade, classifier)
 
   def searches(self, evaluator: Evaluator, member: config.Member) -> list[Search]:
     """See `Perturbation`."""
@@ -44,6 +48,10 @@ class Smallest(Bisected):
   field: ClassVar[str] = "attacks.smallest"
 
   shares_images: bool = False
+
+  def unfit(self, classifier: Classifier) -> str | None:
+    """See `Perturbation`."""
+    return adversary.without_draws(self.cascade, classifier)
 
   def searches(self, evaluator: Evaluator, member: config.Member) -> list[Search]:
     """See `Perturbation`."""
@@ -136,23 +144,27 @@ def _verdicts(
   member, cascade, settings = target.member, perturbation.cascade, evaluator.settings
   classifier, searchers = evaluator.classifier(member), evaluator.searchers(member)
   lacking = np.flatnonzero(target.lacking)
-  some, clean = block.at(lacking), target.clean["prediction"][lacking]
+  some, answers = block.at(lacking), target.answers(lacking)
+  clean = answers["prediction"]
   who = ", ".join(filter(None, member))
   names = f"{who} on {target.data}", f"{perturbation.text} on {target.data}"
   evaluator.check(names, cascade, classifier, some)
   wrong = np.flatnonzero(clean != some.labels)
-  yield lacking[wrong], adversary.untouched(some, clean, wrong)
+  yield lacking[wrong], adversary.untouched(some, answers, wrong)
   right = np.flatnonzero(clean == some.labels)
   everything = adversary.attackable(
     perturbation.stream, perturbation.epsilon, some, settings.seed, searchers[-1]
   )
   examples = batching.Examples(*(array[right] for array in everything))
-  how = batching.Settings(evaluator.slots, settings.attacks.quantize, tolerance)
+  # Of what draws anew for its verdict, a search claims nothing.
+  random = target.classifier.random
+  how = batching.Settings(evaluator.slots, settings.attacks.quantize, tolerance, surrogate=random)
   harvest: batching.Harvest
   for harvest in batching.attack(cascade, classifier, searchers, examples, how, evaluator.tally):
     rows, stage = right[harvest.rows], cascade.names[harvest.stage]
     columns: Columns = {name: harvest.fetch(name) for name in ("prediction", "distance")}
     kept = pictures.keep(rows, some, harvest.fetch)
+    columns |= adversary.right(harvest.fetch("votes") if random else None, some.labels[rows])
     columns |= {"success": harvest.success, "picture": kept} | harvest.costs
     columns["found_by"] = [stage if success else None for success in harvest.success]
     keep = np.flatnonzero(harvest.final)
