@@ -7,10 +7,11 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxbench import attacks, config, data, devices, spec
+from jaxbench import attacks, config, data, devices, errors, spec
 from jaxbench.attacks.engine import batching, view
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Classifier, Surrogate
+from jaxbench.plan.perturbations import own
 from jaxbench.plan.perturbations.base import Columns, Perturbation
 from jaxbench.records import wording
 
@@ -70,10 +71,13 @@ def resolve(text: str) -> tuple[spec.Spec, attacks.Cascade]:
   """An attack of a config, and what it is built to.
 
   Raises:
-    InputError: it is unknown.
+    InputError: it is unknown, or a function of one's own that makes none.
   """
-  resolved = spec.resolve(text, attacks.ATTACKS, "attack")
-  return resolved, attacks.cascade(spec.build(resolved))
+  resolved = own.find(text, "attack") or spec.resolve(text, attacks.ATTACKS, "attack")
+  attack = spec.build(resolved)
+  if not isinstance(attack, (attacks.Attack, attacks.Cascade)):
+    raise errors.InputError(f"{resolved.text} is {type(attack).__name__}, and no attacks.Attack")
+  return resolved, attacks.cascade(attack)
 
 
 def without_draws(cascade: attacks.Cascade, searched: Classifier | Surrogate) -> str | None:
