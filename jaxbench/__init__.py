@@ -2,7 +2,7 @@
 
 import sys
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # `python -m jaxbench.report` imports all of its package before the program itself can do anything.
 if sys.argv[:1] == ["-m"]:

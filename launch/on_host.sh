@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What tpu_pod.sh has each worker of a slice do: bash launch/on_host.sh install | start FLAGS |
-# follow | result | stop. A run goes on when the connection that started it breaks.
+# What a machine of several does: bash launch/on_host.sh install [EXTRA] | start FLAGS | follow |
+# result | stop. A run goes on when the connection that started it breaks.
 set -euo pipefail
 HERE="$(dirname "${BASH_SOURCE[0]}")"
 RUN="$HERE/../.run"
@@ -12,6 +12,14 @@ make_recent_python() { # Ubuntu 22.04 of TPU machines has 3.10; uv brings a newe
   fi
   [ -x "$uv" ] || curl -LsSf https://astral.sh/uv/install.sh | sh
   "$uv" venv --seed --python 3.12 "$venv"
+}
+
+extra() { # Prints the one that goes with this machine's devices.
+  if nvidia-smi > /dev/null 2>&1; then
+    echo gpu
+  elif compgen -G "/dev/accel[0-9]*" > /dev/null || compgen -G "/dev/vfio/[0-9]*" > /dev/null; then
+    echo tpu
+  fi
 }
 
 start() { # FLAGS: of jaxbench; in the background.
@@ -39,7 +47,9 @@ case "${1:-}" in
   install)
     make_recent_python
     source "$HERE/environment.sh"
-    install tpu 4000
+    extra="${2-$(extra)}"
+    case "$extra" in gpu) space=7000 ;; tpu) space=4000 ;; *) space=1500 ;; esac
+    install "$extra" "$space"
     ;;
   start)
     source "$HERE/environment.sh"

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# Runs jaxbench on all hosts of a Cloud TPU slice, and again after each preemption:
+# Runs jaxbench on all hosts of a Cloud TPU slice; the same command again goes on from where it is:
 #   bash launch/tpu_pod.sh --name=N --zone=Z --type=v5litepod-64 [--version=V] [--project=P] [--spot]
 #     [--delete] [--dry-run] -- --config=configs/imagenet_c.py --workdir=gs://BUCKET/RUN [flags]
-# The slice is made as a queued resource unless it is there. --delete removes it in the end, which is
-# when it stops costing; --dry-run prints every command and runs none. launch/README.md tells more.
+# It asks for the slice once, as a queued resource, unless one of that name is there. --delete removes
+# it when nothing runs on it any more, which is when it stops costing; --dry-run prints every command
+# and runs none. What asks again after a preemption is SkyPilot or GKE: launch/README.md.
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-POLL="${JAXBENCH_POLL:-30}" # Seconds between two looks at a slice that is being made.
 NAME="" ZONE="" TYPE="" VERSION="" PROJECT="" SPOT="" DELETE="" DRY=""
+FLAGS=()
 
 fail() {
   echo "jaxbench: $*" >&2
@@ -15,7 +16,7 @@ fail() {
 }
 
 usage() {
-  sed -n '2,6s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
+  sed -n '2,4s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2
   exit 2
 }
 
@@ -61,6 +62,7 @@ version() { # Prints the runtime that goes with a type of accelerator.
     v5litepod-*) echo v2-alpha-tpuv5-lite ;;
     v5p-*) echo v2-alpha-tpuv5 ;;
     v2-* | v3-* | v4-*) echo tpu-ubuntu2204-base ;;
+    v7x-* | tpu7x-*) fail "$TYPE is had through GKE alone: launch/jobset.yaml" ;;
     *) fail "the runtime of $TYPE is not known here: name it, --version=..." ;;
   esac
 }
@@ -74,86 +76,97 @@ run() { # Runs a command, or prints it.
   fi
 }
 
-tpus() { run gcloud compute tpus "$@" --zone="$ZONE" ${PROJECT:+"--project=$PROJECT"}; }
-
-ssh_to() { # WORKERS COMMAND
-  tpus tpu-vm ssh "$NAME" --worker="$1" --batch-size=all --command="$2"
+slice() { # VERB ARGUMENTS
+  run gcloud compute tpus queued-resources "$@" "--zone=$ZONE" ${PROJECT:+"--project=$PROJECT"}
 }
 
-state() { # Prints that of the queued resource; nothing if there is none.
-  tpus queued-resources describe "$NAME" --format="value(state.state)" 2> /dev/null || true
+on_all() { # COMMAND
+  slice ssh "$NAME" --node=all --worker=all --batch-size=all "--command=$1"
 }
 
-delete() { tpus queued-resources delete "$NAME" --force --quiet; }
+state() { # Prints that of the slice, and why it failed; nothing if it was never asked for.
+  slice list "--filter=name~/queuedResources/$NAME\$" \
+    "--format=value(state.state,state.failedData.error.message)"
+}
+
+delete() { slice delete "$NAME" --force --quiet; }
+
+cost() { # Says what goes on costing, and what ends that.
+  echo "jaxbench: slice $NAME costs while it is there; what ends that: gcloud compute tpus" \
+    "queued-resources delete $NAME --force --zone=$ZONE${PROJECT:+ --project=$PROJECT}" >&2
+}
+
+end() { # Nothing runs on the slice any more.
+  if [ -n "$DELETE" ] && delete; then return; fi
+  cost
+}
+
+lose() { # MESSAGE: why nothing runs.
+  echo "jaxbench: $1" >&2
+  end
+  exit 1
+}
+
+later() { # MESSAGE: what the same command will go on with.
+  echo "jaxbench: $1" >&2
+  cost
+  exit 75
+}
+
+ask() {
+  slice create "$NAME" "--node-id=$NAME" "--accelerator-type=$TYPE" \
+    "--runtime-version=$VERSION" ${SPOT:+--spot} --async
+}
 
 acquire() { # Returns when the slice is there.
-  local now="" before=none
-  while true; do
-    [ -n "$DRY" ] && state || now="$(state)"
-    if [ "$now" != "$before" ]; then echo "jaxbench: slice $NAME: ${now:-none}" >&2; fi
-    before="$now"
-    case "$now" in
-      ACTIVE) return ;;
-      "")
-        tpus queued-resources create "$NAME" --node-id="$NAME" --accelerator-type="$TYPE" \
-          --runtime-version="$VERSION" ${SPOT:+--spot}
-        if [ -n "$DRY" ]; then return; fi
-        ;;
-      FAILED | SUSPENDED) delete ;; # Preempted, or never made: it does not come back by itself.
-    esac
-    sleep "$POLL"
-  done
+  local now reason
+  now="$(state)" || fail "gcloud cannot tell whether slice $NAME exists, see above"
+  IFS=$'\t' read -r now reason <<< "$now"
+  case "$now" in
+    ACTIVE) ;;
+    "")
+      ask || fail "the slice was not asked for, see above"
+      later "slice $NAME is asked for; the same command goes on when it is ACTIVE"
+      ;;
+    FAILED | SUSPENDED) # It does not come back by itself.
+      lose "slice $NAME is $now${reason:+: $reason}; once it is deleted, the same command asks anew"
+      ;;
+    *) later "slice $NAME is $now; the same command goes on when it is ACTIVE" ;;
+  esac
 }
 
 deploy() { # Copies this checkout to all workers and installs it there, in parallel.
   local archive="${TMPDIR:-/tmp}/jaxbench-$NAME.tar.gz"
   run tar -czf "$archive" -C "$ROOT" --exclude=./.git --exclude=./.venv --exclude=./runs . &&
-    tpus tpu-vm scp "$archive" "$NAME:jaxbench.tar.gz" --worker=all --batch-size=all &&
-    ssh_to all "mkdir -p jaxbench && tar -xzf jaxbench.tar.gz -C jaxbench && bash jaxbench/launch/on_host.sh install"
+    slice scp "$archive" "$NAME:jaxbench.tar.gz" --node=all --worker=all --batch-size=all &&
+    # Where the run goes on, its files stay as they are.
+    on_all "kill -0 \"\$(cat jaxbench/.run/pid 2> /dev/null)\" 2> /dev/null || { mkdir -p jaxbench && tar -xzf jaxbench.tar.gz -C jaxbench && bash jaxbench/launch/on_host.sh install tpu; }"
 }
 
-start() {
-  ssh_to all "bash jaxbench/launch/on_host.sh start $(printf '%q ' "${FLAGS[@]}")"
+start() { on_all "bash jaxbench/launch/on_host.sh start $(printf '%q ' "${FLAGS[@]}")"; }
+
+follow() { # Shows worker 0's progress until it has ended, or the connection has.
+  slice ssh "$NAME" --node=0 --worker=0 "--command=bash jaxbench/launch/on_host.sh follow" || true
 }
 
-collect() { # Shows worker 0's progress, then how all ended. Status 0: all did well; 1: some failed;
-  # 75: the slice was taken away, or asked to stop.
-  local results
-  while true; do
-    ssh_to 0 "bash jaxbench/launch/on_host.sh follow" || true
-    if [ -n "$DRY" ]; then
-      ssh_to all "bash jaxbench/launch/on_host.sh result"
-      return 0
-    fi
-    [ "$(state)" = ACTIVE ] || return 75
-    results="$(ssh_to all "bash jaxbench/launch/on_host.sh result")" || { sleep "$POLL"; continue; }
-    case "$results" in *"exit running"*) sleep "$POLL"; continue ;; esac
-    echo "$results"
-    if grep -qE '^exit (143|130) ' <<< "$results"; then return 75; fi
-    if grep -qvE '^exit 0 ' <<< "$results"; then return 1; fi
-    return 0
-  done
-}
-
-FLAGS=()
 parse "$@"
 check
 VERSION="${VERSION:-$(version)}" || exit 1
-while true; do
+if [ -n "$DRY" ]; then
+  state
+  ask
+else
   acquire
-  status=0
-  { deploy && start && collect; } || status=$?
-  case "$status" in
-    0) break ;;
-    75) ;;
-    *) if [ "$(state)" = ACTIVE ]; then
-      fail "a worker failed, see above; its log: gcloud compute tpus tpu-vm ssh $NAME --zone=$ZONE" \
-        "--worker=N --command='cat jaxbench/.run/log'"
-    fi ;;
-  esac
-  echo "jaxbench: slice $NAME was taken away; asking for it again" >&2
-done
-if [ -n "$DELETE" ]; then delete; else
-  echo "jaxbench: the slice goes on costing; to end that: gcloud compute tpus queued-resources" \
-    "delete $NAME --zone=$ZONE --force" >&2
 fi
+deploy || lose "the checkout could not be brought to all workers, see above"
+start || lose "the run could not be started on all workers, see above"
+follow
+results="$(on_all "bash jaxbench/launch/on_host.sh result")" ||
+  later "not all workers tell how they ended; the same command asks again"
+echo "$results"
+case "$results" in *"exit running"*) later "the run goes on; the same command shows it again" ;; esac
+if grep -qE '^exit [^0]' <<< "$results"; then
+  on_all "tail -n 20 jaxbench/.run/log" || true
+  lose "a worker ended early, see above; the same command continues the run"
+fi
+end

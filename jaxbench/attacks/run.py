@@ -36,6 +36,17 @@ class Result:
   warnings: tuple[Doubt, ...] = struct.field(pytree_node=False)  # Why to distrust it.
   occupancy: float = struct.field(pytree_node=False)  # Share of slot steps that did work.
 
+  def __repr__(self) -> str:
+    """The figures that matter, in two lines."""
+    count, fooled = len(self.success), int(self.success.sum())
+    share = f", accuracy {100 * (1 - fooled / count):.1f}%" if count else ""
+    doubts = ", ".join(doubt.name for doubt in self.warnings) or "none"
+    return (
+      f"Result: {fooled} of {count} examples fooled{share}; "
+      f"{self.forwards.sum():,} forward and {self.backwards.sum():,} backward passes\n"
+      f"reasons for doubt: {doubts}"
+    )
+
 
 def run(
   attack: Attack | Cascade,

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 AUTO = 0  # The fastest slots that fit the memory of a device; "auto" on the command line.
 Slots = Annotated[int, "or auto"]
+Limit = Annotated[int | str, "or a share, as 1%"]
 
 
 @dataclasses.dataclass
@@ -80,9 +81,13 @@ class Config:
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
   native: bool = False
+  # "resize(short=256, interpolation='bilinear')": how images become inputs of the models' sizes in
+  # protocols that leave the models' own way. In an identity only where it is said: `models.told`.
+  preprocess: str = dataclasses.field(default="", metadata={"later": True})
   seed: int = 0
   subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
-  limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
+  # Evaluate a random sample of so many examples per data set, or of such a share, "1%"; 0 is all.
+  limit: Limit = 0
   slots: Slots = AUTO  # Examples per device and batch; a number is kept to whatever there is.
   unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.

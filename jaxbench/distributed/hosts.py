@@ -5,6 +5,8 @@ for work, and how much of it to take at once; a wrong one costs a little time an
 """
 
 import dataclasses
+import functools
+import itertools
 import os
 import pathlib
 import re
@@ -21,10 +23,16 @@ from jaxbench import errors
 _JOIN_SECONDS = 300
 _METADATA = "computeMetadata/v1/instance/attributes"
 _BOUNDS = {1: "1,1,1", 2: "1,2,1", 4: "2,2,1", 8: "2,4,1"}  # How the chips of a host are arranged.
-_TASKS = (
-  ("SLURM_PROCID", "SLURM_NTASKS"),
-  ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+# The variables of index and count that engines give to what they start, levels inside one another
+# from the outermost. Where several engines speak, the first of these started the process itself.
+_ENGINES = (
+  (("SKYPILOT_NODE_RANK", "SKYPILOT_NUM_NODES"),),
+  (("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),),
+  (("SLURM_PROCID", "SLURM_NTASKS"),),
+  # Kubernetes tells pods of an indexed Job their index; launch/jobset.yaml declares the rest.
+  (("JOBSET_JOB_INDEX", "JOBSET_JOBS"), ("JOB_COMPLETION_INDEX", "JOB_COMPLETIONS")),
 )
+_ALONE = {"SLURM_PROCID"}  # Without a count it is that of a batch script, of which there is one.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,22 +47,26 @@ def find(flag: str | None = None, environment: Mapping[str, str] = os.environ) -
   """The place of this process among the others.
 
   Args:
-    flag: INDEX/COUNT; None asks SLURM, its job arrays, Open MPI, then a TPU slice.
+    flag: INDEX/COUNT; None asks SkyPilot, Open MPI, SLURM and its arrays, Kubernetes, a TPU slice.
     environment: variables of the process.
 
   Raises:
-    InputError: the flag is no such thing.
+    InputError: the flag is no such thing; or an engine tells an index and nobody the count, so that
+      each host would take itself for the only one.
   """
   if flag is not None:
-    match = re.fullmatch(r"(\d+)/(\d+)", flag)
-    if not match or int(match[1]) >= int(match[2]):
-      raise errors.InputError(f"--host={flag} must be INDEX/COUNT: of four hosts, 0/4 to 3/4")
-    return Host(int(match[1]), int(match[2]))
-  for index, count in _TASKS:
-    if index in environment and count in environment:
-      return _times(_array(environment), Host(int(environment[index]), int(environment[count])))
+    return _read(flag, f"--host={flag} must be INDEX/COUNT: of four hosts, 0/4 to 3/4")
   array = _array(environment)
-  return array if array.count > 1 else _tpu(environment)
+  for levels in _ENGINES:
+    there = [level for level in levels if level[0] in environment]
+    if there and all(count in environment for _, count in there):
+      return functools.reduce(_times, [_place(*level, environment) for level in there], array)
+  if array.count > 1:
+    return array
+  host = _tpu(environment)
+  if host.count == 1:
+    _require_counts(environment)
+  return host
 
 
 def chips() -> int:
@@ -123,6 +135,29 @@ def _give_up(address: str, host: Host, seconds: int) -> None:
 
 def _tell(message: str) -> None:
   print(f"jaxbench: {message}", file=sys.stderr, flush=True)
+
+
+def _place(index: str, count: str, environment: Mapping[str, str]) -> Host:
+  """What two variables say."""
+  told = f"{environment[index]}/{environment[count]}"
+  return _read(told, f"{index}/{count} is {told}: mend what sets them, or give --host=INDEX/COUNT")
+
+
+def _read(text: str, otherwise: str) -> Host:
+  """INDEX/COUNT; an InputError says `otherwise`."""
+  match = re.fullmatch(r"(\d+)/(\d+)", text)
+  if not match or int(match[1]) >= int(match[2]):
+    raise errors.InputError(otherwise)
+  return Host(int(match[1]), int(match[2]))
+
+
+def _require_counts(environment: Mapping[str, str]) -> None:
+  for index, count in itertools.chain(*_ENGINES):
+    if index in environment and count not in environment and index not in _ALONE:
+      raise errors.InputError(
+        f"{index}={environment[index]} tells which host this is, and nothing of how many: set "
+        f"{count} beside it, or give --host=INDEX/COUNT (--host=0/1 if it works alone)"
+      )
 
 
 def _times(outer: Host, inner: Host) -> Host:

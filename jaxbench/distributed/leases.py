@@ -1,8 +1,10 @@
 """Who works on what: names leased through files in the run's folder, without a server.
 
 A lease is a file that one of those who try can create: `leases/NAME.0`. Its holder shows that it
-lives by rewriting `leases/HOLDER.alive`. When that is gone or old, or when the holder was a process
-of this machine that is no more, `leases/NAME.1` is free to be created, and so on.
+lives by rewriting `leases/HOLDER.alive`. When that is gone, or older than this process's own sign
+of life, or has not changed while this process looked, or when the holder was a process of this
+machine that is no more, `leases/NAME.1` is free to be created, and so on. All times are the
+store's: no host's clock is read, and a file that is dated ahead holds nothing up.
 `leases/NAME.done` says that nothing is left to do.
 
 Leases save work; they do not make rows right. A host that was taken for dead may wake up and write
@@ -17,6 +19,7 @@ import pathlib
 import re
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Iterable
 from types import TracebackType
@@ -51,15 +54,16 @@ class Leases:
     self._ended = threading.Event()
     self._thread = threading.Thread(target=self._beat, daemon=True)
     self._holders: dict[str, str] = {}  # By lease.
+    # By file: when it was written, and when (of this process's seconds) that was first seen.
+    self._seen: dict[str, tuple[float, float]] = {}
 
   def __enter__(self) -> "Leases":
     self._folder.mkdir(parents=True, exist_ok=True)
     self._touch()
     _HERE.add(self.holder)
     files = atomic.listing(self._folder)
-    now = max(files.values(), default=0.0)
-    for name, written in files.items():
-      if name.endswith(".alive") and now - written > _EXPIRY:
+    for name in files:
+      if name.endswith(".alive") and self._is_old(name, files):
         atomic.remove(self._folder / name)
     self._thread.start()
     return self
@@ -133,9 +137,7 @@ class Leases:
       return holder in _HERE  # Not that of an earlier process with the same number.
     if machine == _machine() and not _runs(int(process)):
       return False
-    # The newest file tells the time there, since this process touches one of them.
-    now = max(files.values(), default=0.0)
-    return now - files.get(f"{holder}.alive", 0.0) < _EXPIRY
+    return not self._is_old(f"{holder}.alive", files)
 
   def release(self) -> None:
     """Gives all leases back and ends the signs of life; a second call does nothing."""
@@ -161,9 +163,21 @@ class Leases:
       holder = (atomic.read(self._folder / lease) or b"").decode(errors="replace")
       if not _HOLDER.fullmatch(holder):
         # It has gone, or is being written; unless its writer was stopped just there.
-        return max(files.values()) - files.get(lease, 0.0) < _EXPIRY
+        return not self._is_old(lease, files)
       self._holders[lease] = holder
     return self.lives(self._holders[lease], files)
+
+  def _is_old(self, name: str, files: dict[str, float]) -> bool:
+    """Whether a file has gone, or nobody has written it for so long that its writer is dead."""
+    if name not in files:
+      return True
+    seen = time.monotonic()
+    written, first = self._seen.get(name, (None, seen))
+    if written != files[name]:
+      self._seen[name] = files[name], (first := seen)
+    # This process's sign of life tells the time there.
+    now = files.get(f"{self.holder}.alive", 0.0)
+    return max(now - files[name], seen - first) >= _EXPIRY
 
   def _beat(self) -> None:
     while not self._ended.wait(_BEAT):

@@ -22,12 +22,13 @@ from jaxbench.plan.prompting import prompting
 
 @struct.dataclass
 class _Prediction:
-  """Of one classifier; arrays [S]."""
+  """Of one classifier; arrays [S, ...]."""
 
   prediction: jax.Array  # [] int32.
   rank: jax.Array  # [] int32, of the label.
   confidence: jax.Array  # [] float32.
   right: jax.Array | None  # [] float32: the share of a randomised one's evaluations.
+  scores: jax.Array | None  # [K] float32, the logits; None where the set needs none.
 
 
 class Evaluator:
@@ -65,6 +66,11 @@ class Evaluator:
     """Examples that each device works on at once."""
     return self._slots.count
 
+  @property
+  def scored(self) -> bool:
+    """Whether records have all logits."""
+    return self._label_space.scored
+
   def clean(self, members: Sequence[Member], block: Block) -> list[Columns]:
     """Predictions on the images as they are."""
     return self.predict(clean.program(), None, members, block)
@@ -93,8 +99,7 @@ class Evaluator:
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": kept}
     whole = (jax.tree.map(lambda *some: np.concatenate(some), *part) for part in parts)
-    told = ({name: of for name, of in vars(one).items() if of is not None} for one in whole)
-    return [shared | columns for columns in told]
+    return [shared | _columns(prediction) for prediction in whole]
 
   def _predicted(
     self, program: Callable[..., Any], inputs: Any, members: Sequence[Member], block: Block
@@ -106,7 +111,8 @@ class Evaluator:
       padded = shown.examples.start + np.arange(len(shown.result))
       rows = np.minimum(padded, len(block.ids) - 1)
       seen = shown.result, block.labels[rows], block.hashes[rows]
-      results = [prediction()(self.classifier(one), *seen) for one in members]
+      predict = prediction(self.scored)
+      results = [predict(self.classifier(one), *seen) for one in members]
       yield shown, [devices.Batch(shown.examples, result) for result in results]
 
   def check(
@@ -180,9 +186,17 @@ class Evaluator:
     return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
 
 
+def _columns(prediction: _Prediction) -> Columns:
+  columns = {name: column for name, column in vars(prediction).items() if column is not None}
+  return columns | ({"scores": list(columns["scores"])} if "scores" in columns else {})
+
+
 @functools.cache
-def prediction() -> jax.stages.Wrapped:
-  """A program (classifier, images, labels, hashes of ids) -> what is predicted."""
+def prediction(scored: bool) -> jax.stages.Wrapped:
+  """A program (classifier, images, labels, hashes of ids) -> what is predicted.
+
+  All logits too if `scored`.
+  """
 
   def predict(
     classifier: attacks.Classifier, images: jax.Array, labels: jax.Array, hashes: jax.Array
@@ -194,6 +208,7 @@ def prediction() -> jax.stages.Wrapped:
       rank=jnp.where(finite, jax.vmap(_rank)(scores, labels), scores.shape[-1]),
       confidence=jnp.where(finite, answers.confidence, 0),
       right=None if votes is None else (votes == labels[:, None]).mean(axis=1),
+      scores=answers.logits if scored else None,
     )
 
   return devices.shard(predict)

@@ -45,12 +45,15 @@ class Heads:
     places = [folder / name for folder in self._folders]
     found = next((text for file in places if (text := _read(file, class_names)) is not None), None)
     classifier = models.zero_shot(model, class_names, templates, text=found)
-    if missing := [file for file in places if not file.exists()]:
-      content = _encoded(np.asarray(classifier.text))
-      for file in missing:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(file, content, durable=False)
-    return classifier
+    first, *shared = places
+    for file in shared:
+      if not file.exists():
+        _keep_if_possible(file, classifier)
+    if first.exists() or _keep(first, classifier):
+      return classifier
+    # Another host has embedded it meanwhile.
+    text = _read(first, class_names)
+    return models.zero_shot(model, class_names, templates, text=text)
 
 
 def _programs() -> epath.Path | None:
@@ -84,7 +87,17 @@ def _read(file: epath.Path, class_names: Sequence[str]) -> jax.Array | None:
   return jnp.asarray(text)
 
 
-def _encoded(array: np.ndarray) -> bytes:
+def _keep(file: epath.Path, classifier: models.ZeroShot) -> bool:
+  """Whether the file has this head, and not another's."""
   buffer = io.BytesIO()
-  np.save(buffer, array)
-  return buffer.getvalue()
+  np.save(buffer, np.asarray(classifier.text))
+  file.parent.mkdir(parents=True, exist_ok=True)
+  return atomic.create(file, buffer.getvalue())
+
+
+def _keep_if_possible(file: epath.Path, classifier: models.ZeroShot) -> None:
+  """As JAX does with programs, of a folder that may be another's."""
+  try:
+    _keep(file, classifier)
+  except OSError as error:
+    logging.warning("%s cannot be written (%s): prompts are not kept there", file, error)

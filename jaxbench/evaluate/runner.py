@@ -1,5 +1,6 @@
 """Runs the cells of a plan: one pass over the data feeds every cell that shares it."""
 
+import collections
 import dataclasses
 import functools
 import sys
@@ -18,7 +19,7 @@ from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.loaded import Loaded
 from jaxbench.evaluate.provenance import describe_run, describe_session
-from jaxbench.evaluate.rows import Rows
+from jaxbench.evaluate.rows import Rows, part
 from jaxbench.evaluate.scheduler import Scheduler
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Cell, Plan
@@ -26,6 +27,7 @@ from jaxbench.records import logs
 from jaxbench.telemetry import journal
 from jaxbench.telemetry.profile import Trace
 from jaxbench.telemetry.progress import Progress
+from jaxbench.telemetry.time_left import Part, TimeLeft
 
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
@@ -62,9 +64,12 @@ def run(
   logs.mend(store.workdir)
   with leases.Leases(store.workdir) as held:
     traced = Trace(profile)
-    work = _Work(settings, plan, store, workers, cache, held, host, traced)
+    work = Work(settings, plan, store, workers, cache, held, host, traced)
     if work.finished == work.total:
       return
+    if work.finished:
+      there = f"{work.finished:,} of {work.total:,} passes are there"
+      print(f"jaxbench: continues {store.workdir}: {there}", file=sys.stderr)
     store.retry(lambda session: not held.lives(session))
     work.save_session(over=False)
     with interrupt.listen(work.abandon) as request:
@@ -77,7 +82,7 @@ def run(
     logging.warning("no trace: no block followed another of its data set; lower --config.block")
 
 
-class _Work:
+class Work:
   """What one process has to do on a run, and what it has not written yet."""
 
   def __init__(
@@ -106,11 +111,10 @@ class _Work:
     self._scheduler = Scheduler(plan, settings.block, store, held, host, self._skip)
     self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
-    done = {key: len(ids) for key, ids in self._scheduler.done.items()}
-    self.finished = sum(
-      cells[cell].cost * some for (cell, *_), some in done.items() if cell in cells
-    )
-    if others := {cell for cell, *_ in done} - cells.keys():
+    rows = [entry for block in self._scheduler.written.values() for entry in block.rows.items()]
+    self._before = [(cells[cell], cells[cell].cost * some) for cell, some in rows if cell in cells]
+    self.finished = sum(passes for _, passes in self._before)
+    if others := {cell for cell, _ in rows} - cells.keys():
       print(
         f"jaxbench: {store.workdir} has rows of {len(others)} cells that are not asked for, as "
         f"{min(others)}: they are in no figure",
@@ -120,7 +124,13 @@ class _Work:
   @functools.cached_property
   def progress(self) -> Progress:
     """In planned passes, which tell the time left better than cells do."""
-    return Progress(self.total, self.finished, "pass")
+    planned: dict[Part, int] = collections.defaultdict(int)
+    for cell in self._plan.cells:
+      planned[part(cell)] += cell.passes
+    left = TimeLeft(planned)
+    for cell, passes in self._before:
+      left.skip(part(cell), passes)
+    return Progress(self.total, self.finished, "pass", left)
 
   def run(self, request: interrupt.Request) -> None:
     """Works on what is left until nothing is, waiting for other hosts in the end.
@@ -129,14 +139,18 @@ class _Work:
       InputError: too many images cannot be read.
       Interrupted: a signal has come.
     """
-    self._slots.settle(lambda: self._loaded.fastest(self._plan))
-    self.save_session(over=False)
+    self.begin()
     while names := self._scheduler.unfinished():
-      worked = [self._run_data(name, request) for name in names]
+      worked = [self.run_data(name, request) for name in names]
       if not any(worked):
         self.progress.show("waiting for other hosts; lost ones are replaced after 2 minutes")
         with self._journal.spend("waiting"), request.waiting():
           time.sleep(_POLL_SECONDS)
+
+  def begin(self) -> None:
+    """Settles the slots, if nobody has, and says that this process is at work."""
+    self._slots.settle(lambda: self._loaded.fastest(self._plan))
+    self.save_session(over=False)
 
   def save_session(self, *, over: bool) -> None:
     """Writes what this process says of itself; its seconds when it is over."""
@@ -157,9 +171,10 @@ class _Work:
 
   def _skip(self, cells: list[tuple[Cell, int]]) -> None:
     """Counts what other hosts have done: so many examples of each cell."""
-    self.progress.update(sum(cell.cost * examples for cell, examples in cells))
+    for cell, examples in cells:
+      self.progress.skip(cell.cost * examples, part(cell))
 
-  def _run_data(self, name: str, request: interrupt.Request) -> bool:
+  def run_data(self, name: str, request: interrupt.Request) -> bool:
     """Runs all cells of the blocks of one data set that can be leased; whether there were any."""
     taken = self._scheduler.take(name)
     if not taken:
@@ -179,7 +194,8 @@ class _Work:
           ours = self._run_block(evaluator, cells, streams, number, lost, request)
         first = False
         if ours:
-          self._scheduler.finish(name, number)
+          with self._journal.spend("writing"):
+            self._scheduler.finish(name, number)
           passes = sum(cell.cost * len(parts[number]) for cell in cells)
           occupancy = self._loaded.tally.occupancy
           self._journal.add(name, number, passes, self._slots.count, occupancy)
@@ -192,10 +208,8 @@ class _Work:
     size = self._settings.block
     parts = data.blocks(source, order, size)
     ids = [{source.ids[index] for index in part} for part in parts]
-    written = (
-      (number, found) for (_, of, number), found in self._scheduler.done.items() if of == name
-    )
-    if all(found <= ids[number] for number, found in written):
+    written = self._scheduler.written
+    if all(block.examples <= ids[number] for (of, number), block in written.items() if of == name):
       return parts
     return [order[start : start + size] for start in range(0, len(order), size)]
 
@@ -235,7 +249,7 @@ class _Work:
     """
     self._block = cells[0].data, number
     self._write_off(cells, missing, number)
-    done = functools.partial(self._done, number=number)
+    done = functools.partial(self._scheduler.done, number=number)
     rows = Rows(evaluator, self._slots, block, done, self.progress)
     try:
       for table in rows.of(cells):
@@ -278,14 +292,10 @@ class _Work:
   def _write_off(self, cells: list[Cell], missing: blocks.Unreadable, number: int) -> None:
     """Rows that say why there is no verdict, where they are not written yet."""
     for cell in cells:
-      rows = unreadable.rows(cell, missing, self._done(cell, number))
+      rows = unreadable.rows(cell, missing, self._scheduler.done(cell, number))
       if len(rows):
         self._waiting.append(rows)
-        self.progress.update(cell.cost * len(rows))
-
-  def _done(self, cell: Cell, number: int) -> set[str]:
-    """Examples of a block that had rows when it was leased."""
-    return self._scheduler.done.get((cell.id, cell.data, number), set())
+        self.progress.skip(cell.cost * len(rows), part(cell))
 
   def _flush(self) -> None:
     """Writes what is waiting.

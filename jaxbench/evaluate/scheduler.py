@@ -8,8 +8,6 @@ from jaxbench.distributed.hosts import Host
 from jaxbench.distributed.leases import Leases
 from jaxbench.plan import Cell, Plan
 
-Done = dict[tuple[str, str, int], set[str]]  # Examples that have rows, by cell, data set and block.
-
 
 class Scheduler:
   """The blocks that are left to do; this process works on those that it can lease.
@@ -39,7 +37,9 @@ class Scheduler:
     self._size, self._store = size, store
     self._leases, self._host, self._skipped = leases, host, skipped
     self._before = leases.finished()  # Of earlier sessions; if rows lack, they are tried again.
-    self.done: Done = store.done()
+    self.written = store.counts()  # By data set and block, before this process began.
+    self._rows = {place: block.rows for place, block in self.written.items()}  # Since then, too.
+    self._done: dict[tuple[str, int], dict[str, set[str]]] = {}  # Of leased blocks.
     self._cells: dict[str, list[Cell]] = {}
     for cell in plan.cells:
       self._cells.setdefault(cell.data, []).append(cell)
@@ -68,14 +68,19 @@ class Scheduler:
     for name in self._leases.take(names, most):
       number = names[name]
       # Whoever held it before may have written since.
-      fresh = self._store.done(data, number)
-      keys = [(cell.id, data, number) for cell in self._cells[data]]
-      self.done |= {key: fresh.get(key, set()) for key in keys}
+      done = self._store.done(data, number)
+      self._rows[data, number] = {cell: len(examples) for cell, examples in done.items()}
       if cells := self._lacking(data, number):
+        lacking = {cell.id for cell in cells}
+        self._done[data, number] = {name: done[name] for name in lacking & done.keys()}
         taken[number] = cells
       else:
         self.finish(data, number)
     return taken
+
+  def done(self, cell: Cell, number: int) -> set[str]:
+    """Examples of a leased block that had rows when it was leased."""
+    return self._done[cell.data, number].get(cell.id, set())
 
   def keep(self, data: str, number: int) -> None:
     """Returns if the block is still this process's.
@@ -88,6 +93,8 @@ class Scheduler:
   def finish(self, data: str, number: int) -> None:
     """Says that no cell of a block will have more rows."""
     self._left[data].remove(number)
+    self._done.pop((data, number), None)
+    self._store.compact(data, number)
     self._leases.finish(self._name(data, number))
 
   def _forget_finished(self) -> None:
@@ -97,7 +104,7 @@ class Scheduler:
         left.remove(number)
         examples = self._examples(data, number)
         cells = self._lacking(data, number)
-        self._skipped([(cell, examples - self._rows(cell, number)) for cell in cells])
+        self._skipped([(cell, examples - self._count(cell, number)) for cell in cells])
 
   def _blocks(self, data: str) -> int:
     return -(-self._total(data) // self._size)
@@ -108,12 +115,17 @@ class Scheduler:
   def _examples(self, data: str, number: int) -> int:
     return min(self._size, self._total(data) - number * self._size)
 
-  def _rows(self, cell: Cell, number: int) -> int:
-    return len(self.done.get((cell.id, cell.data, number), ()))
+  def _count(self, cell: Cell, number: int) -> int:
+    return self._rows.get((cell.data, number), {}).get(cell.id, 0)
 
   def _lacking(self, data: str, number: int) -> list[Cell]:
     examples = self._examples(data, number)
-    return [cell for cell in self._cells[data] if self._rows(cell, number) < examples]
+    return [cell for cell in self._cells[data] if self._count(cell, number) < examples]
 
   def _name(self, data: str, number: int) -> str:
-    return f"{urllib.parse.quote(data, safe='')}-{number:06d}"
+    return lease(data, number)
+
+
+def lease(data: str, number: int) -> str:
+  """The name under which a block of a data set is leased."""
+  return f"{urllib.parse.quote(data, safe='')}-{number:06d}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import config, data, errors, models
-from jaxbench.plan import defending
+from jaxbench.plan import defending, pixels
 from jaxbench.plan.prompting import prompting
 
 
@@ -88,7 +88,7 @@ def surrogates(
       description = models.describe(base, download=settings.download)
       try:
         if prompts == config.EMBEDDING:
-          found.append(_encoder(model, description, alone=len(members) == 1))
+          found.append(_encoder(model, description, settings, alone=len(members) == 1))
           continue
         if not (sets := _prompt_sets(description, settings, data_name)):
           raise errors.InputError("it needs prompts, and --config.prompts is empty")
@@ -141,10 +141,27 @@ def _classifier(
     identity |= {"defences": wanted.told}
     if random := outline.random:
       identity |= {"evaluations": settings.evaluations}
-  return Classifier(model, prompts, shape.preprocess, identity, random)
+  found = _shown(model, prompts, shape.preprocess, identity, settings)
+  return dataclasses.replace(found, random=random)
 
 
-def _encoder(model: str, description: models.Description, *, alone: bool) -> Classifier:
+def _shown(
+  model: str,
+  prompts: str | None,
+  usual: models.Preprocess,
+  identity: dict[str, Any],
+  settings: config.Config,
+) -> Classifier:
+  """With images as the run wants them; that decides its logits too."""
+  shown = pixels.preprocess(settings.preprocess, usual)
+  if shown != usual:
+    identity = identity | {"preprocess": models.told(shown)}
+  return Classifier(model, prompts, shown, identity)
+
+
+def _encoder(
+  model: str, description: models.Description, settings: config.Config, *, alone: bool
+) -> Classifier:
   """Raises InputError if it has no embeddings of its own, or is to be averaged with others."""
   shape = description.config
   if shape.supervised:
@@ -158,7 +175,7 @@ def _encoder(model: str, description: models.Description, *, alone: bool) -> Cla
     "model": models.told(shape),
     "outputs": config.EMBEDDING,
   }
-  return Classifier(model, config.EMBEDDING, shape.preprocess, identity)
+  return _shown(model, config.EMBEDDING, shape.preprocess, identity, settings)
 
 
 def _knowledge(member: Classifier) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import jaxbench
 from jaxbench import config, data, errors, models
 from jaxbench.metrics import published
-from jaxbench.plan import classifiers, defending, perturbations, prompting
+from jaxbench.plan import classifiers, defending, perturbations, pixels, prompting
 from jaxbench.plan.cells import Cell, DataSet, Plan
 from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
 from jaxbench.plan.perturbations import Clean, Perturbation
@@ -37,6 +37,7 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
       raise errors.unknown("data set with settings of its own", name, known)
   for table in settings.published:
     published.check(table)
+  pixels.asked(settings.preprocess)  # What cannot be meant is an error, not an absent cell.
   reference = settings.corruptions.error_reference
   if reference and reference not in settings.models:
     raise errors.unknown(

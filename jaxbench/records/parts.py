@@ -3,8 +3,8 @@
 import contextlib
 import re
 import urllib.parse
-from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +12,8 @@ from etils import epath
 
 from jaxbench.records import schema
 from jaxbench.storage import atomic, damage, parquet
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"(?P<data>.+)-(?P<block>\d{6,})-[^-]+\.parquet")
 
@@ -25,6 +27,53 @@ def files(workdir: epath.Path, start: str = "") -> list[epath.Path]:
 
 def _is_part(name: str) -> bool:
   return name.endswith(".parquet") and not name.startswith(".")
+
+
+def each(
+  workdir: epath.Path,
+  use: Callable[[epath.Path], T],
+  start: str = "",
+  damaged: Callable[[damage.Damaged], None] | None = None,
+) -> dict[epath.Path, T]:
+  """What `use` makes of every part that there is, at one moment.
+
+  Where a part has gone that was there (its block has been compacted, or a host has set it aside),
+  it looks again.
+
+  Args:
+    workdir: of a run.
+    use: is given each part once; may raise FileNotFoundError.
+    start: how the names begin.
+    damaged: is told of those that are; None raises.
+
+  Raises:
+    Damaged: a part is.
+    OSError: one cannot be read.
+  """
+  made: dict[epath.Path, T] = {}
+  before: list[epath.Path] = []
+  while True:
+    now = files(workdir, start)
+    try:
+      for file in now:
+        if file not in made:
+          with _tolerated(damaged):
+            made[file] = use(file)
+      return {file: made[file] for file in now if file in made}
+    except FileNotFoundError:
+      if now == before:  # It is there, and cannot be opened.
+        raise
+      before = now
+
+
+@contextlib.contextmanager
+def _tolerated(damaged: Callable[[damage.Damaged], None] | None) -> Iterator[None]:
+  try:
+    yield
+  except damage.Damaged as error:
+    if damaged is None:
+      raise
+    damaged(error)
 
 
 def prefix(data: str, block: int) -> str:
@@ -76,27 +125,49 @@ def column(part: Part, name: str, kind: pa.DataType) -> pa.ChunkedArray:
   Raises:
     Damaged: it makes no sense.
   """
-  rows = part.content.metadata.num_rows
-  if name not in _names(part):
-    return pa.chunked_array([pa.nulls(rows, kind)])
-  with _told(part.file):
-    values = part.content.read([name], use_threads=False)[name].cast(kind)
+  return columns(part, pa.schema([(name, kind)]))[name]
+
+
+def columns(part: Part, kinds: pa.Schema) -> pa.Table:
+  """Several, of these types; see `column`."""
+  return pa.concat_tables([kinds.empty_table(), *groups(part, kinds)])
+
+
+def groups(part: Part, kinds: pa.Schema) -> Iterator[pa.Table]:
+  """Some columns, of some rows at a time, in their order; see `column`."""
+  present = [name for name in kinds.names if name in _names(part)]
+  for number in range(part.content.num_row_groups):
+    rows = part.content.metadata.row_group(number).num_rows
+    with _told(part.file):
+      table = part.content.read_row_group(number, present, use_threads=False)
+    arrays = [
+      _checked(part.file, table[name], kind, name, rows)
+      if name in present
+      else pa.chunked_array([pa.nulls(rows, kind)])
+      for name, kind in zip(kinds.names, kinds.types, strict=True)
+    ]
+    yield pa.Table.from_arrays(arrays, schema=kinds)
+
+
+def _checked(
+  file: epath.Path, values: pa.ChunkedArray, kind: pa.DataType, name: str, rows: int
+) -> pa.ChunkedArray:
+  with _told(file):
+    values = values.cast(kind)
     values.validate(full=True)
   if len(values) != rows or (values.null_count and not schema.SCHEMA.field(name).nullable):
-    raise damage.Damaged(part.file, f"column {name!r} lacks values")
+    raise damage.Damaged(file, f"column {name!r} lacks values")
   return values
 
 
-def read(file: epath.Path, columns: Iterable[str]) -> pa.Table:
+def read(file: epath.Path, names: Iterable[str]) -> pa.Table:
   """Some columns.
 
   Raises:
     Damaged: they make no sense.
     OSError: the part cannot be read; FileNotFoundError if it has gone.
   """
-  part, kinds = opened(file), schema.fields(columns)
-  arrays = [column(part, field.name, field.type) for field in kinds]
-  return pa.Table.from_arrays(arrays, schema=kinds)
+  return columns(opened(file), schema.fields(names))
 
 
 def _names(part: Part) -> list[str]:

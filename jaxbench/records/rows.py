@@ -1,6 +1,7 @@
 """Rows of all parts, as one table."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -8,8 +9,12 @@ import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench import errors
-from jaxbench.records import parts, schema
+from jaxbench.records import arrays, parts, schema
 from jaxbench.records.description import load_run
+
+T = TypeVar("T")
+
+_FAILED = ["data", "example", "label", "error"]  # Columns that tell of an unreadable image.
 
 
 def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
@@ -29,23 +34,16 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
     >>> rows.group_by(["model", "perturbation"]).aggregate([("prediction", "count")])
   """
   names = schema.SCHEMA.names if columns is None else list(columns)
-  opened = [parts.opened(part) for part in _some(workdir)]
+  opened = _each(workdir, parts.opened)
   readable = [pc.is_null(parts.column(part, "error", pa.string())) for part in opened]
   # Column by column, the pictures first, so that little is there twice: rows may fill the memory.
-  keys = [_ranks(_column(opened, key, readable)) for key in ("example", "cell")]
-  order = pa.array(_distinct(np.lexsort(keys), keys))
-  arrays = {}
+  keys = [arrays.ranks(_column(opened, key, readable)) for key in ("example", "cell")]
+  order = pa.array(arrays.distinct(keys))
+  made = {}
   for name in sorted(names, key=lambda name: name != "picture"):
     column = _column(opened, name, readable).take(order)
-    arrays[name] = _in_order_of_appearance(column, schema.SCHEMA.field(name).type)
-  return pa.Table.from_arrays([arrays[name] for name in names], schema=schema.fields(names))
-
-
-def _distinct(order: np.ndarray, keys: list[np.ndarray]) -> np.ndarray:
-  """The first of all rows that agree in `keys`, by which `order` sorts: hosts may repeat."""
-  first = np.ones(len(order), bool)
-  first[1:] = np.any([key[order][1:] != key[order][:-1] for key in keys], axis=0)
-  return order[first]
+    made[name] = _in_order_of_appearance(column, schema.SCHEMA.field(name).type)
+  return pa.Table.from_arrays([made[name] for name in names], schema=schema.fields(names))
 
 
 def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Table:
@@ -57,7 +55,7 @@ def read_finished(workdir: epath.PathLike, columns: Iterable[str] | None = None)
     InputError: the folder holds no run or no records, or damaged ones.
   """
   rows, run = read(workdir, columns), load_run(workdir)
-  present = _encoded(rows["cell"]).dictionary.to_pylist()
+  present = arrays.encoded(rows["cell"]).dictionary.to_pylist()
   planned = [cell["id"] for cell in run["cells"]] if "cells" in run else present
   kept = set(planned) - {absent["what"] for absent in run["absent"]}
   for name in present:
@@ -70,7 +68,7 @@ def by_cell(rows: pa.Table) -> dict[str, pa.Table]:
   """The rows of each cell, by its id; where they stand together, as `read` has them, no copies."""
   if not len(rows):
     return {}
-  encoded = _encoded(rows["cell"])
+  encoded = arrays.encoded(rows["cell"])
   codes = encoded.indices.to_numpy()
   starts = np.flatnonzero(np.append(True, codes[1:] != codes[:-1]))
   if len(starts) > len(np.unique(codes[starts])):
@@ -86,7 +84,7 @@ def by_cell(rows: pa.Table) -> dict[str, pa.Table]:
 
 def is_value(column: pa.ChunkedArray, value: str | None) -> pa.Array:
   """Which rows have a value in a column of names, by its dictionary; None: which have none."""
-  encoded = _encoded(column)
+  encoded = arrays.encoded(column)
   if value is None:
     return pc.is_null(encoded)
   code = pc.index(encoded.dictionary, value).as_py()  # -1, which no row has, if it is not there.
@@ -101,42 +99,31 @@ def unreadable(workdir: epath.PathLike) -> pa.Table:
   Raises:
     InputError: the folder holds no records, or damaged ones.
   """
-  names = ["data", "example", "label", "error"]
-  tables = [parts.read(part, names) for part in _some(workdir)]
-  rows = pa.concat_tables([rows.filter(pc.is_valid(rows["error"])) for rows in tables])
+  rows = pa.concat_tables(_each(workdir, _failed))
   rows = rows.cast(
-    pa.schema([field.with_type(schema.plain(field.type)) for field in schema.fields(names)])
+    pa.schema([field.with_type(schema.plain(field.type)) for field in schema.fields(_FAILED)])
   )
   # Models of several preprocessings may fail on an image with different words.
   keys = [("data", "ascending"), ("example", "ascending"), ("error", "ascending")]
   rows = rows.sort_by(keys).group_by(["data", "example"], use_threads=False)
-  return rows.aggregate([("label", "first"), ("error", "first")]).rename_columns(names)
+  return rows.aggregate([("label", "first"), ("error", "first")]).rename_columns(_FAILED)
 
 
-def _some(workdir: epath.PathLike) -> list[epath.Path]:
-  files = parts.files(epath.Path(workdir))
-  if not files:
+def _each(workdir: epath.PathLike, use: Callable[[epath.Path], T]) -> list[T]:
+  made = parts.each(epath.Path(workdir), use)
+  if not made:
     raise errors.InputError(f"{workdir}: no records there; is it the --workdir of a run?")
-  return files
+  return list(made.values())
 
 
-def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
-  """A column in one piece, with one dictionary."""
-  if not pa.types.is_dictionary(column.type):
-    column = column.dictionary_encode()
-  return _in_one_piece(column.unify_dictionaries())
-
-
-def _in_one_piece(column: pa.ChunkedArray) -> pa.Array:
-  joined = column.combine_chunks()
-  return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
-
-
-def _ranks(encoded: pa.DictionaryArray) -> np.ndarray:
-  """Numbers [N] that sort as the names do."""
-  ranks = np.empty(len(encoded.dictionary), np.int32)
-  ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks), dtype=np.int32)
-  return ranks[encoded.indices.to_numpy()]
+def _failed(file: epath.Path) -> pa.Table:
+  """The rows of a part whose images could not be read."""
+  part, kinds = parts.opened(file), schema.fields(_FAILED)
+  failed = pc.is_valid(parts.column(part, "error", pa.string()))
+  if not pc.any(failed).as_py():
+    return kinds.empty_table()
+  columns = [parts.column(part, field.name, field.type).filter(failed) for field in kinds]
+  return pa.Table.from_arrays(columns, schema=kinds)
 
 
 def _in_order_of_appearance(column: pa.Array, kind: pa.DataType) -> pa.Array:
@@ -159,4 +146,4 @@ def _column(opened: list[parts.Part], name: str, kept: list[pa.ChunkedArray]) ->
     for column, mask in zip(columns, kept, strict=True)
   ]
   joined = pa.chunked_array([chunk for piece in pieces for chunk in piece.chunks], kind)
-  return _encoded(joined) if pa.types.is_dictionary(kind) else _in_one_piece(joined)
+  return arrays.encoded(joined) if pa.types.is_dictionary(kind) else arrays.in_one_piece(joined)

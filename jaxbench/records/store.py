@@ -1,7 +1,6 @@
 """The folder of a run, as its processes write it."""
 
-import collections
-import contextlib
+import functools
 import json
 import uuid
 from collections.abc import Callable, Mapping
@@ -12,10 +11,11 @@ import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench import errors
-from jaxbench.records import description, parts, rows, schema
+from jaxbench.records import compaction, description, parts, rows, schema, written
+from jaxbench.records.written import Written
 from jaxbench.storage import atomic, damage, parquet
 
-_KEYS = ("cell", "example")
+_KEYS = {"cell": schema.NAME, "example": schema.NAME}  # Of a row; ids as numbers, of which are few.
 # What a run that has lost its description may have left.
 _OWN = {
   "records",
@@ -57,24 +57,33 @@ class Store:
       )
     for name in ("records", "sessions"):
       (self.workdir / name).mkdir(parents=True, exist_ok=True)
-    if (joined := before | wanted) != before:
+    joined = before | wanted
+    # Another host may have said the same meanwhile; stores slow down who changes a file too often.
+    if joined != before and joined != description.described(self.workdir):
       atomic.write(self.workdir / description.FILE, description.encoded(joined))
     return joined
 
   def _described(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What the folder's run.json says, once it has one; other hosts may be beginning it too."""
-    broken = None
+    """What the folder's run.json says; of the hosts that begin a run, one writes it."""
     try:
       content = description.described(self.workdir)
     except damage.Damaged as error:
-      content, broken = None, error
-    if content is None:
       self._require_own(run)
-      if broken:
-        damage.set_aside(self.workdir, broken, "it is written anew, its rows are those asked for")
-      self.workdir.mkdir(parents=True, exist_ok=True)
-      atomic.write(self.workdir / description.FILE, description.encoded(run))
-    return content or description.described(self.workdir) or run
+      damage.set_aside(self.workdir, error, "it is written anew, its rows are those asked for")
+      content = None
+    return content or self._begin(run)
+
+  def _begin(self, run: Mapping[str, Any]) -> Mapping[str, Any]:
+    try:
+      self._require_own(run)
+    except errors.InputError:
+      # What is there may be of a host that has begun it meanwhile: run.json came first.
+      if content := description.described(self.workdir):
+        return content
+      raise
+    self.workdir.mkdir(parents=True, exist_ok=True)
+    atomic.create(self.workdir / description.FILE, description.encoded(run), durable=True)
+    return description.described(self.workdir) or run
 
   def _require_own(self, run: Mapping[str, Any]) -> None:
     """Raises InputError if a folder without a description has more than rows of this run."""
@@ -92,11 +101,9 @@ class Store:
 
   def _cells(self) -> set[str]:
     """Those of all parts that can be read."""
-    cells: set[str] = set()
-    for part in parts.files(self.workdir):
-      with contextlib.suppress(damage.Damaged):
-        cells.update(parts.read(part, ["cell"])["cell"].unique().to_pylist())
-    return cells
+    read = functools.partial(parts.read, names=["cell"])
+    tables = parts.each(self.workdir, read, damaged=lambda _: None).values()
+    return {cell for table in tables for cell in table["cell"].unique().to_pylist()}
 
   def _mend(self) -> None:
     """Sets aside what processes have said and nobody understands."""
@@ -133,26 +140,28 @@ class Store:
       if session.get("absent") and over(name):
         self.save_session(name, {**session, "absent": []})
 
-  def done(self, data: str = "", block: int | None = None) -> dict[tuple[str, str, int], set[str]]:
-    """Examples that have a row already, by cell, data set and block; of one block, if it is named.
+  def counts(self) -> dict[tuple[str, int], Written]:
+    """What is written of each block, by its data set and number; damaged parts are set aside."""
+    blocks: dict[tuple[str, int], list[pa.Table]] = {}
+    for file, table in self._tables("").items():
+      blocks.setdefault(parts.place(file), []).append(table)
+    return {place: written.count(tables) for place, tables in blocks.items()}
 
-    Looks into the folder each time: other hosts may have written there. Damaged parts are set
-    aside.
+  def done(self, data: str, block: int) -> dict[str, set[str]]:
+    """Examples of a block that have a row already, by cell; damaged parts are set aside.
+
+    Looks into the folder each time: other hosts may have written there.
     """
-    start = "" if block is None else parts.prefix(data, block)
-    result: dict[tuple[str, str, int], set[str]] = collections.defaultdict(set)
-    for part in parts.files(self.workdir, start):
-      try:
-        name, number = parts.place(part)
-        written = parts.read(part, schema.SCHEMA.names)  # All, so that damage shows here.
-      except damage.Damaged as error:
-        damage.set_aside(self.workdir, error, "its cells are run again")
-        continue
-      except FileNotFoundError:  # Another host has just set it aside.
-        continue
-      for cell, example in zip(*(written[key].to_pylist() for key in _KEYS), strict=True):
-        result[cell, name, number].add(example)
-    return result
+    tables = self._tables(parts.prefix(data, block))
+    return written.by_cell(tables.values()) if tables else {}
+
+  def _tables(self, start: str) -> dict[epath.Path, pa.Table]:
+    """The cells and examples of parts."""
+
+    def set_aside(error: damage.Damaged) -> None:
+      damage.set_aside(self.workdir, error, "its cells are run again")
+
+    return parts.each(self.workdir, _keys, start, set_aside)
 
   def unreadable(self, data: str) -> list[str]:
     """Ids of the examples of a data set that are known to be unreadable."""
@@ -161,10 +170,21 @@ class Store:
     lost = rows.unreadable(self.workdir)
     return lost.filter(pc.equal(lost["data"], data))["example"].to_pylist()
 
+  def compact(self, data: str, block: int) -> None:
+    """Makes one part of those of a block that is finished."""
+    compaction.compact(self.workdir, data, block)
+
   def write(self, data: str, block: int, tables: list[pa.Table]) -> None:
     """Writes rows of one block as one part."""
     name = f"{parts.prefix(data, block)}{uuid.uuid4().hex[:12]}.parquet"
     parquet.write(self.workdir / "records" / name, pa.concat_tables(tables).unify_dictionaries())
+
+
+def _keys(file: epath.Path) -> pa.Table:
+  """Cells and examples of a part, of which every column is read, so that damage shows here."""
+  kinds = pa.schema([(one.name, _KEYS.get(one.name, one.type)) for one in schema.SCHEMA])
+  groups = parts.groups(parts.opened(file), kinds)
+  return pa.concat_tables([group.select(list(_KEYS)) for group in groups])
 
 
 def _is_description(name: str) -> bool:

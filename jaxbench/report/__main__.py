@@ -1,7 +1,7 @@
 """Writes a report of one or several runs; several are compared with the first.
 
 python -m jaxbench.report runs/quickstart --out=report.html [--export=tables] \
-  [--robustbench=model_info] [--overlap=FOLDER]
+  [--robustbench=model_info] [--overlap=FOLDER] [--imagenet_x=FILE]
 """
 
 import sys
@@ -34,6 +34,12 @@ _THRESHOLD = flags.DEFINE_float(
   "Similarity from which an example overlaps; default: as calibrated.",
   flag_values=_FLAGS,
 )
+_IMAGENET_X = flags.DEFINE_string(
+  "imagenet_x",
+  None,
+  "Also tell errors on ImageNet by the factors of ImageNet-X: its imagenet_x_val_top_factor.jsonl.",
+  flag_values=_FLAGS,
+)
 _OUT = flags.DEFINE_string("out", "report.html", "The HTML file to write.", flag_values=_FLAGS)
 
 
@@ -44,7 +50,13 @@ def _write(runs: Sequence[str]) -> int:
   for flag in (_EXPORT, _ROBUSTBENCH):
     if flag.value:
       places.for_folder(f"--{flag.name}", flag.value)
-  report.write(runs, _OUT.value, overlap=_OVERLAP.value, overlap_threshold=_THRESHOLD.value)
+  report.write(
+    runs,
+    _OUT.value,
+    overlap=_OVERLAP.value,
+    overlap_threshold=_THRESHOLD.value,
+    imagenet_x=_IMAGENET_X.value,
+  )
   for number, run in enumerate(runs, 1):
     if _EXPORT.value:
       folder = _EXPORT.value if len(runs) == 1 else f"{_EXPORT.value}/{number}"

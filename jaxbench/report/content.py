@@ -3,7 +3,7 @@
 import collections
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -13,9 +13,11 @@ from jaxbench import metrics, records
 from jaxbench.records import kinds
 from jaxbench.report import (
   albums,
+  averages,
   budgets,
   by_setting,
   corrupted,
+  factors,
   natural,
   on_disk,
   pairs,
@@ -69,6 +71,9 @@ class Run(NamedTuple):
   data: list[DataSet]
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
+  averages: list[averages.Suite]  # Over data sets.
+  outliers: list[Row]  # How well they are told from what is known, by classifier and score.
+  factors: factors.Factors | None  # ImageNet-X, where its file was named.
   defended: list[metrics.Defended]  # Models within test-time defences, beside these without.
   overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
@@ -78,8 +83,17 @@ class Run(NamedTuple):
   backwards: int
 
 
-def load(workdir: epath.PathLike, findings: training_data.Findings | None = None) -> Run:
-  """Reads a run, finished or not; `findings` are of a search for its examples in training data.
+def load(
+  workdir: epath.PathLike,
+  findings: training_data.Findings | None = None,
+  known: Mapping[str, frozenset[str]] | None = None,
+) -> Run:
+  """Reads a run, finished or not.
+
+  Args:
+    workdir: its folder.
+    findings: of a search for its examples in training data.
+    known: the factors of ImageNet's validation images, of `metrics.read_factors`.
 
   Raises:
     InputError: the folder holds no run or no records, or they are of other examples.
@@ -94,6 +108,7 @@ def load(workdir: epath.PathLike, findings: training_data.Findings | None = None
   shifts = metrics.summarize_shifts(summarized).to_pylist()
   defended = metrics.summarize_defended(rows, run["cells"])
   names = [name for name in run["data"] if name in shown["data"]]
+  metric = {name: known.get("metric", "") for name, known in run["data"].items()}
   return Run(
     workdir=str(workdir),
     run=run,
@@ -103,6 +118,9 @@ def load(workdir: epath.PathLike, findings: training_data.Findings | None = None
     data=[_data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]],
     natural=natural.natural(list(summary.values()), shifts, classifiers, names, run),
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
+    averages=averages.suites(summary, metrics.averages(summarized, metric), run),
+    outliers=metrics.summarize_outliers(rows).to_pylist(),
+    factors=None if known is None else factors.section(rows, known, classifiers),
     defended=defended,
     overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),

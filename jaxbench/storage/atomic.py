@@ -15,6 +15,9 @@ from jaxbench.storage.stores import is_remote, patiently, remotely, timestamp
 
 File: TypeAlias = epath.Path | pathlib.Path
 
+# What `link` says on disks that have none: FAT, and some that FUSE and SMB mount.
+_NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+
 
 def write(file: File, content: bytes, *, durable: bool = True) -> None:
   """Replaces `file` in one go.
@@ -33,15 +36,17 @@ def write(file: File, content: bytes, *, durable: bool = True) -> None:
     _replace(file, content, durable)
 
 
-def create(file: File, content: bytes) -> bool:
+def create(file: File, content: bytes, *, durable: bool = False) -> bool:
   """Writes `file` if it is not there; of all who try, one at most succeeds.
 
-  That is promised by O_EXCL of POSIX (on NFS since version 3), by ifGenerationMatch=0 on gs://, and
-  by If-None-Match on s3://. On POSIX a reader may find the file empty for a moment.
+  That is promised by `link` of POSIX, by ifGenerationMatch=0 on gs://, and by If-None-Match on
+  s3://. Where a disk has no links, O_EXCL promises it (on NFS since version 3); a reader there may
+  find the file empty for a moment.
 
   Args:
     file: in a folder that is there.
-    content: unlike what others would write.
+    content: unlike what others would write, if it matters who wrote it.
+    durable: wait until it would outlive a power cut.
 
   Returns:
     Whether the file has this content, and so is the caller's.
@@ -53,7 +58,7 @@ def create(file: File, content: bytes) -> bool:
     if is_remote(file):
       remotely("pipe_file", file, content, mode="create")
     else:
-      _create(file, content)
+      _create(file, content, durable)
   except FileExistsError:
     # An answer may have been lost after the first of several tries.
     return read(file) == content
@@ -143,23 +148,15 @@ def move(file: File, target: File) -> None:
 
 @patiently
 def _replace(file: File, content: bytes, durable: bool) -> None:
-  temporary = file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
+  temporary = _temporary(file)
   try:
-    with open(temporary, "wb") as out:
-      out.write(content)
-      out.flush()
-      if durable:
-        os.fsync(out.fileno())
+    _fill(temporary, content, durable)
     os.replace(temporary, file)
   except BaseException:
     temporary.unlink(missing_ok=True)
     raise
   if durable:
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-      os.fsync(folder)
-    finally:
-      os.close(folder)
+    _keep_name(file)
 
 
 @patiently
@@ -168,9 +165,50 @@ def _move(file: File, target: File) -> None:
 
 
 @patiently
-def _create(file: File, content: bytes) -> None:
+def _create(file: File, content: bytes, durable: bool) -> None:
+  temporary = _temporary(file)
+  try:
+    _fill(temporary, content, durable)
+    os.link(temporary, file)
+  except OSError as error:
+    if error.errno not in _NO_LINKS:
+      raise
+    _create_in_place(file, content)
+  finally:
+    temporary.unlink(missing_ok=True)
+  if durable:
+    _keep_name(file)
+
+
+def _create_in_place(file: File, content: bytes) -> None:
   with open(file, "xb") as out:
+    try:
+      out.write(content)
+      out.flush()
+    except BaseException:
+      file.unlink(missing_ok=True)  # It is this process's, and would say nothing.
+      raise
+
+
+def _temporary(file: File) -> File:
+  return file.with_name(f".{file.name}.{uuid.uuid4().hex[:8]}.tmp")
+
+
+def _fill(file: File, content: bytes, durable: bool) -> None:
+  with open(file, "wb") as out:
     out.write(content)
+    out.flush()
+    if durable:
+      os.fsync(out.fileno())
+
+
+def _keep_name(file: File) -> None:
+  """Waits until the folder would outlive a power cut too."""
+  folder = os.open(file.parent, os.O_RDONLY)
+  try:
+    os.fsync(folder)
+  finally:
+    os.close(folder)
 
 
 def _modified(entry: os.DirEntry[str]) -> float | None:

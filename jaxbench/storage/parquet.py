@@ -11,6 +11,8 @@ from etils import epath
 
 from jaxbench.storage import atomic
 
+_GROUP = 65_536  # Rows that a reader can take at a time.
+
 
 def write(file: epath.Path, table: pa.Table, compression: str = "zstd") -> None:
   """Replaces `file` by a table in one go; its pages are compressed and have checksums.
@@ -19,7 +21,7 @@ def write(file: epath.Path, table: pa.Table, compression: str = "zstd") -> None:
     OSError: it cannot be written.
   """
   buffer = io.BytesIO()
-  pq.write_table(table, buffer, compression=compression, write_page_checksum=True)
+  pq.write_table(table, buffer, _GROUP, compression=compression, write_page_checksum=True)
   atomic.write(file, buffer.getvalue())
 
 

@@ -31,6 +31,40 @@ PLACES = {
     Host(7, 10),
   ),
   "Open MPI": ({"OMPI_COMM_WORLD_RANK": "1", "OMPI_COMM_WORLD_SIZE": "3"}, Host(1, 3)),
+  "mpirun on the second of two SLURM nodes": (
+    {
+      "SLURM_PROCID": "1",
+      "SLURM_NTASKS": "2",
+      "OMPI_COMM_WORLD_RANK": "5",
+      "OMPI_COMM_WORLD_SIZE": "8",
+    },
+    Host(5, 8),
+  ),
+  "a batch script of SLURM's, without srun": ({"SLURM_PROCID": "0"}, Host()),
+  "SkyPilot": ({"SKYPILOT_NODE_RANK": "1", "SKYPILOT_NUM_NODES": "2"}, Host(1, 2)),
+  "SkyPilot on SLURM": (
+    {
+      "SKYPILOT_NODE_RANK": "1",
+      "SKYPILOT_NUM_NODES": "2",
+      "SLURM_PROCID": "0",
+      "SLURM_NTASKS": "1",
+    },
+    Host(1, 2),
+  ),
+  "an indexed Job": ({"JOB_COMPLETION_INDEX": "3", "JOB_COMPLETIONS": "4"}, Host(3, 4)),
+  "a JobSet of two indexed Jobs": (
+    {
+      "JOBSET_JOB_INDEX": "1",
+      "JOBSET_JOBS": "2",
+      "JOB_COMPLETION_INDEX": "3",
+      "JOB_COMPLETIONS": "4",
+    },
+    Host(7, 8),
+  ),
+  "a JobSet of three Jobs of a pod": (
+    {"JOBSET_JOB_INDEX": "2", "JOBSET_JOBS": "3"},
+    Host(2, 3),
+  ),
 }
 
 
@@ -39,6 +73,31 @@ def test_the_launcher_tells_index_and_count(environment, expected, monkeypatch):
   monkeypatch.setattr(hosts, "chips", lambda: 0)
   assert hosts.find(None, environment) == expected
   assert hosts.find("5/6", environment) == Host(5, 6)
+
+
+@pytest.mark.parametrize(
+  ("environment", "lacking"),
+  [
+    ({"JOB_COMPLETION_INDEX": "0"}, "JOB_COMPLETIONS"),
+    ({"JOB_COMPLETION_INDEX": "3", "JOBSET_JOB_INDEX": "0", "JOBSET_JOBS": "1"}, "JOB_COMPLETIONS"),
+    ({"JOBSET_JOB_INDEX": "1"}, "JOBSET_JOBS"),
+    ({"SKYPILOT_NODE_RANK": "1"}, "SKYPILOT_NUM_NODES"),
+  ],
+)
+def test_an_index_without_a_count_is_refused_and_not_taken_for_the_only_host(
+  environment, lacking, monkeypatch
+):
+  monkeypatch.setattr(hosts, "chips", lambda: 0)
+  with pytest.raises(errors.InputError, match=f"set {lacking} beside it, or give --host"):
+    hosts.find(None, environment)
+  assert hosts.find("0/1", environment) == Host()
+
+
+@pytest.mark.parametrize("index", ["4", "-1", "", "a"])
+def test_numbers_that_are_no_place_are_named(index):
+  environment = {"JOB_COMPLETION_INDEX": index, "JOB_COMPLETIONS": "4"}
+  with pytest.raises(errors.InputError, match=f"INDEX/JOB_COMPLETIONS is {index}/4: mend"):
+    hosts.find(None, environment)
 
 
 @pytest.mark.parametrize("flag", ["4/4", "1", "-1/2", "a/b", "1/0", ""])
@@ -77,6 +136,7 @@ def test_a_tpu_slice_tells_by_its_metadata_or_by_variables(metadata, monkeypatch
   assert hosts.find(None, {**metadata, **several}) == Host(9, 12)
   variables = {"TPU_WORKER_ID": "0", "TPU_WORKER_HOSTNAMES": "a,b"}
   assert hosts.find(None, variables) == Host(0, 2)
+  assert hosts.find(None, {**variables, "JOB_COMPLETION_INDEX": "0"}) == Host(0, 2)
   nobody = {"GCE_METADATA_HOST": "localhost:1"}
   assert hosts.find(None, nobody) == Host()
 

@@ -109,6 +109,34 @@ def test_clocks_of_hosts_do_not_matter(tmp_path, monkeypatch):
       assert two.take(["a"], 1) == []
 
 
+def test_a_sign_of_life_from_tomorrow_holds_nothing_up(tmp_path, monkeypatch):
+  """As a dead host leaves it whose clock was ahead, on a disk that takes times from hosts."""
+  with Leases(epath.Path(tmp_path)) as dead:
+    dead.take(["a"], 1)
+    _grow_old(tmp_path, dead.holder, -3600)
+    monkeypatch.setattr(leases, "_machine", lambda: "another")
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    with Leases(epath.Path(tmp_path)) as other:
+      assert other.take(["a"], 1) == []
+      now[0] += leases._EXPIRY - 1
+      assert other.take(["a"], 1) == []
+      _grow_old(tmp_path, dead.holder, -3700)  # It lives after all.
+      now[0] += 2
+      assert other.take(["a"], 1) == []
+      now[0] += leases._EXPIRY
+      assert other.take(["a"], 1) == ["a"]
+
+
+def test_a_file_from_tomorrow_makes_nobody_seem_dead(tmp_path, monkeypatch):
+  with Leases(epath.Path(tmp_path)) as alive, Leases(epath.Path(tmp_path)) as ahead:
+    alive.take(["a"], 1)
+    _grow_old(tmp_path, ahead.holder, -3600)
+    monkeypatch.setattr(leases, "_machine", lambda: "another")
+    with Leases(epath.Path(tmp_path)) as other:
+      assert other.take(["a"], 1) == []
+
+
 def test_a_lease_whose_writer_was_stopped_before_the_first_byte_expires(tmp_path):
   with Leases(epath.Path(tmp_path)) as one:
     file = tmp_path / "leases" / "a.0"

@@ -187,6 +187,8 @@ def test_lists_of_names_as_people_write_them():
     ({"attacks": config.Attacks(smallest=("autoattack",))}, "is several attacks in a row"),
     ({"slots": -1}, "--config.slots=-1 must be a whole number >= 0"),
     ({"limit": 1.5}, "--config.limit=1.5 must be a whole number"),
+    ({"limit": "0%"}, "--config.limit='0%' must be a whole number >= 0, or a share, as 1%"),
+    ({"limit": "120%"}, "--config.limit='120%' must be"),
     ({"seed": -1}, "--config.seed=-1"),
   ],
 )

@@ -1,12 +1,16 @@
+import concurrent.futures
 import os
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
 from jaxbench import errors, records
+from jaxbench.records import description
+from jaxbench.storage import atomic
 
 RUN = {"identity": {"jaxbench": "1", "config": {"seed": 0, "attacks": {"epsilons": [0.1]}}}}
 
@@ -27,7 +31,14 @@ def test_rows_come_back_sorted_with_the_documented_schema(tmp_path):
   assert rows["example"].to_pylist() == ["w", "z", "x", "y"]
   assert rows["label"].to_pylist() == [0, 0, 1, 0]
   assert rows["epsilon"].null_count == 4
-  assert store.done() == {("a", "d", 0): {"w"}, ("a", "d", 1): {"z"}, ("b", "d", 1): {"x", "y"}}
+  assert store.done("d", 1) == {"a": {"z"}, "b": {"x", "y"}}
+  assert store.done("d", 2) == {}
+  counts = store.counts()
+  assert {place: block.rows for place, block in counts.items()} == {
+    ("d", 0): {"a": 1},
+    ("d", 1): {"a": 1, "b": 2},
+  }
+  assert counts["d", 1].examples == {"x", "y", "z"}
 
 
 def test_columns_can_be_chosen(tmp_path):
@@ -47,9 +58,9 @@ ENDS_AFTER_READING = """
 import os, sys
 from jaxbench import records
 store, statuses = records.Store(sys.argv[1], {"identity": {}}), []
-for _ in range(80):
+for _ in range(30):
   if not (child := os.fork()):
-    store.done()
+    store.counts()
     sys.exit()
   statuses.append(os.waitpid(child, 0)[1])
 print(sum(status == 0 for status in statuses))
@@ -62,7 +73,7 @@ def test_a_process_may_end_right_after_reading(tmp_path):
   store.write("d", 0, [_table("a", ["x"])])
   command = [sys.executable, "-c", ENDS_AFTER_READING, tmp_path / "run"]
   process = subprocess.run(command, capture_output=True, text=True, check=True)
-  assert process.stdout == "80\n", process.stderr
+  assert process.stdout == "30\n", process.stderr
 
 
 def test_a_part_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
@@ -75,7 +86,7 @@ def test_a_part_that_fails_half_way_leaves_nothing(tmp_path, monkeypatch):
   with pytest.raises(OSError, match="No space left"):
     store.write("d", 0, [_table("a", ["z"])])
   assert not list((tmp_path / "run" / "records").iterdir())
-  assert not store.done()
+  assert not store.counts()
 
 
 def test_what_was_absent_and_is_there_by_now_is_told_anew(tmp_path):
@@ -102,6 +113,38 @@ def test_another_configuration_is_refused_with_the_difference_named(tmp_path):
     records.Store(tmp_path / "run", other)
   assert "config.attacks.epsilons is [0.1] there and [0.2] here" in str(error.value)
   assert (tmp_path / "run" / "run.json").read_bytes() == before
+
+
+def test_of_hosts_that_begin_a_run_one_writes_its_description(tmp_path, monkeypatch):
+  """The others wait for nothing, and take the folder of the first for their own."""
+  described, written = description.described, []
+  monkeypatch.setattr(atomic, "write", lambda file, *_, **__: written.append(file))
+  together = threading.Barrier(12)
+
+  def late(workdir):  # All look before anybody has written.
+    found = described(workdir)
+    if found is None:
+      together.wait(10)
+    return found
+
+  monkeypatch.setattr(description, "described", late)
+  with concurrent.futures.ThreadPoolExecutor(12) as pool:
+    stores = list(pool.map(lambda _: records.Store(tmp_path / "run", RUN), range(12)))
+  assert all(store.run == RUN for store in stores)
+  assert not written
+
+
+def test_what_another_host_has_just_begun_is_no_foreign_folder(tmp_path, monkeypatch):
+  records.Store(tmp_path / "run", RUN)
+  (tmp_path / "run" / "records").rmdir()  # As a listing shows it that was taken meanwhile.
+  described, looks = description.described, []
+
+  def early(workdir):
+    looks.append(workdir)
+    return described(workdir) if len(looks) > 1 else None
+
+  monkeypatch.setattr(description, "described", early)
+  assert records.Store(tmp_path / "run", RUN).run == RUN
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):

@@ -4,12 +4,14 @@ After https://docs.cloud.google.com/storage/docs/json_api/v1/objects: uploads ar
 and readers see them at once, and ifGenerationMatch=0 admits the first of several.
 """
 
+import collections
 import contextlib
 import datetime
 import http.server
 import json
 import re
 import threading
+import time
 import urllib.parse
 
 
@@ -26,11 +28,18 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     data = data.split(b"\n\n", 1)[1].removesuffix(b"\n")
     query = urllib.parse.parse_qs(urllib.parse.urlsplit(self.path).query)
     with self.server.lock:
+      # An object can be changed about once a second:
+      # https://docs.cloud.google.com/storage/quotas#objects
+      if time.monotonic() - self.server.changed.get(name, -1e9) < self.server.pause:
+        self._answer(429, {"error": {"code": 429, "message": "rateLimitExceeded"}})
+        return
       if query.get("ifGenerationMatch") == ["0"] and name in self.server.objects:
         self._answer(412, {"error": {"code": 412, "message": "conditionNotMet"}})
         return
       now = datetime.datetime.now(datetime.UTC).isoformat().replace("+00:00", "Z")
       self.server.objects[name] = (data, now)
+      self.server.changed[name] = time.monotonic()
+      self.server.changes[name] += 1
     self._answer(200, self._metadata(name))
 
   def do_GET(self):
@@ -78,9 +87,14 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serve():
-  """A server of gs://bucket: `objects` by name, and `failures`, statuses of the next uploads."""
+  """A server of gs://bucket.
+
+  It has `objects` by name, how often each was uploaded as `changes`, `failures`, statuses of the
+  next uploads, and a `pause`, the seconds for which an object that was changed refuses another.
+  """
   with http.server.ThreadingHTTPServer(("localhost", 0), _Handler) as server:
     server.objects, server.failures, server.lock = {}, [], threading.Lock()
+    server.changed, server.changes, server.pause = {}, collections.Counter(), 0.0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()

@@ -2,8 +2,11 @@
 
 import os
 import pathlib
+import shutil
 import stat
 import subprocess
+
+from references.command import ROOT
 
 
 class Stubs:
@@ -34,3 +37,11 @@ class Stubs:
   def calls(self, start=""):
     """What was called, in order."""
     return [line for line in self._calls.read_text().splitlines() if line.startswith(start)]
+
+
+def checkout(folder: pathlib.Path, python: pathlib.Path) -> pathlib.Path:
+  """The scripts of this one in a folder of their own, with an environment of that Python."""
+  shutil.copytree(ROOT / "launch", folder / "launch")
+  (folder / ".venv/bin").mkdir(parents=True)
+  (folder / ".venv/bin/python").symlink_to(python)
+  return folder

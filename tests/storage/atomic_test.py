@@ -23,6 +23,14 @@ def test_of_several_creations_the_first_counts(tmp_path):
   assert atomic.listing(tmp_path) == atomic.listing(tmp_path / "b") == {}
 
 
+def test_on_a_disk_without_links_the_first_counts_too(tmp_path, monkeypatch):
+  def link(*_):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+  monkeypatch.setattr(os, "link", link)
+  test_of_several_creations_the_first_counts(tmp_path)
+
+
 @pytest.mark.parametrize(
   ("number", "tries"), [(errno.ESTALE, 3), (errno.EIO, 3), (errno.ENOSPC, 1), (errno.EACCES, 1)]
 )
@@ -82,6 +90,17 @@ def test_a_full_disk_harms_nothing_that_is_written(disk):
   assert records.read(folder / "run")["example"].to_pylist() == ["x"]
   assert len(list((folder / "run" / "records").iterdir())) == 1
   store.write("d", 1, [_table(["y"])])
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_on_a_full_disk_nothing_is_created_by_halves(links, disk, monkeypatch):
+  """An empty lease would hold its block for two minutes."""
+  folder, _ = disk
+  if not links:
+    monkeypatch.setattr(atomic, "_create", lambda *one: atomic._create_in_place(*one[:2]))
+  with pytest.raises(OSError, match="No space left"):
+    atomic.create(folder / "lease", secrets.token_bytes(100_000))
+  assert not list(folder.iterdir())
 
 
 def test_a_disk_that_becomes_read_only_is_one_line_and_harms_nothing(disk):

@@ -36,9 +36,9 @@ store, other = records.Store(folder, run), records.Store(folder, run)
 numbers = ("label", "clean_prediction", "prediction", "forwards", "backwards")
 columns = dict.fromkeys(numbers, np.arange(1, dtype=np.int32))
 cell = {"cell": "c", "model": "m", "data": "d", "perturbation": "clean"}
-assert other.done() == {}
+assert other.counts() == {}
 store.write("d", 3, [records.table(cell, {"example": ["x"]} | columns)])
-assert other.done("d", 3) == {("c", "d", 3): {"x"}}
+assert other.done("d", 3) == {"c": {"x"}}
 other.write("d", 3, [records.table(cell, {"example": ["x"]} | columns)])
 assert records.read(folder)["example"].to_pylist() == ["x"]
 store.save_session("me", {"started": "now", "absent": [], "warnings": []})
@@ -47,6 +47,9 @@ atomic.write(folder / "records" / "d-000009-0.parquet", b"")
 assert other.done("d", 9) == {}
 kept = [atomic.read(folder / "broken" / name) for name in atomic.listing(folder / "broken")]
 assert kept == [b""]
+for block in (3, 3, 9):
+  store.compact("d", block)
+assert records.read(folder)["example"].to_pylist() == ["x"]
 print("written", len(parts.files(folder)))
 """
 
@@ -65,8 +68,28 @@ def _run_child(server, code=CHILD):
 def test_leases_and_records_in_a_bucket():
   with bucket.serve() as server:
     process = _run_child(server)
-    assert process.stdout == "written 2\n", process.stderr
-    assert sum(name.startswith("run/records/") for name in server.objects) == 2
+    assert process.stdout == "written 1\n", process.stderr
+    assert sum(name.startswith("run/records/") for name in server.objects) == 1
+
+
+BEGIN = """
+import concurrent.futures
+from etils import epath
+from jaxbench import records
+
+run = {"identity": {"jaxbench": "1"}, "cells": []}
+with concurrent.futures.ThreadPoolExecutor(16) as pool:
+  stores = list(pool.map(lambda _: records.Store(epath.Path("gs://bucket/run"), run), range(16)))
+assert all(store.run == run for store in stores)
+"""
+
+
+def test_sixteen_hosts_begin_a_run_in_a_store_that_takes_one_change_a_second():
+  with bucket.serve() as server:
+    server.pause = 1.0
+    process = _run_child(server, BEGIN)
+    assert process.returncode == 0, process.stderr
+    assert server.changes["run/run.json"] == 1
 
 
 FAILS = """

@@ -1,17 +1,22 @@
-"""What a report of millions of rows takes: seconds, memory and the size of the page.
+"""What millions of rows take: to resume their run, to report it, and to compact its parts.
 
-  python tests/perf/report.py [--rows=5000000]
+  python tests/perf/rows.py [--rows=10000000] [--parts=4000] [--steps=resume,report,compact]
 
-The rows are made up: 20 models, three corruptions, two attacks and two bisections on 1,000 classes,
-with photographs of noise, which no PNG makes smaller.
+Each step is a process of its own: seconds, seconds of CPU, and its peak of memory. The rows are
+made up: 20 models, three corruptions, two attacks and two bisections on 1,000 classes, with
+photographs of noise, which no PNG makes smaller.
 """
 
 import io
 import json
+import multiprocessing
 import pathlib
 import resource
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
 
 import numpy as np
 from absl import app, flags
@@ -20,7 +25,9 @@ from PIL import Image
 from jaxbench import config, plan, records, report
 from jaxbench.evaluate import provenance
 
-_ROWS = flags.DEFINE_integer("rows", 5_000_000, "Rows, about.")
+_ROWS = flags.DEFINE_integer("rows", 10_000_000, "Rows, about.")
+_PARTS = flags.DEFINE_integer("parts", 4000, "Parts, about, before they are compacted.")
+_STEPS = flags.DEFINE_list("steps", ["resume", "report", "compact", "resume", "report"], "In turn.")
 _MODELS, _CLASSES, _BLOCK = 20, 1000, 2048
 _SETTINGS = config.Config(
   models=("digits-clip", "digits-resnet"),
@@ -53,15 +60,17 @@ def _described() -> dict:
   return described | {"cells": cells}
 
 
-def _write(folder: pathlib.Path, examples: int) -> int:
-  """Returns the number of rows."""
+def _write(folder: pathlib.Path, examples: int, parts: int) -> dict:
+  """The run's description."""
   described, draw = _described(), np.random.default_rng(0)
   for cell in described["cells"]:
     cell["examples"] = examples
-  store = records.Store(folder, json.loads(json.dumps(described)))
+  described = json.loads(json.dumps(described))
+  store = records.Store(folder, described)
   labels = draw.integers(0, _CLASSES, examples).astype(np.int32)
   ids = [f"n{label:08d}/image_{row:08d}.JPEG" for row, label in enumerate(labels)]
   pictures = [_picture(draw) for _ in range(4)]
+  each = max(1, len(described["cells"]) * -(-examples // _BLOCK) // parts)  # Cells of a part.
   for start in range(0, examples, _BLOCK):
     rows = slice(start, min(start + _BLOCK, examples))
     tables = []
@@ -71,8 +80,9 @@ def _write(folder: pathlib.Path, examples: int) -> int:
         columns["picture"] = pictures + [None] * (len(labels[rows]) - 4)
       names = ("model", "data", "prompts", "perturbation", "severity", "epsilon", "tolerance")
       tables.append(records.table({"cell": cell["id"]} | {n: cell[n] for n in names}, columns))
-    store.write("digits", start // _BLOCK, tables)
-  return examples * len(described["cells"])
+    for first in range(0, len(tables), each):
+      store.write("digits", start // _BLOCK, tables[first : first + each])
+  return described
 
 
 def _columns(cell: dict, labels: np.ndarray, draw: np.random.Generator) -> dict:
@@ -99,18 +109,48 @@ def _picture(draw: np.random.Generator) -> bytes:
   return buffer.getvalue()
 
 
+def _resume(folder: pathlib.Path, described: dict) -> str:
+  """What a process looks at before its first block."""
+  counts = records.Store(folder / "run", described).counts()
+  return f"{sum(sum(block.rows.values()) for block in counts.values()):,} rows"
+
+
+def _report(folder: pathlib.Path, described: dict) -> str:
+  del described
+  report.write([folder / "run"], folder / "report.html")
+  return f"a page of {(folder / 'report.html').stat().st_size / 1e6:.2f} MB"
+
+
+def _compact(folder: pathlib.Path, described: dict) -> str:
+  store = records.Store(folder / "run", described)
+  for data, block in store.counts():
+    store.compact(data, block)
+  return f"{len(list((folder / 'run' / 'records').iterdir())):,} parts"
+
+
+def _measured(step: Callable[[pathlib.Path, dict], str], *arguments: Any) -> str:
+  began = time.perf_counter()
+  result, seconds = step(*arguments), time.perf_counter() - began
+  usage = resource.getrusage(resource.RUSAGE_SELF)
+  # The rest of the processor's time is importing.
+  memory, worked = usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+  return f"{seconds:.1f} s (the process {worked:.1f} s of CPU), {memory:,.0f} MiB; {result}"
+
+
 def main(_) -> None:
-  """Writes the rows and times their report."""
+  """Writes the rows, then times what is done with them."""
+  steps = {"resume": _resume, "report": _report, "compact": _compact}
   with tempfile.TemporaryDirectory() as place:
     folder = pathlib.Path(place)
-    rows = _write(folder / "run", max(4, _ROWS.value // 480))  # So many cells.
-    began, worked = time.perf_counter(), time.process_time()
-    report.write([folder / "run"], folder / "report.html")
-    elapsed, worked = time.perf_counter() - began, time.process_time() - worked
-    page = (folder / "report.html").stat().st_size
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-  print(f"{rows:,} rows, {_MODELS} models: {elapsed:.1f} s ({worked:.1f} s of CPU), ", end="")
-  print(f"{peak:,.0f} MiB at the most, a page of {page / 1e6:.2f} MB")
+    described = _write(folder / "run", max(4, _ROWS.value // 480), _PARTS.value)  # So many cells.
+    parts = list((folder / "run" / "records").iterdir())
+    size = sum(file.stat().st_size for file in parts) / 1e6
+    print(f"{_MODELS} models, {len(parts):,} parts of {size:,.0f} MB", flush=True)
+    context = multiprocessing.get_context("spawn")
+    with futures.ProcessPoolExecutor(1, context, max_tasks_per_child=1) as pool:
+      for step in _STEPS.value:
+        measured = pool.submit(_measured, steps[step], folder, described).result()
+        print(f"{step}: {measured}", flush=True)
 
 
 if __name__ == "__main__":
