@@ -12,7 +12,7 @@ from jaxbench import errors
 from jaxbench.defences.smooth import Smooth
 
 ABSTAINS = -1  # The prediction of whoever does not know.
-_CHUNK = 1 << 30  # More samples than that would not fit an int32.
+_MOST = 1 << 30  # Samples, whose counts are int32.
 
 
 class Certified(NamedTuple):
@@ -106,7 +106,7 @@ def lower_bound(agreeing: np.ndarray, samples: int, alpha: float) -> np.ndarray:
 
 
 def _check(alpha: float, *samples: int) -> None:
-  if not 0 < alpha < 1 or not all(1 <= count < _CHUNK for count in samples):
+  if not 0 < alpha < 1 or not all(1 <= count < _MOST for count in samples):
     raise errors.InputError(
       f"certificates need 0 < alpha < 1 and at least one sample, not alpha={alpha}, {samples}"
     )

@@ -27,8 +27,8 @@ class _Prediction:
   prediction: jax.Array  # [] int32.
   rank: jax.Array  # [] int32, of the label.
   confidence: jax.Array  # [] float32.
-  scores: jax.Array | None  # [K] float32, the logits; None where the set needs none.
   right: jax.Array | None  # [] float32: the share of a randomised one's evaluations.
+  scores: jax.Array | None  # [K] float32, the logits; None where the set needs none.
 
 
 class Evaluator:
@@ -109,9 +109,9 @@ class Evaluator:
     for shown in devices.dispatch(program, devices.replicate(inputs), arrays, self.slots):
       # The last batch repeats its last row.
       padded = shown.examples.start + np.arange(len(shown.result))
-      predict = prediction(self.scored)
       rows = np.minimum(padded, len(block.ids) - 1)
       seen = shown.result, block.labels[rows], block.hashes[rows]
+      predict = prediction(self.scored)
       results = [predict(self.classifier(one), *seen) for one in members]
       yield shown, [devices.Batch(shown.examples, result) for result in results]
 
@@ -195,8 +195,7 @@ def _columns(prediction: _Prediction) -> Columns:
 def prediction(scored: bool) -> jax.stages.Wrapped:
   """A program (classifier, images, labels, hashes of ids) -> what is predicted.
 
-  Args:
-    scored: with all logits.
+  All logits too if `scored`.
   """
 
   def predict(
@@ -208,8 +207,8 @@ def prediction(scored: bool) -> jax.stages.Wrapped:
       prediction=verdict.chosen(answers),
       rank=jnp.where(finite, jax.vmap(_rank)(scores, labels), scores.shape[-1]),
       confidence=jnp.where(finite, answers.confidence, 0),
-      scores=scores if scored else None,
       right=None if votes is None else (votes == labels[:, None]).mean(axis=1),
+      scores=answers.logits if scored else None,
     )
 
   return devices.shard(predict)

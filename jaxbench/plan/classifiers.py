@@ -141,7 +141,8 @@ def _classifier(
     identity |= {"defences": wanted.told}
     if random := outline.random:
       identity |= {"evaluations": settings.evaluations}
-  return _shown(model, prompts, shape.preprocess, identity, settings, random)
+  found = _shown(model, prompts, shape.preprocess, identity, settings)
+  return dataclasses.replace(found, random=random)
 
 
 def _shown(
@@ -150,13 +151,12 @@ def _shown(
   usual: models.Preprocess,
   identity: dict[str, Any],
   settings: config.Config,
-  random: bool = False,
 ) -> Classifier:
   """With images as the run wants them; that decides its logits too."""
   shown = pixels.preprocess(settings.preprocess, usual)
   if shown != usual:
     identity = identity | {"preprocess": models.told(shown)}
-  return Classifier(model, prompts, shown, identity, random)
+  return Classifier(model, prompts, shown, identity)
 
 
 def _encoder(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxbench import config, data, errors, models, plan
-from jaxbench.plan import cost
+from jaxbench.plan import cost, suites
 
 
 def _settings(**changes) -> config.Config:
@@ -225,8 +225,11 @@ def test_operations_are_counted_as_by_hand():
 def test_an_attack_on_randomised_classifiers_is_refused_with_one_line():
   rand = config.Attacks(names=("autoattack(version='rand')",))
   settings = config.Config(models=("digits-resnet",), data=("digits",), attacks=rand)
-  with pytest.raises(errors.InputError, match="randomised classifiers"):
-    plan.make(config.checked(settings))
+  settings = config.checked(settings)
+  made = plan.make(settings)
+  assert {cell.perturbation.kind for cell in made.cells} == {"clean"}
+  with pytest.raises(errors.InputError, match="draws are for randomised models"):
+    suites.require(settings, made.cells, made.absent)
 
 
 def _transfer(*specs, surrogates=(), **changes):

@@ -69,7 +69,7 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]
   """All that a config asks for: attacks at each epsilon, then searches for the smallest.
 
   Raises:
-    InputError: an attack is unknown, cannot be run from a config, or cannot be bisected.
+    InputError: an attack is unknown, or cannot be bisected.
   """
   del absent
   options = settings.attacks
