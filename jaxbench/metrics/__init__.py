@@ -45,6 +45,7 @@ from jaxbench.metrics.overview import (
   overview_averages,
   overview_outliers,
   overview_shifts,
+  overview_tables,
 )
 from jaxbench.metrics.paired import Comparison, compare, compare_cells, holm, mcnemar, shared
 from jaxbench.metrics.per_class import ClassAccuracy, mean_per_class_accuracy, worst_classes
@@ -140,6 +141,7 @@ __all__ = [
   "overview_averages",
   "overview_outliers",
   "overview_shifts",
+  "overview_tables",
   "pm_k",
   "proportion",
   "read_factors",

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -31,17 +32,29 @@ def overview(
     metric: of each data set, as `run.json` names it; of a set that is not here it is top-1.
     width: characters of a line; wider tables are continued below. None sets no limit.
   """
+  return "\n\n".join(
+    "\n".join([table.title, *_aligned([*table.columns[:3], *piece])])
+    for table in overview_tables(summary, metric)
+    for piece in _pieces(table.columns[:3], table.columns[3:], width)
+  )
+
+
+class Table(NamedTuple):
+  """Figures of one unit, as texts."""
+
+  title: str
+  columns: list[list[str]]  # Each with its title; data set, model and prompts come first.
+
+
+def overview_tables(summary: pa.Table, metric: Mapping[str, str] | None = None) -> list[Table]:
+  """The tables of `overview`, to be shown otherwise."""
   units: dict[str, dict[str, list[dict]]] = {}
   for title, cells in _columns(summary.to_pylist()).items():
     units.setdefault(_shown(cells[0])[1], {})[title] = cells
-  tables = [table for unit in units.items() for table in _tables(*unit, metric or {}, width)]
-  return "\n\n".join(tables)
+  return [_table(unit, columns, metric or {}) for unit, columns in units.items()]
 
 
-def _tables(
-  unit: str, columns: Mapping[str, list[dict]], metric: Mapping[str, str], width: int | None
-) -> Iterable[str]:
-  """Those of one unit: one, if it is not too wide."""
+def _table(unit: str, columns: Mapping[str, list[dict]], metric: Mapping[str, str]) -> Table:
   lines = sorted({_line(cell) for cells in columns.values() for cell in cells})
   head = [list(column) for column in zip(*(_named(line, metric) for line in lines), strict=True)]
   head = [[title, *column] for title, column in zip(_HEAD, head, strict=True)]
@@ -49,8 +62,7 @@ def _tables(
     [title, *(_value([cell for cell in cells if _line(cell) == line], metric) for line in lines)]
     for title, cells in columns.items()
   ]
-  for piece in _pieces(head, body, width):
-    yield "\n".join([unit, *_aligned([*head, *piece])])
+  return Table(unit, [*head, *body])
 
 
 def overview_shifts(shifts: pa.Table) -> str:

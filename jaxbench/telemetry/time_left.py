@@ -18,8 +18,9 @@ class _Taken(NamedTuple):
 class TimeLeft:
   """An estimate that plans alone cannot give: an attack ends where a model is fooled.
 
-  A part that was measured has its own rate, and one that was not that of the parts which share most
-  of its name. The first piece of a part, which compiles, counts only while there is no other.
+  A part that was measured has its own pace, and one that was not that of the parts which share most
+  of its name. The first piece of a part compiles: it counts while there is no other, and for parts
+  that are still to have theirs.
 
   Args:
     planned: work by part.
@@ -50,14 +51,16 @@ class TimeLeft:
     return sum(left * _nearest(paces, part) for part, left in self._left.items() if left > 0)
 
   def _paces(self) -> dict[Part, float]:
-    """Seconds of a unit, of all parts whose names begin so."""
+    """Seconds of a unit: of parts by their later pieces, of all whose names begin so by all."""
     together: dict[Part, _Taken] = collections.defaultdict(_Taken)
-    for part, taken in (self._first | self._later).items():
-      for length in range(len(part) + 1):
-        together[part[:length]] = together[part[:length]].more(*taken)
-    return {
-      start: taken.seconds / taken.amount for start, taken in together.items() if taken.amount
-    }
+    later = dict(self._later)
+    for part, first in dict(self._first).items():
+      rest = later.get(part, _Taken())
+      together[part] = rest if rest.amount else first
+      for length in range(len(part)):
+        start = part[:length]
+        together[start] = together[start].more(*first).more(*rest)
+    return {name: taken.seconds / taken.amount for name, taken in together.items() if taken.amount}
 
 
 def _nearest(paces: Mapping[Part, float], part: Part) -> float:

@@ -40,6 +40,16 @@ def test_a_part_that_was_not_seen_yet_is_like_those_that_share_most_of_its_name(
   assert left.seconds() == pytest.approx(50.0)
 
 
+def test_images_that_several_models_are_shown_are_made_once_for_the_first():
+  """Of the next surrogate too, whose images nobody has made yet."""
+  made = {("transfer", surrogate, model): 100 for surrogate in "ab" for model in "xyz"}
+  left = TimeLeft(made)
+  left.took(("transfer", "a", "x"), 50, 30.0)
+  left.took(("transfer", "a", "y"), 50, 0.1)
+  left.took(("transfer", "a", "y"), 50, 0.1)
+  assert 60 < left.seconds() < 120
+
+
 def test_within_a_factor_of_two_after_the_first_block_where_attacks_end_early():
   """Ten blocks; an attack uses a fiftieth of the passes that were planned, the corruptions all."""
   cells = {("corruption", name): (100, 0.001) for name in ("fog", "snow")}
