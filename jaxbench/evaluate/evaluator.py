@@ -10,7 +10,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import attacks, config, data, devices, models
-from jaxbench.attacks.engine import batching, checks, evaluations, verdict, view
+from jaxbench.attacks.engine import batching, checks, evaluations, verdict, view, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.config import Member
 from jaxbench.evaluate.heads import Heads
@@ -91,21 +91,29 @@ class Evaluator:
     """
     parts: list[list[_Prediction]] = [[] for _ in members]
     kept: list[bytes | None] = []
-    for shown, results in devices.late(self._predicted(program, inputs, members, block)):
+    seen: list[visibility.Visibility] = []
+    for shown, results, visible in devices.late(self._predicted(program, inputs, members, block)):
       for part, result in zip(parts, results, strict=True):
         part.append(result.fetch())
+      if visible is not None:
+        seen.append(visible.fetch())
       rows = np.arange(shown.examples.start, shown.examples.stop)
       kept += pictures.keep(rows, block, functools.partial(pictures.fetch_batch, shown))
     none = np.zeros(len(block.ids), np.int32)
     shared = {"forwards": none + 1, "backwards": none, "picture": kept}
+    shared |= visibility.joined(seen)
     whole = (jax.tree.map(lambda *some: np.concatenate(some), *part) for part in parts)
     return [shared | _columns(prediction) for prediction in whole]
 
   def _predicted(
     self, program: Callable[..., Any], inputs: Any, members: Sequence[Member], block: Block
-  ) -> Iterator[tuple[devices.Batch, list[devices.Batch]]]:
-    """Batches of images, and what the classifiers say of each; nothing is waited for."""
-    arrays = (block.hashes, block.images)
+  ) -> Iterator[tuple[devices.Batch, list[devices.Batch], devices.Batch | None]]:
+    """Batches of images, what the classifiers say of each, and how visible what changed them is.
+
+    Nothing is waited for. Of images that no program has changed, nothing is visible.
+    """
+    arrays, visible = (block.hashes, block.images), None
+    nothing = devices.replicate(())
     for shown in devices.dispatch(program, devices.replicate(inputs), arrays, self.slots):
       # The last batch repeats its last row.
       padded = shown.examples.start + np.arange(len(shown.result))
@@ -113,7 +121,10 @@ class Evaluator:
       seen = shown.result, block.labels[rows], block.hashes[rows]
       predict = prediction(self.scored)
       results = [predict(self.classifier(one), *seen) for one in members]
-      yield shown, [devices.Batch(shown.examples, result) for result in results]
+      if program is not clean.program():
+        measured = visibility.measure()(nothing, block.images[rows], shown.result)
+        visible = devices.Batch(shown.examples, measured)
+      yield shown, [devices.Batch(shown.examples, result) for result in results], visible
 
   def check(
     self,

@@ -74,6 +74,7 @@ from jaxbench.metrics.stability import (
 from jaxbench.metrics.summary import is_correct, summarize
 from jaxbench.metrics.typographic import Typographic, typographic
 from jaxbench.metrics.video import VideoAccuracy, pm_k
+from jaxbench.metrics.worst_case import mean_share, withstood
 
 __all__ = [
   "ALL",
@@ -133,6 +134,7 @@ __all__ = [
   "mcnemar",
   "mean_average_precision",
   "mean_per_class_accuracy",
+  "mean_share",
   "not_finite",
   "overlap",
   "overlap_curve",
@@ -167,5 +169,6 @@ __all__ = [
   "summarize_smallest",
   "typographic",
   "unconverged",
+  "withstood",
   "worst_classes",
 ]

@@ -23,15 +23,15 @@ def smallest_epsilons(rows: pa.Table, cell: str) -> np.ndarray:
     rows: of `records.read`.
     cell: its id.
   """
-  return np.sort(_distances(rows.filter(records.is_value(rows["cell"], cell))))
+  return np.sort(distances(rows.filter(records.is_value(rows["cell"], cell))))
 
 
-def _distances(rows: pa.Table) -> np.ndarray:
+def distances(rows: pa.Table) -> np.ndarray:
   """Smallest epsilons of rows of cells that bisect, float32 [N]; as `smallest_epsilons`."""
-  distances, largest = (rows[name].to_numpy() for name in ("distance", "epsilon"))
-  over = (distances > largest) & (distances <= largest * (1 + _ROUNDING) + _ROUNDING)
+  sizes, largest = (rows[name].to_numpy() for name in ("distance", "epsilon"))
+  over = (sizes > largest) & (sizes <= largest * (1 + _ROUNDING) + _ROUNDING)
   fooled = rows["success"].to_numpy().astype(bool)
-  return np.where(fooled, np.where(over, largest, distances), np.inf).astype(np.float32)
+  return np.where(fooled, np.where(over, largest, sizes), np.inf).astype(np.float32)
 
 
 def robust_accuracy(smallest: np.ndarray, epsilons: Iterable[float]) -> np.ndarray:
@@ -70,10 +70,10 @@ def smallest_of_all(cells: Sequence[pa.Table]) -> np.ndarray:
     cells: rows of cells that bisect, of one classifier; examples that all of them have count.
   """
   names = np.concatenate([table["example"].to_numpy() for table in cells])
-  distances = np.concatenate([_distances(table) for table in cells])
+  sizes = np.concatenate([distances(table) for table in cells])
   _, where, counts = np.unique(names.astype(str), return_inverse=True, return_counts=True)
   smallest = np.full(len(counts), np.inf, np.float32)
-  np.minimum.at(smallest, where, distances)
+  np.minimum.at(smallest, where, sizes)
   return np.sort(smallest[counts == len(cells)])
 
 

@@ -45,6 +45,11 @@ SCHEMA = pa.schema(
     # Attacks: size of the perturbation in the attack's norm. A bisection looked for the smallest,
     # which is infinite where nothing fooled.
     pa.field("distance", pa.float32()),
+    # How visible the perturbation is: PSNR in decibels, infinite where nothing has changed, and
+    # SSIM, of corruptions, stylizations and attacks. Null where no perturbed image was judged, as
+    # where the clean one is misclassified; SSIM also of images smaller than 11 x 11.
+    pa.field("psnr", pa.float32()),
+    pa.field("ssim", pa.float32()),
     pa.field("steps", pa.int32()),  # Attacks.
     # Attacks: claims on this example that did not hold when judged; null for transfer.
     pa.field("refuted", pa.int32()),

@@ -2,8 +2,9 @@
 
 import base64
 import hashlib
-import math
+import json
 import pathlib
+import re
 from collections.abc import Sequence
 
 import jinja2
@@ -11,11 +12,12 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics
-from jaxbench.report import comparison, content, training_data
+from jaxbench.report import comparison, content, summaries, training_data, units
 from jaxbench.report.doubts import doubtful
 from jaxbench.report.export import export
 from jaxbench.report.leaderboard import robustbench
 from jaxbench.report.natural import unlike_models
+from jaxbench.report.summaries import export_rows, markdown
 from jaxbench.storage import atomic, places
 
 _HERE = pathlib.Path(__file__).parent
@@ -32,7 +34,8 @@ def write(
   """Writes a page that opens from disk without a network, in light and dark, on any screen.
 
   All of it can be read without JavaScript, which sorts and filters its tables. Of several runs,
-  each is also compared with the first, example by example.
+  each is also compared with the first, example by example. Beside it, a JSON file of the same name
+  holds the table of its first screen; the README of this package names its keys.
 
   Args:
     workdirs: folders of runs, finished or not.
@@ -61,10 +64,14 @@ def write(
     lstrip_blocks=True,
   )
   environment.filters |= {
-    "percent": _percent,
+    "percent": units.percent,
     "points": _points,
     "p_value": _p_value,
-    "epsilon": _epsilon,
+    "epsilon": units.epsilon,
+    "figure": units.figure,
+    "interval": units.interval,
+    "clause": _clause,
+    "unit": units.unit_of,
   }
   known = None if imagenet_x is None else metrics.read_factors(imagenet_x)
   runs = [content.load(workdir, findings, known) for workdir in workdirs]
@@ -77,26 +84,30 @@ def write(
     script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
   )
   atomic.write(epath.Path(out), page.encode())
+  described = json.dumps(summaries.described(runs), indent=2, ensure_ascii=False)
+  atomic.write(epath.Path(out).with_suffix(".json"), described.encode())
   return [run.summary for run in runs]
-
-
-def _percent(share: float) -> str:
-  return f"{100 * share:.1f}"
 
 
 def _points(difference: float) -> str:
   return f"{100 * difference:+.2f}"
 
 
-def _epsilon(value: float | None, norm: str) -> str:
-  """An epsilon in the unit that people use for the norm; – where the data do not say."""
-  if value is None or math.isinf(value):
-    return "–" if value is None else "∞"
-  return f"{255 * value:.2f}/255" if norm == "linf" else f"{value:.3g}"
+def _clause(text: str) -> str:
+  """The beginning of a sentence, up to where it goes into detail."""
+  return re.split(r"[:;(]| -- ", text, maxsplit=1)[0].strip()
 
 
 def _p_value(value: float) -> str:
   return f"{value:.3f}" if value >= 0.001 else f"{value:.1e}"
 
 
-__all__ = ["doubtful", "export", "robustbench", "unlike_models", "write"]
+__all__ = [
+  "doubtful",
+  "export",
+  "export_rows",
+  "markdown",
+  "robustbench",
+  "unlike_models",
+  "write",
+]

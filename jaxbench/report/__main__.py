@@ -1,22 +1,25 @@
 """Writes a report of one or several runs; several are compared with the first.
 
 python -m jaxbench.report runs/quickstart --out=report.html [--export=tables] \
-  [--robustbench=model_info] [--overlap=FOLDER] [--imagenet_x=FILE]
+  [--export=rows] [--export=markdown] [--robustbench=model_info] [--overlap=FOLDER] \
+  [--imagenet_x=FILE]
 """
 
 import sys
 from collections.abc import Sequence
 
 from absl import flags
+from etils import epath
 
 from jaxbench import errors, program, report
-from jaxbench.storage import places
+from jaxbench.storage import atomic, places
 
 _FLAGS = flags.FlagValues()
-_EXPORT = flags.DEFINE_string(
+_EXPORT = flags.DEFINE_multi_string(
   "export",
-  None,
-  "Also write CSV, LaTeX and model cards to this folder; of several, one for each.",
+  [],
+  "Also write CSV, LaTeX and model cards to this folder; of several, one for each. Or one of two "
+  "words, for a file beside the page: rows, for a CSV of all rows; markdown, for the first table.",
   flag_values=_FLAGS,
 )
 _ROBUSTBENCH = flags.DEFINE_string(
@@ -43,13 +46,17 @@ _IMAGENET_X = flags.DEFINE_string(
 _OUT = flags.DEFINE_string("out", "report.html", "The HTML file to write.", flag_values=_FLAGS)
 
 
+_BESIDE = {"rows": "rows.csv", "markdown": "summary.md"}  # What is written beside the page.
+
+
 def _write(runs: Sequence[str]) -> int:
   if not runs:
     raise errors.InputError("name at least one run: python -m jaxbench.report runs/quickstart")
   places.for_file("--out", _OUT.value)
-  for flag in (_EXPORT, _ROBUSTBENCH):
-    if flag.value:
-      places.for_folder(f"--{flag.name}", flag.value)
+  folders = [name for name in _EXPORT.value if name not in _BESIDE]
+  for flag, wanted in (("export", folders), ("robustbench", filter(None, [_ROBUSTBENCH.value]))):
+    for folder in wanted:
+      places.for_folder(f"--{flag}", folder)
   report.write(
     runs,
     _OUT.value,
@@ -58,13 +65,25 @@ def _write(runs: Sequence[str]) -> int:
     imagenet_x=_IMAGENET_X.value,
   )
   for number, run in enumerate(runs, 1):
-    if _EXPORT.value:
-      folder = _EXPORT.value if len(runs) == 1 else f"{_EXPORT.value}/{number}"
-      print("export:", *report.export(run, folder))
+    alone = len(runs) == 1
+    for name in _EXPORT.value:
+      if name in _BESIDE:
+        print("export:", _beside(name, run, "" if alone else f"{number}-"))
+      else:
+        print("export:", *report.export(run, name if alone else f"{name}/{number}"))
     if _ROBUSTBENCH.value:
       print("robustbench:", *report.robustbench(run, _ROBUSTBENCH.value))
   print(f"report: {_OUT.value}")
   return 0
+
+
+def _beside(name: str, run: str, start: str) -> epath.Path:
+  """Writes what a word of `--export` asks for."""
+  file = epath.Path(_OUT.value).parent / f"{start}{_BESIDE[name]}"
+  if name == "rows":
+    return report.export_rows(run, file)
+  atomic.write(file, report.markdown(run).encode())
+  return file
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,5 +1,6 @@
 """The gallery of a report: which pictures it shows, and for how many there is room."""
 
+import collections
 import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -13,6 +14,12 @@ from jaxbench.report.classifiers import ByCell, Classifier, Row, ids
 from jaxbench.report.typographic import Text
 
 _ROOM = 1_200_000  # Characters of pictures in a page.
+_MOST = 12  # Pictures of a suite.
+SUITES = {  # Kinds whose pictures stand together.
+  "corruptions": (kinds.CORRUPTION, kinds.STYLIZATION, kinds.SEQUENCE),
+  "attacks": (kinds.ATTACK, kinds.SMALLEST, kinds.TRANSFER, kinds.SMALLEST_TRANSFER),
+  "text": (kinds.TYPOGRAPHY,),
+}
 
 
 class Shown(NamedTuple):
@@ -30,6 +37,7 @@ class Album(NamedTuple):
   classifiers: list[Classifier]
   pictures: list[gallery.Picture]
   exact: bool  # The pictures are what was judged, not rounded to 8 bits.
+  suite: str  # A key of `SUITES`.
   left_out: int = 0  # Pictures for which there was no room.
 
 
@@ -117,7 +125,8 @@ def albums(
       if not pictures:
         continue
       same = (each.perturbation, *(picture.perturbed for picture in pictures))
-      empty = Album(each.perturbation, [], pictures, _is_exact(each.kind, settings))
+      (suite,) = (name for name, members in SUITES.items() if each.kind in members)
+      empty = Album(each.perturbation, [], pictures, _is_exact(each.kind, settings), suite)
       album = gathered.get(same, empty)
       if album.classifiers:
         merged = map(gallery.merge, album.pictures, pictures)
@@ -141,11 +150,14 @@ def _preprocessing(cell: Row) -> tuple:
 def _fitting(everything: Iterable[Album], room: int) -> Iterable[Album]:
   """The first pictures of all albums, then the second ones, as far as there is room."""
   kept = [0] * len(everything := list(everything))
+  seats = collections.Counter(dict.fromkeys(SUITES, _MOST))
   for number in range(max((len(album.pictures) for album in everything), default=0)):
     for index, album in enumerate(everything):
-      if number < len(album.pictures) and (size := album.pictures[number].size) <= room:
-        room -= size
-        kept[index] += kept[index] == number
+      if kept[index] != number or number == len(album.pictures) or not seats[album.suite]:
+        continue
+      if (size := album.pictures[number].size) <= room:
+        room, kept[index] = room - size, number + 1
+        seats[album.suite] -= 1
   for count, album in zip(kept, everything, strict=True):
     if count:
       left = len(album.pictures) - count

@@ -54,7 +54,8 @@ def _needed(
     if cell is None or bool(cell["backwards"]) != gradients:
       continue
     rows = by_cell[cell["cell"]]
-    curves.append(plots.Steps(classifier.name, classifier.color, classifier.dash, needed(rows)))
+    style = classifier.name, classifier.color, classifier.dash
+    curves.append(plots.Steps(*style, needed(rows), classifier.choice))
     largest = max(largest, int(rows[column].to_numpy().max()))
   return curves, largest
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from jaxbench.records import kinds
 from jaxbench.report import plots
-from jaxbench.report.classifiers import Classifier, Row
+from jaxbench.report.classifiers import Classifier, Row, curve
 from jaxbench.report.threat import briefly_where, knowledge
 
 
@@ -66,10 +66,11 @@ def _plot(table: Table, clean: Table) -> str:
   for (classifier, cells), (_, first) in zip(table.lines, clean.lines, strict=True):
     if all(row := [*first, *cells]):
       keys = ("accuracy", "accuracy_low", "accuracy_high")
-      shares = ([100 * cell[key] for cell in row if cell] for key in keys)
-      curves.append(plots.Curve(classifier.name, classifier.color, classifier.dash, *shares))
+      shares = [[cell[key] for key in keys] for cell in row if cell]
+      curves.append(curve(classifier, shares))
   names = [setting or table.perturbation for setting in table.settings]
   settings = ["clean", *(name.removesuffix("/255") for name in names)]
   units = all(setting.endswith("/255") for setting in table.settings)
   axis = f"{table.axis}{table.at}{', /255' if units else ''}"
-  return plots.accuracy_curves(table.perturbation, axis, settings, curves)
+  size = "plot" if table.kind == kinds.ATTACK else "small"
+  return plots.accuracy_curves(table.perturbation, axis, settings, curves, size)

@@ -1,6 +1,6 @@
 """The lines of every table and plot of a report: classifiers, with their cells and rows."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -19,6 +19,18 @@ class Classifier(NamedTuple):
   supervised: bool
   color: str
   dash: str
+  number: int = 1  # Of the model in the run, which stands beside its points.
+  place: int = 0  # Of the prompts in the run.
+
+  @property
+  def mark(self) -> str:
+    """The shape of its points: square if supervised, else by its prompts."""
+    return "s" if self.supervised else plots.MARKS[self.place % len(plots.MARKS)]
+
+  @property
+  def choice(self) -> str:
+    """The group of its lines, of which a page shows one at a time; "" of a supervised model."""
+    return "" if self.supervised else f"p{self.place}"
 
   @property
   def name(self) -> str:
@@ -43,9 +55,18 @@ def of_run(run: Row) -> list[Classifier]:
       supervised=prompt is None,
       color=plots.COLORS[models.index(model) % len(plots.COLORS)],
       dash=plots.DASHES[prompts.index(prompt) % len(plots.DASHES) if prompt else 0],
+      number=models.index(model) + 1,
+      place=prompts.index(prompt) if prompt else 0,
     )
     for model, prompt in keys
   ]
+
+
+def curve(classifier: Classifier, shares: Iterable[Sequence[float]]) -> plots.Curve:
+  """Its line over some settings: of each a share in [0, 1] and the ends of its interval."""
+  values, low, high = ([100 * share for share in ends] for ends in zip(*shares, strict=True))
+  look = classifier.name, classifier.color, classifier.dash
+  return plots.Curve(*look, values, low, high, classifier.choice)
 
 
 def cells_of(classifier: Classifier, cells: list[Row]) -> list[Row]:

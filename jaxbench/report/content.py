@@ -13,11 +13,15 @@ from jaxbench import metrics, records
 from jaxbench.records import kinds
 from jaxbench.report import (
   albums,
+  attacked,
   averages,
   budgets,
   by_setting,
+  classes,
   corrupted,
+  costs,
   factors,
+  first,
   natural,
   on_disk,
   pairs,
@@ -44,9 +48,13 @@ class DataSet(NamedTuple):
   examples: int
   where: str  # At which size images are perturbed; "" if at the models' own.
   metric: str  # That papers report of it.
+  kinds: set[str]  # Of what is done to its images.
   class_names: list[str]
   tables: list[by_setting.Table]
   corrupted: corrupted.Corrupted | None
+  attacked: attacked.Attacked | None
+  costs: costs.Costs | None
+  classes: list[classes.Classes]
   sequences: stability.Sequences | None
   searches: list[searches.Search]
   budgets: list[str]  # SVGs of attacks: accuracy over queries, or over steps.
@@ -67,6 +75,7 @@ class Run(NamedTuple):
   run: dict[str, Any]  # run.json.
   config: str
   summary: pa.Table  # Of `metrics.summarize`.
+  first: first.First
   classifiers: list[Classifier]
   data: list[DataSet]
   natural: natural.Natural | None
@@ -81,6 +90,35 @@ class Run(NamedTuple):
   warnings: list[Row]  # What makes a figure doubtful, with what to do.
   forwards: int
   backwards: int
+
+  @property
+  def prompts(self) -> list[str]:
+    """Prompt sets, of which the pictures show one at a time."""
+    return list(dict.fromkeys(each.prompts for each in self.classifiers if each.prompts))
+
+  @property
+  def zero_shot(self) -> list[Classifier]:
+    """A classifier for each prompt set, for what they have in common."""
+    first = {each.prompts: each for each in reversed(self.classifiers) if each.prompts}
+    return [first[name] for name in self.prompts]
+
+  @property
+  def contents(self) -> dict[str, str]:
+    """The sections that it has: where they are, and what they are called."""
+    data = self.data
+    there = {
+      "natural": ("natural shifts", self.natural),
+      "averages": ("averages", self.averages),
+      "corruptions": ("corruptions", any(one.corrupted or one.sequences for one in data)),
+      "attacks": ("attacks", any(one.attacked or one.transfers or one.searches for one in data)),
+      "defences": ("defences", self.defended),
+      "text": ("text", any(one.texts for one in data)),
+      "calibration": ("calibration, classes", any(one.calibration or one.weakest for one in data)),
+      "overlap": ("overlap", self.overlap),
+      "cost": ("cost", any(one.costs for one in data)),
+      "protocol": ("protocol", True),
+    }
+    return {place: name for place, (name, is_there) in there.items() if is_there}
 
 
 def load(
@@ -109,14 +147,17 @@ def load(
   defended = metrics.summarize_defended(rows, run["cells"])
   names = [name for name in run["data"] if name in shown["data"]]
   metric = {name: known.get("metric", "") for name, known in run["data"].items()}
+  data = [_data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]]
+  of_nature = natural.natural(list(summary.values()), shifts, classifiers, names, run)
   return Run(
     workdir=str(workdir),
     run=run,
     config=json.dumps(run["identity"]["config"], indent=2),
     summary=summarized,
     classifiers=classifiers,
-    data=[_data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]],
-    natural=natural.natural(list(summary.values()), shifts, classifiers, names, run),
+    first=first.first(run, data, of_nature, shifts, list(summary.values()), classifiers),
+    data=data,
+    natural=of_nature,
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     outliers=metrics.summarize_outliers(rows).to_pylist(),
@@ -179,6 +220,7 @@ def _data_set(
     parts[_TOLD_IN[cell["kind"]]].append(cell)
     of_kind[cell["kind"]].append(cell)
   clean, corruptions = of_kind[kinds.CLEAN], of_kind[kinds.CORRUPTION]
+  own_attacks = of_kind[kinds.ATTACK] + of_kind[kinds.SMALLEST]
   tables = _tables(parts["tables"], summary, classifiers)
   texts = [
     typographic.text(cells, by_cell, classifiers) for cells in _by_perturbation(parts["texts"])
@@ -193,9 +235,13 @@ def _data_set(
     examples=everything[0]["examples"] if everything else 0,
     where=threat.where(everything),
     metric=metric,
+    kinds={kind for kind, cells in of_kind.items() if cells},
     class_names=class_names,
     tables=tables,
     corrupted=corrupted.corrupted(name, clean, corruptions, by_cell, classifiers, run),
+    attacked=attacked.attacked(clean, own_attacks, by_cell, classifiers, run),
+    costs=costs.costs(everything, by_cell, classifiers),
+    classes=classes.by_class(trust.groups_of(everything), by_cell, classifiers),
     sequences=stability.sequences(name, parts["sequences"], by_cell, classifiers, run),
     searches=searches.searches(parts["searches"], by_cell, classifiers, run["identity"]),
     budgets=list(budgets.budgets(tables, by_cell)),

@@ -7,8 +7,8 @@ import numpy as np
 
 from jaxbench import metrics
 from jaxbench.metrics import published
-from jaxbench.report import on_disk, protocols
-from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of, rows_of
+from jaxbench.report import on_disk, plots, protocols
+from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of, curve, rows_of
 
 
 class Corrupted(NamedTuple):
@@ -21,6 +21,10 @@ class Corrupted(NamedTuple):
   missing: tuple[str, ...]  # Of the fifteen official ones.
   reference: str | None  # What errors are divided by,
   unlike: str  # and what is not as it was there, in words.
+  overall: dict[Classifier, metrics.Estimate]  # Mean accuracy over all corruptions and severities.
+  by_name: dict[Classifier, dict[str, metrics.Estimate]]  # The same, of each corruption.
+  names: list[str]  # Of all corruptions.
+  plot: str  # SVG: the mean over corruptions at each severity.
 
   @property
   def sources(self) -> list[str]:
@@ -84,7 +88,52 @@ def corrupted(
       beside = _published(classifier, *measured)
     lines.append((classifier, figures, beside))
   columns, divided = _columns([figures for _, figures, _ in lines])
-  return Corrupted(columns, divided, lines, lines[0][1].missing, reference, "; ".join(unlike))
+  names = list(dict.fromkeys(cell["perturbation"] for cell in cells))
+  means = {classifier: _means(hits) for classifier, hits in correct.items()}
+  return Corrupted(
+    columns,
+    divided,
+    lines,
+    lines[0][1].missing,
+    reference,
+    "; ".join(unlike),
+    overall={each: found[_ALL] for each, found in means.items() if _ALL in found},
+    by_name={
+      each: {name: found[_NAMED + name] for name in names if _NAMED + name in found}
+      for each, found in means.items()
+    },
+    names=names,
+    plot=_plot(means, names),
+  )
+
+
+_ALL, _NAMED = "all", "under "  # Keys of `_means` besides severities.
+
+
+def _means(correct: Mapping[tuple[str, int], np.ndarray]) -> dict[str, metrics.Estimate]:
+  """Mean accuracy over corruptions: in all, at each severity, under each; and without any."""
+  keys = list(correct)
+  levels = np.array([severity for _, severity in keys])
+  which = {_ALL: levels > 0} | {str(level): levels == level for level in np.unique(levels)}
+  named = np.array([name for name, _ in keys])
+  which |= {_NAMED + name: (named == name) & (levels > 0) for name in np.unique(named)}
+  chosen = {name: columns for name, columns in which.items() if columns.any()}
+  values = np.stack(list(correct.values()), axis=1)
+  return metrics.bootstrap(
+    values,
+    lambda means: {name: means[..., some].mean(axis=-1) for name, some in chosen.items()},
+  )
+
+
+def _plot(means: Mapping[Classifier, dict[str, metrics.Estimate]], names: list[str]) -> str:
+  """The mean over corruptions, over the severities that all classifiers have."""
+  levels = [level for level in next(iter(means.values())) if level.isdigit() and level != "0"]
+  curves = []
+  for each, found in means.items():
+    if all(level in found for level in ("0", *levels)):
+      curves.append(curve(each, [found[level] for level in ("0", *levels)]))
+  title = f"mean of {len(names)} corruptions" if len(names) > 1 else names[0]
+  return plots.accuracy_curves(title, "severity", ["clean", *levels], curves)
 
 
 def _columns(lines: list[metrics.CorruptionErrors]) -> tuple[list[str], list[str]]:

@@ -66,21 +66,23 @@ def _unreadable(lost: list[Row]) -> list[Row]:
 def _signs(run: Row, rows: pa.Table) -> Iterator[Row]:
   """Signs of broken logits, of claims that did not hold, of masked gradients, of too few steps."""
   names = {cell["id"]: cell["perturbation"] for cell in run["cells"]}
+  words = {cell["id"]: _words(cell) for cell in run["cells"]}
   for name, cells in _by(names, metrics.not_finite(rows)):
     yield {
       "what": name,
-      "detail": f"logits are not finite {_most(cells, 'broken')}; they count against the model, "
-      "apart from what is misclassified, with the prediction -1: mend the model",
+      "detail": f"logits are not finite {_most(cells, 'broken', words)}; they count against the "
+      "model, apart from what is misclassified, with the prediction -1: mend the model",
     }
   for name, cells in _by(names, metrics.refuted(rows)):
     yield {
       "what": name,
-      "detail": f"claims of the attack did not hold when judged {_most(cells, 'refuted')}; it was "
-      "searched again. Many are a sign of a model whose logits depend on batch or precision",
+      "detail": "claims of the attack did not hold when judged "
+      f"{_most(cells, 'refuted', words)}; it was searched again. Many are a "
+      "sign of a model whose logits depend on batch or precision",
     }
   for cell in metrics.gradient_masking(rows):
     yield {
-      "what": cell["cell"],
+      "what": f"{names[cell['cell']]} on {words[cell['cell']]}",
       "detail": f"Square fooled {cell['alone']} of {cell['examples']} examples that every gradient "
       "attack before it had left: gradients are likely masked; adapt the attack to the model",
     }
@@ -88,14 +90,20 @@ def _signs(run: Row, rows: pa.Table) -> Iterator[Row]:
     yield {
       "what": name,
       "detail": "more than 1 % of the examples fell in the last tenth of the steps, where it has "
-      f"not converged: give it more. So {_most(cells, 'late')}",
+      f"not converged: give it more. So {_most(cells, 'late', words)}",
     }
 
 
-def _most(cells: list[Row], count: str) -> str:
+def _words(cell: Row) -> str:
+  """Whose cell it is, and at which setting, in words."""
+  at = f" at {cell['setting']}" if cell["setting"] else ""
+  return f"{', '.join(filter(None, (cell['model'], cell['prompts'])))} with {cell['data']}{at}"
+
+
+def _most(cells: list[Row], count: str, words: Mapping[str, str]) -> str:
   """How many cells, and the one with the most examples of the kind that `count` counts."""
   worst = max(cells, key=lambda cell: cell[count] / cell["examples"])
-  counted = f"{worst[count]} of {worst['examples']} examples of {worst['cell']}"
+  counted = f"{worst[count]} of {worst['examples']} examples of {words[worst['cell']]}"
   return f"on {counted}" if len(cells) == 1 else f"in {len(cells)} cells, most on {counted}"
 
 

@@ -144,7 +144,7 @@ def _scatters(
       shifted = clean[shift.data, *classifier.key]
       ends = "pm_accuracy" if shift.within == shift.data else "accuracy"
       axes = _drawn(standard, "accuracy"), _drawn(shifted, ends)
-      points.append(plots.Point(classifier.name, classifier.color, classifier.supervised, *axes))
+      points.append(plots.Point(classifier.number, classifier.color, classifier.mark, *axes))
       if classifier.supervised:
         supervised.append((row["standard"], row["accuracy"]))
     trend = _published(name)

@@ -18,12 +18,16 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c
 _FINEST = 400  # Steps of a curve from end to end; finer ones are not seen.
 _BRIGHT = 47  # Percent, from which black stands out of cividis more than white does.
 _LONGEST = 26  # Letters of a name beside a heat map.
+_LARGEST = 1.4  # Pixels of a page for each point of a figure.
 DASHES = ("-", "--", ":", "-.")
+MARKS = ("o", "^", "D", "v")
+WIDTHS = {"plot": (4.2, 3.0), "small": (2.7, 2.1)}  # Inches, of which 12 px are still legible.
 _STYLE: Any = {
   "svg.fonttype": "none",
   "text.parse_math": False,  # Names may hold dollars.
   "svg.hashsalt": "jaxbench",
-  "font.size": 10,
+  "font.size": 11.5,
+  **dict.fromkeys(("axes.titlesize", "figure.titlesize"), 11.5),
   "axes.spines.top": False,
   "axes.spines.right": False,
   "text.color": _TEXT,
@@ -43,9 +47,12 @@ class Curve(NamedTuple):
   values: Sequence[float]
   low: Sequence[float]
   high: Sequence[float]
+  choice: str = ""  # The group that it is shown with; "" is always shown.
 
 
-def accuracy_curves(title: str, axis: str, settings: Sequence[str], curves: Sequence[Curve]) -> str:
+def accuracy_curves(
+  title: str, axis: str, settings: Sequence[str], curves: Sequence[Curve], size: str = "plot"
+) -> str:
   """An SVG element: one line per classifier with its interval.
 
   Args:
@@ -53,12 +60,15 @@ def accuracy_curves(title: str, axis: str, settings: Sequence[str], curves: Sequ
     axis: what the settings are.
     settings: labels of the horizontal axis, evenly spaced; the first is the clean image.
     curves: each with one value per setting.
+    size: one of `WIDTHS`; a small one has no labels at its axes.
   """
-  with _axes(title, axis) as (axes, svg):
+  with _axes(title, axis, size) as (axes, svg):
     for curve in curves:
       positions = range(len(curve.values))
-      axes.plot(positions, curve.values, curve.dash, color=curve.color, marker="o", markersize=3)
-      axes.fill_between(positions, curve.low, curve.high, color=curve.color, alpha=0.08, lw=0)
+      style: Any = {"color": curve.color, "marker": "o", "markersize": 3, "gid": curve.choice}
+      axes.plot(positions, curve.values, curve.dash, **style)
+      band: Any = {"color": curve.color, "alpha": 0.08, "lw": 0, "gid": curve.choice}
+      axes.fill_between(positions, curve.low, curve.high, **band)
     axes.set_xticks(range(len(settings)), settings)
     return svg()
 
@@ -70,6 +80,7 @@ class Steps(NamedTuple):
   color: str
   dash: str
   smallest: np.ndarray  # [N], ascending: epsilons or queries; infinite where nothing fooled.
+  choice: str = ""  # As of `Curve`.
 
 
 def robustness_curves(title: str, axis: str, largest: float, curves: Sequence[Steps]) -> str:
@@ -82,7 +93,8 @@ def robustness_curves(title: str, axis: str, largest: float, curves: Sequence[St
       share = 100 * (1 - counts.cumsum() / len(curve.smallest))
       epsilons = np.concatenate([[0.0], inside, [largest]])
       values = np.concatenate([[100.0], share, share[-1:] if len(share) else [100.0]])
-      axes.step(epsilons, values, curve.dash, where="post", color=curve.color)
+      style: Any = {"color": curve.color, "gid": curve.choice}
+      axes.step(epsilons, values, curve.dash, where="post", **style)
     axes.set_xlim(0, largest)
     return svg()
 
@@ -95,13 +107,14 @@ class Line(NamedTuple):
   dash: str
   thresholds: np.ndarray  # [T].
   points: np.ndarray  # [T], of accuracy in percent; NaN where there is no number.
+  choice: str = ""  # As of `Curve`.
 
 
 def threshold_curves(title: str, threshold: float, lines: Sequence[Line]) -> str:
   """An SVG element: points of accuracy over thresholds, with a mark at the chosen one."""
   with _axes(title, "similarity from which an example overlaps") as (axes, svg):
     for line in lines:
-      axes.plot(line.thresholds, line.points, line.dash, color=line.color)
+      axes.plot(line.thresholds, line.points, line.dash, color=line.color, gid=line.choice)
     axes.axvline(threshold, color=_TEXT, lw=0.8, ls=":")
     axes.set(ylabel="all minus clean, points", ylim=(None, None))
     axes.autoscale(axis="y")
@@ -109,7 +122,7 @@ def threshold_curves(title: str, threshold: float, lines: Sequence[Line]) -> str
 
 
 @contextlib.contextmanager
-def _figure(width: float, height: float) -> Iterator[Any]:
+def figure_of(width: float, height: float) -> Iterator[Any]:
   """Empty and in the style of the page; inches."""
   import matplotlib.figure  # Slow to import.
 
@@ -118,21 +131,25 @@ def _figure(width: float, height: float) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _axes(title: str, axis: str) -> Iterator[tuple[Any, Callable[[], str]]]:
-  """Axes for accuracies, and a function that gives the finished SVG element."""
-  with _figure(4.2, 3.0) as figure:
+def _axes(title: str, axis: str, size: str = "plot") -> Iterator[tuple[Any, Callable[[], str]]]:
+  """Axes for accuracies, all alike, and a function that gives the finished SVG element."""
+  width, height = WIDTHS[size]
+  with figure_of(width, height) as figure:
     axes = figure.add_subplot()
-    axes.set(title=textwrap.fill(title, 36), xlabel=axis, ylabel="accuracy, %", ylim=(-3, 103))
+    axes.set(title=textwrap.fill(title, round(9 * width)), ylim=(-3, 103))
+    axes.set_yticks(range(0, 101, 25))
+    if size == "plot":
+      axes.set(xlabel=axis, ylabel="accuracy, %")
     axes.grid(axis="y", alpha=0.25)
-    yield axes, functools.partial(_svg, figure, title)
+    yield axes, functools.partial(svg_of, figure, title)
 
 
 class Point(NamedTuple):
   """A classifier without and under a shift: accuracies in [0, 1], each with its interval."""
 
-  name: str
+  number: int  # Written beside it; of the model in the run.
   color: str
-  supervised: bool
+  mark: str  # Its shape.
   standard: tuple[float, float, float]  # Value, low, high.
   shifted: tuple[float, float, float]
 
@@ -163,7 +180,7 @@ def scatter(
     points: whose accuracies are above 0 and below 1.
     trend: drawn behind the points.
   """
-  with _figure(4.2, 3.8) as figure:
+  with figure_of(4.2, 3.8) as figure:
     axes = figure.add_subplot()
     everything = np.array([*(p.standard for p in points), *(p.shifted for p in points)])
     if trend is not None:
@@ -177,15 +194,14 @@ def scatter(
     for point in points:
       x, y = _logit(np.array(point.standard)), _logit(np.array(point.shifted))
       errors = {"xerr": np.abs(x[1:] - x[0])[:, None], "yerr": np.abs(y[1:] - y[0])[:, None]}
-      shape = "s" if point.supervised else "o"
-      axes.errorbar(x[0], y[0], **errors, fmt=shape, color=point.color, ms=5, elinewidth=0.8)
+      axes.errorbar(x[0], y[0], **errors, fmt=point.mark, color=point.color, ms=5, elinewidth=0.8)
     wanted = _PERCENTS if ends[1] - ends[0] > 4 else sorted((*_PERCENTS, *_BETWEEN))
     ticks = [tick for tick in wanted if ends[0] <= _logit(tick / 100) <= ends[1]]
     for axis in (axes.xaxis, axes.yaxis):
       axis.set_ticks([_logit(tick / 100) for tick in ticks], [f"{tick:g}" for tick in ticks])
     axes.set(title=title, xlabel=labels[0], ylabel=labels[1], xlim=ends, ylim=ends)
     axes.grid(alpha=0.2)
-    return _svg(figure, title)
+    return svg_of(figure, title)
 
 
 _BAND: Any = {"color": "#8c8c8c", "alpha": 0.25, "lw": 0}
@@ -204,16 +220,19 @@ class Reliability(NamedTuple):
   confidence: np.ndarray  # [B], means.
   accuracy: np.ndarray  # [B].
   examples: np.ndarray  # [B].
+  choice: str = ""  # As of `Curve`.
 
 
-def reliability_diagram(title: str, curves: Sequence[Reliability]) -> str:
+def reliability_diagram(title: str, curves: Sequence[Reliability], size: str = "small") -> str:
   """An SVG element: accuracy over confidence, the more examples the larger the dot."""
-  with _axes(title, "confidence, %") as (axes, svg):
+  with _axes(title, "confidence, %", size) as (axes, svg):
     axes.plot([0, 100], [0, 100], ":", color="#8c8c8c", lw=1)
+    axes.set_xticks((0, 50, 100))
     for curve in curves:
       sizes = 4 + 50 * curve.examples / curve.examples.sum()
-      axes.plot(curve.confidence, curve.accuracy, curve.dash, color=curve.color, lw=0.8)
-      axes.scatter(curve.confidence, curve.accuracy, s=sizes, color=curve.color, lw=0)
+      style: Any = {"color": curve.color, "gid": curve.choice}
+      axes.plot(curve.confidence, curve.accuracy, curve.dash, lw=0.8, **style)
+      axes.scatter(curve.confidence, curve.accuracy, s=sizes, lw=0, **style)
     return svg()
 
 
@@ -233,15 +252,15 @@ def heat_map(
   """
   values = np.array([[np.nan if x is None else x for x in line] for line in shares])
   width, height = max(4.2, 2.4 + 0.9 * len(columns)), max(3.0, 1.4 + 0.5 * len(lines))
-  with _figure(width, height) as figure:
+  with figure_of(width, height) as figure:
     figure.suptitle(title, size=12)
     axes = figure.add_subplot()
     # Cividis looks alike to all eyes, and its luminance rises from end to end.
     axes.pcolormesh(np.ma.masked_invalid(values), cmap="cividis", vmin=0, vmax=100)
     axes.set(xlabel="target; attack success in %", ylabel="surrogate")
-    names = [_brief(name) for name in columns]
+    names = [brief(name) for name in columns]
     axes.set_xticks(np.arange(len(columns)) + 0.5, names, rotation=30, ha="right")
-    names = ["+\n".join(map(_brief, name.split("+"))) for name in lines]
+    names = ["+\n".join(map(brief, name.split("+"))) for name in lines]
     axes.set_yticks(np.arange(len(lines)) + 0.5, names)
     axes.invert_yaxis()
     axes.spines[:].set_visible(False)
@@ -251,15 +270,15 @@ def heat_map(
       if np.isnan(value):
         text, color = "–", _TEXT
       axes.text(column + 0.5, line + 0.5, text, color=color, ha="center", va="center")
-    return _svg(figure, title)
+    return svg_of(figure, title)
 
 
-def _brief(name: str) -> str:
+def brief(name: str, longest: int = _LONGEST) -> str:
   """The end of a name that would leave no room for the plot: of a path, what tells it apart."""
-  return name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
+  return name if len(name) <= longest else f"…{name[1 - longest :]}"
 
 
-def _svg(figure: Any, title: str) -> str:
+def svg_of(figure: Any, title: str) -> str:
   """Named for those who cannot see it; without what repeats in every plot of a page."""
   buffer = io.StringIO()
   metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -267,10 +286,12 @@ def _svg(figure: Any, title: str) -> str:
   text = buffer.getvalue()
   text = text[text.index("<svg") :].replace(_TEXT, "currentColor")
   text = re.sub(r"<style.*?</style>|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-  text = re.sub(r'<g id="[^"]*"', "<g", text)  # Nothing refers to groups.
+  text = re.sub(r'<g id="(p\d+)"', r'<g class="p \1"', text)  # What a page shows one of at a time.
+  text = re.sub(r'<g id="[^"]*"', "<g", text)  # Nothing refers to other groups.
   text = re.sub(r"<[^>]*>", _rounded, text)
   label = html.escape(f"plot: {title}", quote=True)
-  return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+  widest = f"max-width: {round(_LARGEST * 72 * figure.get_figwidth())}px"
+  return text.replace("<svg ", f'<svg role="img" aria-label="{label}" style="{widest}" ', 1)
 
 
 def _rounded(tag: re.Match) -> str:

@@ -106,7 +106,7 @@ def _search(
     row |= {"normalised": row["median"] / deviation, "cell": cell_ids.get(each)}
     lines.append((each, row, metrics.robust_accuracy(smallest[each], quoted).tolist()))
   curves = [
-    plots.Steps(each.name, each.color, each.dash, scale * epsilons)
+    plots.Steps(each.name, each.color, each.dash, scale * epsilons, each.choice)
     for each, epsilons in smallest.items()
   ]
   axis = f"epsilon{briefly_where(cells)}, {norm}{unit and ', '}{unit}"

@@ -35,12 +35,21 @@ const filter = document.getElementById("filter");
 filter.closest("#search").hidden = false;
 filter.addEventListener("input", () => {
   const wanted = filter.value.toLowerCase().split(/\s+/);
-  for (const row of document.querySelectorAll("tbody tr, .album figure, .legend li")) {
+  for (const row of document.querySelectorAll("tbody tr, .album figure, .key li")) {
     const text = row.textContent.toLowerCase();
     row.hidden = !wanted.every((word) => text.includes(word));
   }
 });
 
-addEventListener("beforeprint", () => {
-  for (const folded of document.querySelectorAll("details")) folded.open = true;
+const boxes = new ResizeObserver((entries) => {
+  for (const { target } of entries) target.toggleAttribute("data-scrolls", target.scrollWidth > target.clientWidth + 1);
 });
+for (const box of document.querySelectorAll(".scroll")) boxes.observe(box);
+
+// A link into what is folded unfolds it.
+const unfold = () => {
+  let folded = document.getElementById(location.hash.slice(1))?.closest("details");
+  for (; folded; folded = folded.parentElement.closest("details")) folded.open = true;
+};
+addEventListener("hashchange", unfold);
+unfold();

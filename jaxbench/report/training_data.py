@@ -127,7 +127,8 @@ def _plots(findings: Findings, rows: pa.Table, classifiers: list[Classifier]) ->
   for (data, model, prompts), curve in curves.items():
     classifier = by_key[model, prompts]
     look = classifier.name, classifier.color, classifier.dash
-    line = plots.Line(*look, curve.thresholds, 100 * curve.difference)
+    points = 100 * curve.difference
+    line = plots.Line(*look, curve.thresholds, points, classifier.choice)
     by_data.setdefault(data, []).append(line)
   return [
     plots.threshold_curves(data, findings.thresholds[data], lines)

@@ -11,13 +11,15 @@ from jaxbench.records import kinds
 from jaxbench.report import plots
 from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of, tables_of
 
+_ROOM = 22  # Letters of a title.
+
 
 class Calibration(NamedTuple):
   """The calibration on a data set."""
 
   columns: list[str]
   lines: list[tuple[Classifier, list[float | None]]]  # Expected calibration errors.
-  plot: str  # SVG: reliability on clean images.
+  plots: list[str]  # SVGs: reliability on clean images, a model each.
 
 
 class Weak(NamedTuple):
@@ -38,7 +40,7 @@ _GROUPS = {
 }
 
 
-def _groups(cells: list[Row]) -> dict[str, list[Row]]:
+def groups_of(cells: list[Row]) -> dict[str, list[Row]]:
   """Clean, all corruptions together, words, and attacks at each epsilon, by their names."""
   groups: dict[str, list[Row]] = {}
   for cell in cells:
@@ -51,8 +53,9 @@ def calibration(
   cells: list[Row], by_cell: ByCell, summary: dict[str, Row], classifiers: list[Classifier]
 ) -> Calibration | None:
   """How far confidence is from accuracy, where nothing attacks; the mean over cells of a kind."""
-  groups = _groups([cell for cell in cells if cell["kind"] != kinds.ATTACK])
-  lines, curves = [], []
+  groups = groups_of([cell for cell in cells if cell["kind"] != kinds.ATTACK])
+  lines = []
+  curves: dict[str, list[plots.Reliability]] = {}
   for classifier in classifiers:
     values = []
     for group in groups.values():
@@ -67,16 +70,19 @@ def calibration(
       bins = metrics.reliability(table["confidence"], metrics.is_correct(table))
       kept = bins.examples > 0
       points = 100 * bins.confidence[kept], 100 * bins.accuracy[kept], bins.examples[kept]
-      curves.append(plots.Reliability(classifier.color, classifier.dash, *points))
+      curve = plots.Reliability(classifier.color, classifier.dash, *points, classifier.choice)
+      curves.setdefault(classifier.model, []).append(curve)
   if not curves:
     return None
-  plot = plots.reliability_diagram("calibration, clean images", curves)
-  return Calibration(list(groups), lines, plot)
+  drawn = [
+    plots.reliability_diagram(plots.brief(name, _ROOM), same) for name, same in curves.items()
+  ]
+  return Calibration(list(groups), lines, drawn)
 
 
 def weakest(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) -> list[Weak]:
   """Three classes of each classifier and kind of perturbation; all severities count together."""
-  groups, weak = _groups(cells), []
+  groups, weak = groups_of(cells), []
   for classifier in classifiers:
     for name, group in groups.items():
       tables = tables_of(cells_of(classifier, group), by_cell)

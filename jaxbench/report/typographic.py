@@ -3,8 +3,10 @@
 from typing import NamedTuple
 
 from jaxbench import metrics
+from jaxbench.report import plots
 from jaxbench.report.classifiers import ByCell, Classifier, Row, ids
 from jaxbench.report.threat import knowledge
+from jaxbench.report.tradeoff import tradeoff
 
 
 class Text(NamedTuple):
@@ -12,6 +14,7 @@ class Text(NamedTuple):
 
   overlay: str
   lines: list[tuple[Classifier, str, metrics.Typographic | None]]  # With the cell's id.
+  plot: str  # SVG: accuracy with the words over accuracy without them.
   knowledge: str | None  # What the attacker knows.
 
 
@@ -26,4 +29,11 @@ def text(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) -> Te
       columns = (rows[name] for name in ("label", "target", "prediction", "clean_prediction"))
       figures = metrics.typographic(*columns)
     lines.append((classifier, cell, figures))
-  return Text(cells[0]["perturbation"], lines, knowledge(cells))
+  points = [
+    plots.Point(each.number, each.color, each.mark, figures.clean_accuracy, figures.accuracy)
+    for each, _, figures in lines
+    if figures and figures.clean_accuracy
+  ]
+  labels = "accuracy without words, %", "accuracy with words, %"
+  plot = tradeoff("what words cost", labels, points) if points else ""
+  return Text(cells[0]["perturbation"], lines, plot, knowledge(cells))

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxbench import devices
 from jaxbench.attacks.base import Attack, Cascade, as_run
-from jaxbench.attacks.engine import slots, verdict
+from jaxbench.attacks.engine import slots, verdict, visibility
 from jaxbench.attacks.engine.job import NOBODY, Search, Waiting
 from jaxbench.attacks.engine.slots import Orders, Report, Slots
 
@@ -40,6 +40,7 @@ class Settings(NamedTuple):
   quantize: bool = False
   tolerance: float | None = None  # Bisect for the smallest epsilon.
   surrogate: bool = False  # What is searched is not what judges, so that claims are not about it.
+  visibility: bool = False  # Also measure how visible what is returned is.
 
 
 @dataclasses.dataclass
@@ -63,7 +64,7 @@ class Harvest(NamedTuple):
   final: np.ndarray  # [n] bool: nothing more will come of this example.
   success: np.ndarray  # [n] bool.
   costs: dict[str, np.ndarray]  # Those of `COSTS`, [n] int32: so far, in all.
-  fetch: Callable[[str], np.ndarray]  # A column of `Verdict`, [n, ...].
+  fetch: Callable[[str], np.ndarray]  # A column of `Verdict`, or of `Visibility`, [n, ...].
 
 
 COSTS = ("steps", "forwards", "backwards", "refuted")  # The last: claims that the judge refuted.
@@ -101,7 +102,8 @@ def attack(
     turns = deque(searchers[:1] if settings.surrogate else [*searchers, *[searchers[-1]] * _AGAIN])
     while turns and len(rows):
       searcher, refuted = turns.popleft(), []
-      work = _Work(search, stage, classifier, searcher, examples, handicaps, settings.slots, tally)
+      engine = stage, settings.slots, settings.visibility
+      work = _Work(search, engine, classifier, searcher, examples, handicaps, tally)
       for finished, fetch in work.run(rows):
         success, steps = fetch("prediction") != examples.labels[finished], fetch("steps")
         wrong = fetch("claimed") & ~success & (not settings.surrogate)
@@ -162,6 +164,7 @@ class _Flight(NamedTuple):
 
   seats: np.ndarray  # [devices, size] rows in the waiting room, or NOBODY.
   judged: Any
+  seen: Any  # A `Visibility`, or None if it was not asked for.
   report: Report
 
 
@@ -171,15 +174,15 @@ class _Work:
   def __init__(
     self,
     search: Search,
-    stage: int,
+    engine: tuple[int, int, bool],  # Stage of the cascade, slots, whether to measure visibility.
     classifier: devices.Replicated,
     searcher: devices.Replicated,
     examples: Examples,
     handicaps: np.ndarray,
-    most_slots: int,
     tally: Tally,
   ):
-    self._search, self._stage = search, stage
+    self._search = search
+    self._stage, most_slots, self._visibility = engine
     self._classifier, self._searcher = classifier, searcher
     self._examples, self._handicaps, self._tally = examples, handicaps, tally
     self._devices = devices.mesh().size
@@ -223,7 +226,10 @@ class _Work:
     waiting = self._waiting(seats) if count else self._blank
     self._slots, left, report = _advance(self._search)(self._searcher, self._slots, waiting, orders)
     judged = verdict.judge(self._search.attack.norm)(self._classifier, left)
-    return _Flight(seats, judged, report)
+    seen = None
+    if self._visibility:
+      seen = visibility.measure()(devices.replicate(()), left.clean, judged.image)
+    return _Flight(seats, judged, seen, report)
 
   def _read(self, flight: _Flight) -> None:
     """Waits for a chunk; puts back in the queue what found no slot."""
@@ -270,6 +276,7 @@ def _harvest(flight: _Flight) -> Iterator[tuple[np.ndarray, Callable[[str], np.n
   if left.any():
 
     def fetch(name: str) -> np.ndarray:
-      return devices.fetch(getattr(flight.judged, name))[left]
+      found = flight.judged if hasattr(flight.judged, name) else flight.seen
+      return devices.fetch(getattr(found, name))[left]
 
     yield rows[left], fetch

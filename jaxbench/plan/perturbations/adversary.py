@@ -110,6 +110,18 @@ def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
   return jax.random.key_data(devices.example_keys(seed, stream, examples))
 
 
+def where_fooled(columns: Columns) -> Columns:
+  """The columns, in which only what fooled is told to be visible: nothing else was looked for."""
+  return columns | {
+    name: [
+      value if fooled else None
+      for value, fooled in zip(columns[name], columns["success"], strict=True)
+    ]
+    for name in ("psnr", "ssim")
+    if name in columns
+  }
+
+
 def untouched(block: Block, clean: Columns, rows: np.ndarray) -> Columns:
   """What stands for an attack where the clean image is misclassified.
 

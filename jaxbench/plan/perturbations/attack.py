@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from jaxbench import attacks, config, errors
-from jaxbench.attacks.engine import batching
+from jaxbench.attacks.engine import batching, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Absent, Classifier
 from jaxbench.plan.perturbations import adversary
@@ -62,7 +62,7 @@ class Smallest(Bisected):
     (target,) = targets
     for rows, columns in _verdicts(self, evaluator, target, block, self.tolerance):
       distance = np.where(columns["success"], columns["distance"], np.float32(np.inf))
-      yield target, rows, columns | {"distance": distance}
+      yield target, rows, adversary.where_fooled(columns) | {"distance": distance}
 
 
 def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]:
@@ -157,12 +157,14 @@ def _verdicts(
   )
   examples = batching.Examples(*(array[right] for array in everything))
   # Of what draws anew for its verdict, a search claims nothing.
-  random = target.classifier.random
-  how = batching.Settings(evaluator.slots, settings.attacks.quantize, tolerance, surrogate=random)
+  random, quantize = target.classifier.random, settings.attacks.quantize
+  how = batching.Settings(evaluator.slots, quantize, tolerance, surrogate=random, visibility=True)
+  shown = ("psnr", "ssim") if visibility.has_windows(block.images.shape) else ("psnr",)
   harvest: batching.Harvest
   for harvest in batching.attack(cascade, classifier, searchers, examples, how, evaluator.tally):
     rows, stage = right[harvest.rows], cascade.names[harvest.stage]
-    columns: Columns = {name: harvest.fetch(name) for name in ("prediction", "distance")}
+    names = ("prediction", "distance", *shown)
+    columns: Columns = {name: harvest.fetch(name) for name in names}
     kept = pictures.keep(rows, some, harvest.fetch)
     columns |= adversary.right(harvest.fetch("votes") if random else None, some.labels[rows])
     columns |= {"success": harvest.success, "picture": kept} | harvest.costs

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxbench import attacks, config, devices, errors, spec
-from jaxbench.attacks.engine import batching, next_run
+from jaxbench.attacks.engine import batching, next_run, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Absent, Surrogate
 from jaxbench.plan.perturbations import adversary
@@ -55,6 +55,7 @@ class Transfer(FromSurrogate):
         "forwards": 1 + members * costs["forwards"],
         "backwards": members * costs["backwards"],
         "picture": pictures.keep(rows, some, {"image": images}.__getitem__),
+        **visibility.columns(examples.images, images, evaluator.slots),
       }
       arrays = (images, examples.images, examples.epsilons, examples.words)
       for target in targets:
@@ -149,7 +150,8 @@ class SmallestTransfer(Bisected, FromSurrogate):
     costs["forwards"] += 1
     verdict = found | {"success": found["prediction"] != everything.labels, "distance": high}
     kept = pictures.keep(rows, block, {"image": best}.__getitem__)
-    return rows, costs | verdict | {"picture": kept}
+    seen = visibility.columns(everything.images, best, evaluator.slots)
+    return rows, adversary.where_fooled(costs | verdict | seen | {"picture": kept})
 
 
 def _for_transfer(text: str, *, encodes: bool) -> spec.Spec:
