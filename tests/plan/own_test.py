@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxbench import config, errors, plan, records
+from jaxbench import config, devices, errors, plan, records
 from jaxbench.evaluate import runner
 from jaxbench.plan.perturbations import own
 
@@ -58,9 +58,10 @@ def test_a_corruption_of_ones_own_is_done_to_every_image_and_cut(mine):
   images = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
   hashes = np.zeros((8, 2), np.uint32)
   for severity, one in made.items():
-    shown = one.program(0)(one.inputs((32, 32)), hashes, images)
+    inputs = devices.replicate(one.inputs((32, 32)))
+    (shown,) = devices.dispatch(one.program(0), inputs, (hashes, images), 1)
     expected = np.clip(images / np.float32(255) - np.float32(0.2) * severity, 0, 1)
-    np.testing.assert_allclose(jax.device_get(shown), expected, atol=1e-6)
+    np.testing.assert_allclose(jax.device_get(shown.result), expected, atol=1e-6)
 
 
 def test_another_file_is_another_row(mine):
