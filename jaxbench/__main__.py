@@ -62,6 +62,8 @@ config_flags.register_flag_parser_for_type(tuple, _List())
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: a Python file.")
 flags.DEFINE_string("workdir", None, "Folder for the results: new, or one to continue.")
 flags.DEFINE_bool("plan", False, "Print what would be run and its cost; run nothing.")
+flags.DEFINE_bool("quiet", False, "Say nothing but what is wrong.")
+flags.DEFINE_bool("json", False, "Print the figures of the first screen as JSON, and no tables.")
 flags.DEFINE_bool("compilation_cache", True, "Keep compiled programs in ~/.cache/jaxbench.")
 flags.DEFINE_string(
   "compilation_cache_dir", None, "Keep them there, to share; only folders that you trust."

@@ -6,6 +6,7 @@ import sys
 from typing import NamedTuple
 
 import jax
+import pyarrow as pa
 from etils import epath
 
 from jaxbench import config, devices, errors, metrics, plan, records, report, training
@@ -30,6 +31,8 @@ class Options(NamedTuple):
   join: str | None
   cache: str | None
   profile: str | None
+  quiet: bool
+  json: bool
 
 
 def run(settings: config.Config | config.Training | config.PromptSearch, options: Options) -> None:
@@ -96,20 +99,27 @@ def _evaluate(settings: config.Config, options: Options, host: hosts.Host) -> No
   workdir = epath.Path(options.workdir)
   workers = devices.cores() // 16 if options.workers is None else options.workers
   cache, profile = options.cache or None, options.profile or None
-  runner.run(settings, planned, workdir, workers, cache, host, profile)
+  runner.run(settings, planned, workdir, workers, cache, host, profile, quiet=options.quiet)
   if host.index:
     print(f"host {host.index} of {host.count} is done; host 0 writes the report")
     return
   absent = [classifiers.Absent(**entry) for entry in records.load_run(workdir)["absent"]]
-  _tell(planned, workdir, absent)
+  (summary,) = report.write([workdir], workdir / "report.html")
+  if options.json:
+    print((workdir / "report.json").read_text())
+  elif not options.quiet:
+    _tell(planned, workdir, summary, absent)
   given_up = {entry.what for entry in absent}
   suites.require(settings, [cell for cell in planned.cells if cell.id not in given_up], absent)
 
 
-def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Absent]) -> None:
-  """Writes the report, and prints what matters most."""
-  page = workdir / "report.html"
-  (summary,) = report.write([workdir], page)
+def _tell(
+  planned: plan.Plan,
+  workdir: epath.Path,
+  summary: pa.Table,
+  absent: list[classifiers.Absent],
+) -> None:
+  """Prints what matters most."""
   run = records.load_run(workdir)
   metric = {name: known.get("metric", "") for name, known in run["data"].items()}
   # Of a terminal; a file has lines of any length.
@@ -133,7 +143,7 @@ def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Abse
     print(f"{len(doubts) - _MOST_DOUBTS} more reasons for doubt; the report has them all")
   for line in suites.lines(absent):
     print(f"absent: {line}")
-  print(f"report: {page}")
+  print(f"report: {workdir / 'report.html'}")
 
 
 if __name__ == "__main__":

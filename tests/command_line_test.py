@@ -1,5 +1,6 @@
 """Bad input to `python -m jaxbench`, in this process: one line and status 2, before any work."""
 
+import json
 import pathlib
 import sys
 
@@ -67,6 +68,17 @@ BAD = {
   "trace in a file": ((*SMALL, f"--profile={ROOT / 'README.md'}"), "--profile="),
   "programs in a file": ((*SMALL, f"--compilation_cache_dir={ROOT / 'README.md'}"), "directory"),
 }
+
+
+def test_it_is_quiet_or_tells_figures_as_json(command, tmp_path):
+  workdir = f"--workdir={tmp_path / 'run'}"
+  assert command(*SMALL, workdir, "--quiet") == (0, "", "")
+  assert (tmp_path / "run" / "report.html").exists()
+  status, out, _ = command(*SMALL, workdir, "--json")
+  assert status == 0
+  (run,) = json.loads(out)["runs"]
+  assert run["classifiers"][0]["model"] == "digits-resnet"
+  assert run["classifiers"][0]["figures"]["clean"]["value"] == 1.0
 
 
 def test_a_share_of_each_data_set_may_be_asked_for(command):

@@ -43,6 +43,8 @@ def run(
   cache: epath.PathLike | None = None,
   host: hosts.Host = hosts.Host(),  # noqa: B008 -- A tuple of numbers.
   profile: epath.PathLike | None = None,
+  *,
+  quiet: bool = False,
 ) -> None:
   """Computes the rows of `plan` that `workdir` lacks, beside any other hosts; returns when all do.
 
@@ -54,6 +56,7 @@ def run(
     cache: folder of decoded images that runs share; None decodes all.
     host: where this process begins; others may work on the same folder.
     profile: folder for a trace of one block; None takes none.
+    quiet: say nothing of the progress.
 
   Raises:
     InputError: the folder belongs to another configuration or cannot be written, the cache cannot,
@@ -64,10 +67,10 @@ def run(
   logs.mend(store.workdir)
   with leases.Leases(store.workdir) as held:
     traced = Trace(profile)
-    work = Work(settings, plan, store, workers, cache, held, host, traced)
+    work = Work(settings, plan, store, workers, cache, held, host, traced, quiet=quiet)
     if work.finished == work.total:
       return
-    if work.finished:
+    if work.finished and not quiet:
       there = f"{work.finished:,} of {work.total:,} passes are there"
       print(f"jaxbench: continues {store.workdir}: {there}", file=sys.stderr)
     store.retry(lambda session: not held.lives(session))
@@ -95,7 +98,10 @@ class Work:
     held: leases.Leases,
     host: hosts.Host,
     traced: Trace,
+    *,
+    quiet: bool = False,
   ):
+    self._quiet = quiet
     self.absent: list[dict[str, str]] = []
     self.warnings: list[dict[str, str]] = []
     self._settings, self._plan, self._store = settings, plan, store
@@ -130,7 +136,7 @@ class Work:
     left = TimeLeft(planned)
     for cell, passes in self._before:
       left.skip(part(cell), passes)
-    return Progress(self.total, self.finished, "pass", left)
+    return Progress(self.total, self.finished, "pass", left, silent=self._quiet)
 
   def run(self, request: interrupt.Request) -> None:
     """Works on what is left until nothing is, waiting for other hosts in the end.

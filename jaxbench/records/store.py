@@ -24,6 +24,7 @@ _OWN = {
   "logs",
   "heads",
   "report.html",
+  "report.json",
   damage.FOLDER,
   description.SLOTS,
 }

@@ -11,7 +11,7 @@ import jinja2
 import pyarrow as pa
 from etils import epath
 
-from jaxbench import metrics
+from jaxbench import errors, metrics
 from jaxbench.report import comparison, content, summaries, training_data, units
 from jaxbench.report.doubts import doubtful
 from jaxbench.report.export import export
@@ -56,6 +56,7 @@ def write(
   """
   places.for_file("out", out)
   findings = None if overlap is None else training_data.load(overlap, overlap_threshold)
+  beside = _beside(epath.Path(out))
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_HERE),
     autoescape=True,
@@ -85,12 +86,25 @@ def write(
   )
   atomic.write(epath.Path(out), page.encode())
   described = json.dumps(summaries.described(runs), indent=2, ensure_ascii=False)
-  atomic.write(epath.Path(out).with_suffix(".json"), described.encode())
+  atomic.write(beside, described.encode())
   return [run.summary for run in runs]
 
 
 def _points(difference: float) -> str:
   return f"{100 * difference:+.2f}"
+
+
+def _beside(page: epath.Path) -> epath.Path:
+  """Where the page's figures go as JSON.
+
+  Raises:
+    InputError: that is something else's place: of a run's description, or of the page itself.
+  """
+  file = page.with_suffix(".json")
+  content = None if file == page else atomic.read(file)
+  if file == page or (content is not None and b'"classifiers"' not in content):
+    raise errors.InputError(f"{page}: its figures would replace {file}; name the page otherwise")
+  return file
 
 
 def _clause(text: str) -> str:

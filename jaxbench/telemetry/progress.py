@@ -21,10 +21,13 @@ class Progress:
     done: units that an earlier session did.
     unit: its name, in the singular.
     left: what estimates the time, where parts of the work have paces of their own.
+    silent: show nothing.
   """
 
-  def __init__(self, total: int, done: int, unit: str, left: TimeLeft | None = None):
-    self._terminal = sys.stderr.isatty()
+  def __init__(
+    self, total: int, done: int, unit: str, left: TimeLeft | None = None, *, silent: bool = False
+  ):
+    self._terminal = sys.stderr.isatty() and not silent
     self._left = left or TimeLeft({(): total - done})
     self._bar = tqdm.tqdm(
       total=total,
@@ -40,7 +43,8 @@ class Progress:
     self._started = self._updated = time.monotonic()
     self._shown = -1.0
     self._ended = threading.Event()
-    threading.Thread(target=self._tell_now_and_then, daemon=True).start()
+    if not (silent or self._terminal):
+      threading.Thread(target=self._tell_now_and_then, daemon=True).start()
 
   def show(self, what: str) -> None:
     """Names the work that begins now."""
@@ -77,7 +81,7 @@ class Progress:
 
   def _tell_now_and_then(self) -> None:
     """Lines where there is no bar, whatever the main thread is deep in."""
-    while not self._ended.wait(_LINE_SECONDS) and not self._terminal:
+    while not self._ended.wait(_LINE_SECONDS):
       print(f"jaxbench: {self._line()}", file=sys.stderr, flush=True)
 
   def _line(self) -> str:

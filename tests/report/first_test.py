@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from references import runs
 
-from jaxbench import config, metrics, report
+from jaxbench import config, errors, metrics, report
 from jaxbench.report import content, first, tradeoff
 from jaxbench.report.classifiers import Classifier
 
@@ -91,3 +91,12 @@ def test_the_sentence_and_the_page_say_what_was_run(found, run, tmp_path):
 def test_the_front_is_what_nothing_else_beats():
   values = np.array([[1.0, 5], [2, 5], [3, 4], [2.5, 3], [3, 1], [0, 6]])
   assert tradeoff.front(values).tolist() == [[0, 6], [2, 5], [3, 4]]
+
+
+@pytest.mark.parametrize("name", ["run.html", "page.json"])
+def test_a_page_whose_figures_would_replace_something_is_refused(name, run):
+  """`run.json` is what the run is."""
+  before = (run / "run.json").read_bytes()
+  with pytest.raises(errors.InputError, match="name the page otherwise"):
+    report.write([run], run / name)
+  assert (run / "run.json").read_bytes() == before
