@@ -68,12 +68,26 @@ def compute_in(model: T, dtype: str) -> T:
   return copy
 
 
+class Undrawn:
+  """Stands for nnx.Rngs where shapes alone are wanted: most of a trace would be of the draws."""
+
+  def params(self) -> jax.Array:
+    """A key for what is drawn all the same."""
+    return jax.random.key(0)
+
+
+def _drawn(init: nnx.Initializer, shape: tuple[int, ...], rngs: nnx.Rngs | Undrawn) -> nnx.Param:
+  """A weight, float32 of `shape`; zeros if nothing is drawn."""
+  if isinstance(rngs, Undrawn):
+    return nnx.Param(jnp.zeros(shape))
+  return nnx.Param(init(rngs.params(), shape, jnp.float32))
+
+
 class Linear(nnx.Module):
   """x @ kernel + bias."""
 
   def __init__(self, inputs: int, outputs: int, *, use_bias: bool = True, rngs: nnx.Rngs):
-    init = nnx.initializers.lecun_normal()
-    self.kernel = nnx.Param(init(rngs.params(), (inputs, outputs), jnp.float32))
+    self.kernel = _drawn(nnx.initializers.lecun_normal(), (inputs, outputs), rngs)
     self.bias = nnx.Param(jnp.zeros(outputs)) if use_bias else None
 
   def __call__(self, x: jax.Array, outputs: slice = slice(None)) -> jax.Array:
@@ -98,8 +112,7 @@ class Conv(nnx.Module):
     rngs: nnx.Rngs,
   ):
     shape = (kernel, kernel, inputs // groups, outputs)
-    init = nnx.initializers.he_normal()
-    self.kernel = nnx.Param(init(rngs.params(), shape, jnp.float32))
+    self.kernel = _drawn(nnx.initializers.he_normal(), shape, rngs)
     self.bias = nnx.Param(jnp.zeros(outputs)) if use_bias else None
     self.stride, self.groups = stride, groups
     self.padding = kernel // 2 if padding is None else padding

@@ -16,6 +16,7 @@ from flax import nnx, traverse_util
 from jaxbench import errors
 from jaxbench.models.architectures import Config, Model, family
 from jaxbench.models.encoders.tokenizer_file import TokenizerFile
+from jaxbench.models.parts.layers import Undrawn
 from jaxbench.models.weights import files, mapping, positions
 from jaxbench.models.weights.files import Tensors
 from jaxbench.models.weights.mapping import Source
@@ -60,21 +61,14 @@ def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
 
 @functools.cache
 def _traced(config: Config) -> Model:
-  """Kept, because to trace all initialisers takes a while, and to copy a model does not."""
-  return nnx.eval_shape(lambda: family(config).module(config, rngs=_OneKey()))
+  """Kept, because to trace a network takes a while, and to copy a model does not."""
+  return nnx.eval_shape(lambda: family(config).module(config, rngs=Undrawn()))
 
 
 def tokenizer_file(config: Any, path: epath.PathLike) -> TokenizerFile | None:
   """The tokenizer.json at `path`, for a model that has one of its own."""
   tokenizer = getattr(config, "tokenizer", None)
   return None if tokenizer is None else TokenizerFile(tokenizer, str(path))
-
-
-class _OneKey:
-  """Stands for nnx.Rngs where nothing is drawn: to count draws takes two thirds of the time."""
-
-  def params(self) -> jax.Array:
-    return jax.random.key(0)
 
 
 def tensors(model: Model) -> dict[str, Any]:
