@@ -68,6 +68,7 @@ def write(
     "figure": units.figure,
     "interval": units.interval,
     "clause": _clause,
+    "decibels": units.decibels,
     "unit": units.unit_of,
   }
   runs = [content.load(workdir, findings) for workdir in workdirs]
