@@ -74,6 +74,7 @@ from jaxbench.metrics.stability import (
 from jaxbench.metrics.summary import is_correct, summarize
 from jaxbench.metrics.typographic import Typographic, typographic
 from jaxbench.metrics.video import VideoAccuracy, pm_k
+from jaxbench.metrics.visibility import Visibility, visibility
 from jaxbench.metrics.worst_case import mean_share, withstood
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
   "Stability",
   "Typographic",
   "VideoAccuracy",
+  "Visibility",
   "alexnet",
   "auroc",
   "average_precision",
@@ -169,6 +171,7 @@ __all__ = [
   "summarize_smallest",
   "typographic",
   "unconverged",
+  "visibility",
   "withstood",
   "worst_classes",
 ]

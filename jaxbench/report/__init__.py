@@ -72,6 +72,7 @@ def write(
     "figure": units.figure,
     "interval": units.interval,
     "clause": _clause,
+    "decibels": units.decibels,
     "unit": units.unit_of,
   }
   known = None if imagenet_x is None else metrics.read_factors(imagenet_x)

@@ -34,6 +34,7 @@ from jaxbench.report import (
   transfers,
   trust,
   typographic,
+  visible,
 )
 from jaxbench.report.classifiers import ByCell, Classifier, Row, of_run
 from jaxbench.report.doubts import doubts, of_defences
@@ -54,6 +55,7 @@ class DataSet(NamedTuple):
   corrupted: corrupted.Corrupted | None
   attacked: attacked.Attacked | None
   costs: costs.Costs | None
+  visible: list[visible.Visible]
   classes: list[classes.Classes]
   sequences: stability.Sequences | None
   searches: list[searches.Search]
@@ -241,6 +243,7 @@ def _data_set(
     corrupted=corrupted.corrupted(name, clean, corruptions, by_cell, classifiers, run),
     attacked=attacked.attacked(clean, own_attacks, by_cell, classifiers, run),
     costs=costs.costs(everything, by_cell, classifiers),
+    visible=visible.visible(everything, by_cell),
     classes=classes.by_class(trust.groups_of(everything), by_cell, classifiers),
     sequences=stability.sequences(name, parts["sequences"], by_cell, classifiers, run),
     searches=searches.searches(parts["searches"], by_cell, classifiers, run["identity"]),

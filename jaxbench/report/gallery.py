@@ -28,6 +28,8 @@ class Picture(NamedTuple):
   perturbed: str
   difference: str
   factor: int  # By which the difference is multiplied; grey is none.
+  psnr: float | None  # In decibels; this and what follows: None where it was not measured.
+  ssim: float | None
 
   @property
   def size(self) -> int:
@@ -57,6 +59,8 @@ def pictures(
         perturbed=_data_url(row["picture"]),
         difference=_data_url(difference),
         factor=factor,
+        psnr=row.get("psnr"),
+        ssim=row.get("ssim"),
       )
     )
   return result

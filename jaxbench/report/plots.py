@@ -289,6 +289,7 @@ def svg_of(figure: Any, title: str) -> str:
   text = re.sub(r'<g id="(p\d+)"', r'<g class="p \1"', text)  # What a page shows one of at a time.
   text = re.sub(r'<g id="[^"]*"', "<g", text)  # Nothing refers to other groups.
   text = re.sub(r"<[^>]*>", _rounded, text)
+  text = re.sub(r">\s+<", "><", re.sub(r" ?\n *", " ", text))
   label = html.escape(f"plot: {title}", quote=True)
   widest = f"max-width: {round(_LARGEST * 72 * figure.get_figwidth())}px"
   return text.replace("<svg ", f'<svg role="img" aria-label="{label}" style="{widest}" ', 1)

@@ -17,6 +17,11 @@ def epsilon(value: float | None, norm: str) -> str:
   return f"{255 * value:.2f}/255" if norm == "linf" else f"{value:.3g}"
 
 
+def decibels(value: float) -> str:
+  """∞ where nothing has changed."""
+  return "∞" if math.isinf(value) else f"{value:.1f} dB"
+
+
 def figure(found: Value, unit: str) -> str:
   """In the unit of its column, which stands at the head."""
   return _in_unit(found.value, unit)

@@ -40,3 +40,11 @@ def test_intervals_of_means_cover_as_often_as_they_say():
     found = metrics.mean_share([metrics.proportion(count, total) for count in counts])
     hits += found.low <= np.mean(shares) <= found.high
   assert 0.94 < hits / 400 < 0.995  # Clopper-Pearson's are a little wide.
+
+
+def test_visibility_is_the_median_of_what_was_measured():
+  none = [False] * 3
+  measured = _rows("abc", none, psnr=np.float32([20, np.inf, 30]), ssim=[0.5, None, 0.75])
+  unknown = _rows("ab", none[:2])
+  assert metrics.visibility([measured, unknown]) == (3, 30.0, 0.5)
+  assert metrics.visibility([unknown]) is None
