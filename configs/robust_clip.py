@@ -12,7 +12,8 @@ STL-10 attacked at their own size (Schlarmann et al., 2024, arXiv:2402.12336, se
 code, commit 7de10ee2). Class names, templates and the 1,000 examples of each set are theirs, which
 for the examples needs the hub's shards (huggingface.co/clip-benchmark); ImageNet's are the 5,000 of
 RobustBench, of which nobody tells how many the paper took. Small images are enlarged otherwise.
-The report tells what differs, line by line, and marks no number where anything does.
+The report tells what differs, line by line, and marks no number where anything does. Its averages
+are over the thirteen sets without ImageNet, as theirs; --export writes the row of their table.
 
 Arguments: `clean` is clean accuracy on the whole of each set, the numbers of their table at epsilon
 0; `digits` the attack on the embedded models; `tiny` a few steps on four images of each set.
@@ -75,5 +76,5 @@ def get_config(where: str = "attacked") -> config.Config:
     subset={"attacked": "imagenet=robustbench,robustvlm(n=1000)"}.get(where, ""),
     limit={"tiny": 4}.get(where, 0),
     native=True,
-    published=("fare",),
+    published=("fare", "robustvlm-base"),
   )

@@ -6,11 +6,11 @@ Run time: --plan tells; 110 gradients for an example that withstands an epsilon,
 Expected: not measured, since no weights were at hand.
 
 Mao et al. (2023, arXiv:2212.07016), TGA-ZSR and TTC: all test images, cross-entropy, a uniform
-start, steps of 1/255, no restarts. Their prompts are "This is a photo of a {}" and others like it,
-with names in lower case, where the names follow from that rule; cars, country211, eurosat-all, pcam
-and ImageNet take CLIP_benchmark's. Different too: they resize the short side to 256 pixels,
-bilinearly, before the crop, where the model's own preprocessing is used here; and they attack in
-half precision.
+start, steps of 1/255, no restarts; the short side is resized to 256 pixels, bilinearly, before the
+crop, which lowers clean accuracy. Their prompts are "This is a photo of a {}" and others like it,
+with names in lower case, where the names follow from that rule; country211, eurosat-all, pcam and
+ImageNet take CLIP_benchmark's. Different too: TeCoA and TTC attack in half precision. That of the
+search is --config.attacks.search_dtype=bfloat16; verdicts are in float32.
 
 `tiny` is three steps on four images of each set.
 """
@@ -35,7 +35,7 @@ SETS = (
   "stl10",
   "sun397-all",
 )
-_OTHERS = ("imagenet", "cars", "country211", "eurosat-all", "pcam")
+_OTHERS = ("imagenet", "country211", "eurosat-all", "pcam")
 
 
 def get_config(where: str = "") -> config.Config:
@@ -53,5 +53,7 @@ def get_config(where: str = "") -> config.Config:
       epsilons=(1 / 255, 4 / 255),
     ),
     limit=4 if tiny else 0,
+    preprocess="resize(short=256, interpolation='bilinear')",
     native=True,
+    published=("tecoa", "tga-zsr"),
   )

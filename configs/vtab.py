@@ -4,7 +4,8 @@ Command: python -m jaxbench --config=configs/vtab.py --workdir=runs/vtab \
   --config.models=laion/CLIP-ViT-B-32-laion2B-s34B-b79K --config.data_root=/data
 Run time: --plan tells; 600,000 images, each seen once.
 Expected: not measured, since no weights were at hand; open_clip's results, which are top-1 but for
-Caltech-101, pets, flowers and FGVC Aircraft (mean per class).
+Caltech-101, pets, flowers and FGVC Aircraft (mean per class), and CLIP_benchmark's of VOC 2007 by
+whole images (mean average precision).
 
 VTAB+ (Schuhmann et al., 2022, arXiv:2210.08402) and ImageNet's own variants. dsprites' position has
 no templates and is left out. `tiny` is four images of each set.
@@ -17,6 +18,7 @@ SETS = (
   "imagenetv2-matched-frequency",
   "imagenet-sketch",
   "imagenet-a",
+  "imagenet-o",
   "imagenet-r",
   "objectnet-own-names",
   "caltech101",
@@ -49,6 +51,7 @@ SETS = (
   "sun397-all",
   "svhn",
   "voc2007",
+  "voc2007_multilabel",
 )
 
 

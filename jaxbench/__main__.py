@@ -1,17 +1,22 @@
-"""Evaluates the robustness of vision-language models, as a config describes it.
+"""Measures how robust vision-language models are, as a config describes it.
 
-python -m jaxbench --config=configs/quickstart.py --workdir=runs/quickstart
+  jaxbench run NAME|FILE[:ARGUMENT] --workdir=DIR [--config.FIELD=VALUE ...]
 
 Any field of the config can be set on the command line: --config.limit=100,
 --config.attacks.epsilons=2/255,4/255, --config.models=digits-clip; they are listed in
-jaxbench/config/schema.py.
-The same command again continues a run that was interrupted.
+jaxbench/config/schema.py. The same command again continues a run that was interrupted.
+`python -m jaxbench` is the same program, and `--config=FILE` the same as `run FILE`.
 """
 
 from jaxbench.distributed import interrupt
 
 if __name__ == "__main__":  # What follows takes time to import.
   interrupt.stop_at_once("jaxbench", "the same command continues the run")
+  import sys
+
+  from jaxbench import commands
+
+  commands.start(sys.argv)
 
 import sys
 from collections.abc import Sequence
@@ -32,6 +37,14 @@ class _Slots(flags.IntegerParser):
     return config.AUTO if argument == "auto" else super().parse(argument)
 
 
+class _Limit(flags.IntegerParser):
+  """A number, or a share."""
+
+  def parse(self, argument: str | int) -> int | str:  # type: ignore[override]
+    """A number, or the text of a share."""
+    return argument if str(argument).endswith("%") else super().parse(argument)
+
+
 class _List(tuple_parser.TupleParser):
   """What is no Python tuple, as "/a/b,/c/d" is none, stays text: `config` reads lists of names."""
 
@@ -44,6 +57,7 @@ class _List(tuple_parser.TupleParser):
 
 
 config_flags.register_flag_parser_for_type(config.Slots, _Slots())
+config_flags.register_flag_parser_for_type(config.Limit, _Limit())
 config_flags.register_flag_parser_for_type(tuple, _List())
 _CONFIG = config_flags.DEFINE_config_file("config", None, "What to run: a Python file.")
 flags.DEFINE_string("workdir", None, "Folder for the results: new, or one to continue.")
@@ -107,7 +121,9 @@ def asked() -> config.Config | config.Training | config.PromptSearch:
   """
   settings = _CONFIG.value
   if settings is None:
-    raise errors.InputError("--config is missing: name a file of configs/, or your own")
+    raise errors.InputError(
+      "--config is missing: jaxbench run quickstart, or --config=FILE; `jaxbench list configs`"
+    )
   if not isinstance(settings, (config.Config, config.Training, config.PromptSearch)):
     try:
       settings.models  # noqa: B018 -- ml_collections reports a missing file when it is first read.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from absl import flags, logging
 
-from jaxbench import config, errors
+from jaxbench import commands, config, errors
 
 _KINDS = (config.Config, config.Training, config.PromptSearch)
 _UNKNOWN_FIELD = re.compile(
@@ -19,6 +19,10 @@ _NO_ARGUMENT = re.compile(r"get_config\(\) takes 0 positional arguments but \d+ 
 
 def parse(arguments: Sequence[str]) -> list[str]:
   """absl's parser; whatever goes wrong, in a config's file too, is one line and status 2."""
+  if {"-h", "--help"} & set(arguments):
+    about = str(sys.modules["__main__"].__doc__).strip()
+    print(about, commands.table(), flags.FLAGS.main_module_help().strip(), sep="\n\n")
+    sys.exit()
   try:
     rest = flags.FLAGS(arguments)
     if flags.FLAGS["verbosity"].using_default_value:

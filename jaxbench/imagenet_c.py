@@ -121,7 +121,7 @@ def write(
   hashes = zip(
     (source.ids[index] for index in order), data.image_hashes(source, order), strict=True
   )
-  writer.claim({"preprocess": dataclasses.asdict(preprocess)}, dict(hashes))
+  writer.claim({"preprocess": models.told(preprocess)}, dict(hashes))
   parts = data.blocks(source, order, block)
   broken = []
   with tqdm(total=len(order) * len(wanted), unit="file", disable=None) as bar:

@@ -1,4 +1,8 @@
-"""Names of models as people write them; "base+tower" is a vision tower on the CLIP before it."""
+"""Names of models as people write them.
+
+"base+tower" is a vision tower on the CLIP before it, "model|defence|defence" a model within
+test-time defences.
+"""
 
 import json
 import pathlib
@@ -10,6 +14,17 @@ WEIGHTS = (".safetensors", ".safetensors.index.json", ".pt", ".pth", ".pth.tar",
 def without_revision(name: str) -> str:
   """The name without the commits of its repositories: "org/name@commit" is org/name."""
   return re.sub(r"@[^+]*", "", name)
+
+
+def split_defences(name: str) -> tuple[str, tuple[str, ...]]:
+  """The model that a name says, and the texts of the defences around it, the innermost first.
+
+  What is on the disk under the whole name is a model alone.
+  """
+  if "|" not in name or pathlib.Path(name).exists():
+    return name, ()
+  model, *defences = (part.strip() for part in name.split("|"))
+  return model, tuple(defences)
 
 
 def split(name: str) -> tuple[str, str | None]:
@@ -27,6 +42,7 @@ def split(name: str) -> tuple[str, str | None]:
 
 def is_tower(name: str) -> bool:
   """Whether a name can be only a tower's: of a file of bare tensors, or a folder of one alone."""
+  name, _ = split_defences(name)
   if name.lower().endswith(WEIGHTS):
     return True
   try:

@@ -1,5 +1,7 @@
 """Runs what a config describes: an evaluation with its report, a training, a search for prompts."""
 
+import runpy
+import shutil
 import sys
 from typing import NamedTuple
 
@@ -110,11 +112,18 @@ def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Abse
   (summary,) = report.write([workdir], page)
   run = records.load_run(workdir)
   metric = {name: known.get("metric", "") for name, known in run["data"].items()}
-  print(metrics.overview(summary, metric))
+  # Of a terminal; a file has lines of any length.
+  width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+  print(metrics.overview(summary, metric, width))
   print(*(f"{sentence}\n" for sentence in plan.native(planned)), sep="", end="")
   shifts = metrics.summarize_shifts(summary)
   if text := metrics.overview_shifts(shifts):
     print(f"\n{text}\n")
+  if text := metrics.overview_averages(metrics.averages(summary, metric)):
+    print(f"\n{text}\n")
+  if metrics.OUTLIERS.keys() & run["data"].keys():
+    rows = records.read(workdir, metrics.OUTLIER_COLUMNS)
+    print(f"\n{metrics.overview_outliers(metrics.summarize_outliers(rows))}\n")
   tables = (shifts.to_pylist(), summary.to_pylist())
   if differs := report.unlike_models(*tables, run):
     print(f"not as the published models that accuracy is expected from: {differs}\n")
@@ -125,3 +134,8 @@ def _tell(planned: plan.Plan, workdir: epath.Path, absent: list[classifiers.Abse
   for line in suites.lines(absent):
     print(f"absent: {line}")
   print(f"report: {page}")
+
+
+if __name__ == "__main__":
+  sys.argv[1:1] = ["run"]
+  runpy.run_module("jaxbench", run_name="__main__", alter_sys=True)

@@ -7,7 +7,7 @@ import pathlib
 import sys
 import traceback
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jaxbench import errors
@@ -30,27 +30,37 @@ def digest(path: str) -> str:
   return hashed.hexdigest()
 
 
-def call(path: str, function: str, *arguments: Any) -> Any:
-  """What `function(*arguments)` of the Python file at `path` returns.
+def function(path: str, name: str) -> Callable[..., Any]:
+  """The function of that name of the Python file at `path`.
 
   The file can import what lies beside it, now and later.
 
   Raises:
-    InputError: it cannot be read, lacks the function, or raises.
+    InputError: it cannot be read, raises, or lacks the function.
   """
   file, code = _read(path)
   if (folder := str(file.parent)) not in sys.path:
     sys.path.append(folder)
   # Under its own name a module of another folder could take its place.
-  name = f"jaxbench_user_file_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
-  module = types.ModuleType(name)
+  own = f"jaxbench_user_file_{hashlib.sha256(str(file).encode()).hexdigest()[:8]}"
+  module = types.ModuleType(own)
   module.__file__ = str(file)
-  sys.modules[name] = module  # Dataclasses look for the module that they are of.
+  sys.modules[own] = module  # Dataclasses look for the module that they are of.
   with _told(path, file, "it"):
     exec(code, vars(module))
-  if not callable(make := getattr(module, function, None)):
-    raise errors.InputError(f"{path} has no function {function}()")
-  with _told(path, file, f"{function}()"):
+  if not callable(found := getattr(module, name, None)):
+    raise errors.InputError(f"{path} has no function {name}()")
+  return found
+
+
+def call(path: str, name: str, *arguments: Any) -> Any:
+  """What `name(*arguments)` of the Python file at `path` returns; see `function`.
+
+  Raises:
+    InputError: there is no such function, or it raises.
+  """
+  make = function(path, name)
+  with _told(path, pathlib.Path(path).expanduser().absolute(), f"{name}()"):
     return make(*arguments)
 
 

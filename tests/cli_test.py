@@ -38,7 +38,8 @@ def reference(tmp_path_factory):
 
 def test_a_run_prints_its_table_and_where_the_report_is(reference):
   workdir, out, _ = reference
-  header, *lines = out.strip().splitlines()
+  title, header, *lines = out.strip().splitlines()
+  assert title == "accuracy, percent (corruptions: mean over severities)"
   assert header.split()[:4] == ["data", "model", "prompts", "clean"]
   assert len(lines) == 4
   assert lines[-1] == f"report: {workdir / 'report.html'}"
@@ -197,10 +198,10 @@ def test_a_command_starts_without_what_it_may_never_need():
 
 
 def test_help_shows_the_handful_of_flags():
-  out, _ = run("--help", status=1)  # absl's own status for help.
+  out, _ = run("--help")
   for flag in ("--config:", "--workdir:", "--[no]plan:", "--profile:", "--[no]compilation_cache:"):
     assert flag in out
-  assert len(out.splitlines()) < 40
+  assert len(out.splitlines()) < 60
 
 
 BAD = {  # The rest is in command_line_test.py, in one process.

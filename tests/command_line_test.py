@@ -62,10 +62,17 @@ BAD = {
   "unknown corruption": ((*SMALL, "--config.corruptions.names=jpg"), "unknown corruption 'jpg'"),
   "unknown attack": ((*SMALL, "--config.attacks.names=pdg"), "Did you mean 'pgd'"),
   "bad epsilon": ((*SMALL, "--config.attacks.epsilons=4of255"), "'4of255' is not a number"),
+  "no share": ((*SMALL, "--config.limit=half"), "--config.limit=half"),
   "stray argument": ((*SMALL, "quickstart"), "unexpected argument 'quickstart'"),
   "trace in a file": ((*SMALL, f"--profile={ROOT / 'README.md'}"), "--profile="),
   "programs in a file": ((*SMALL, f"--compilation_cache_dir={ROOT / 'README.md'}"), "directory"),
 }
+
+
+def test_a_share_of_each_data_set_may_be_asked_for(command):
+  status, out, _ = command(*SMALL, "--config.limit=5%", "--plan")
+  assert status == 0
+  assert {line.split()[1] for line in out.splitlines() if "digits:clean" in line} == {"18"}
 
 
 def _is_one_line(found, message):

@@ -15,6 +15,7 @@ ARGUMENTS = {
   "roz_attacks": (),
   "robust_clip": ("digits",),
   "robustbench": ("digits",),
+  "defences": ("tiny",),
   "roz": ("tiny",),
   "sweep": ("digits",),
   "imagenet_c": ("digits",),
@@ -59,7 +60,7 @@ def test_every_file_is_tested_or_trains():
   files = {file.stem for file in CONFIGS.glob("*.py")}
   elsewhere = {"train_digits", "natural", "imagenet_c_on_disk"}  # The last two need data sets.
   elsewhere |= {"clip_auto"}  # In prompt_search_test.py.
-  elsewhere |= {"tecoa16", "vtab"}  # In protocols_test.py.
+  elsewhere |= {"coop", "tecoa16", "vtab"}  # In protocols_test.py.
   assert files == {*ARGUMENTS, *elsewhere}
 
 

@@ -33,7 +33,8 @@ def test_a_recipe_lists_every_file_that_names_its_example(name):
   body = RECIPES[name]
   steps, besides = _steps(body), re.findall(r"^Besides: ([^\n]+?)\. ", body, re.M)
   others = {path for sentence in besides for path in PATH.findall(sentence)}
-  assert {step for step in steps if step.startswith("jaxbench/")} | others == _files_that_say(name)
+  code = {step for step in steps if re.fullmatch(r"jaxbench/.*\.py", step)}
+  assert code | others == _files_that_say(name)
   for step in steps:
     assert re.search(name, (ROOT / step).read_text(), re.IGNORECASE), step
 

@@ -1,12 +1,19 @@
 """Papers' protocols on miniatures of their sets, through the command line."""
 
 import json
+import re
+import runpy
+import shutil
+from importlib import resources
 
+import numpy as np
 import pytest
 from references import checkpoints, command, zero_shot
 
-from jaxbench import metrics, records
+from jaxbench import config, metrics, plan, records
+from jaxbench.data import imagenet, label_spaces
 from jaxbench.data.zero_shot import table
+from jaxbench.evaluate import provenance
 
 SETS = ("cars", "pets", "pcam", "dtd")
 
@@ -29,9 +36,9 @@ def root(tmp_path_factory):
   return root
 
 
-def _run(config, workdir, model, root, *more):
+def _run(name, workdir, model, root, *more):
   out, _ = command.run(
-    f"--config=configs/{config}.py:tiny",
+    f"--config=configs/{name}.py:tiny",
     f"--workdir={workdir}",
     f"--config.models={model}",
     f"--config.data_root={root}",
@@ -65,6 +72,8 @@ def test_robust_clips_table(tmp_path, model, root):
 def test_tecoas_sets_with_its_own_prompts(tmp_path, model, root):
   sets = ("--config.data=cars,pets,food101", "--config.prompts=own(tecoa),cars=own")
   _, run, rows = _run("tecoa16", tmp_path, model, root, *sets)
+  shown = {"resize": 256, "interpolation": "bilinear"}
+  assert all(shown.items() <= cell["preprocess"].items() for cell in run["cells"])
   own = run["identity"]["prompts"]["own(tecoa)"]
   assert own["food101"]["templates"] == ["A photo of {}, a type of food."]
   assert {(cell["data"], cell["prompts"]) for cell in run["cells"]} == {
@@ -75,10 +84,62 @@ def test_tecoas_sets_with_its_own_prompts(tmp_path, model, root):
   assert len(metrics.summarize(rows)) == 3 * (1 + 2)
 
 
-def test_all_of_vtab_that_is_there(tmp_path, model, root):
-  _, run, _ = _run("vtab", tmp_path, model, root)
-  assert {cell["data"] for cell in run["cells"]} == {*SETS, "food101"}
-  assert json.dumps(run["absent"]).count("imagenet") > 0
+def test_all_of_vtab_and_what_needs_all_logits(tmp_path, model, root):
+  """Average precision of images with several answers; outliers beside what they look like."""
+  shutil.copytree(root, data := tmp_path / "data")
+  zero_shot.voc2007_multilabel(data)
+  wnids = [imagenet.wnids()[label] for label in label_spaces.imagenet_o().imagenet[0]]
+  package = resources.files("tensorflow_datasets") / "datasets/imagenet2012/validation_labels.txt"
+  numbers = [n for n, wnid in enumerate(package.read_text().split(), 1) if wnid in wnids]
+  for level, number in enumerate(numbers[:3]):
+    name = f"imagenet/val/ILSVRC2012_val_{number:08d}.JPEG"
+    zero_shot.write(data / name, zero_shot.image(60 * level, size=24))
+    zero_shot.write(data / f"imagenet-o/{wnids[0]}/{level}.jpg", zero_shot.image(9 + 60 * level))
+  listed = runpy.run_path("configs/vtab.py")["SETS"]
+  outliers = ("imagenet-o", "imagenet-on-imagenet-o")
+  sets = [name for name in listed if name not in ("imagenet", "imagenet-o")]
+  asked = f"--config.data={','.join((*sets, *outliers))}"
+  prompts = f"--config.prompts=own,{','.join(f'{name}=simple' for name in outliers)}"
+  out, run, rows = _run("vtab", tmp_path / "run", model, data, asked, prompts)
+  voc = ("voc2007", "voc2007_multilabel")
+  assert {cell["data"] for cell in run["cells"]} == {*SETS, "food101", *voc, *outliers}
+  assert json.dumps(run["absent"]).count("imagenet-r") > 0
+  assert "voc2007_multilabel (mean average precision)" in out
+  assert re.search(r"imagenet-o .*simple +largest logit +\d", out)
+  lengths = {name: set() for name in run["data"]}
+  for row in rows.select(["data", "scores", "prediction"]).to_pylist():
+    lengths[row["data"]].add(len(row["scores"] or ()))
+    assert row["scores"] is None or np.argmax(row["scores"]) == row["prediction"]
+  expected = {"voc2007_multilabel": {20}} | {name: {200} for name in outliers}
+  assert {name: found for name, found in lengths.items() if found != {0}} == expected
+  page = (tmp_path / "run/report.html").read_text()
+  assert "<h3>Outliers</h3>" in page
+  assert "Mean over the classes of the average precision" in page
+
+
+@pytest.mark.parametrize(("where", "prompts"), [("clean", "own(coop)"), ("tiny", "simple")])
+def test_coops_sets_with_its_templates(tmp_path, model, where, prompts):
+  zero_shot.coop(tmp_path)
+  settings = runpy.run_path("configs/coop.py")["get_config"](where)
+  settings.models, settings.data_root, settings.limit = (str(model),), str(tmp_path), 2
+  made = plan.make(config.checked(settings))
+  assert {(cell.data, cell.prompts) for cell in made.cells} == {("eurosat-coop", prompts)}
+  assert len(made.cells) == (1 if where == "clean" else 2)
+  assert {each.what for each in made.absent} == set(settings.data) - {"eurosat-coop"}
+  own = provenance.describe_run(settings, made)["identity"]["prompts"][prompts]
+  coop = {"source": "coop", "templates": ["a centered satellite photo of {}."]}
+  assert prompts == "simple" or coop.items() <= own["eurosat-coop"].items()
+
+
+def test_tecoas_rules_for_names():
+  space = {row.name: row.space for row in table.ROWS if row.classes is not None}
+  asked = {
+    name: next(own.class_names for own in space[name].prompts if own.source == "tecoa")
+    for name in ("cars", "fgvc_aircraft")
+  }
+  assert asked["cars"][0] == "am general hummer suv"
+  assert "boeing 707 320" in asked["fgvc_aircraft"]
+  assert "a300b4" in asked["fgvc_aircraft"]
 
 
 def test_a_set_that_is_short_is_refused(model, root, tmp_path):

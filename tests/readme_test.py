@@ -7,23 +7,30 @@ import pytest
 from jaxbench import attacks, data, models
 
 ROOT = pathlib.Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
 
 
-def test_the_examples_run_as_they_stand(capsys):
-  blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-  assert len(blocks) == 6
-  namespace: dict = {}
-  with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
-    # Two read a finished quickstart: cli_test and report/comparison_test.py do the same.
-    for block in blocks[2:]:
-      exec(block, namespace)
-  assert "accuracy under attack: " in capsys.readouterr().out
+def _blocks(page):
+  return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
 
 
-OWN = re.findall(
-  r"```python\n(.*?)```", (ROOT / "jaxbench/models/README.md").read_text(), re.DOTALL
+@pytest.mark.parametrize(
+  ("page", "count"),
+  [
+    ("README.md", 1),
+    ("jaxbench/attacks/README.md", 1),
+    ("jaxbench/corruptions/README.md", 1),
+    ("jaxbench/models/README.md", 5),
+  ],
 )
+def test_the_examples_run_as_they_stand(page, count):
+  """Those of records read a finished quickstart: cli_test and report/comparison_test.py do that."""
+  blocks = _blocks(page)
+  assert len(blocks) == count
+  with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+    exec(blocks[0], {})
+
+
+OWN = _blocks("jaxbench/models/README.md")[1:]
 
 
 @pytest.mark.parametrize("example", range(4))
@@ -44,12 +51,19 @@ def _links(page):
   return [(page, link) for link in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text())]
 
 
-PAGES = (
+PAGES = [
+  *sorted(
+    str(page.relative_to(ROOT))
+    for folder in ("configs", "launch", "jaxbench")
+    for page in (ROOT / folder).rglob("README.md")
+  ),
   "README.md",
-  "launch/README.md",
-  "jaxbench/distributed/README.md",
-  "jaxbench/models/README.md",
-)
+  ".github/CONTRIBUTING.md",
+]
+
+
+def test_the_first_page_is_short():
+  assert len((ROOT / "README.md").read_text().split()) < 1500
 
 
 @pytest.mark.parametrize(("page", "link"), [link for page in PAGES for link in _links(page)])

@@ -1,5 +1,8 @@
 """The basic iterative method, or I-FGSM (Kurakin et al., 2017, arXiv:1607.02533)."""
 
+from typing import Annotated
+
+from jaxbench import spec
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.parts import losses
 from jaxbench.attacks.pgd import pgd
@@ -12,6 +15,7 @@ def bim(
   loss: str | losses.Loss = "cross_entropy",
   relative_step: float = 2.5,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Projected gradient descent from the image itself.
 
@@ -24,6 +28,8 @@ def bim(
       epsilon).
     keep_going: take all steps, fooled or not, and return the iterate of the largest loss, for
       transfer to another model.
+    draws: above 1, the classifier is randomised: it is called as classifier(images, key=key), and
+      losses and gradients are means over so many keys, others at every step.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -35,4 +41,5 @@ def bim(
     random_start=False,
     relative_step=relative_step,
     keep_going=keep_going,
+    draws=draws,
   )

@@ -1,12 +1,13 @@
 """Input diversity with momentum, M-DI2-FGSM (Xie et al., 2019, arXiv:1803.06978)."""
 
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.parts import losses, momentum
 
@@ -21,6 +22,7 @@ def dim(
   probability: float = 0.5,
   rate: float = 0.9,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """`mim` in linf, with gradients through a random resize and padding of the image.
 
@@ -32,6 +34,7 @@ def dim(
     probability: of a resize; else the gradient is taken at the image itself.
     rate: the smallest size, relative to the image's. The paper enlarges images instead, which
       classifiers of one fixed size cannot take.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -44,6 +47,7 @@ def dim(
     decay=decay,
     relative_step=relative_step,
     keep_going=keep_going,
+    draws=draws,
     forwards=2,
   )
 

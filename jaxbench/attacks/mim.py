@@ -1,8 +1,9 @@
 """MI-FGSM, the momentum iterative method (Dong et al., 2018, arXiv:1710.06081)."""
 
 import functools
+from typing import Annotated
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.parts import losses, momentum
 
@@ -16,6 +17,7 @@ def mim(
   decay: float = 1.0,
   relative_step: float = 1.0,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Steps along a decaying sum of gradients, each at mean size 1; defaults are the paper's.
 
@@ -30,6 +32,7 @@ def mim(
       of 2/255 at 8/255), 3 in RoZ (20 steps of 0.15 epsilon).
     keep_going: take all steps, fooled or not, and return the iterate of the largest loss, for
       transfer to another model. Papers on transfer return the last iterate.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -45,4 +48,5 @@ def mim(
     decay=decay,
     relative_step=relative_step,
     keep_going=keep_going,
+    draws=draws,
   )

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors, spec
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
-from jaxbench.attacks.parts import embedding_loss, losses, norms, strongest
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
+from jaxbench.attacks.parts import embedding_loss, losses, norms, randomised, strongest
 
 
 @struct.dataclass
@@ -40,6 +40,7 @@ def pgd(
   relative_step: float = 2.5,
   step_size: Annotated[float | None, spec.LATER] = None,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Steps along the steepest direction of the loss, projected back after each one.
 
@@ -61,6 +62,8 @@ def pgd(
     keep_going: take all steps of all restarts, fooled or not, and return the strongest iterate, for
       transfer to another model: of those that fool, or of all if none does, that of the largest
       loss.
+    draws: above 1, the classifier is randomised: it is called as classifier(images, key=key), and
+      losses and gradients are means over so many keys, others at every step.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -74,7 +77,8 @@ def pgd(
     raise errors.InputError(f"pgd: step_size={step_size} is not in (0, 1], in pixel units")
   if restarts > 1 and not random_start:
     raise errors.InputError("pgd: restarts without random_start would all be the same")
-  embedding_loss.check("pgd", loss, usable=random_start and target is None)
+  randomised.check("pgd", draws)
+  embedding_loss.check("pgd", loss, usable=random_start and target is None and draws == 1)
   keep_going = keep_going or loss == embedding_loss.NAME  # Which knows nothing of being fooled.
   ball = norms.get(norm)
 
@@ -93,12 +97,13 @@ def pgd(
     example = state.example
     value_of = embedding_loss.bind(loss, classifier, example.clean)
 
-    def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
-      logits = logits_of(classifier, image)
+    def value_at(logits: jax.Array) -> jax.Array:
       if target is None:
-        return value_of(logits, example.label), logits
-      return -value_of(logits, jnp.int32(target)), logits
+        return value_of(logits, example.label)
+      return -value_of(logits, jnp.int32(target))
 
+    key = example.fold_in(state.progress.count).key
+    objective = randomised.loss_fn(value_at, classifier, key, draws)
     (value, logits), gradient = jax.value_and_grad(objective, has_aux=True)(state.image)
     stride = relative_step * example.epsilon / steps if step_size is None else step_size
     moved = state.image + stride * ball.steepest(gradient, state.image)
@@ -111,10 +116,11 @@ def pgd(
     step,
     ball,
     steps,
-    forwards=1 + embedding_loss.forwards(loss),
-    backwards=1,
+    forwards=draws + embedding_loss.forwards(loss),
+    backwards=draws,
     runs=restarts,
     keep_going=keep_going,
+    draws=draws,
     classes=2 + (loss == "dlr"),
     ends_unevaluated=not keep_going,
   )

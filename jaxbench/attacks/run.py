@@ -9,11 +9,12 @@ import numpy as np
 from flax import struct
 from tqdm.auto import tqdm
 
-from jaxbench import callables, devices
+from jaxbench import callables, devices, errors
 from jaxbench.attacks import arguments
 from jaxbench.attacks.base import Attack, Averaged, Cascade, Classifier
 from jaxbench.attacks.engine import batching, checks, outcome, verdict, view
 from jaxbench.attacks.engine.doubt import Doubt
+from jaxbench.attacks.engine.evaluations import Repeated
 
 
 @struct.dataclass
@@ -24,6 +25,7 @@ class Result:
   adversarial: np.ndarray
   logits: np.ndarray  # [B, K] float32, of `adversarial`.
   prediction: np.ndarray  # [B] int32, of `adversarial`; -1 where a logit is not finite.
+  votes: np.ndarray | None  # [B, R] int32, of `adversarial`, where `evaluations` were asked for.
   success: np.ndarray  # [B] bool: the prediction is not the label.
   distance: np.ndarray  # [B] float32, from the clean image, in the attack's norm.
   stage: np.ndarray  # [B] int32: index of the attack that succeeded; -1 if none, or none needed.
@@ -33,6 +35,17 @@ class Result:
   refuted: np.ndarray  # [B] int32, claims of the attack that did not hold when judged.
   warnings: tuple[Doubt, ...] = struct.field(pytree_node=False)  # Why to distrust it.
   occupancy: float = struct.field(pytree_node=False)  # Share of slot steps that did work.
+
+  def __repr__(self) -> str:
+    """The figures that matter, in two lines."""
+    count, fooled = len(self.success), int(self.success.sum())
+    share = f", accuracy {100 * (1 - fooled / count):.1f}%" if count else ""
+    doubts = ", ".join(doubt.name for doubt in self.warnings) or "none"
+    return (
+      f"Result: {fooled} of {count} examples fooled{share}; "
+      f"{self.forwards.sum():,} forward and {self.backwards.sum():,} backward passes\n"
+      f"reasons for doubt: {doubts}"
+    )
 
 
 def run(
@@ -47,6 +60,7 @@ def run(
   slots: int | None = None,
   search_dtype: str = "float32",
   quantize: bool = False,
+  evaluations: int = 0,
   progress: bool = False,
 ) -> Result:
   """Attacks any callable on all devices of this host.
@@ -74,6 +88,10 @@ def run(
       `compute_in(dtype)` (all of `jaxbench.models`). Verdicts are in float32 whatever it is.
     quantize: attack images of 8 bits: what is classified and returned is rounded to multiples of
       1/255 so that it stays inside the ball. The images should be of 8 bits themselves.
+    evaluations: of a randomised classifier, so many predictions of each image by keys that the
+      attack has not drawn; the prediction is what most of them say, and an attack claims nothing:
+      give it `keep_going=True`. 0 judges by the mean of the logits over the attack's own number of
+      draws, always the same ones, or without a key if that is one.
     progress: show a bar.
 
   Returns:
@@ -90,9 +108,12 @@ def run(
   """
   with arguments.single_precision():
     checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots)
-    settings = batching.Settings(checked.slots, quantize, surrogate=surrogate is not None)
+    if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 0:
+      raise errors.InputError(f"evaluations must be a number of them, not {evaluations!r}")
+    unclaimed = surrogate is not None or evaluations > 0
+    settings = batching.Settings(checked.slots, quantize, surrogate=unclaimed)
     searched = checked.classifier if surrogate is None else callables.opened(surrogate)
-    return search(checked, searched, settings, search_dtype, progress)
+    return search(checked, searched, settings, search_dtype, progress, evaluations)
 
 
 def search(
@@ -101,6 +122,7 @@ def search(
   settings: batching.Settings,
   search_dtype: str,
   progress: bool,
+  evaluations: int = 0,
 ) -> Result:
   """What `run` and `minimal_epsilon` share.
 
@@ -108,18 +130,25 @@ def search(
     checked: what is attacked, and how.
     searched: the classifier that the attack sees: that of `checked`, or a surrogate.
     settings: of the engine.
-    search_dtype: see `run`, as for `progress`.
+    search_dtype: see `run`, as for `progress` and `evaluations`.
   """
   stages, classifier, images, labels, epsilons, key, _ = checked
-  judge = devices.replicate(classifier if stages.draws == 1 else Averaged(classifier, stages.draws))
+  steady = devices.replicate(
+    classifier if stages.draws == 1 else Averaged(classifier, stages.draws)
+  )
   views = view.searchers(searched, search_dtype)
   searchers = [devices.replicate(searcher) for searcher in views]
   searched_labels = view.searched(views[-1], labels)
-  logits = verdict.logits(judge, images, settings.slots)
-  prediction = verdict.predict(logits, np)
+  padded = np.arange(1 << (len(labels) - 1).bit_length())  # So that few programs serve any B.
+  words = np.asarray(jax.random.key_data(_keys(key, padded)))[: len(labels), :2]
+  first = logits = verdict.logits(steady, images, settings.slots)
+  judge, prediction, votes = steady, verdict.predict(logits, np), None
+  if evaluations:
+    judge = devices.replicate(Repeated(classifier, evaluations, seed=0))
+    logits, prediction, votes = verdict.asked(judge, images, words, settings.slots)
   warnings = (
     *checks.of_cascade(stages, logits.shape[-1]),
-    *checks.of_classifier(judge, images, labels, logits, settings.slots),
+    *checks.of_classifier(steady, images, labels, first, settings.slots),
   )
   right = np.flatnonzero(prediction == labels)
   ones, none = np.ones(len(labels), np.int32), np.zeros(len(labels), np.int32)
@@ -127,6 +156,7 @@ def search(
     adversarial=images.copy(),
     logits=logits,
     prediction=prediction.copy(),
+    votes=votes,
     success=prediction != labels,
     distance=np.zeros(len(labels), np.float32),
     stage=-ones,
@@ -137,15 +167,13 @@ def search(
     warnings=warnings,
     occupancy=1.0,
   )
-  padded = np.arange(1 << (len(labels) - 1).bit_length())  # So that few programs serve any B.
-  words = np.asarray(jax.random.key_data(_keys(key, padded)))[: len(labels), :2]
   examples = batching.Examples(words, images, labels, searched_labels, epsilons)
   local = batching.Examples(*(array[right] for array in examples))
   tally = batching.Tally()
   with tqdm(total=len(labels), initial=len(labels) - len(right), disable=not progress) as bar:
     for harvest in batching.attack(stages, judge, searchers, local, settings, tally):
       rows = right[harvest.rows]
-      for name in ("logits", "prediction", "distance"):
+      for name in ("logits", "prediction", "distance", *(("votes",) if evaluations else ())):
         getattr(result, name)[rows] = harvest.fetch(name)
       result.adversarial[rows] = harvest.fetch("image")
       result.success[rows] = harvest.success

@@ -1,11 +1,12 @@
 """SI-NI-FGSM, the scale-invariant attack (Lin et al., 2020, arXiv:1908.06281, algorithm 1)."""
 
 import functools
+from typing import Annotated
 
 import jax
 import numpy as np
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.parts import losses, momentum
 
@@ -19,6 +20,7 @@ def si(
   relative_step: float = 1.0,
   copies: int = 5,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """`mim` in linf, with the mean gradient of darker copies of a point ahead.
 
@@ -29,6 +31,7 @@ def si(
     steps: each is a forward pass at the image, and a forward and a backward pass for each copy.
     copies: of the point, times 1, 1/2, 1/4 and so on. Zero is black, as in torchattacks; in the
       authors' code, whose images are in [-1, 1], it is grey.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -58,6 +61,7 @@ def si(
     decay=decay,
     relative_step=relative_step,
     keep_going=keep_going,
+    draws=draws,
     forwards=copies + 1,
     backwards=copies,
   )

@@ -1,12 +1,13 @@
 """The translation-invariant attack (Dong et al., 2019, arXiv:1904.02884)."""
 
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.dim import diverse
 from jaxbench.attacks.parts import losses, momentum
@@ -25,6 +26,7 @@ def tim(
   probability: float = 0.0,
   rate: float = 0.9,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """`mim` in linf, with smoothed gradients: about those of all small translations of the image.
 
@@ -35,6 +37,7 @@ def tim(
     probability: of taking the gradient through a random resize, as in `dim`. 0 is the paper's
       TI-MI-FGSM, 0.5 its TI-DIM.
     rate: the smallest size, as in `dim`.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -57,6 +60,7 @@ def tim(
     decay=decay,
     relative_step=relative_step,
     keep_going=keep_going,
+    draws=draws,
     forwards=2 if probability else 1,
   )
 

@@ -1,11 +1,12 @@
 """VMI-FGSM, variance tuning (Wang & He, 2021, arXiv:2103.15571, algorithm 1)."""
 
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.attacks.base import Attack
 from jaxbench.attacks.parts import losses, momentum, norms
 
@@ -20,6 +21,7 @@ def vmi(
   neighbors: int = 5,
   beta: float = 1.5,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """`mim` in linf, with each gradient corrected by the neighbourhood of the image before.
 
@@ -30,6 +32,7 @@ def vmi(
     steps: each is a forward and a backward pass at the image and at each neighbour.
     neighbors: 5 as in torchattacks; 20 in the paper.
     beta: their largest distance, in units of epsilon.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -62,6 +65,7 @@ def vmi(
     decay=decay,
     relative_step=relative_step,
     keep_going=keep_going,
+    draws=draws,
     forwards=1 + neighbors,
     backwards=1 + neighbors,
     remember=jnp.zeros_like,

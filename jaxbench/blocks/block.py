@@ -32,7 +32,7 @@ class Block:
 
   def centre(self, size: int) -> "Block":
     """The same examples without what the preprocessing has kept around `size` x `size`."""
-    first = round((self.images.shape[1] - size) / 2)
+    first = self.preprocess.before(self.images.shape[1], size)
     shown = slice(first, first + size)
     return dataclasses.replace(self, images=self.images[:, shown, shown])
 

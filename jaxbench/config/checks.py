@@ -1,6 +1,7 @@
 """Whether settings can be meant, and in their proper types; errors name the fields."""
 
 import dataclasses
+import re
 from typing import Any
 
 from jaxbench import errors
@@ -8,6 +9,7 @@ from jaxbench.config.assigned import entries
 from jaxbench.config.lists import read_names, read_numbers
 from jaxbench.config.schema import AUTO, Attacks, Config, Corruptions, PromptSearch
 
+_SHARE = re.compile(r"(?!0*(\.0*)?%)\d{1,2}(\.\d+)?%|100%")
 _DTYPES = ("float32", "bfloat16")  # In which attacks may search.
 
 
@@ -23,8 +25,11 @@ def checked(settings: Config) -> Config:
   for field in ("models", "data"):
     if not getattr(settings, field):
       raise errors.InputError(f"--config.{field} is empty: name at least one")
-  for field, least in {"seed": 0, "limit": 0, "slots": AUTO, "block": 1, "gallery": 0}.items():
-    _check_whole(field, getattr(settings, field), least)
+  least = {"seed": 0, "slots": AUTO, "block": 1, "gallery": 0, "evaluations": 1}
+  for field, smallest in least.items():
+    _check_whole(field, getattr(settings, field), smallest)
+  if not (isinstance(limit := settings.limit, str) and _SHARE.fullmatch(limit)):
+    _check_whole("limit", limit, 0, ", or a share, as 1%")
   if not (isinstance(settings.unreadable, float | int) and 0 <= settings.unreadable <= 1):
     raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
   if bool(settings.stylization.weights) != bool(settings.stylization.paintings):
@@ -124,6 +129,6 @@ def not_in_pixels() -> errors.InputError:
   )
 
 
-def _check_whole(field: str, value: Any, least: int) -> None:
+def _check_whole(field: str, value: Any, least: int, other: str = "") -> None:
   if not isinstance(value, int) or value < least:
-    raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}")
+    raise errors.InputError(f"--config.{field}={value!r} must be a whole number >= {least}{other}")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 AUTO = 0  # The fastest slots that fit the memory of a device; "auto" on the command line.
 Slots = Annotated[int, "or auto"]
+Limit = Annotated[int | str, "or a share, as 1%"]
 
 
 @dataclasses.dataclass
@@ -60,7 +61,9 @@ class Attacks:
 class Config:
   """One evaluation: models x data sets x prompt sets x (clean, corruptions, attacks)."""
 
-  models: tuple[str, ...] = ()  # Names, paths or base+tower, as `models.load` takes them.
+  # Names, paths or base+tower, as `models.load` takes them; "name|ttc(steps=2)" is a model within a
+  # test-time defence, one of `defences.DEFENCES`, and there may be several.
+  models: tuple[str, ...] = ()
   download: bool = False  # Fetch models that are named but not on this disk.
   data: tuple[str, ...] = ()  # Names or paths, as `data.load` takes them.
   data_root: str = ""  # Folder of published data sets; by default that of JAXBENCH_DATA.
@@ -78,13 +81,20 @@ class Config:
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
   native: bool = False
+  # "resize(short=256, interpolation='bilinear')": how images become inputs of the models' sizes in
+  # protocols that leave the models' own way. In an identity only where it is said: `models.told`.
+  preprocess: str = dataclasses.field(default="", metadata={"later": True})
   seed: int = 0
   subset: str = ""  # Evaluate a part of each data set: a spec from `data.SUBSETS`.
-  limit: int = 0  # Evaluate a random sample of so many examples per data set; 0 is all.
+  # Evaluate a random sample of so many examples per data set, or of such a share, "1%"; 0 is all.
+  limit: Limit = 0
   slots: Slots = AUTO  # Examples per device and batch; a number is kept to whatever there is.
   unreadable: float = 0.01  # A data set of which more images cannot be read stops the run.
   block: int = 1024  # Examples held in memory at a time; finished blocks survive a crash.
   gallery: int = 4  # Examples whose pictures are kept, per cell.
+  # Predictions of a randomised model for each image, by keys that no attack has seen. A setting
+  # that came later: runs without it are known by the same identity.
+  evaluations: int = dataclasses.field(default=10, metadata={"later": True})
   published: tuple[str, ...] = ()  # From `published.TABLES`: shown in the report beside our own.
 
 

@@ -31,7 +31,6 @@ from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
 from jaxbench.data.wrapper import Wrapper, complete
-from jaxbench.data.zero_shot import table
 
 DATA_SETS: dict[str, Callable[[], Source]] = {  # That need no files.
   "digits": Digits,
@@ -133,14 +132,15 @@ def shortfall(name: str, source: Source) -> str | None:
 
 
 def check_whole(name: str, source: Source) -> None:
-  """Raises InputError if a set of `zero_shot.table` has fewer images than were published.
+  """Raises InputError if a set that papers report whole has fewer images than were published.
 
-  Papers report whole sets of known size; whoever means a part says so, by a limit or a subset.
+  Whoever means a part says so, by a limit or a subset.
   """
-  if name in table.SETS and len(source) < (published := CATALOG[name].examples):
+  known = CATALOG.get(name)
+  if known is not None and known.whole and len(source) < known.examples:
     raise errors.InputError(
-      f"data set {name} has {len(source):,} of its {published:,} images: get it whole, from "
-      f"{CATALOG[name].origin}, or say how many you mean, as --config.limit={len(source)}"
+      f"data set {name} has {len(source):,} of its {known.examples:,} images: get it whole, from "
+      f"{known.origin}, or say how many you mean, as --config.limit={len(source)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""A source with what else its authors say of the examples: label space, frames, second classes."""
+"""A source with what else its authors say of the examples: label space, frames, other classes."""
 
 import functools
 import hashlib
@@ -20,6 +20,7 @@ class Annotated(Wrapper):
     crop: pixels cut off on all four sides.
     targets: of each example a second class that its image suggests; None where it is the label.
     frames: of each example, for videos.
+    right: of each example all labels that are right, for images with several.
   """
 
   source: Any  # Labelled, for those that ask it for more than a Source has.
@@ -32,21 +33,23 @@ class Annotated(Wrapper):
     crop: int = 0,
     targets: Sequence[int | None] | None = None,
     frames: Sequence[Frame] | None = None,
+    right: Sequence[Sequence[int]] | None = None,
   ):
     super().__init__(source)
     self.label_space, self.class_names = label_space, label_space.class_names
-    self.targets, self.frames, self._crop = targets, frames, crop
+    self.targets, self.frames, self.right, self._crop = targets, frames, right, crop
     self.image_size = source.image_size and source.image_size - 2 * crop
 
   @functools.cached_property
   def sha256(self) -> str:
     """A hash of the source, and of all that is said here."""
-    return self._hash(self.source.sha256, self.targets, self.frames)
+    return self._hash(self.source.sha256, self.targets, self.frames, self.right)
 
   def sha256_of(self, indices: Sequence[int], *, read: bool = True) -> str:
     """The hash of some examples alone; without `read`, "" where that is not known."""
     rows = sorted(indices)
-    said = (each and [each[row] for row in rows] for each in (self.targets, self.frames))
+    lists = (self.targets, self.frames, self.right)
+    said = (each and [each[row] for row in rows] for each in lists)
     source = self.source.sha256_of(rows, read=read)
     return source and self._hash(source, *said)
 
@@ -55,8 +58,9 @@ class Annotated(Wrapper):
     hashes = self.source.image_hashes(indices)
     return [content and f"{content}, {self._crop} pixels cut off" for content in hashes]
 
-  def _hash(self, source: str, targets: Any, frames: Any) -> str:
-    return hashlib.sha256(json.dumps([source, self._crop, targets, frames]).encode()).hexdigest()
+  def _hash(self, source: str, targets: Any, frames: Any, right: Any) -> str:
+    said = [source, self._crop, targets, frames, *([right] if right else [])]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
   def __getitem__(self, index: int) -> Example:
     """The example `ids[index]`."""
@@ -68,7 +72,7 @@ class Annotated(Wrapper):
 
 def has_several_labels(source: Source) -> bool:
   """Whether an image of a data set may have several right answers."""
-  return any(len(frame.labels) > 1 for frame in complete(source).frames or ())
+  return any(len(labels) > 1 for labels in _right(source) or ())
 
 
 def columns(source: Source, indices: Iterable[int]) -> dict[str, Any]:
@@ -87,6 +91,15 @@ def columns(source: Source, indices: Iterable[int]) -> dict[str, Any]:
   if frames is not None:
     content["anchor"] = [frames[row].anchor for row in rows]
     content["offset"] = [frames[row].offset for row in rows]
-    right = (frames[row].labels for row in rows)
-    content["labels"] = [list(labels) if len(labels) > 1 else None for labels in right]
+  if (right := _right(source)) is not None:
+    answers = (right[row] for row in rows)
+    content["labels"] = [list(labels) if len(labels) > 1 else None for labels in answers]
   return content
+
+
+def _right(source: Source) -> Sequence[Sequence[int]] | None:
+  """Of each example all labels that are right; None where its label is the only one."""
+  whole = complete(source)
+  if whole.frames is None:
+    return whole.right
+  return [frame.labels for frame in whole.frames]

@@ -24,11 +24,6 @@ def _forms(*names: str) -> tuple[str, ...]:
   return tuple(name + suffix for name in names for suffix in ("", ".tar", ".parquet"))
 
 
-def _shards(*names: str) -> tuple[str, ...]:
-  """As CLIP_benchmark has them on the hub, and as DataComp's authors do."""
-  return tuple(f"wds_{name}{end}/test" for name in names for end in ("", "_test"))
-
-
 def _imagenet(space: Callable[[], LabelSpace]) -> Callable[[pathlib.Path], Source]:
   return lambda path: imagenet_sets.by_class(path, space())
 
@@ -50,7 +45,7 @@ def _v2(variant: str, folder: str, stored: str) -> Published:
   places = (
     *_forms(f"{name}-format-val", f"imagenetv2-{variant}"),
     f"imagenet_v2/{stored}/*.*.*",
-    *_shards(name, *(["imagenetv2"] if variant == "matched-frequency" else [])),
+    *hub.places(name, *(["imagenetv2"] if variant == "matched-frequency" else [])),
   )
   return Published(
     places, _imagenet(label_spaces.imagenet_1k), 10_000, _HUB + "vaishaal/ImageNetV2"
@@ -80,7 +75,7 @@ _IMAGENET = (
   *("imagenet/val", "imagenet/validation", "ILSVRC2012_img_val.tar"),
   *("imagenet/ILSVRC2012_img_val.tar", "ILSVRC2012_img_val", "imagenet2012/*.*.*"),
   *("imagenet-1k/data", "ILSVRC/Data/CLS-LOC/val", "imagenet/ILSVRC/Data/CLS-LOC/val"),
-  *_shards("imagenet1k"),
+  *hub.places("imagenet1k"),
 )
 
 
@@ -97,6 +92,7 @@ def _read_validation_on(name: str, path: pathlib.Path) -> Source:
 CATALOG: dict[str, Published] = {
   "imagenet": Published(_IMAGENET, imagenet_sets.validation, 50_000, _VALIDATION),
   "imagenet-on-imagenet-a": _validation_on("imagenet-a", 10_000),
+  "imagenet-on-imagenet-o": _validation_on("imagenet-o", 10_000),
   "imagenet-on-imagenet-r": _validation_on("imagenet-r", 10_000),
   "imagenet-on-objectnet": _validation_on("objectnet", 6_250),
   "imagenet-on-imagenet-vid-robust": _validation_on("imagenet-vid-robust", 14_400),
@@ -107,13 +103,25 @@ CATALOG: dict[str, Published] = {
   "imagenetv2-threshold-0.7": _v2("threshold-0.7", "threshold0.7", "threshold-0.7"),
   "imagenetv2-top-images": _v2("top-images", "top-images", "topimages"),
   "imagenet-a": Published(
-    (*_forms("imagenet-a"), "imagenet_a/*.*.*", *_shards("imagenet-a")),
+    (*_forms("imagenet-a"), "imagenet_a/*.*.*", *hub.places("imagenet-a")),
     _imagenet(label_spaces.imagenet_a),
     7_500,
     "https://people.eecs.berkeley.edu/~hendrycks/imagenet-a.tar",
   ),
+  "imagenet-hard": Published(
+    ("imagenet-hard/data", *_forms("imagenet-hard")),
+    imagenet_sets.hard,
+    10_980,
+    _HUB + "taesiri/imagenet-hard",
+  ),
+  "imagenet-o": Published(
+    (*_forms("imagenet-o"), *hub.places("imagenet-o")),
+    _imagenet(label_spaces.imagenet_o),
+    2_000,
+    "https://people.eecs.berkeley.edu/~hendrycks/imagenet-o.tar",
+  ),
   "imagenet-r": Published(
-    (*_forms("imagenet-r"), "imagenet_r/*.*.*", *_shards("imagenet-r")),
+    (*_forms("imagenet-r"), "imagenet_r/*.*.*", *hub.places("imagenet-r")),
     _imagenet(label_spaces.imagenet_r),
     30_000,
     "https://people.eecs.berkeley.edu/~hendrycks/imagenet-r.tar",
@@ -121,7 +129,7 @@ CATALOG: dict[str, Published] = {
   "imagenet-sketch": Published(
     (
       *_forms("imagenet-sketch", "sketch", "ImageNet-Sketch/sketch"),
-      *("imagenet_sketch/*.*.*", "imagenet_sketch", *_shards("imagenet_sketch")),
+      *("imagenet_sketch/*.*.*", "imagenet_sketch", *hub.places("imagenet_sketch")),
     ),
     _imagenet(label_spaces.imagenet_1k),
     50_889,
@@ -129,7 +137,7 @@ CATALOG: dict[str, Published] = {
   ),
   **_with_spaces(
     "objectnet",
-    ("objectnet-1.0/images", "objectnet/images", *_forms("objectnet"), *_shards("objectnet")),
+    ("objectnet-1.0/images", "objectnet/images", *_forms("objectnet"), *hub.places("objectnet")),
     imagenet_sets.objectnet,
     label_spaces.objectnet,
     18_574,
@@ -164,21 +172,21 @@ CATALOG: dict[str, Published] = {
     "https://github.com/bethgelab/model-vs-human/releases/tag/v0.1 (cue-conflict.tar.gz, unpacked)",
   ),
   "cifar10": Published(
-    ("cifar10/*.*.*", "cifar-10-batches-bin", *_shards("vtab-cifar10", "cifar10")),
+    ("cifar10/*.*.*", "cifar-10-batches-bin", *hub.places("vtab-cifar10", "cifar10")),
     functools.partial(_small, "cifar10"),
     10_000,
     "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-10-binary.tar.gz, unpacked)",
     unread=("cifar-10-batches-py", "cifar-10-python.tar.gz"),  # Pickled.
   ),
   "cifar100": Published(
-    ("cifar100/*.*.*", "cifar-100-binary", *_shards("vtab-cifar100", "cifar100")),
+    ("cifar100/*.*.*", "cifar-100-binary", *hub.places("vtab-cifar100", "cifar100")),
     functools.partial(_small, "cifar100"),
     10_000,
     "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-100-binary.tar.gz, unpacked)",
     unread=("cifar-100-python", "cifar-100-python.tar.gz"),
   ),
   "stl10": Published(
-    ("stl10/*.*.*", "stl10_binary", *_shards("stl10")),
+    ("stl10/*.*.*", "stl10_binary", *hub.places("stl10")),
     functools.partial(_small, "stl10"),
     8_000,
     "https://cs.stanford.edu/~acoates/stl10 (stl10_binary.tar.gz, unpacked)",

@@ -91,4 +91,5 @@ def class_names(schema: pa.Schema, label: str) -> list[str] | None:
   """The classes of a column, as `datasets` writes them into a file; None where it has not."""
   description = (schema.metadata or {}).get(b"huggingface")
   features = json.loads(description)["info"]["features"] if description else {}
-  return features.get(label, {}).get("names")
+  described = features.get(label)
+  return described.get("names") if isinstance(described, dict) else None  # Else of a list.

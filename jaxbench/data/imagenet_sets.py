@@ -6,11 +6,13 @@ import re
 from importlib import resources
 
 from jaxbench import errors
-from jaxbench.data import kaggle, label_spaces
+from jaxbench.data import kaggle, label_spaces, shards
 from jaxbench.data.annotated import Annotated
 from jaxbench.data.folder import folder
 from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.packed import packed
+from jaxbench.data.parquet import Parquet
+from jaxbench.data.several import several
 
 _WNID = re.compile(r"n\d{8}")
 _VALIDATION = re.compile(r"ILSVRC2012_val_(\d{8})")
@@ -64,6 +66,21 @@ def validation_on(path: pathlib.Path, space: LabelSpace) -> Annotated:
   groups = dict(enumerate(space.imagenet or ()))
   labels = {label: row for row, group in groups.items() for label in group}
   return Annotated(validation(path).source.selected(space.class_names, labels), space)
+
+
+def hard(path: pathlib.Path) -> Annotated:
+  """ImageNet-Hard (Taesiri et al., 2023, arXiv:2304.05538), whose images may have several labels.
+
+  Args:
+    path: the hub's Parquet files.
+
+  Raises:
+    InputError: its labels are no lists of ImageNet's, or see `parquet`.
+  """
+  files = Parquet(shards.of_split(path, "validation" if path.is_dir() else None), None, None)
+  if any(not isinstance(labels, list) for labels in files.labels):
+    raise errors.InputError(f"{path} has no list of labels for each image, as ImageNet-Hard has")
+  return several(files, files.names, files.labels, label_spaces.imagenet_1k())
 
 
 def objectnet(path: pathlib.Path, space: LabelSpace) -> Annotated:

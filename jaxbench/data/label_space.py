@@ -11,7 +11,9 @@ from jaxbench.data import imagenet
 Groups = tuple[tuple[int, ...], ...]  # [K], of each class the logits that count as it.
 # Who has published prompts for data sets.
 CLIP_BENCHMARK, OPENAI, COOP, TECOA = "clip_benchmark", "openai", "coop", "tecoa"
-TOP_1, MEAN_PER_CLASS = "top-1", "mean per class"  # Accuracies that papers report of a set.
+# What papers report of a set.
+TOP_1, MEAN_PER_CLASS = "top-1", "mean per class"
+MEAN_AVERAGE_PRECISION = "mean average precision"
 
 
 class Prompts(NamedTuple):
@@ -41,6 +43,7 @@ class LabelSpace:
   written: tuple[str, ...] | None = None  # [K], what files call the classes, if that is else.
   prompts: tuple[Prompts, ...] = ()  # The set's own; the first are those of `own`.
   metric: str = TOP_1  # Of the set, as papers report it.
+  scored: bool = False  # Records have all logits, since a figure of the set needs them.
 
   @property
   def prompted(self) -> tuple[str, ...]:

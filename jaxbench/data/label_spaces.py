@@ -1,5 +1,6 @@
 """The label spaces of the natural shifts, by published tables (third_party/README.md)."""
 
+import dataclasses
 import functools
 import json
 from collections.abc import Iterable
@@ -18,6 +19,11 @@ def imagenet_1k() -> LabelSpace:
 def imagenet_a() -> LabelSpace:
   """The 200 classes of ImageNet-A (Hendrycks et al., 2021, arXiv:1907.07174)."""
   return restricted(_read("imagenet_a_r_classes.json")["imagenet_a"])
+
+
+def imagenet_o() -> LabelSpace:
+  """The 200 classes of ImageNet-O, which its images look like and are not (arXiv:1907.07174)."""
+  return dataclasses.replace(restricted(_read("imagenet_o_classes.json")), scored=True)
 
 
 def imagenet_r() -> LabelSpace:
@@ -68,6 +74,7 @@ def cue_conflict() -> LabelSpace:
 LABEL_SPACES = {
   "imagenet": imagenet_1k,
   "imagenet-a": imagenet_a,
+  "imagenet-o": imagenet_o,
   "imagenet-r": imagenet_r,
   "objectnet": objectnet,
   "imagenet-vid-robust": vid_robust,

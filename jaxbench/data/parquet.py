@@ -102,7 +102,7 @@ class Parquet(image_files.Files):
     self.labels = [label for part in described for label in part.labels]
     if not self.labels:
       raise errors.InputError(f"{self.where} holds no rows")
-    if set(self.labels) == {-1}:
+    if all(label == -1 for label in self.labels):
       raise errors.InputError(f"{self.where} has no labels: all are -1; name another split")
     self._groups = [
       (file, group) for file, part in enumerate(described) for group in range(len(part.rows))

@@ -17,6 +17,7 @@ class Published:
   examples: int  # As published.
   origin: str  # Where it can be had.
   unread: tuple[str, ...] = ()  # Below the root, other forms of it, which are not read.
+  whole: bool = False  # Papers report all of it: a part must be asked for.
 
   def find(self, root: pathlib.Path) -> pathlib.Path | None:
     """Where it lies below `root`, in the newest version if there are several; or None."""

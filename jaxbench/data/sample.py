@@ -11,7 +11,7 @@ from jaxbench.data.subsets import subset
 from jaxbench.data.wrapper import complete
 
 
-def sample(source: Source, limit: int, part: str = "") -> list[int]:
+def sample(source: Source, limit: int | str, part: str = "") -> list[int]:
   """Indices of the examples, at random but the same always.
 
   A smaller sample is the first part of a larger one. Videos count by their anchors, whose frames
@@ -19,7 +19,7 @@ def sample(source: Source, limit: int, part: str = "") -> list[int]:
 
   Args:
     source: of the examples.
-    limit: how many; 0 is all.
+    limit: how many; 0 is all. Or a share, "1%", of which at least one.
     part: the subset from which they are, as `subset` takes it; "" is the whole.
 
   Raises:
@@ -34,7 +34,12 @@ def sample(source: Source, limit: int, part: str = "") -> list[int]:
     of_shards = shards and [shards[sets[name][0]] for name in names]
     kept = set(subset(part)(names, labels, of_shards))
     order = [row for row in order if row in kept]
-  return list(itertools.chain(*(sets[names[row]] for row in order[: limit or None])))
+  count = limit if isinstance(limit, int) else _share(limit, len(order))
+  return list(itertools.chain(*(sets[names[row]] for row in order[: count or None])))
+
+
+def _share(text: str, total: int) -> int:
+  return max(1, round(float(text.removesuffix("%")) / 100 * total))
 
 
 def hash_content(source: Source, indices: Sequence[int], *, read: bool = True) -> str:

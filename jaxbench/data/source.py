@@ -51,6 +51,8 @@ class Source(abc.ABC):
   # Of each example a second class that its image suggests; None where it is the label.
   targets: Sequence[int | None] | np.ndarray | None = None
   frames: Sequence[Frame] | None = None  # Of each example, where the data set is of videos.
+  # Of each example all labels that are right, `labels` the first; None where that is the only one.
+  right: Sequence[Sequence[int]] | None = None
   # Of each example the number of the WebDataset shard that holds it, in the shards' order.
   shards: Sequence[int] | None = None
 

@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from jaxbench import errors
 from jaxbench.data import agreement, classes, image_files
@@ -50,16 +51,43 @@ def webdataset(
     >>> data.webdataset("wds_imagenet-a/test")
   """
   place = pathlib.Path(path)
+  found = samples(place, image, label)
+  files = found.files
+
+  def texts() -> list[str]:
+    return [files.read(index).decode(errors="replace").strip() for index in found.labels]
+
+  kinds = remember("webdataset2", [files.stamp, label], texts)
+  meaning = _classes(place, set(kinds), class_names, labels)
+  source = Labelled.of(found.images, found.keys, kinds, meaning)
+  if labels is None:
+    agreement.check(str(path), source.ids, source.labels, class_names or meaning.names)
+  source.shards = found.shards
+  return source
+
+
+class Samples(NamedTuple):
+  """The samples of some shards."""
+
+  files: Tar  # All of them.
+  images: image_files.Files  # That of each sample.
+  labels: list[int]  # Likewise, the index of its label among the files.
+  keys: list[str]
+  shards: list[int]  # The number of the shard that has it.
+
+
+def samples(place: pathlib.Path, image: str | None = None, label: str = "cls") -> Samples:
+  """Which files of shards are the image and the label of each sample; see `webdataset`."""
   shards = [place] if place.is_file() else sorted(place.glob("*.tar"), key=_numbers)
   if not shards:
-    raise errors.InputError(f"{path} holds no shards (*.tar)")
+    raise errors.InputError(f"{place} holds no shards (*.tar)")
   files = Tar(shards, images=False)
-  samples, skipped = _samples(files)
-  images = [_image(files.where, key, sample, image) for (_, key), sample in samples.items()]
-  kinds = remember("webdataset2", [files.stamp, label], lambda: _labels(files, samples, label))
+  found, skipped = _samples(files)
+  images = [_image(files.where, key, sample, image) for (_, key), sample in found.items()]
+  labels = [_label(files.where, key, sample, label) for (_, key), sample in found.items()]
   others = [
     f".{field}"
-    for sample, chosen in zip(samples.values(), images, strict=True)
+    for sample, chosen in zip(found.values(), images, strict=True)
     for field, index in sample.items()
     if index != chosen and field != label
   ]
@@ -68,13 +96,8 @@ def webdataset(
     **image_files.count(skipped + others),
     **_missing(place, len(shards)),
   }
-  meaning = _classes(place, set(kinds), class_names, labels)
-  ids = [key for _, key in samples]
-  source = Labelled.of(files.only(images, left_out), ids, kinds, meaning)
-  if labels is None:
-    agreement.check(str(path), source.ids, source.labels, class_names or meaning.names)
-  source.shards = [shard for shard, _ in samples]
-  return source
+  keys, numbers = [key for _, key in found], [shard for shard, _ in found]
+  return Samples(files, files.only(images, left_out), labels, keys, numbers)
 
 
 def _samples(files: Tar) -> tuple[dict[tuple[int, str], Sample], list[str]]:
@@ -111,17 +134,12 @@ def _image(where: str, key: str, sample: Sample, field: str | None) -> int:
   )
 
 
-def _labels(files: Tar, samples: Mapping[tuple[int, str], Sample], label: str) -> list[str]:
-  """What stands in the label of each sample."""
-  labels = []
-  for (_, key), sample in samples.items():
-    if label not in sample:
-      fields = ", ".join(sorted(sample)[:3])
-      raise errors.InputError(
-        f"{files.where}: the sample {key!r} has no label .{label}, but {fields}"
-      )
-    labels.append(files.read(sample[label]).decode(errors="replace").strip())
-  return labels
+def _label(where: str, key: str, sample: Sample, field: str) -> int:
+  """The index of the label of a sample."""
+  if field not in sample:
+    fields = ", ".join(sorted(sample)[:3])
+    raise errors.InputError(f"{where}: the sample {key!r} has no label .{field}, but {fields}")
+  return sample[field]
 
 
 def _missing(place: pathlib.Path, shards: int) -> dict[str, int]:

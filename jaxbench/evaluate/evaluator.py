@@ -10,22 +10,25 @@ import numpy as np
 from flax import struct
 
 from jaxbench import attacks, config, data, devices, models
-from jaxbench.attacks.engine import batching, checks, verdict, view, visibility
+from jaxbench.attacks.engine import batching, checks, evaluations, verdict, view, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.config import Member
 from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.slots import Slots
+from jaxbench.plan import defending
 from jaxbench.plan.perturbations import Columns, clean
 from jaxbench.plan.prompting import prompting
 
 
 @struct.dataclass
 class _Prediction:
-  """Of one classifier; arrays [S]."""
+  """Of one classifier; arrays [S, ...]."""
 
   prediction: jax.Array  # [] int32.
   rank: jax.Array  # [] int32, of the label.
   confidence: jax.Array  # [] float32.
+  right: jax.Array | None  # [] float32: the share of a randomised one's evaluations.
+  scores: jax.Array | None  # [K] float32, the logits; None where the set needs none.
 
 
 class Evaluator:
@@ -63,6 +66,11 @@ class Evaluator:
     """Examples that each device works on at once."""
     return self._slots.count
 
+  @property
+  def scored(self) -> bool:
+    """Whether records have all logits."""
+    return self._label_space.scored
+
   def clean(self, members: Sequence[Member], block: Block) -> list[Columns]:
     """Predictions on the images as they are."""
     return self.predict(clean.program(), None, members, block)
@@ -95,7 +103,7 @@ class Evaluator:
     shared = {"forwards": none + 1, "backwards": none, "picture": kept}
     shared |= visibility.joined(seen)
     whole = (jax.tree.map(lambda *some: np.concatenate(some), *part) for part in parts)
-    return [shared | vars(prediction) for prediction in whole]
+    return [shared | _columns(prediction) for prediction in whole]
 
   def _predicted(
     self, program: Callable[..., Any], inputs: Any, members: Sequence[Member], block: Block
@@ -110,8 +118,9 @@ class Evaluator:
       # The last batch repeats its last row.
       padded = shown.examples.start + np.arange(len(shown.result))
       rows = np.minimum(padded, len(block.ids) - 1)
-      labels = block.labels[rows]
-      results = [prediction()(self.classifier(one), shown.result, labels) for one in members]
+      seen = shown.result, block.labels[rows], block.hashes[rows]
+      predict = prediction(self.scored)
+      results = [predict(self.classifier(one), *seen) for one in members]
       if program is not clean.program():
         measured = visibility.measure()(nothing, block.images[rows], shown.result)
         visible = devices.Batch(shown.examples, measured)
@@ -149,43 +158,68 @@ class Evaluator:
 
   def _load(self, member: Member) -> devices.Replicated:
     loaded, space = self._model(member.model).tree(), self._label_space
-    classifier, groups = loaded, None
+    name, classifier, groups = defending.named(member.model), loaded, None
+    templates: Any = None
     if member.prompts is None:
       groups = space.supervised_groups(loaded.config.num_classes, loaded.config.class_names)
     elif member.prompts == config.EMBEDDING:
       classifier = loaded.visual
     else:
-      weights = models.describe(member.model).sha256
+      weights = models.describe(name.base).sha256
       _, names, templates, groups = prompting(member.prompts, space)
       classifier = self._heads.zero_shot(loaded, weights, names, templates)
+    if name.defences:
+      blank = functools.partial(self._blank, loaded, name.base, templates)
+      classifier = defending.defended(classifier, name.defences, blank)
     if groups is not None:
       classifier = models.pooled(classifier, groups, space.pool)
-    return devices.replicate(models.resized(classifier, loaded.preprocess.size))
+    whole: Any = models.resized(classifier, loaded.preprocess.size)
+    if whole.random:
+      whole = evaluations.Repeated(whole, self.settings.evaluations, self.settings.seed)
+    return devices.replicate(whole)
+
+  def _blank(self, loaded: Any, model: str, templates: Any) -> jax.Array:
+    """The text embedding [D] of prompts without a name."""
+    weights = models.describe(model).sha256
+    return self._heads.zero_shot(loaded, weights, [""], templates).text[:, 0]
 
   def _load_searchers(self, member: Member) -> tuple[devices.Replicated, ...]:
     """What attacks search on, the cheapest first; see `view.searchers`."""
-    classifier, dtype = self.classifier(member), self.settings.attacks.search_dtype
-    return tuple(map(devices.replicate, view.searchers(classifier.tree(), dtype)))
+    dtype = self.settings.attacks.search_dtype
+    classifier = evaluations.single(self.classifier(member).tree())
+    return tuple(map(devices.replicate, view.searchers(classifier, dtype)))
 
   def _load_surrogate(self, members: tuple[Member, ...]) -> devices.Replicated:
     """What images for transfer are made on: a classifier, several as one, or an image encoder."""
     dtype = self.settings.attacks.search_dtype
-    loaded = [self.classifier(member).tree() for member in members]
+    loaded = [evaluations.single(self.classifier(member).tree()) for member in members]
     whole = loaded[0] if len(loaded) == 1 else attacks.ensemble(loaded)
     return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
 
 
-@functools.cache
-def prediction() -> jax.stages.Wrapped:
-  """A program (classifier, images, labels) -> what is predicted."""
+def _columns(prediction: _Prediction) -> Columns:
+  columns = {name: column for name, column in vars(prediction).items() if column is not None}
+  return columns | ({"scores": list(columns["scores"])} if "scores" in columns else {})
 
-  def predict(classifier: attacks.Classifier, images: jax.Array, labels: jax.Array) -> _Prediction:
-    logits = classifier(images)
-    finite = jnp.isfinite(logits).all(axis=-1)
+
+@functools.cache
+def prediction(scored: bool) -> jax.stages.Wrapped:
+  """A program (classifier, images, labels, hashes of ids) -> what is predicted.
+
+  All logits too if `scored`.
+  """
+
+  def predict(
+    classifier: attacks.Classifier, images: jax.Array, labels: jax.Array, hashes: jax.Array
+  ) -> _Prediction:
+    answers = evaluations.ask(classifier, images, hashes)
+    scores, finite, votes = answers.scores, answers.finite, answers.votes
     return _Prediction(
-      prediction=verdict.predict(logits),
-      rank=jnp.where(finite, jax.vmap(_rank)(logits, labels), logits.shape[-1]),
-      confidence=jnp.where(finite, jax.nn.softmax(logits).max(axis=-1), 0),
+      prediction=verdict.chosen(answers),
+      rank=jnp.where(finite, jax.vmap(_rank)(scores, labels), scores.shape[-1]),
+      confidence=jnp.where(finite, answers.confidence, 0),
+      right=None if votes is None else (votes == labels[:, None]).mean(axis=1),
+      scores=answers.logits if scored else None,
     )
 
   return devices.shard(predict)

@@ -8,7 +8,7 @@ from jaxbench.evaluate import memory, programs
 from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.slots import Slots
-from jaxbench.plan import Plan
+from jaxbench.plan import Plan, defending
 
 
 class Loaded:
@@ -22,10 +22,14 @@ class Loaded:
 
   def __init__(self, settings: config.Config, slots: Slots, heads: Heads):
     self._settings, self._slots, self._heads = settings, slots, heads
-    self._model = functools.cache(lambda name: devices.replicate(models.load(name)))
+    self._base = functools.cache(lambda name: devices.replicate(models.load(name)))
     self.tally = batching.Tally()  # Of the attacks on all data sets.
     self.source = functools.cache(lambda name: data.load(name, settings.data_root))
     self.evaluator = functools.cache(self._evaluator)
+
+  def _model(self, name: str) -> devices.Replicated:
+    """The model of that name, without its defences."""
+    return self._base(defending.base(name))
 
   def _evaluator(self, name: str) -> Evaluator:
     """That of a data set."""

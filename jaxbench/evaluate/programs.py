@@ -27,7 +27,7 @@ def of(evaluator: Evaluator, cells: list[Cell]) -> list[memory.Program]:
       programs[key] = memory.Program(search.searcher, trace)
     if not searches:
       classifier = evaluator.classifier(member)
-      trace = functools.partial(_prediction, classifier, cell.size)
+      trace = functools.partial(_prediction, classifier, evaluator.scored, cell.size)
       programs[member.model] = memory.Program(classifier, trace)
   return list(programs.values())
 
@@ -37,8 +37,11 @@ def _search(search: Search, quantize: bool, side: int, slots: int) -> jax.stages
   return batching.trace(search.attack, search.searcher, settings, side)
 
 
-def _prediction(classifier: devices.Replicated, side: int, slots: int) -> jax.stages.Traced:
+def _prediction(
+  classifier: devices.Replicated, scored: bool, side: int, slots: int
+) -> jax.stages.Traced:
   rows = slots * devices.mesh().size
   images = jax.ShapeDtypeStruct((rows, side, side, 3), np.float32)
   labels = jax.ShapeDtypeStruct((rows,), np.int32)
-  return prediction().trace(classifier, *devices.scattered((images, labels)))
+  hashes = jax.ShapeDtypeStruct((rows, 2), np.uint32)
+  return prediction(scored).trace(classifier, *devices.scattered((images, labels, hashes)))

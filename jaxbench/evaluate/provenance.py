@@ -9,7 +9,7 @@ from typing import Any
 
 import jaxbench
 from jaxbench import config, devices, metrics, models
-from jaxbench.plan import Plan, prompting
+from jaxbench.plan import Plan, defending, prompting
 
 _LIBRARIES = ("jax", "jaxlib", "flax", "numpy", "pillow")
 
@@ -26,10 +26,10 @@ def describe_run(settings: config.Config, plan: Plan) -> dict[str, Any]:
   return {
     "identity": {
       "jaxbench": jaxbench.__version__,
-      "config": dataclasses.asdict(_without_places(settings)),
+      "config": models.told(_without_places(settings)),
       # With the hashes of photographs, paintings and weights that they are made with.
       "perturbations": _streams(plan),
-      "models": {name: dataclasses.asdict(models.describe(name)) for name in names},
+      "models": {name: _described(name) for name in names},
       "prompts": {name: prompting.described(name, spaces) for name in config.prompt_sets(settings)},
       "data": {name: known.sha256 for name, known in plan.data.items()},
       "examples": {name: known.sample for name, known in plan.data.items()},
@@ -58,6 +58,13 @@ def _flip_reference(settings: config.Config) -> dict[str, Any] | None:
     return None
   found = {} if asked in settings.models else metrics.read_flip_reference(asked)
   return {"name": asked, "table": {name: flips._asdict() for name, flips in found.items()}}
+
+
+def _described(model: str) -> dict[str, Any]:
+  """A model as it is described and, of one within defences, these."""
+  name = defending.named(model)
+  told = dataclasses.asdict(models.describe(name.base))
+  return told | ({"defences": name.told} if name.defences else {})
 
 
 def _without_places(settings: config.Config) -> config.Config:

@@ -17,6 +17,7 @@ from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Cell
 from jaxbench.plan.perturbations import Columns, Target
 from jaxbench.telemetry.progress import Progress
+from jaxbench.telemetry.time_left import Part
 
 
 class Rows:
@@ -58,7 +59,7 @@ class Rows:
         for cell, table in self._tables(left):
           self._made[cell].update(table["example"].to_pylist())
           yield table
-          self._progress.update(cell.cost * len(table))
+          self._progress.update(cell.cost * len(table), part(cell))
         return
       except jax.errors.JaxRuntimeError as error:
         if not memory.is_exhausted(error):
@@ -71,7 +72,7 @@ class Rows:
       perturbation = group[0].perturbation
       title = f"{perturbation.text} {perturbation.setting}".strip()
       alone = "" if perturbation.shares_images else f" on {group[0].model}"
-      self._progress.show(title + alone)
+      self._progress.show(f"{group[0].data}: {title}{alone}")
       targets = {self._target(cell): cell for cell in group}
       try:
         for target, rows, columns in perturbation.evaluate(
@@ -87,7 +88,7 @@ class Rows:
   def _look_at_clean_images(self, cells: list[Cell]) -> None:
     """Has all classifiers answer them, each once for a block."""
     unseen = {_member(cell): cell for cell in reversed(cells) if _member(cell) not in self._clean}
-    self._progress.show("clean images")
+    self._progress.show(f"{cells[0].data}: clean images")
     for size, alike in _by(lambda cell: cell.size, unseen.values()):
       members = list(map(_member, alike))
       columns = self._evaluator.clean(members, self._block.centre(size))
@@ -101,6 +102,12 @@ class Rows:
   def _written(self, cell: Cell) -> set[str]:
     """Examples that have rows."""
     return self._done(cell) | self._made[cell]
+
+
+def part(cell: Cell) -> Part:
+  """What takes as long, a planned pass, as others of that name."""
+  perturbation = cell.perturbation
+  return perturbation.kind, perturbation.text, perturbation.setting, cell.model, cell.data
 
 
 def _member(cell: Cell) -> config.Member:

@@ -1,5 +1,6 @@
 """Runs the cells of a plan: one pass over the data feeds every cell that shares it."""
 
+import collections
 import dataclasses
 import functools
 import sys
@@ -18,7 +19,7 @@ from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.loaded import Loaded
 from jaxbench.evaluate.provenance import describe_run, describe_session
-from jaxbench.evaluate.rows import Rows
+from jaxbench.evaluate.rows import Rows, part
 from jaxbench.evaluate.scheduler import Scheduler
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Cell, Plan
@@ -26,6 +27,7 @@ from jaxbench.records import logs
 from jaxbench.telemetry import journal
 from jaxbench.telemetry.profile import Trace
 from jaxbench.telemetry.progress import Progress
+from jaxbench.telemetry.time_left import Part, TimeLeft
 
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
@@ -65,6 +67,9 @@ def run(
     work = Work(settings, plan, store, workers, cache, held, host, traced)
     if work.finished == work.total:
       return
+    if work.finished:
+      there = f"{work.finished:,} of {work.total:,} passes are there"
+      print(f"jaxbench: continues {store.workdir}: {there}", file=sys.stderr)
     store.retry(lambda session: not held.lives(session))
     work.save_session(over=False)
     with interrupt.listen(work.abandon) as request:
@@ -107,7 +112,8 @@ class Work:
     self.total = sum(cell.passes for cell in plan.cells)
     cells = {cell.id: cell for cell in plan.cells}
     rows = [entry for block in self._scheduler.written.values() for entry in block.rows.items()]
-    self.finished = sum(cells[cell].cost * some for cell, some in rows if cell in cells)
+    self._before = [(cells[cell], cells[cell].cost * some) for cell, some in rows if cell in cells]
+    self.finished = sum(passes for _, passes in self._before)
     if others := {cell for cell, _ in rows} - cells.keys():
       print(
         f"jaxbench: {store.workdir} has rows of {len(others)} cells that are not asked for, as "
@@ -118,7 +124,13 @@ class Work:
   @functools.cached_property
   def progress(self) -> Progress:
     """In planned passes, which tell the time left better than cells do."""
-    return Progress(self.total, self.finished, "pass")
+    planned: dict[Part, int] = collections.defaultdict(int)
+    for cell in self._plan.cells:
+      planned[part(cell)] += cell.passes
+    left = TimeLeft(planned)
+    for cell, passes in self._before:
+      left.skip(part(cell), passes)
+    return Progress(self.total, self.finished, "pass", left)
 
   def run(self, request: interrupt.Request) -> None:
     """Works on what is left until nothing is, waiting for other hosts in the end.
@@ -159,7 +171,8 @@ class Work:
 
   def _skip(self, cells: list[tuple[Cell, int]]) -> None:
     """Counts what other hosts have done: so many examples of each cell."""
-    self.progress.update(sum(cell.cost * examples for cell, examples in cells))
+    for cell, examples in cells:
+      self.progress.skip(cell.cost * examples, part(cell))
 
   def run_data(self, name: str, request: interrupt.Request) -> bool:
     """Runs all cells of the blocks of one data set that can be leased; whether there were any."""
@@ -282,7 +295,7 @@ class Work:
       rows = unreadable.rows(cell, missing, self._scheduler.done(cell, number))
       if len(rows):
         self._waiting.append(rows)
-        self.progress.update(cell.cost * len(rows))
+        self.progress.skip(cell.cost * len(rows), part(cell))
 
   def _flush(self) -> None:
     """Writes what is waiting.

@@ -1,11 +1,13 @@
 """From records to numbers: accuracy with intervals, attack success, comparison, natural shifts."""
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.averages import ALL, Average, averages
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.broken import not_finite, refuted
 from jaxbench.metrics.calibration import Reliability, expected_calibration_error, reliability
 from jaxbench.metrics.consistency import error_consistency
 from jaxbench.metrics.convergence import steps_needed, unconverged
+from jaxbench.metrics.defended import Defended, defence_doubts, summarize_defended
 from jaxbench.metrics.effective import (
   Line,
   baseline,
@@ -18,8 +20,10 @@ from jaxbench.metrics.effective import (
   standard_models,
   summarize_shifts,
 )
+from jaxbench.metrics.factors import FACTORS, read_factors, summarize_factors
 from jaxbench.metrics.flip_reference import read_flip_reference
 from jaxbench.metrics.flips import flip_probability
+from jaxbench.metrics.headline import MEAN_AVERAGE_PRECISION, MEAN_PER_CLASS, TOP_1, headline
 from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.mce import (
   GROUPS,
@@ -29,15 +33,27 @@ from jaxbench.metrics.mce import (
   corruption_errors,
 )
 from jaxbench.metrics.on_disk import corrupted_on_disk
+from jaxbench.metrics.outliers import OUTLIER_COLUMNS, OUTLIERS, auroc, fpr95, summarize_outliers
 from jaxbench.metrics.overlap import Curve, Overlap, overlap, overlap_curve
 from jaxbench.metrics.overlap_summary import (
   overlap_curves,
   summarize_clean_shifts,
   summarize_overlap,
 )
-from jaxbench.metrics.overview import MEAN_PER_CLASS, overview, overview_shifts
+from jaxbench.metrics.overview import (
+  overview,
+  overview_averages,
+  overview_outliers,
+  overview_shifts,
+  overview_tables,
+)
 from jaxbench.metrics.paired import Comparison, compare, compare_cells, holm, mcnemar, shared
 from jaxbench.metrics.per_class import ClassAccuracy, mean_per_class_accuracy, worst_classes
+from jaxbench.metrics.precision import (
+  average_precision,
+  eleven_point_precision,
+  mean_average_precision,
+)
 from jaxbench.metrics.shape_bias import shape_bias
 from jaxbench.metrics.shifts import SHIFTS
 from jaxbench.metrics.smallest import (
@@ -62,14 +78,22 @@ from jaxbench.metrics.visibility import Visibility, visibility
 from jaxbench.metrics.worst_case import mean_share, withstood
 
 __all__ = [
+  "ALL",
+  "FACTORS",
   "GROUPS",
+  "MEAN_AVERAGE_PRECISION",
   "MEAN_PER_CLASS",
+  "OUTLIERS",
+  "OUTLIER_COLUMNS",
   "SEQUENCES",
   "SHIFTS",
+  "TOP_1",
+  "Average",
   "ClassAccuracy",
   "Comparison",
   "CorruptionErrors",
   "Curve",
+  "Defended",
   "Estimate",
   "Flips",
   "Line",
@@ -81,6 +105,9 @@ __all__ = [
   "VideoAccuracy",
   "Visibility",
   "alexnet",
+  "auroc",
+  "average_precision",
+  "averages",
   "baseline",
   "baseline_band",
   "bootstrap",
@@ -91,18 +118,23 @@ __all__ = [
   "correct_by_cell",
   "corrupted_on_disk",
   "corruption_errors",
+  "defence_doubts",
   "describe_smallest",
   "effective_robustness",
+  "eleven_point_precision",
   "error_consistency",
   "expected_calibration_error",
   "fit",
   "fit_band",
   "flip_probability",
   "flip_rates",
+  "fpr95",
   "gradient_masking",
+  "headline",
   "holm",
   "is_correct",
   "mcnemar",
+  "mean_average_precision",
   "mean_per_class_accuracy",
   "mean_share",
   "not_finite",
@@ -110,9 +142,13 @@ __all__ = [
   "overlap_curve",
   "overlap_curves",
   "overview",
+  "overview_averages",
+  "overview_outliers",
   "overview_shifts",
+  "overview_tables",
   "pm_k",
   "proportion",
+  "read_factors",
   "read_flip_reference",
   "refuted",
   "relative_robustness",
@@ -127,6 +163,9 @@ __all__ = [
   "steps_needed",
   "summarize",
   "summarize_clean_shifts",
+  "summarize_defended",
+  "summarize_factors",
+  "summarize_outliers",
   "summarize_overlap",
   "summarize_shifts",
   "summarize_smallest",

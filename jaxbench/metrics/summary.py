@@ -10,6 +10,7 @@ from jaxbench import records
 from jaxbench.metrics.accuracy import Proportion, proportion
 from jaxbench.metrics.broken import NOTHING
 from jaxbench.metrics.calibration import expected_calibration_error
+from jaxbench.metrics.precision import mean_average_precision
 from jaxbench.metrics.smallest import summarize_smallest
 from jaxbench.metrics.video import pm_k
 
@@ -53,18 +54,19 @@ def summarize(rows: pa.Table) -> pa.Table:
 
   Returns:
     the cell's columns and `examples`; `correct`, `accuracy` with `accuracy_low` and
-    `accuracy_high`, its 95 % Clopper-Pearson interval; `per_class_accuracy`, the mean over
-    classes; `top_5_accuracy`, where nothing attacks; `clean_correct`, how many are right
-    without the perturbation; `not_finite`, how many logits are no numbers, which count as wrong,
-    apart from what is misclassified; `calibration_error`, where nothing attacks, see
-    `expected_calibration_error`; for attacks `attack_success`, the share of those that the attack
-    turned, with `attack_success_low` and `attack_success_high`; for bisections `median_epsilon`
-    with `median_epsilon_low` and `median_epsilon_high`, of which `summarize_smallest` tells more;
-    for images with a second class, like a word that is written there, `followed`, the share of
-    predictions of it, with `followed_low` and `followed_high`, of which `typographic` tells more;
-    for videos `pm_accuracy`, with `pm_accuracy_low` and `pm_accuracy_high`, see `pm_k`; for
-    sequences of frames `flips` and `top5_distance`, means over the examples, of which `flip_rates`
-    tells more, while what is right is the last frame;
+    `accuracy_high`, its 95 % Clopper-Pearson interval; `per_class_accuracy`, the mean over classes;
+    `mean_average_precision` and `eleven_point_precision`, where rows have `scores`, see
+    `metrics.mean_average_precision`; `top_5_accuracy`, where nothing attacks; `clean_correct`, how
+    many are right without the perturbation; `not_finite`, how many logits are no numbers, which
+    count as wrong, apart from what is misclassified; `calibration_error`, where nothing attacks,
+    see `expected_calibration_error`; for attacks `attack_success`, the share of those that the
+    attack turned, with `attack_success_low` and `attack_success_high`; for bisections
+    `median_epsilon` with `median_epsilon_low` and `median_epsilon_high`, of which
+    `summarize_smallest` tells more; for images with a second class, like a word that is written
+    there, `followed`, the share of predictions of it, with `followed_low` and `followed_high`, of
+    which `typographic` tells more; for videos `pm_accuracy`, with `pm_accuracy_low` and
+    `pm_accuracy_high`, see `pm_k`; for sequences of frames `flips` and `top5_distance`, means over
+    the examples, of which `flip_rates` tells more, while what is right is the last frame;
     `forwards` and `backwards`, the passes used.
 
   Example:
@@ -93,7 +95,10 @@ def summarize(rows: pa.Table) -> pa.Table:
       *((name, "mean") for name in _MEANS),
     ]
   )
-  further = [_smallest(rows), _per_class(counted), _calibration(rows), _videos(rows)]
+  further = [
+    *(_smallest(rows), _per_class(counted), _precision(rows)),
+    *(_calibration(rows), _videos(rows)),
+  ]
   lines = []
   for row in grouped.to_pylist():
     if not row["correct_count"]:  # Of a video that has only begun to be run.
@@ -120,6 +125,14 @@ def _per_class(counted: pa.Table) -> Callable[[str], dict]:
     zip(cells["cell"].to_pylist(), cells["correct_mean_mean"].to_pylist(), strict=True)
   )
   return lambda cell: {"per_class_accuracy": by_cell[cell]}
+
+
+def _precision(rows: pa.Table) -> Callable[[str], dict]:
+  columns = ["cell", "label", "labels", "prediction", "scores"]
+  scored = rows.select(columns).filter(pc.is_valid(rows["scores"]))
+  by_cell = {cell: mean_average_precision(table) for cell, table in records.by_cell(scored).items()}
+  names = ("mean_average_precision", "eleven_point_precision")
+  return lambda cell: dict(zip(names, by_cell.get(cell) or (None, None), strict=True))
 
 
 def _calibration(rows: pa.Table) -> Callable[[str], dict]:

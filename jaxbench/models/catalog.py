@@ -16,17 +16,8 @@ from jaxbench.models.foreign import made
 from jaxbench.models.foreign.custom import Custom
 from jaxbench.models.listing import Listing
 from jaxbench.models.preprocess import Preprocess
-from jaxbench.models.weights import (
-  checkpoint,
-  huggingface,
-  open_clip,
-  orbax,
-  sidecar,
-  state_dict,
-  timm,
-  vision_tower,
-)
-from jaxbench.models.weights.checkpoint import Checkpoint, Description
+from jaxbench.models.weights import checkpoint, formats, orbax, vision_tower
+from jaxbench.models.weights.checkpoint import Description
 
 # Trained by configs/train_digits.py on scikit-learn's digits: demonstrations, not results.
 EMBEDDED = ("digits-clip", "digits-clip-robust", "digits-resnet")
@@ -86,13 +77,14 @@ def load(
   """A model, in whatever public format its weights are.
 
   Args:
-    path_or_name: a folder that jaxbench, transformers, open_clip or timm wrote; a file of bare
-      tensors (.safetensors; .pt, .pth, .bin or .ckpt if torch is installed); the name of an
-      embedded model; or a repository on Hugging Face, "org/name" or "org/name@revision", if it is
-      in the cache on this disk; or a Python file, "mine.py" or "mine.py:argument", whose
-      `get_model()` or `get_model(argument)` returns a `models.Custom`; or, with the extra `torch`,
-      a model that another package builds: "timm:NAME", "open_clip:ARCHITECTURE/TAG",
-      "robustbench:DATA/THREAT/NAME". "base+tower" is load(base, visual=tower).
+    path_or_name: a folder that jaxbench, transformers, open_clip, timm or sentence-transformers
+      wrote; a file of bare tensors (.safetensors; .pt, .pth, .bin or .ckpt if torch is installed);
+      the name of an embedded model; or a repository on Hugging Face, "org/name" or
+      "org/name@revision", if it is in the cache on this disk; or a Python file, "mine.py" or
+      "mine.py:argument", whose `get_model()` or `get_model(argument)` returns a `models.Custom`;
+      or, with the extra `torch`, a model that another package builds: "timm:NAME",
+      "open_clip:ARCHITECTURE/TAG", "robustbench:DATA/THREAT/NAME". "base+tower" is
+      load(base, visual=tower).
     visual: a vision tower alone, to put on the CLIP or SigLIP whose text tower it shares: a file
       of bare tensors (RobustVLM's FARE and TeCoA; "vision_encoder_state_dict" of TeCoA's kin), or
       a folder or repository of transformers' CLIPVisionModel. Activation, normalisation and
@@ -107,7 +99,8 @@ def load(
     download: fetch a repository that is not in the cache.
     mean: of bare tensors: what is taken from images in [0, 1], red, green and blue.
     std: of bare tensors: what they are divided by then.
-    preprocess: of bare tensors: how an image file becomes the model's input.
+    preprocess: how an image file becomes the model's input, which bare tensors do not tell; of a
+      folder, in place of what its files say.
 
   Returns:
     The model, its tensors in the dtype found; it computes in float32 (see `compute_in`).
@@ -149,7 +142,7 @@ def _find(name: str, image_size: int | None, download: bool, bare: dict[str, Any
   if orbax.is_checkpoint(place):
     _only_foreign(place, "checkpoint; convert it anew", **options)
     return _Found(lambda: orbax.describe(place), lambda: orbax.load(place))
-  read = _read(place, name, **bare)
+  read = formats.read(pathlib.Path(place), name, **bare)
   return _Found(
     lambda: checkpoint.describe(read, image_size), lambda: checkpoint.load(read, image_size)
   )
@@ -162,12 +155,9 @@ def _tower(
   missing = errors.InputError(f"{name}: no vision tower is there: no such file or folder")
   place = pathlib.Path(_locate(name, download, missing))
   resizes = image_size is not None
-  return vision_tower.read(place, _source(place, name), base, config, key=key, resizes=resizes)
-
-
-def _source(place: pathlib.Path, name: str) -> str:
-  """What the report says: of a repository also its commit."""
-  return name if place.is_file() or name == str(place) else f"{name} ({place.name})"
+  return vision_tower.read(
+    place, formats.source(place, name), base, config, key=key, resizes=resizes
+  )
 
 
 def _only_foreign(place: epath.PathLike, fixed: str, **options: Any) -> None:
@@ -175,26 +165,6 @@ def _only_foreign(place: epath.PathLike, fixed: str, **options: Any) -> None:
   for name, value in options.items():
     if value is not None:
       raise errors.InputError(f"{place}: {name} is fixed in this {fixed}")
-
-
-def _read(place: epath.Path, name: str, **bare: Any) -> Checkpoint:
-  """The reader's view of a foreign checkpoint."""
-  path = pathlib.Path(place)
-  if path.is_file():
-    return state_dict.read(path, source=str(path), **bare)
-  for option, value in bare.items():
-    if value is not None:
-      raise errors.InputError(f"{path}: {option}={value} is for bare tensors only")
-  source = _source(path, name)
-  if (path / open_clip.CONFIG).exists():
-    return open_clip.read(path, source)
-  if not (path / "config.json").exists():
-    raise errors.InputError(
-      f"{path}: no checkpoint here: no model.json, {open_clip.CONFIG} or config.json in it"
-    )
-  if "model_type" in sidecar.read(path / "config.json").content:
-    return huggingface.read(path, source)
-  return timm.read(path, source)
 
 
 def _locate(path_or_name: str, download: bool, missing: errors.InputError) -> epath.Path:

@@ -57,8 +57,9 @@ _STD = flags.DEFINE_list(
 _PREPROCESS = flags.DEFINE_string(
   "preprocess",
   None,
-  "Of bare tensors: how an image file becomes their input, as in "
-  "\"preprocess(size=224, resize=256, interpolation='bicubic', squash=False)\".",
+  "How an image file becomes the input: bare tensors do not tell it, of a folder it replaces what "
+  "its files say; as in \"preprocess(size=224, resize=256, interpolation='bicubic', squash=False, "
+  "margin='floor')\".",
   flag_values=_FLAGS,
 )
 
@@ -73,9 +74,14 @@ def _numbers(flag: flags.FlagHolder[list[str] | None]) -> tuple[float, ...] | No
 
 
 def _preprocess(
-  *, size: int, resize: int | None = None, interpolation: str = "bicubic", squash: bool = False
+  *,
+  size: int,
+  resize: int | None = None,
+  interpolation: str = "bicubic",
+  squash: bool = False,
+  margin: str | None = None,
 ) -> Preprocess:
-  return Preprocess(size, resize, interpolation, squash)
+  return Preprocess(size, resize, interpolation, squash, margin)
 
 
 def _options() -> dict[str, object]:

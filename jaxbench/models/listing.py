@@ -1,5 +1,6 @@
 """What `list_models()` tells: of each architecture whose files are read, and of each source."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -49,6 +50,8 @@ def embedded(config: Config) -> Listing:
   return Listing(config, ("embedded",), (JAXBENCH,), (), {"embedded": weights})
 
 
+# Whose repositories of CLIPs are folders of transformers alone, which crops by its own rule.
+_IN_TRANSFORMERS = "openai/"
 _PACKAGES = (TIMM, OPEN_CLIP)  # Whose architectures are names of `load`; see `packages`.
 
 
@@ -71,7 +74,11 @@ def _of_source(name: str, source: str, known: Mapping[str, Weights]) -> Weights:
     return known[listed]
   config, has = ARCHITECTURES[name], libraries(name)
   if OPEN_CLIP in has:
-    return Weights(OPEN_CLIP, _activation(config), config.mean, config.std, config.preprocess)
+    ours = Weights(OPEN_CLIP, _activation(config), config.mean, config.std, config.preprocess)
+    if not source.startswith(_IN_TRANSFORMERS):
+      return ours
+    cropped = dataclasses.replace(config.preprocess, margin="floor")
+    return ours._replace(format=HUGGINGFACE, preprocess=cropped)
   return Weights(HUGGINGFACE if HUGGINGFACE in has else has[0], None, None, None, None)
 
 

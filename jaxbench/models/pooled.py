@@ -26,10 +26,10 @@ class Pooled:
   pool: str = struct.field(pytree_node=False)
   least: int = struct.field(pytree_node=False)  # The fewest logits that hold all members.
 
-  def __call__(self, images: jax.Array) -> jax.Array:
-    """Logits of the groups."""
+  def __call__(self, images: jax.Array, **key: jax.Array) -> jax.Array:
+    """Logits of the groups; `key` is for a randomised classifier."""
     require_floats(images)
-    logits = self.classifier(images)
+    logits = self.classifier(images, **key)
     if logits.shape[-1] < self.least:  # Indices out of range would be clamped in silence.
       raise errors.InputError(
         f"a group holds class {self.least - 1}, the classifier has {logits.shape[-1]} classes"
@@ -42,6 +42,11 @@ class Pooled:
     # Not -inf, which gradients and the checks of attacks would stumble over.
     lowest = groups.min(axis=-1, keepdims=True)
     return jnp.concatenate([groups, lowest], axis=-1)[:, self.rows]
+
+  @property
+  def random(self) -> bool:
+    """See `Resized`."""
+    return getattr(self.classifier, "random", False)
 
   def compute_in(self, dtype: str) -> "Pooled":
     """See `models.compute_in`."""

@@ -18,9 +18,14 @@ class Resized:
   classifier: Any
   size: int = struct.field(pytree_node=False)  # Pixels, of both sides.
 
-  def __call__(self, images: jax.Array) -> jax.Array:
-    """Logits of the images at the classifier's own size."""
-    return self.classifier(resize_images(images, self.size))
+  def __call__(self, images: jax.Array, **key: jax.Array) -> jax.Array:
+    """Logits of the images at the classifier's own size; `key` is for a randomised one."""
+    return self.classifier(resize_images(images, self.size), **key)
+
+  @property
+  def random(self) -> bool:
+    """Whether it is called with a key, on which its logits depend."""
+    return getattr(self.classifier, "random", False)
 
   @property
   def same_as(self) -> jax.Array | None:

@@ -74,7 +74,7 @@ class Cell:
         "stream": perturbation.stream,
         "forwards": perturbation.forwards,
         "backwards": perturbation.backwards,
-        "preprocess": dataclasses.asdict(self.preprocess),
+        "preprocess": models.told(self.preprocess),
         "native": self.native,
         "size": self.size,
         "examples": self.examples,

@@ -1,10 +1,12 @@
 """Which models can serve the classes of a data set: as targets, and as surrogates of transfer."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from jaxbench import config, data, errors, models
+from jaxbench.plan import defending, pixels
 from jaxbench.plan.prompting import prompting
 
 
@@ -23,6 +25,7 @@ class Classifier:
   prompts: str | None  # None for a supervised model; config.EMBEDDING for an encoder of images.
   preprocess: models.Preprocess
   identity: dict[str, Any] = dataclasses.field(hash=False)  # What decides its logits.
+  random: bool = False  # Whether it draws: a defence may.
 
   @property
   def name(self) -> str:
@@ -47,6 +50,11 @@ class Surrogate(NamedTuple):
     return self.members[0].prompts == config.EMBEDDING
 
   @property
+  def random(self) -> bool:
+    """Whether it is called with keys; several together draw by seeds of their own."""
+    return len(self.members) == 1 and self.members[0].random
+
+  @property
   def knowledge(self) -> str:
     """What an attacker who has it knows."""
     return " and ".join(_knowledge(member) for member in self.members)
@@ -57,10 +65,11 @@ def targets(
 ) -> Iterator[Classifier]:
   """Those that can serve the data set's classes; the others become absent."""
   for model in settings.models:
-    description = models.describe(model, download=settings.download)
+    base = defending.named(model).base
+    description = models.describe(base, download=settings.download)
     for prompts in _prompt_sets(description, settings, data_name):
       try:
-        classifier = _classifier(model, description, prompts, source)
+        classifier = _classifier(model, description, prompts, source, settings)
       except errors.InputError as error:
         which = f"{model} on {data_name}" + (f", prompts {prompts}" if prompts else "")
         absent.append(Absent(which, str(error)))
@@ -75,16 +84,17 @@ def surrogates(
   for name, members in config.surrogates(settings).items():
     found = []
     for model, prompts in members:
-      description = models.describe(model, download=settings.download)
+      base = defending.named(model).base
+      description = models.describe(base, download=settings.download)
       try:
         if prompts == config.EMBEDDING:
-          found.append(_encoder(model, description, alone=len(members) == 1))
+          found.append(_encoder(model, description, settings, alone=len(members) == 1))
           continue
         if not (sets := _prompt_sets(description, settings, data_name)):
           raise errors.InputError("it needs prompts, and --config.prompts is empty")
         if prompts is not None and sets[0] is None:
           raise errors.InputError("a supervised model has no prompts")
-        found.append(_classifier(model, description, prompts or sets[0], source))
+        found.append(_classifier(model, description, prompts or sets[0], source, settings))
       except errors.InputError as error:
         absent.append(Absent(f"transfer from {name} on {data_name}", f"{model}: {error}"))
         break
@@ -100,7 +110,11 @@ def _prompt_sets(
 
 
 def _classifier(
-  model: str, description: models.Description, prompts: str | None, source: data.Source
+  model: str,
+  description: models.Description,
+  prompts: str | None,
+  source: data.Source,
+  settings: config.Config,
 ) -> Classifier:
   """Raises InputError if it cannot serve the data set's classes."""
   shape = description.config
@@ -109,6 +123,7 @@ def _classifier(
     "model": models.told(shape),
   }
   space = source.label_space
+  templates: Any = ()
   if shape.supervised:
     groups = space.supervised_groups(shape.num_classes, shape.class_names)
   else:
@@ -119,14 +134,40 @@ def _classifier(
     identity |= {"classes": list(names), "templates": templates}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
-  return Classifier(model, prompts, shape.preprocess, identity)
+  wanted, random = defending.named(model), False
+  if wanted.defences:
+    blank = functools.partial(models.check_prompts, shape, [""], templates)
+    outline = defending.outlined(wanted.defences, supervised=shape.supervised, blank=blank)
+    identity |= {"defences": wanted.told}
+    if random := outline.random:
+      identity |= {"evaluations": settings.evaluations}
+  found = _shown(model, prompts, shape.preprocess, identity, settings)
+  return dataclasses.replace(found, random=random)
 
 
-def _encoder(model: str, description: models.Description, *, alone: bool) -> Classifier:
+def _shown(
+  model: str,
+  prompts: str | None,
+  usual: models.Preprocess,
+  identity: dict[str, Any],
+  settings: config.Config,
+) -> Classifier:
+  """With images as the run wants them; that decides its logits too."""
+  shown = pixels.preprocess(settings.preprocess, usual)
+  if shown != usual:
+    identity = identity | {"preprocess": models.told(shown)}
+  return Classifier(model, prompts, shown, identity)
+
+
+def _encoder(
+  model: str, description: models.Description, settings: config.Config, *, alone: bool
+) -> Classifier:
   """Raises InputError if it has no embeddings of its own, or is to be averaged with others."""
   shape = description.config
   if shape.supervised:
     raise errors.InputError("a supervised model has no embeddings to attack")
+  if defending.named(model).defences:
+    raise errors.InputError("a defence is of a classifier; the embeddings are of the model alone")
   if not alone:
     raise errors.InputError("embeddings of several models have no mean; name it alone")
   identity = {
@@ -134,7 +175,7 @@ def _encoder(model: str, description: models.Description, *, alone: bool) -> Cla
     "model": models.told(shape),
     "outputs": config.EMBEDDING,
   }
-  return Classifier(model, config.EMBEDDING, shape.preprocess, identity)
+  return _shown(model, config.EMBEDDING, shape.preprocess, identity, settings)
 
 
 def _knowledge(member: Classifier) -> str:

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import devices, models
+from jaxbench.plan import defending
 from jaxbench.plan.cells import Plan, native
 
 # Sustained float32 rate per core, measured with configs/quickstart.py on a 2-core x86 machine.
@@ -94,18 +95,23 @@ def _disk(plan: Plan) -> str:
 
 
 def forward_flops(model: str) -> float:
-  """Floating-point operations of one image's forward pass, as XLA counts them."""
-  description = models.describe(model)
+  """Floating-point operations of one image's prediction, as XLA counts them in a forward pass."""
+  name = defending.named(model)
+  description = models.describe(name.base)
   config = description.config
   own = isinstance(config, models.CustomConfig)
-  network: Any = models.load(model) if own else models.abstract(config)
+  network: Any = models.load(name.base) if own else models.abstract(config)
   size = config.preprocess.size
   image = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
 
   def forward(network: Any, images: jax.Array) -> jax.Array:
     return network(images) if config.supervised else network.visual(images)
 
-  return count_flops(forward, network, image)
+  passes = 1
+  if name.defences:
+    cost = defending.outlined(name.defences, supervised=config.supervised).cost
+    passes = cost.forwards + 2 * cost.backwards
+  return passes * count_flops(forward, network, image)
 
 
 def count_flops(function: Callable[..., Any], *arguments: Any) -> float:

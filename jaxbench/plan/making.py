@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import jaxbench
 from jaxbench import config, data, errors, models
 from jaxbench.metrics import published
-from jaxbench.plan import classifiers, perturbations, prompting
+from jaxbench.plan import classifiers, defending, perturbations, pixels, prompting
 from jaxbench.plan.cells import Cell, DataSet, Plan
 from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
 from jaxbench.plan.perturbations import Clean, Perturbation
@@ -37,6 +37,7 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
       raise errors.unknown("data set with settings of its own", name, known)
   for table in settings.published:
     published.check(table)
+  pixels.asked(settings.preprocess)  # What cannot be meant is an error, not an absent cell.
   reference = settings.corruptions.error_reference
   if reference and reference not in settings.models:
     raise errors.unknown(
@@ -87,7 +88,7 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
         fingerprint=content and _fingerprint(classifier, perturbation, source, content, settings),
       )
       for perturbation in wanted
-      for classifier in targets
+      for classifier in _fitting(perturbation, targets, name, absent)
     ]
   ids = [cell.id for cell in cells]
   if len(set(ids)) < len(ids):
@@ -125,7 +126,7 @@ def _without_models(settings: config.Config, absent: list[Absent]) -> config.Con
 
   def missing(model: str) -> str | None:
     try:
-      models.describe(model, download=settings.download)
+      models.describe(defending.base(model), download=settings.download)
     except errors.InputError as error:
       return str(error)
     return None
@@ -155,6 +156,19 @@ def _without_attacks(
     reason = "an attack needs one right answer, and its images have several"
     absent.append(Absent(f"attacks on {name}", reason))
   return kept
+
+
+def _fitting(
+  perturbation: Perturbation, targets: list[Classifier], name: str, absent: list[Absent]
+) -> list[Classifier]:
+  """Those that it can be done to; the others become absent."""
+  fitting = []
+  for target in targets:
+    if reason := perturbation.unfit(target):
+      absent.append(Absent(f"{perturbation.text} of {target.name} on {name}", reason))
+    else:
+      fitting.append(target)
+  return fitting
 
 
 def _native(

@@ -34,6 +34,11 @@ SCHEMA = pa.schema(
     # Classes that the model puts before the label; null under attack, and of sequences.
     pa.field("rank", pa.int32()),
     pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
+    # All logits [K], of sets of which a figure needs them; likewise.
+    pa.field("scores", pa.list_(pa.float32())),
+    # Of a randomised model: the share of its evaluations that are right; `prediction` is what most
+    # of them say.
+    pa.field("right", pa.float32()),
     pa.field("success", pa.bool_()),  # Attacks: the prediction is not the label.
     # Attacks: which of a cascade succeeded; null if none had to, and for transfer.
     pa.field("found_by", NAME),

@@ -11,6 +11,7 @@ import jinja2
 import pyarrow as pa
 from etils import epath
 
+from jaxbench import metrics
 from jaxbench.report import comparison, content, summaries, training_data, units
 from jaxbench.report.doubts import doubtful
 from jaxbench.report.export import export
@@ -28,6 +29,7 @@ def write(
   *,
   overlap: epath.PathLike | None = None,
   overlap_threshold: float | None = None,
+  imagenet_x: epath.PathLike | None = None,
 ) -> list[pa.Table]:
   """Writes a page that opens from disk without a network, in light and dark, on any screen.
 
@@ -40,6 +42,7 @@ def write(
     out: the HTML file; replaced if it exists.
     overlap: folder of a search for the examples in training data, of duplicates, or of both.
     overlap_threshold: similarity from which an example overlaps; by default as calibrated.
+    imagenet_x: file of factors of ImageNet's validation images, see `metrics.read_factors`.
 
   Returns:
     of each run, `metrics.summarize`.
@@ -71,7 +74,8 @@ def write(
     "decibels": units.decibels,
     "unit": units.unit_of,
   }
-  runs = [content.load(workdir, findings) for workdir in workdirs]
+  known = None if imagenet_x is None else metrics.read_factors(imagenet_x)
+  runs = [content.load(workdir, findings, known) for workdir in workdirs]
   script = (_HERE / "tables.js").read_text()
   page = environment.get_template("page.html").render(
     runs=runs,

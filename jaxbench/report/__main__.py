@@ -1,7 +1,8 @@
 """Writes a report of one or several runs; several are compared with the first.
 
 python -m jaxbench.report runs/quickstart --out=report.html [--export=tables] \
-  [--export=rows] [--export=markdown] [--robustbench=model_info] [--overlap=FOLDER]
+  [--export=rows] [--export=markdown] [--robustbench=model_info] [--overlap=FOLDER] \
+  [--imagenet_x=FILE]
 """
 
 import sys
@@ -36,6 +37,12 @@ _THRESHOLD = flags.DEFINE_float(
   "Similarity from which an example overlaps; default: as calibrated.",
   flag_values=_FLAGS,
 )
+_IMAGENET_X = flags.DEFINE_string(
+  "imagenet_x",
+  None,
+  "Also tell errors on ImageNet by the factors of ImageNet-X: its imagenet_x_val_top_factor.jsonl.",
+  flag_values=_FLAGS,
+)
 _OUT = flags.DEFINE_string("out", "report.html", "The HTML file to write.", flag_values=_FLAGS)
 
 
@@ -50,7 +57,13 @@ def _write(runs: Sequence[str]) -> int:
   for flag, wanted in (("export", folders), ("robustbench", filter(None, [_ROBUSTBENCH.value]))):
     for folder in wanted:
       places.for_folder(f"--{flag}", folder)
-  report.write(runs, _OUT.value, overlap=_OVERLAP.value, overlap_threshold=_THRESHOLD.value)
+  report.write(
+    runs,
+    _OUT.value,
+    overlap=_OVERLAP.value,
+    overlap_threshold=_THRESHOLD.value,
+    imagenet_x=_IMAGENET_X.value,
+  )
   for number, run in enumerate(runs, 1):
     alone = len(runs) == 1
     for name in _EXPORT.value:

@@ -1,6 +1,7 @@
 """Results for other programs: a CSV of all cells, a LaTeX table, a fragment of a model card."""
 
 import functools
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -34,8 +35,10 @@ def export(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.Path]:
   `cells.csv` has a line per cell, with all of `metrics.summarize`, accuracies in [0, 1], and
   `native`, the images' own size in pixels where they are perturbed at it.
   `table.tex` has a booktabs table per data set, accuracies in percent: clean images, the mean over
-  corruptions and severities, attacks at each epsilon. `model-card-MODEL.md` begins with the
-  `model-index` that Hugging Face reads.
+  corruptions and severities, attacks at each epsilon. `sets.tex`, of a run whose sets papers
+  average, has the row of a paper's table: for each classifier, clean and at each epsilon, its
+  accuracy on every set and their average. `model-card-MODEL.md` begins with the `model-index` that
+  Hugging Face reads.
 
   Returns:
     the files.
@@ -56,6 +59,10 @@ def export(workdir: epath.PathLike, folder: epath.PathLike) -> list[epath.Path]:
   pa_csv.write_csv(summary, buffer)
   written[0].write_bytes(buffer.getvalue().to_pybytes())
   written[1].write_text("\n".join(_latex(rows)))
+  metric = {name: known.get("metric", "") for name, known in run["data"].items()}
+  if averaged := metrics.averages(summary, metric):
+    written.append(out / "sets.tex")
+    written[-1].write_text("\n".join(_over_sets(averaged)))
   for model in dict.fromkeys(row["model"] for row in rows):
     name = re.sub(r"[^\w.-]+", "_", model).strip("_")
     file = out / f"model-card-{name}.md"
@@ -102,6 +109,33 @@ def _latex(rows: list[Row]) -> Iterator[str]:
       name = ", ".join(filter(None, (model, prompts, at)))
       yield " & ".join([_escaped(name), *values]) + r" \\"
     yield from (r"\bottomrule", r"\end{tabular}", "")
+
+
+def _over_sets(averaged: list[metrics.Average]) -> Iterator[str]:
+  """Sets are columns, as in papers; one table for each suite, its settings between rules."""
+  yield r"% Needs \usepackage{booktabs}. In percent."
+  for suite, group in itertools.groupby(averaged, lambda average: average.suite):
+    some = list(group)
+    sets = list(some[0].by_set)
+    figure = "as papers report each" if suite == metrics.ALL else "top-1"
+    yield rf"\begin{{tabular}}{{ll{'r' * (len(sets) + 1)}}} % {suite}: {figure}"
+    yield r"\toprule"
+    yield " & ".join(["", "model, prompts", *map(_escaped, sets), "average"]) + r" \\"
+    for setting in dict.fromkeys((each.epsilon, each.perturbation) for each in some):
+      yield r"\midrule"
+      for each in some:
+        if (each.epsilon, each.perturbation) == setting:
+          values = [f"{100 * share:.1f}" for share in (*each.by_set.values(), each.value)]
+          name = ", ".join(filter(None, (each.model, each.prompts)))
+          yield " & ".join([_escaped(_setting(*setting)), _escaped(name), *values]) + r" \\"
+    yield from (r"\bottomrule", r"\end{tabular}", "")
+
+
+def _setting(epsilon: float | None, perturbation: str | None) -> str:
+  """An attack of its own for each set has no name."""
+  if epsilon is None:
+    return "clean"
+  return " ".join(filter(None, (perturbation, wording.format_epsilon(epsilon))))
 
 
 def _mean(rows: list[Row]) -> str:

@@ -94,6 +94,8 @@ def _prompts(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
     return
   ours = run["identity"]["prompts"][cell["prompts"]]
   if isinstance(ours, dict) and isinstance(own := ours.get(cell["data"]), dict):
+    if protocol.prompts.source and own["source"] == protocol.prompts.source:
+      return
     ours = own["templates"]
   if not isinstance(ours, list) or sorted(map(str, ours)) != sorted(protocol.prompts.templates):
     yield f"prompts: {cell['prompts']} instead of {protocol.prompts.name}"
@@ -111,6 +113,7 @@ def _pixels(protocol: Protocol, run: Row, cell: Row) -> Iterator[str]:
   if theirs is None:
     return
   resized = ours | {"resize": ours["resize"] or ours["size"]}
+  resized.pop("margin", None)  # No paper tells of that pixel.
   if not theirs.interpolation:
     if (resized["size"], resized["resize"]) != (size, size):
       yield f"images: {_in_words(resized)} instead of as stored, {size}"

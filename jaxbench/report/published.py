@@ -86,8 +86,9 @@ def of_clean(data: str, metric: str, tables: list[Table], run: Row) -> list[Clea
     reference = published.zero_shot(classifier.model, data, metric)
     if row is not None and reference is not None:
       unlike = protocols.differences(reference.protocol, run, cells[row["cell"]], row["examples"])
-      field = "per_class_accuracy" if metric == metrics.MEAN_PER_CLASS else "accuracy"
-      found.append(Clean(classifier, row, field, protocols.beside(reference, unlike)))
+      found.append(
+        Clean(classifier, row, metrics.headline(metric), protocols.beside(reference, unlike))
+      )
   return found
 
 

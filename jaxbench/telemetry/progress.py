@@ -1,11 +1,16 @@
-"""How far a run is: a bar on a terminal, a plain line now and then elsewhere."""
+"""How far a program is: a bar on a terminal, a plain line now and then elsewhere."""
 
+import datetime
 import sys
+import threading
 import time
 
 import tqdm
 
-_LINE_SECONDS = 30.0
+from jaxbench.telemetry.time_left import Part, TimeLeft
+
+_LINE_SECONDS = 15.0
+_BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 
 
 class Progress:
@@ -15,28 +20,46 @@ class Progress:
     total: units of work in all.
     done: units that an earlier session did.
     unit: its name, in the singular.
+    left: what estimates the time, where parts of the work have paces of their own.
   """
 
-  def __init__(self, total: int, done: int, unit: str):
+  def __init__(self, total: int, done: int, unit: str, left: TimeLeft | None = None):
     self._terminal = sys.stderr.isatty()
+    self._left = left or TimeLeft({(): total - done})
     self._bar = tqdm.tqdm(
-      total=total, initial=done, unit=unit, unit_scale=True, disable=not self._terminal
+      total=total,
+      initial=done,
+      unit=unit,
+      unit_scale=True,
+      bar_format=_BAR,
+      disable=not self._terminal,
     )
-    self._total, self._initial, self._done, self._unit = total, done, done, unit
-    self._started = self._printed = time.monotonic()
+    self._total, self._initial, self._done = total, done, done
+    self._plural = f"{unit}es" if unit.endswith("s") else f"{unit}s"
+    self._what = ""
+    self._started = self._updated = time.monotonic()
+    self._shown = -1.0
+    self._ended = threading.Event()
+    threading.Thread(target=self._tell_now_and_then, daemon=True).start()
 
   def show(self, what: str) -> None:
     """Names the work that begins now."""
-    if self._terminal:
-      self._bar.set_postfix_str(what)
-    elif time.monotonic() - self._printed >= _LINE_SECONDS:
-      self._printed = time.monotonic()
-      print(f"{self._meter()} {what}", file=sys.stderr, flush=True)
+    self._what = what
+    if self._terminal and time.monotonic() - self._shown >= 1:  # Who asks often pays for it.
+      self._shown = time.monotonic()
+      self._bar.set_postfix_str(" ".join([self._remaining(), what]).strip())
 
-  def update(self, amount: int) -> None:
-    """Adds `amount` of work done."""
-    self._done += amount
-    self._bar.update(amount)
+  def update(self, amount: int, part: Part = ()) -> None:
+    """Adds `amount` of work done, since the last call."""
+    now = time.monotonic()
+    self._left.took(part, amount, now - self._updated)
+    self._updated = now
+    self._add(amount)
+
+  def skip(self, amount: int, part: Part = ()) -> None:
+    """Adds `amount` of work that somebody else has done."""
+    self._left.skip(part, amount)
+    self._add(amount)
 
   def advance(self, what: str) -> None:
     """One unit is done; `what` says how it went."""
@@ -45,16 +68,25 @@ class Progress:
 
   def close(self) -> None:
     """Leaves the last state standing."""
+    self._ended.set()
     self._bar.close()
 
-  def _meter(self) -> str:
+  def _add(self, amount: int) -> None:
+    self._done += amount
+    self._bar.update(amount)
+
+  def _tell_now_and_then(self) -> None:
+    """Lines where there is no bar, whatever the main thread is deep in."""
+    while not self._ended.wait(_LINE_SECONDS) and not self._terminal:
+      print(f"jaxbench: {self._line()}", file=sys.stderr, flush=True)
+
+  def _line(self) -> str:
+    share = 100 * self._done / self._total if self._total else 100.0
     elapsed = time.monotonic() - self._started
-    return tqdm.tqdm.format_meter(
-      self._done,
-      self._total,
-      elapsed,
-      unit=self._unit,
-      unit_scale=True,
-      initial=self._initial,
-      ncols=0,
-    )
+    rate = (self._done - self._initial) / elapsed
+    told = [f"{share:.0f}%", f"{self._done:,}/{self._total:,} {self._plural}", f"{rate:,.1f}/s"]
+    return ", ".join(filter(None, [*told, self._remaining(), self._what]))
+
+  def _remaining(self) -> str:
+    seconds = self._left.seconds()
+    return "" if seconds is None else f"{datetime.timedelta(seconds=round(seconds))} left"

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from jaxbench.typography.layout import FONTS, PLACES, Box, Layout, boxes, draw
 from jaxbench.typography.overlay import Overlay, attack, text
 from jaxbench.typography.roz import cifar10_t, imagenet_t
+from jaxbench.typography.watermark import watermark
 from jaxbench.typography.words import TARGETS, Words, example_seed
 
 OVERLAYS: dict[str, Callable[..., Overlay]] = {
   "cifar10_t": cifar10_t,
   "imagenet_t": imagenet_t,
   "text": text,
+  "watermark": watermark,
 }
 
 __all__ = [
@@ -32,4 +34,5 @@ __all__ = [
   "example_seed",
   "imagenet_t",
   "text",
+  "watermark",
 ]

@@ -50,7 +50,7 @@ class Layout:
       raise errors.InputError(f"opacity must be 0 to 1, not {self.opacity}")
     for color in (self.color, self.outline_color):
       _check_color(color)
-    _font(self.font, 12)
+    load_font(self.font, 12)
 
 
 class Box(NamedTuple):
@@ -166,7 +166,7 @@ def _fit(shape: tuple[int, int], word: str, layout: Layout) -> _Line:
   height, width = shape
   pixels = max(1, round(layout.size * (height if layout.size < 1 else 1)))
   while pixels:
-    font, outline = _font(layout.font, pixels), round(layout.outline * pixels)
+    font, outline = load_font(layout.font, pixels), round(layout.outline * pixels)
     left, top, right, bottom = map(round, font.getbbox(text, stroke_width=outline))
     line = _Line(text, font, outline, left, top, right - left, bottom - top)
     if line.width <= width and line.height <= height:
@@ -185,7 +185,16 @@ def _check_color(color: str) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _font(name: str, pixels: int) -> ImageFont.FreeTypeFont:
+def load_font(name: str, pixels: int) -> ImageFont.FreeTypeFont:
+  """A font in a size.
+
+  Args:
+    name: from `FONTS`, or a path.
+    pixels: its size.
+
+  Raises:
+    InputError: there is no such font.
+  """
   file = tables.path(f"{name}.ttf") if name in FONTS else pathlib.Path(name)
   if not file.is_file():  # Pillow would look for it among the fonts of this machine.
     shipped = ", ".join(FONTS)

@@ -16,7 +16,8 @@ CLASSES = ("bird", "cat", "dog")
 SPACE = data.LabelSpace(CLASSES, ((10,), (281,), (207,)))
 PREPROCESS = models.Preprocess(8)
 MEMBERS = {  # All that `Source` declares: whoever declares more adds it here.
-  *("class_names", "ids", "labels", "sha256", "label_space", "targets", "frames", "image_size"),
+  *("class_names", "ids", "labels", "sha256", "label_space", "targets", "frames", "right"),
+  "image_size",
   *("groups", "left_out", "sha256_of", "image_hashes", "shards"),
 }
 WRAPPERS = {

@@ -240,12 +240,12 @@ def test_an_interrupt_outside_the_main_thread_is_left_to_others(tmp_path):
 
 def test_a_batch_is_read_when_the_next_is_under_way(tmp_path, monkeypatch):
   """So that a device has work while the host reads; of frames too."""
-  events, predict, logits = [], evaluator.prediction(), sequence._logits()
+  events, predict, logits = [], evaluator.prediction(False), sequence._logits()
 
   def told(event, function):
     return lambda *arguments: events.append(event) or function(*arguments)
 
-  monkeypatch.setattr(evaluator, "prediction", lambda: told("tell", predict))
+  monkeypatch.setattr(evaluator, "prediction", lambda _: told("tell", predict))
   monkeypatch.setattr(sequence, "_logits", lambda: told("frame", logits))
   monkeypatch.setattr(devices, "fetch", told("read", devices.fetch))
   frames = config.Corruptions(sequences=("tilt",))

@@ -119,7 +119,9 @@ def test_report_and_overview_show_flips_and_no_means_of_two(run):
     for name, own in changes.items():
       assert f'data-field="{name}">{100 * own[:, 0].mean():.1f}<small>' in page
   summary = metrics.summarize(rows)
-  line = metrics.overview(summary).splitlines()[1]
+  table = metrics.overview(summary).split("\n\n")[-1]
+  assert table.startswith("predictions that flip between frames, percent\n")
+  line = table.splitlines()[2]
   own = metrics.changes_by_sequence(rows, settings.models[0], None, "digits")
   assert f"{100 * own['translate'][:, 0].mean():.1f}" in line
 

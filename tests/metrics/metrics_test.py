@@ -79,7 +79,7 @@ def test_smallest_epsilons_are_counted_and_the_median_has_its_order_statistics()
   whole = {row["cell"]: row for row in metrics.summarize(rows).to_pylist()}
   assert whole["plain"]["median_epsilon"] is None
   assert whole["found"]["median_epsilon"] == 0.5
-  assert "0.5000" in metrics.overview(metrics.summarize(rows))
+  assert metrics.overview(metrics.summarize(rows)).splitlines()[-1].split()[-1] == "0.5"
 
 
 def test_what_fooled_at_the_bound_is_below_it_whatever_its_distance_was_rounded_to():
@@ -161,6 +161,33 @@ def test_overview_averages_severities_and_takes_the_middle_epsilon():
   text = metrics.overview(metrics.summarize(pa.concat_tables(tables).unify_dictionaries()))
   assert "p 2/255" in text
   assert text.split()[-1] == "50.0"
+
+
+def _named(perturbation, predictions):
+  labels = [0] * len(predictions)
+  rows = _rows(perturbation, labels, labels, predictions)
+  for name, value in {"perturbation": perturbation, "model": "m"}.items():
+    place = rows.column_names.index(name)
+    column = pa.array([value] * len(labels)).dictionary_encode()
+    rows = rows.set_column(place, rows.schema.field(name), column)
+  return rows
+
+
+def test_a_table_has_one_unit_and_is_as_wide_as_asked():
+  names = [f"corruption_{number}" for number in range(9)]
+  tables = [_named(name, [0, number % 2]) for number, name in enumerate(names)]
+  searched = _searched("found", np.array([2 / 255, 2 / 255, np.inf], np.float32))
+  bound = pa.array([16 / 255] * 3)
+  place = searched.column_names.index("epsilon")
+  tables.append(searched.set_column(place, "epsilon", bound))
+  summary = metrics.summarize(pa.concat_tables(tables).unify_dictionaries())
+  whole, narrow = metrics.overview(summary), metrics.overview(summary, width=60)
+  assert max(map(len, whole.splitlines())) > 60 >= max(map(len, narrow.splitlines()))
+  assert set(whole.split()) == set(narrow.split())
+  titles = [table.splitlines()[0] for table in narrow.split("\n\n")]
+  assert titles[-1] == "smallest epsilon that fools, median"
+  assert whole.split()[-1] == "2.00/255"
+  assert len(set(titles)) == 2
 
 
 @pytest.mark.parametrize(("alone", "flagged"), [(0, False), (2, False), (3, True)])

@@ -39,6 +39,9 @@ def test_each_source_is_listed_with_what_it_implies():
   assert clip.bridged == ("open_clip:ViT-B-32",)
   assert clip.weights["laion/CLIP-ViT-B-32-laion2B-s34B-b79K"].activation == "gelu"
   assert clip.weights["open_clip/ViT-B-32.openai"].activation == "quick_gelu"
+  openai = listed["ViT-B-32-quickgelu"].weights["openai/clip-vit-base-patch32"]
+  assert openai.format == "huggingface"
+  assert openai.preprocess == models.Preprocess(224, margin="floor")
   # What only its folder tells is not guessed.
   assert listed["resnet152"].weights["microsoft/resnet-152"] == ("huggingface", *[None] * 4)
   assert listed["digits-clip"].formats == ("jaxbench",)

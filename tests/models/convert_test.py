@@ -54,11 +54,11 @@ def test_bare_tensors_of_ones_own_training(tmp_path):
   reference = networks.ResNet((2, 2, 2, 2), 64, False, 1000)
   file = checkpoints.write_safetensors(reference.state_dict(), tmp_path / "r.safetensors")
   told = ["--mean=0.5,0.4,0.3", "--std=0.1,0.2,0.3"]
-  preprocess = "--preprocess=preprocess(size=192, squash=True)"
+  preprocess = "--preprocess=preprocess(size=192, squash=True, margin='floor')"
   call(PROGRAM, file, tmp_path / "out", "--architecture=resnet18", *told, preprocess)
   config = models.describe(str(tmp_path / "out")).config
   assert (config.mean, config.std) == ((0.5, 0.4, 0.3), (0.1, 0.2, 0.3))
-  assert config.preprocess == models.Preprocess(192, squash=True)
+  assert config.preprocess == models.Preprocess(192, squash=True, margin="floor")
 
 
 @pytest.mark.parametrize(

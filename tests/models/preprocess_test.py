@@ -6,7 +6,7 @@ from PIL import Image
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
-from jaxbench import models
+from jaxbench import errors, models
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (37, 61), (300, 224), (225, 402), (500, 333)])
@@ -19,11 +19,22 @@ def test_pixels_equal_those_of_transformers(shape):
   np.testing.assert_array_equal(models.Preprocess(224)(image), expected)
 
 
-def test_an_odd_margin_is_rounded_as_torchvision_rounds_it():
+@pytest.mark.parametrize(("margin", "before"), [(None, 2), ("floor", 1)])
+def test_an_odd_margin_is_rounded_as_torchvision_rounds_it_or_floored(margin, before):
   """OpenAI's CLIP crops with torchvision, which takes round(margin / 2); transformers floors."""
   image = np.zeros((4, 7, 3), np.uint8)
-  image[:, 2:6] = 255
-  assert models.Preprocess(4)(image).min() == 255
+  image[:, before : before + 4] = 255
+  assert models.Preprocess(4, margin=margin)(image).min() == 255
+
+
+def test_a_margin_that_is_not_said_shows_nowhere():
+  """What is known by the text or a hash of it, as caches and rows are, is known by it still."""
+  text = "Preprocess(size=4, resize=None, interpolation='bicubic', squash=False)"
+  assert repr(models.Preprocess(4)) == text
+  assert repr(models.Preprocess(4, margin="floor")) == text.replace(")", ", margin='floor')")
+  assert "margin" not in models.told(models.Preprocess(4))
+  with pytest.raises(errors.InputError, match="unknown margin 'round'; it is None or 'floor'"):
+    models.Preprocess(4, margin="round")
 
 
 def test_supervised_models_resize_further_than_they_crop():

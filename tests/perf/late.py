@@ -40,7 +40,7 @@ def main(_: list[str]) -> None:
   )
   indices = range(_BATCHES * _BATCH)
   ((block, _),) = blocks.stream(source, [indices], preprocess, [0], workers=0)
-  predict, fetch = evaluator.prediction(), devices.fetch
+  predict, fetch = evaluator.prediction(False), devices.fetch
   thread = concurrent.futures.ThreadPoolExecutor(1)  # A device does one thing after another.
 
   def answer(*arguments: Any) -> Any:

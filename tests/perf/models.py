@@ -10,6 +10,7 @@ number is the best of several calls, the libraries taking turns. A batch that do
 out and said to be.
 """
 
+import dataclasses
 import os
 import pathlib
 import time
@@ -27,6 +28,7 @@ from references.writers import open_clip, timm
 
 from jaxbench import devices, models
 from jaxbench.models import architectures
+from jaxbench.models.classifiers.vit import ViTConfig
 from jaxbench.models.encoders.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.weights import checkpoint, files, mapping
@@ -62,7 +64,10 @@ def _networks(name: str) -> tuple[Any, torch.nn.Module, Any]:
   if row.timm is not None:
     network = name.removesuffix("-v2")  # A ResNet's second weights are of the same network.
     theirs = [timms for timms, (known, _) in row.timm.names.items() if known == network]
-    reference = timm.create_model(network if network in theirs else theirs[0])
+    theirs_name = network if network in theirs else theirs[0]
+    config = dataclasses.replace(config, **row.timm.names[theirs_name][1])
+    sized = {"img_size": config.preprocess.size} if isinstance(config, ViTConfig) else {}
+    reference = timm.create_model(theirs_name, num_classes=config.num_classes, **sized)
     parity.randomize(reference)
     return _filled(config, reference, "timm"), reference, config
   if name == "alexnet":

@@ -138,7 +138,7 @@ def _time(action):
 
 
 def _model(step, decoding, write, lease, startup):
-  """Efficiency of N devices, by what limits it: see launch/README.md."""
+  """Efficiency of N devices, by what limits it: see jaxbench/distributed/README.md."""
   print(f"{'devices':>8} {'hosts':>6} {'block':>6} {'hours':>8} {'efficiency':>10}  limit")
   for devices in (8, 64, 256, 512, 1024, 2048, 4096):
     hosts = devices // _HOST_DEVICES

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxbench import config, data, errors, models, plan
-from jaxbench.plan import cost
+from jaxbench.plan import cost, suites
 
 
 def _settings(**changes) -> config.Config:
@@ -187,6 +187,8 @@ def test_lists_of_names_as_people_write_them():
     ({"attacks": config.Attacks(smallest=("autoattack",))}, "is several attacks in a row"),
     ({"slots": -1}, "--config.slots=-1 must be a whole number >= 0"),
     ({"limit": 1.5}, "--config.limit=1.5 must be a whole number"),
+    ({"limit": "0%"}, "--config.limit='0%' must be a whole number >= 0, or a share, as 1%"),
+    ({"limit": "120%"}, "--config.limit='120%' must be"),
     ({"seed": -1}, "--config.seed=-1"),
   ],
 )
@@ -223,8 +225,11 @@ def test_operations_are_counted_as_by_hand():
 def test_an_attack_on_randomised_classifiers_is_refused_with_one_line():
   rand = config.Attacks(names=("autoattack(version='rand')",))
   settings = config.Config(models=("digits-resnet",), data=("digits",), attacks=rand)
-  with pytest.raises(errors.InputError, match="randomised classifiers"):
-    plan.make(config.checked(settings))
+  settings = config.checked(settings)
+  made = plan.make(settings)
+  assert {cell.perturbation.kind for cell in made.cells} == {"clean"}
+  with pytest.raises(errors.InputError, match="draws are for randomised models"):
+    suites.require(settings, made.cells, made.absent)
 
 
 def _transfer(*specs, surrogates=(), **changes):

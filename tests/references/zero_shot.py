@@ -76,6 +76,22 @@ def fgvc_aircraft(root):
   return ["0000002.jpg"], 3
 
 
+def cub(root):
+  top = root / "CUB_200_2011"
+  kinds = ("001.Black_footed_Albatross", "002.Laysan_Albatross", "003.Sooty_Albatross")
+  write(top / "classes.txt", "".join(f"{n} {kind}\n" for n, kind in enumerate(kinds, 1)))
+  rows = []
+  for label, kind in enumerate(kinds):
+    for train in (1, 0):
+      rows.append((f"{kind}/{kind[4:]}_000{train}_796111.jpg", train))
+      write(top / f"images/{rows[-1][0]}", image(label))
+  lists = {"images": [name for name, _ in rows], "train_test_split": [train for _, train in rows]}
+  for name, values in lists.items():
+    lines = "".join(f"{n} {value}\n" for n, value in enumerate(values, 1))
+    write(top / f"{name}.txt", lines)
+  return ["002.Laysan_Albatross/Laysan_Albatross_0000_796111.jpg"], 3
+
+
 def sun397(root):
   kinds = spaces.folders("sun397")
   places = ("a/abbey", "w/wine_cellar/bottle_storage", "y/yard")
@@ -248,21 +264,40 @@ def renderedsst2(root):
 
 
 def voc2007(root):
-  top = root / "VOCdevkit/VOC2007"
   canvas = np.zeros((20, 30, 3), np.uint8)
   canvas[3:9, 4:12], canvas[10:18, 2:20] = 6, 19  # A car, a television.
   content = io.BytesIO()
   Image.fromarray(canvas).save(content, "PNG")
-  write(top / "JPEGImages/000001.jpg", content.getvalue())
   boxes = (("car", 4, 3, 12, 9), ("tvmonitor", 2, 10, 20, 18))
-  objects = "".join(
-    f"<object><name>{name}</name><difficult>1</difficult><bndbox><xmin>{left}</xmin>"
-    f"<ymin>{top_}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox></object>"
-    for name, left, top_, right, bottom in boxes
-  )
-  write(top / "Annotations/000001.xml", f"<annotation>{objects}</annotation>")
-  write(top / "ImageSets/Main/aeroplane_test.txt", "000001 -1\n")
+  _voc(root, {"000001": (content.getvalue(), boxes)})
   return ["000001.jpg/1"], 2
+
+
+def voc2007_multilabel(root):
+  """Three images of the test and one that is not; each is grey of its first class."""
+  box = (1, 1, 4, 4)
+  images = {
+    "000001": (image(6), (("tvmonitor", *box), ("car", *box), ("car", *box))),
+    "000002": (image(19), (("tvmonitor", *box),)),
+    "000004": (image(0), (("person", *box), ("aeroplane", *box))),
+  }
+  _voc(root, images)
+  write(root / "VOCdevkit/VOC2007/JPEGImages/000003.jpg", image(9))
+  return {"000001.jpg": [6, 19], "000002.jpg": [19], "000004.jpg": [0, 14]}
+
+
+def _voc(root, images):
+  """Encoded images with their boxes (class, left, top, right, bottom), by name."""
+  top = root / "VOCdevkit/VOC2007"
+  for stem, (content, boxes) in images.items():
+    write(top / f"JPEGImages/{stem}.jpg", content)
+    objects = "".join(
+      f"<object><name>{name}</name><difficult>1</difficult><bndbox><xmin>{left}</xmin>"
+      f"<ymin>{top_}</ymin><xmax>{right}</xmax><ymax>{bottom}</ymax></bndbox></object>"
+      for name, left, top_, right, bottom in boxes
+    )
+    write(top / f"Annotations/{stem}.xml", f"<annotation>{objects}</annotation>")
+  write(top / "ImageSets/Main/aeroplane_test.txt", "".join(f"{stem} -1\n" for stem in images))
 
 
 def _made(file):
@@ -286,7 +321,10 @@ def hub(root, name, folder, labels=(0, 1, 1, 0)):
     with webdataset.TarWriter(str(top / f"{shard}.tar")) as writer:
       for row in range(shard * len(labels) // 2, (shard + 1) * len(labels) // 2):
         content = image(labels[row], ".webp")
-        writer.write({"__key__": f"s{row:07d}", "cls": labels[row], "webp": content})
+        label = {"cls": labels[row]}
+        if space.metric == "mean average precision":  # Of two classes, the second in all images.
+          label = {"npy": np.eye(len(names))[[labels[row], 1]].max(axis=0)}
+        writer.write({"__key__": f"s{row:07d}", "webp": content} | label)
   (top / "nshards.txt").write_text("2")
   return above
 
@@ -298,6 +336,7 @@ ARCHIVES = {
   "clevr_closest_object_distance": clevr_closest_object_distance,
   "clevr_count_all": clevr_count_all,
   "country211": country211,
+  "cub": cub,
   "dtd": dtd,
   "eurosat-coop": coop,
   "fer2013": fer_folders,

@@ -125,12 +125,12 @@ def test_latex_is_escaped_and_so_is_a_cards_yaml(tmp_path):
 
 
 def test_one_line_reads_records_elsewhere(pair, tmp_path, monkeypatch):
-  """The lines of README, on a run of that name."""
+  """The lines of the page on records, on a run of that name."""
   tools = {name: pytest.importorskip(name) for name in ("pandas", "polars", "duckdb")}
   (tmp_path / "runs").mkdir()
   (tmp_path / "runs" / "quickstart").symlink_to(pair[0])
   monkeypatch.chdir(tmp_path)
-  readme = (ROOT / "README.md").read_text()
+  readme = (ROOT / "jaxbench/records/README.md").read_text()
   (block,) = re.findall(r"```python\n(pandas.*?)```", readme, re.DOTALL)
   with_pandas, with_polars, with_sql = (eval(line, tools) for line in block.strip().splitlines())
   expected = records.read(pair[0], ["cell"]).num_rows

@@ -5,6 +5,7 @@ import csv
 import pytest
 
 from jaxbench import attacks, metrics, spec, tables
+from jaxbench import data as sets
 from jaxbench.metrics import published
 from jaxbench.report import natural, protocols
 
@@ -104,13 +105,58 @@ def test_every_published_number_has_its_protocol():
       assert found.protocol.examples > 1000
       assert bool(found.protocol.prompts) == bool(row["prompts"])
   with tables.path("published_robust_accuracies.csv").open() as file:
-    for row in csv.DictReader(file):
+    rows = list(csv.DictReader(file))
+  assert {row["table"] for row in rows} == published.TABLES.keys()
+  untold = {"attack": ("tecoa", "leaf"), "prompts": ("robustbench", "leaf", "coapt")}
+  for row in rows:
+    for data in published.SUITES.get(published.MEANS.get(row["data"]), (row["data"],)):
       for attacked in (False, True):
-        found = published.protocol(row["table"], row["data"], row["model"], attacked=attacked)
-        assert bool(found.attack) == attacked
-        assert bool(found.prompts) == (row["table"] == "fare")
-        if attacked:
+        found = published.protocol(row["table"], data, row["model"], attacked=attacked)
+        assert bool(found.attack) == (attacked and row["table"] not in untold["attack"])
+        assert bool(found.prompts) == (row["table"] not in untold["prompts"])
+        for what, names in untold.items():  # What is not known is told, but of supervised models.
+          if row["table"] in names and row["table"] != "robustbench" and attacked:
+            assert any(what in said for said in found.never)
+        if found.attack:
           spec.build(spec.resolve(found.attack, attacks.ATTACKS, "attack"))
+        if found.examples not in (None, 1_000, 5_000):
+          assert found.examples == sets.CATALOG[data].examples
+
+
+@pytest.mark.parametrize(
+  ("table", "data", "line", "clean", "attacked"),
+  [
+    ("robustvlm-base", "cars", None, (), ()),
+    ("robustvlm-base", "stl10", None, ("enlarged",), ("enlarged",)),
+    ("tecoa", "cars", "CLIP", ("half",), ("half", "steps are not published")),
+    ("tga-zsr", "tinyimagenet", "CLIP", (), ()),
+    ("bap", "caltech256", None, ("another paper",), ("another paper",)),
+    ("t-vss", "ucf101", "CLIP RN50", ("another paper",), ("another paper", "8 bits")),
+    ("leaf", "imagenet", None, ("another paper",), ("another paper", "not told")),
+  ],
+)
+def test_what_no_run_can_have_as_it_was_there_is_told(table, data, line, clean, attacked):
+  for words, under in ((clean, False), (attacked, True)):
+    found = published.protocol(table, data, line, attacked=under)
+    assert len(found.never) == len(words)
+    assert all(word in never for word, never in zip(words, found.never, strict=True))
+
+
+def test_the_steps_of_an_attack_are_those_of_the_line():
+  for line, steps in (("CLIP RN50", 7), ("R-TPT RN50", 7), ("CLIP ViT-B/16", 100), (None, 100)):
+    found = published.protocol("t-vss", "cars", line, attacked=True)
+    assert found.attack.startswith(f"pgd(steps={steps}, ")
+
+
+@pytest.mark.parametrize(
+  ("source", "told"),
+  [("tecoa", ()), ("clip_benchmark", ("prompts: own instead of TeCoA's of the set",))],
+)
+def test_prompts_that_are_known_by_their_source_alone(monkeypatch, source, told):
+  own = {"cars": {"source": source, "templates": ["a {}"]}}
+  monkeypatch.setitem(PROMPTS, "own", own)
+  protocol = published.protocol("tga-zsr", "cars", "CLIP", attacked=False)
+  assert _differences(protocol, 8_041, prompts="own", preprocess=BILINEAR) == told
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from flax import struct
 
 from jaxbench import devices
 from jaxbench.attacks.base import Classifier, as_float
+from jaxbench.attacks.engine import evaluations
 from jaxbench.attacks.engine.job import NOBODY, Job
 from jaxbench.attacks.parts.norms import Norm
 
@@ -28,11 +29,12 @@ class Verdict:
 
   row: jax.Array  # [] int32, or `job.NOBODY`.
   image: jax.Array  # [H, W, 3] float32: what is returned.
-  logits: jax.Array  # [K] float32, of it.
+  logits: jax.Array  # [K] float32, of it; of a randomised classifier the mean.
   prediction: jax.Array  # [] int32, or NOTHING.
   claimed: jax.Array  # [] bool: the attack says that it fools.
   distance: jax.Array  # [] float32, from the clean image; never more than the radius.
   steps: jax.Array  # [] int32.
+  votes: jax.Array | None  # [R] int32: of a randomised classifier, its predictions.
 
 
 @functools.cache
@@ -42,20 +44,21 @@ def judge(norm: Norm) -> Callable[..., Verdict]:
   def verdict(classifier: Classifier, job: Job) -> Verdict:
     image, distance = inside(norm, job.image, job.clean, job.radius)
 
-    def classified(images: jax.Array) -> jax.Array:
-      return classifier(images).astype(jnp.float32)
+    def classified(images: jax.Array) -> evaluations.Answers:
+      return evaluations.ask(classifier, images, job.words)
 
-    nothing = jnp.zeros_like(jax.eval_shape(classified, image))
+    nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(classified, image))
     # Often nobody has left, as when the first ones have only come in.
-    logits = jax.lax.cond((job.row != NOBODY).any(), classified, lambda _: nothing, image)
+    answers = jax.lax.cond((job.row != NOBODY).any(), classified, lambda _: nothing, image)
     return Verdict(
       row=job.row,
       image=image,
-      logits=logits,
-      prediction=predict(logits),
+      logits=answers.logits,
+      prediction=chosen(answers),
       claimed=job.fooled,
       distance=distance,
       steps=job.steps,
+      votes=answers.votes,
     )
 
   return devices.shard(verdict)
@@ -70,6 +73,12 @@ def inside(
   real &= distance <= radius * (1 + _TOLERANCE) + _TOLERANCE
   images = jnp.where(real[:, None, None, None], images, clean)
   return images, jnp.where(real, jnp.minimum(distance, radius), 0.0)
+
+
+def chosen(answers: evaluations.Answers) -> jax.Array:
+  """int32 [B]: the class that is predicted."""
+  best = jnp.argmax(answers.scores, axis=-1)
+  return jnp.where(answers.finite, best, NOTHING).astype(jnp.int32)
 
 
 def predict(logits: Any, xp: Any = jnp) -> Any:
@@ -102,3 +111,31 @@ def logits(classifier: devices.Replicated, images: np.ndarray, slots: int) -> np
   """float32 [N, K] of images [N, H, W, 3], float32 in [0, 1] or uint8."""
   batches = devices.stream(classify(), classifier, (images,), slots)
   return np.concatenate([batch.fetch() for batch in batches])
+
+
+@functools.cache
+def _ask() -> Callable[..., Any]:
+  """A program (classifier, images [B, H, W, 3], words [B, 2]) -> its answers."""
+
+  def program(classifier: Classifier, images: jax.Array, words: jax.Array) -> Any:
+    answers = evaluations.ask(classifier, as_float(images), words)
+    return answers.logits, chosen(answers), answers.votes
+
+  return devices.shard(program)
+
+
+def asked(
+  classifier: devices.Replicated, images: np.ndarray, words: np.ndarray, slots: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+  """Of a randomised classifier: logits [N, K], predictions [N] and votes int32 [N, R].
+
+  Args:
+    classifier: an `evaluations.Repeated`.
+    images: [N, H, W, 3] float32 in [0, 1] or uint8.
+    words: uint32 [N, 2], of the examples' keys.
+    slots: images per device and batch.
+  """
+  batches = devices.stream(_ask(), classifier, (images, words), slots)
+  parts = zip(*(batch.fetch() for batch in batches), strict=True)
+  logits, predictions, votes = (np.concatenate(part) for part in parts)
+  return logits, predictions, votes

@@ -14,11 +14,12 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
-from jaxbench.attacks.parts import losses, norms, strongest
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
+from jaxbench.attacks.parts import losses, norms, randomised, strongest
+from jaxbench.attacks.parts.randomised import LossFn
 from jaxbench.attacks.pgd import settle
 
-LossFn = Callable[[jax.Array], tuple[jax.Array, jax.Array]]  # Image -> its loss [], logits [K].
+_DRAWN = 1  # Folded into the key of a step for what the classifier draws.
 
 
 @struct.dataclass
@@ -68,6 +69,7 @@ def attack(
   norm: str = "linf",
   forwards: int = 1,
   backwards: int = 1,
+  draws: int = 1,
   remember: Callable[[jax.Array], Any] = lambda image: (),
 ) -> Attack:
   """An attack with momentum from the image itself.
@@ -75,7 +77,7 @@ def attack(
   Args:
     name: for messages.
     estimate: comes by the gradients, with so many `forwards` and `backwards`.
-    steps: see `mim`, as for `loss`, `decay`, `relative_step`, `keep_going` and `norm`.
+    steps: see `mim`, as for `loss`, `decay`, `relative_step`, `keep_going`, `norm` and `draws`.
     remember: the estimator's memory before the first step, from the image.
 
   Raises:
@@ -86,6 +88,7 @@ def attack(
       f"{name} needs steps >= 1, relative_step > 0 and decay >= 0, not "
       f"{steps}, {relative_step}, {decay}"
     )
+  randomised.check(name, draws)
   ball, value_of = norms.get(norm), losses.get(loss)
 
   def init(example: Example, run: jax.Array | int = 0) -> MomentumState:
@@ -102,11 +105,12 @@ def attack(
   def step(classifier: Classifier, state: MomentumState) -> MomentumState:
     example = state.example
 
-    def loss_fn(image: jax.Array) -> tuple[jax.Array, jax.Array]:
-      logits = logits_of(classifier, image)
-      return value_of(logits, example.label), logits
-
-    estimated = estimate(loss_fn, state, jax.random.fold_in(example.key, state.progress.count))
+    key = jax.random.fold_in(example.key, state.progress.count)
+    drawn = jax.random.fold_in(key, _DRAWN) if draws > 1 else key
+    loss_fn = randomised.loss_fn(
+      lambda logits: value_of(logits, example.label), classifier, drawn, draws
+    )
+    estimated = estimate(loss_fn, state, key)
     momentum = decay * state.momentum + _normalised(estimated.gradient)
     moved = state.image + state.step_size * ball.steepest(momentum, state.image)
     moved = ball.project(example.clean, moved, example.epsilon)
@@ -119,8 +123,9 @@ def attack(
     step,
     ball,
     steps,
-    forwards=forwards,
-    backwards=backwards,
+    forwards=forwards * draws,
+    backwards=backwards * draws,
+    draws=draws,
     keep_going=keep_going,
     classes=2 + (loss == "dlr"),
     ends_unevaluated=not keep_going,

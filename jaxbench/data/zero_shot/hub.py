@@ -1,18 +1,37 @@
 """The sets as the hub has them, `clip-benchmark/wds_NAME`: with names and prompts of their own."""
 
+import io
 import pathlib
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import TypeVar
+
+import numpy as np
 
 from jaxbench import errors
 from jaxbench.data import image_files
 from jaxbench.data.annotated import Annotated
 from jaxbench.data.classes import plain
 from jaxbench.data.label_space import CLIP_BENCHMARK, LabelSpace
-from jaxbench.data.webdataset import webdataset
+from jaxbench.data.several import several
+from jaxbench.data.webdataset import Samples, samples, webdataset
 
 T = TypeVar("T")
 TEMPLATES = "zeroshot_classification_templates.txt"
+
+
+def places(*names: str) -> tuple[str, ...]:
+  """Where the shards of the test lie: of `clip-benchmark/wds_NAME`, `djghosh/wds_NAME_test`.
+
+  Args:
+    names: of a set, after "wds_"; DataComp's authors, who are the latter, leave "vtab-" out.
+  """
+  there = ((name, f"{name}_test", f"{name.removeprefix('vtab-')}_test") for name in names)
+  return tuple(f"wds_{name}/test" for name in dict.fromkeys(chain(*there)))
+
+
+def origin(name: str) -> str:
+  """Where the hub has a set."""
+  return f"https://huggingface.co/datasets/clip-benchmark/wds_{name}"
 
 
 def shards(path: pathlib.Path, space: LabelSpace) -> Annotated:
@@ -27,6 +46,33 @@ def shards(path: pathlib.Path, space: LabelSpace) -> Annotated:
   """
   numbers = {str(label): label for label in range(len(space.class_names))}
   return Annotated(checked(path, webdataset(path, space, labels=numbers), space), space)
+
+
+def multilabel(path: pathlib.Path, space: LabelSpace) -> Annotated:
+  """Shards whose labels are arrays of NumPy, 1 for each class that is in the image.
+
+  Raises:
+    InputError: an array is none of so many classes, or see `shards`.
+  """
+  found = samples(path, label="npy")
+  right = [_present(found, index, len(space.class_names)) for index in found.labels]
+  source = several(found.images, found.keys, right, space)
+  source.source.shards = found.shards
+  return checked(path, source, space)
+
+
+def _present(found: Samples, index: int, count: int) -> list[int]:
+  """The classes that are in an image."""
+  content = found.files.read(index)
+  try:
+    array = np.load(io.BytesIO(content), allow_pickle=False)
+  except ValueError as error:
+    raise image_files.unreadable(pathlib.Path(found.files.names[index]), error) from error
+  if array.shape != (count,) or not np.isin(array, (0, 1)).all():
+    raise errors.InputError(
+      f"{found.files.where}: {found.files.names[index]} is no 0 or 1 for each of {count} classes"
+    )
+  return np.flatnonzero(array).tolist()
 
 
 def checked(path: pathlib.Path, source: T, space: LabelSpace) -> T:

@@ -64,6 +64,18 @@ def fgvc_aircraft(path: pathlib.Path, space: LabelSpace) -> Annotated:
   return listed(path / "images", {f"{name}.jpg": kind for name, kind in rows}, space)
 
 
+def cub(path: pathlib.Path, _: LabelSpace) -> Annotated:
+  """The birds of CUB-200-2011's test (Wah et al., 2011): three lists by numbers of images."""
+  kinds, images, trained = (
+    dict(line.split(maxsplit=1) for line in _lines(path / f"{name}.txt"))
+    for name in ("classes", "images", "train_test_split")
+  )
+  names = [kind.partition(".")[2].replace("_", " ") for kind in kinds.values()]
+  tested = [images[number] for number, train in trained.items() if train == "0"]
+  space = LabelSpace(tuple(names), written=tuple(kinds.values()))
+  return listed(path / "images", {name: name.split("/")[0] for name in tested}, space)
+
+
 def sun397(path: pathlib.Path, space: LabelSpace) -> Annotated:
   """SUN397's first test partition of ten (Xiao et al., 2010); `path` is the file that lists it."""
   names = _lines(path)

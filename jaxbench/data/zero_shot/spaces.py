@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,7 @@ _ALIKE = ("cars",)
 _TECOA = {
   "caltech101": "This is a photo of a {}",
   "caltech256": "A photo of a {}.",
+  "cars": "A photo of a {}.",
   "cifar10": "This is a photo of a {}",
   "cifar100": "This is a photo of a {}",
   "dtd": "A surface with a {} texture.",
@@ -69,12 +71,18 @@ def prompts(key: str, names: Mapping[str, Sequence[str] | None]) -> tuple[Prompt
   templates = {name: tuple(found.get(name) or ()) for name in (CLIP_BENCHMARK, OPENAI, COOP)}
   templates[TECOA] = (_TECOA[key],) if key in _TECOA else ()
   known = [name for name in templates if templates[name] and names.get(name)]
-  return tuple(Prompts(name, _spelled(name, names[name] or ()), templates[name]) for name in known)
+  return tuple(
+    Prompts(name, _spelled(name, key, names[name] or ()), templates[name]) for name in known
+  )
 
 
-def _spelled(source: str, names: Sequence[str]) -> tuple[str, ...]:
+def _spelled(source: str, key: str, names: Sequence[str]) -> tuple[str, ...]:
   if source != TECOA:
     return tuple(names)
+  if key == "cars":  # Without the year, so that some models are two classes of one name.
+    names = [re.sub(r" \d{4}$", "", name) for name in names]
+  if key == "fgvc_aircraft":
+    names = [f"Boeing {name}" if name.startswith("7") else name for name in names]
   return tuple(name.lower().replace("_", " ").replace("-", " ") for name in names)
 
 

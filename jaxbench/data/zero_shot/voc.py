@@ -1,4 +1,4 @@
-"""PASCAL VOC 2007 as CLIP_benchmark has it: every box of an object is an example of one class."""
+"""PASCAL VOC 2007 as CLIP_benchmark has it: by the boxes of objects, and by whole images."""
 
 import functools
 import hashlib
@@ -10,9 +10,11 @@ from typing import NamedTuple
 
 from jaxbench import errors
 from jaxbench.data import image_files
+from jaxbench.data.annotated import Annotated
 from jaxbench.data.decode import BadImage, decode
 from jaxbench.data.folder import Folder
 from jaxbench.data.label_space import LabelSpace
+from jaxbench.data.several import several
 from jaxbench.data.source import Example, Source
 
 _LIST = "ImageSets/Main/aeroplane_test.txt"  # Of any class: all list the whole test.
@@ -70,19 +72,40 @@ def voc2007(path: pathlib.Path, space: LabelSpace) -> Boxes:
     InputError: an image or its annotation is missing or broken.
   """
   files = Folder(path / "JPEGImages")
+  boxes = [box for found in _boxes(path, files, space).values() for box in found]
+  return Boxes(files, boxes, space)
+
+
+def multilabel(path: pathlib.Path, space: LabelSpace) -> Annotated:
+  """The 4,952 test images, with all classes of which there is an object, a difficult one too.
+
+  That is CLIP_benchmark's reading; the challenge's own leaves difficult objects out.
+  """
+  files = Folder(path / "JPEGImages")
+  boxes = _boxes(path, files, space)
+  present = [
+    sorted({box.label for box in boxes[file]}) if file in boxes else None
+    for file in range(len(files.names))
+  ]
+  return several(files, files.names, present, space)
+
+
+def _boxes(path: pathlib.Path, files: Folder, space: LabelSpace) -> dict[int, list[_Box]]:
+  """The objects of each image of the test, by its index among the files."""
   places = {name: index for index, name in enumerate(files.names)}
   labels = {name: label for label, name in enumerate(space.written or space.class_names)}
-  boxes = []
+  found: dict[int, list[_Box]] = {}
   for line in image_files.read_lines(path / _LIST):
     stem = line.split()[0]
     if f"{stem}.jpg" not in places:
       raise errors.InputError(f"{path}: {stem}.jpg of {_LIST} is not there")
-    file = path / f"Annotations/{stem}.xml"
+    image, file = places[f"{stem}.jpg"], path / f"Annotations/{stem}.xml"
+    boxes = found.setdefault(image, [])
     try:
       for number, thing in enumerate(ElementTree.parse(file).iter("object")):
         left, top, right, bottom = (int(thing.findtext(f"bndbox/{at}", "")) for at in _CORNERS)
         label = labels[thing.findtext("name", "")]
-        boxes.append(_Box(places[f"{stem}.jpg"], number, (left, top, right, bottom), label))
+        boxes.append(_Box(image, number, (left, top, right, bottom), label))
     except (OSError, ElementTree.ParseError, ValueError, KeyError) as error:
       raise image_files.unreadable(file, error) from error
-  return Boxes(files, boxes, space)
+  return found

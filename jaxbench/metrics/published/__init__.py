@@ -3,6 +3,7 @@
 from jaxbench.metrics.published.attack import same_attack
 from jaxbench.metrics.published.clean import clean, standard_models
 from jaxbench.metrics.published.corruption import ALEXNET, corruption_error
+from jaxbench.metrics.published.measured import protocol
 from jaxbench.metrics.published.protocol import Pixels, Prompts, Protocol, Reference
 from jaxbench.metrics.published.robust import (
   TABLES,
@@ -10,13 +11,15 @@ from jaxbench.metrics.published.robust import (
   Table,
   accuracies,
   check,
-  protocol,
   under_attack,
 )
+from jaxbench.metrics.published.suites import MEANS, SUITES
 from jaxbench.metrics.published.zero_shot import zero_shot
 
 __all__ = [
   "ALEXNET",
+  "MEANS",
+  "SUITES",
   "TABLES",
   "Accuracy",
   "Pixels",

@@ -11,6 +11,7 @@ class Prompts(NamedTuple):
 
   name: str  # In words.
   templates: tuple[str, ...]
+  source: str = ""  # Who has published them, where the templates are not known here.
 
 
 class Pixels(NamedTuple):

@@ -1,20 +1,14 @@
 """Accuracies under attack that others have published, table by table."""
 
 import csv
+import functools
 from typing import NamedTuple
 
 from jaxbench import errors, model_names, tables
-from jaxbench.metrics.published.protocol import (
-  TORCHVISION,
-  Pixels,
-  Protocol,
-  openai_80,
-  own_templates,
-)
 
 
 class Table(NamedTuple):
-  """Where numbers come from, and how they were measured in short; `protocol` has it in full."""
+  """Where numbers come from, and how they were measured in short; `measured` has it in full."""
 
   title: str
   protocol: str
@@ -32,6 +26,44 @@ TABLES: dict[str, Table] = {
     "Supervised ImageNet models",
     "standard AutoAttack, linf, RobustBench's 5,000 images",
     "RobustBench, model_info/imagenet/Linf",
+  ),
+  "robustvlm-base": Table(
+    "Robust CLIP encoders, base models",
+    "as fare; only the mean over its thirteen zero-shot sets",
+    "chs20/RobustVLM, README, commit 7de10ee2",
+  ),
+  "tecoa": Table(
+    "TeCoA, ViT-B/32, tuned on ImageNet at 1/255",
+    "TeCoA's prompts and images; PGD, linf, whose steps are not told; only the mean over its "
+    "sixteen sets",
+    "cvlab-columbia/ZSRobust4FoundationModel, README, commit 1243db66 (arXiv:2212.07016)",
+  ),
+  "tga-zsr": Table(
+    "TGA-ZSR, ViT-B/32, tuned on Tiny ImageNet at 1/255",
+    "TeCoA's prompts and images; PGD-100, steps of 1/255, linf; only the mean over its sixteen "
+    "sets",
+    "zhyblue424/TGA-ZSR, README, commit 663fe573",
+  ),
+  "bap": Table(
+    "Test-time defences of CLIP ViT-B/16 (secondary)",
+    '"a photo of {}"; PGD-10, linf, against the undefended CLIP',
+    "BaP, table 2, as others quote it",
+  ),
+  "t-vss": Table(
+    "Test-time defences of CLIP on CoOp's sets (secondary)",
+    '"a photo of a {}."; PGD-7 (RN50) or PGD-100, linf, against the undefended CLIP, whose images '
+    "are then rounded down to 8 bits",
+    "T-VSS, table 1, as others quote it",
+  ),
+  "coapt": Table(
+    "CoAPT, ViT-B/32 (secondary)",
+    "PGD-100, linf; prompts and images are not told",
+    "CoAPT, tables 2 and 3, as others quote them",
+  ),
+  "leaf": Table(
+    "LEAF, ViT-L/14 (secondary)",
+    "1,000 examples; the attack is not told",
+    "arXiv:2506.03355, as others quote it",
   ),
 }
 
@@ -57,22 +89,32 @@ def accuracies(name: str, data: str) -> list[Accuracy]:
     InputError: there is no such table.
   """
   check(name)
+  return list(_read().get((name, data), ()))
+
+
+@functools.cache
+def _read() -> dict[tuple[str, str], list[Accuracy]]:
+  found: dict[tuple[str, str], list[Accuracy]] = {}
   with tables.path("published_robust_accuracies.csv").open() as file:
-    rows = [row for row in csv.DictReader(file) if (row["table"], row["data"]) == (name, data)]
-  return [
-    Accuracy(
-      row["model"],
-      "clean" if row["epsilon"] == "0" else row["epsilon"],
-      float(row["accuracy"]) / 100,
-    )
-    for row in rows
-  ]
+    for row in csv.DictReader(file):
+      epsilon = "clean" if row["epsilon"] == "0" else row["epsilon"]
+      entry = Accuracy(row["model"], epsilon, float(row["accuracy"]) / 100)
+      found.setdefault((row["table"], row["data"]), []).append(entry)
+  return found
 
 
 # The last parts of the names, or of the paths, by which `models.load` takes the weights of a line;
-# other lines are called as their weights are.
+# other lines are called as their weights are. "CLIP" is another one in each table.
+_CLIP = {
+  "fare": ("clip-vit-large-patch14",),
+  "tecoa": ("clip-vit-base-patch32",),
+  "tga-zsr": ("clip-vit-base-patch32",),
+}
 _WEIGHTS = {
-  "CLIP": ("clip-vit-large-patch14",),
+  "CLIP RN50": ("RN50.pt", "open_clip:RN50/openai"),
+  "CLIP ViT-B/32": ("clip-vit-base-patch32",),
+  "CLIP ViT-B/16": ("clip-vit-base-patch16",),
+  "CLIP ViT-L/14": ("clip-vit-large-patch14",),
   "TeCoA 2/255": ("tecoa2-clip", "clip-vit-large-patch14+tecoa_eps_2.pt"),
   "FARE 2/255": ("fare2-clip", "clip-vit-large-patch14+fare_eps_2.pt"),
   "TeCoA 4/255": ("tecoa4-clip", "clip-vit-large-patch14+tecoa_eps_4.pt"),
@@ -91,85 +133,11 @@ def under_attack(name: str, data: str, model: str) -> tuple[str, dict[str, float
   """
   parts = model_names.without_revision(model).split("+")  # A base, and its vision tower.
   weights = "+".join(part.rstrip("/").rpartition("/")[2] for part in parts)
-  entries = [
-    entry
-    for entry in accuracies(name, data)
-    if weights in _WEIGHTS.get(entry.model, (entry.model,))
-  ]
+  entries = [entry for entry in accuracies(name, data) if weights in _weights(name, entry.model)]
   return (
     (entries[0].model, {entry.epsilon: entry.accuracy for entry in entries}) if entries else None
   )
 
 
-def protocol(name: str, data: str, line: str | None, *, attacked: bool) -> Protocol:
-  """That of a published table.
-
-  Args:
-    name: of the table.
-    data: a data set that it has.
-    line: what a model is called there; None for a model that it does not have.
-    attacked: of numbers under attack, or of clean ones.
-  """
-  if name == "fare":
-    return _fare(data, attacked)
-  pixels = _ROBUSTBENCH_PIXELS.get(line, TORCHVISION) if line else None
-  never = (_UNLIKE[line],) if line in _UNLIKE else ()
-  attack = "autoattack" if attacked else None
-  return Protocol(data, 5_000, None, pixels, "robustbench", attack, never)
-
-
-_BICUBIC = Pixels(224, 256)
-_ROBUSTBENCH_PIXELS = {
-  "Debenedetti2022Light_XCiT-S12": None,
-  "Liu2023Comprehensive_Swin-L": _BICUBIC,
-  "Singh2023Revisiting_ViT-B-ConvStem": _BICUBIC,
-  "Wong2020Fast": None,
-}
-_UNLIKE = {
-  "Debenedetti2022Light_XCiT-S12": "images: its preprocessing is not in the table's source",
-  "Wong2020Fast": "images: the centre of 288 pixels, not resized",
-}
-
-# Whole sets, on which clean numbers are; ImageNet's are RobustBench's, of which nobody tells how
-# many.
-_FARE_EXAMPLES = {
-  "caltech101": 6_085,
-  "cars": 8_041,
-  "cifar10": 10_000,
-  "cifar100": 10_000,
-  "dtd": 1_880,
-  "eurosat": 5_400,
-  "fgvc_aircraft": 3_333,
-  "flowers": 6_149,
-  "imagenet-r": 30_000,
-  "imagenet-sketch": 50_889,
-  "pcam": 32_768,
-  "pets": 3_669,
-  "stl10": 8_000,
-}
-_FARE_SMALL = {"cifar10": 32, "cifar100": 32, "stl10": 96}
-_FARE_ATTACK = "autoattack(attacks=('apgd-ce', 'apgd-t'), restarts=5)"
-_FARE_ATTACK_OF_TWO_CLASSES = "autoattack(attacks=('apgd-ce',), restarts=5)"
-
-
-def _fare(data: str, attacked: bool) -> Protocol:
-  """RobustVLM's evaluation, by its code (commit 7de10ee2)."""
-  never = []
-  if data == "imagenet":
-    never.append("examples: which of RobustBench's 5,000 is not published")
-  if data in _FARE_SMALL:
-    never.append("images: enlarged inside by torch's bicubic, which is not Pillow's")
-  examples = _FARE_EXAMPLES.get(data)
-  subset = "robustbench" if data == "imagenet" else ""
-  if attacked and data != "imagenet":
-    examples, subset = 1_000, "robustvlm(n=1000)"
-  size = _FARE_SMALL.get(data)
-  return Protocol(
-    data,
-    examples,
-    openai_80() if data.startswith("imagenet") else own_templates(data),
-    Pixels(size, native=True) if size else Pixels(),
-    subset,
-    (_FARE_ATTACK_OF_TWO_CLASSES if data == "pcam" else _FARE_ATTACK) if attacked else None,
-    tuple(never),
-  )
+def _weights(name: str, line: str) -> tuple[str, ...]:
+  return _CLIP.get(name, ()) if line == "CLIP" else _WEIGHTS.get(line, (line,))

@@ -32,7 +32,7 @@ def zero_shot(model: str, data: str, metric: str) -> Reference | None:
   Args:
     model: as a config names it; a revision does not count.
     data: the data set.
-    metric: "top-1" or "mean per class".
+    metric: that papers report of it, see `metrics.headline`.
   """
   return _table().get((model_names.without_revision(model), data, metric))
 

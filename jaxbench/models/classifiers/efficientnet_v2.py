@@ -62,6 +62,13 @@ def _sized(size: str, shown: dict[str, Any]) -> EfficientNetV2Config:
   )
 
 
+def _before(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+  """The first blocks have two convolutions, the last ones more channels."""
+  first, *others, last = stages
+  first, last = dataclasses.replace(first, projects=True), dataclasses.replace(last, channels=272)
+  return (first, *others, last)
+
+
 def _scaled(
   size: str, stem: int, width: float, depth: float, least: float, shown: dict[str, Any]
 ) -> EfficientNetV2Config:
@@ -95,6 +102,10 @@ _NAMED = {
     _scaled("s", 24, 0.8, 0.9, 0.9, imagenet(288, 288, "bicubic")), same_padding=False, epsilon=1e-5
   ),
 }
+# Built before the authors' own was published.
+_NAMED["efficientnet_v2_rw_s"] = dataclasses.replace(
+  _sized("s", imagenet(384, 384, "bicubic")), stages=_before(_stages("s")), head=1792, epsilon=1e-5
+)
 _PORTED = {"epsilon": 1e-3, "same_padding": True}  # Weights of TensorFlow.
 _TIMM_NAMES: dict[str, tuple[str, dict[str, Any]]] = {
   **{
@@ -106,7 +117,7 @@ _TIMM_NAMES: dict[str, tuple[str, dict[str, Any]]] = {
       f"efficientnet_v2_{size}",
       {"epsilon": 1e-5, "same_padding": False},
     )
-    for size in ("s", "m", "l", "xl", "rw_t")
+    for size in ("s", "m", "l", "xl", "rw_t", "rw_s")
   },
 }
 _TAGS = {"efficientnet_v2_xl": "in21k_ft_in1k"}
@@ -118,9 +129,9 @@ FAMILY = Family(
   sources={
     name: (f"timm/tf_efficientnetv2_{name.rpartition('_')[2]}.{_TAGS.get(name, 'in1k')}",)
     for name in _NAMED
-    if name != "efficientnet_v2_rw_t"
+    if "_rw_" not in name
   }
-  | {"efficientnet_v2_rw_t": ("timm/efficientnetv2_rw_t.ra2_in1k",)},
+  | {f"efficientnet_v2_rw_{size}": (f"timm/efficientnetv2_rw_{size}.ra2_in1k",) for size in "ts"},
   layouts=lambda config: {
     TORCHVISION: [torchvision_tensors(config)],
     TIMM: [timm_tensors(config)],

@@ -8,6 +8,7 @@ from flax import nnx
 
 from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig, imagenet
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
+from jaxbench.models.parts.gate import Gate
 from jaxbench.models.parts.layers import Conv, FrozenBatchNorm, LayerList, Linear
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
@@ -46,19 +47,6 @@ class ConvNorm(nnx.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, H, W, C] -> [B, H / stride, W / stride, C']."""
     return self.bn(self.conv(x))
-
-
-class Gate(nnx.Module):
-  """A factor per channel, from the mean over positions."""
-
-  def __init__(self, channels: int, squeezed: int, *, rngs: nnx.Rngs):
-    self.fc1 = Linear(channels, squeezed, rngs=rngs)
-    self.fc2 = Linear(squeezed, channels, rngs=rngs)
-
-  def __call__(self, x: jax.Array) -> jax.Array:
-    """float [B, H, W, C] -> the same shape."""
-    factor = self.fc2(jax.nn.relu(self.fc1(x.mean(axis=(1, 2)))))
-    return x * jax.nn.sigmoid(factor)[:, None, None]
 
 
 class Block(nnx.Module):

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig, imagenet
@@ -35,10 +36,16 @@ class ViT(ViTTrunk, Classifier):
     self.config = config
     width = config.tower.width * (2 if config.pool == "token_and_mean" else 1)
     self.fc = Linear(width, config.num_classes, rngs=rngs)
+    taught = Linear(width, config.num_classes, rngs=rngs) if config.distilled else None
+    self.fc_distilled = taught
 
   def logits(self, x: jax.Array) -> jax.Array:
     """Standardised images [B, H, W, 3] -> [B, K]."""
-    return self.fc(self.features(x))
+    x = self.features(x)
+    if self.fc_distilled is None:
+      return self.fc(x)
+    token, taught = jnp.split(x, 2, axis=-1)
+    return (self.fc(token) + self.fc_distilled(taught)) / 2
 
 
 def _torchvision(first: str, second: str) -> Renamings:
@@ -111,6 +118,8 @@ _IN_TORCHVISION = ("vit_b_32", "vit_b_16", "vit_l_32", "vit_l_16", "vit_h_14")
 _VIT = (*_IN_TORCHVISION, "vit_ti_16", "vit_s_32", "vit_s_16", "vit_s_8", "vit_b_8")
 _DEIT3 = ("deit3_s_16", "deit3_m_16", "deit3_b_16", "deit3_l_16", "deit3_h_14")
 
+# Touvron et al., 2020 (arXiv:2012.12877).
+_DISTILLED = {f"deit_{size}_16_distilled": _SIZES[size] for size in ("ti", "s", "b")}
 _AT_224_ONLY = (
   "vit_small_patch8",
   "vit_base_patch8",
@@ -130,6 +139,9 @@ def _parts(name: str) -> tuple[str, int]:
 
 def _timm_names() -> Iterator[tuple[str, str]]:
   """timm's and ours."""
+  for name, (size, _) in _DISTILLED.items():
+    yield f"deit_{size}_distilled_patch16_224", name
+  yield "deit_base_distilled_patch16_384", "deit_b_16_distilled"
   for name in (*_VIT, *_DEIT3):
     size, patch = _parts(name)
     kinds = [name.partition("_")[0]]
@@ -146,6 +158,7 @@ FAMILY = Family(
   module=ViT,
   named={
     **{name: _named(_parts(name)[1], _SIZES[_parts(name)[0]][1]) for name in _VIT},
+    **{name: _named(16, sizes, distilled=True) for name, (_, sizes) in _DISTILLED.items()},
     **{name: _deit3(_parts(name)[1], _SIZES[_parts(name)[0]][1]) for name in _DEIT3},
   },
   sources={
@@ -163,6 +176,10 @@ FAMILY = Family(
     ),
     "vit_s_32": ("timm/vit_small_patch32_224.augreg_in21k_ft_in1k",),
     "vit_b_8": ("timm/vit_base_patch8_224.augreg_in21k_ft_in1k",),
+    **{
+      name: (f"timm/deit_{size}_distilled_patch16_224.fb_in1k",)
+      for name, (size, _) in _DISTILLED.items()
+    },
     "deit3_s_16": ("timm/deit3_small_patch16_224.fb_in22k_ft_in1k",),
     "deit3_m_16": ("timm/deit3_medium_patch16_224.fb_in22k_ft_in1k",),
     "deit3_b_16": ("timm/deit3_base_patch16_224.fb_in22k_ft_in1k",),
@@ -176,8 +193,8 @@ FAMILY = Family(
     HUGGINGFACE: [_HUGGINGFACE],
   },
   lacks={
-    TORCHVISION: [name for name in (*_VIT, *_DEIT3) if name not in _IN_TORCHVISION],
-    HUGGINGFACE: _DEIT3,
+    TORCHVISION: [n for n in (*_VIT, *_DEIT3, *_DISTILLED) if n not in _IN_TORCHVISION],
+    HUGGINGFACE: (*_DEIT3, *_DISTILLED),
   },
   transformers=Transformers(
     model_type="vit",

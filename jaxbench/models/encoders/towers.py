@@ -3,11 +3,13 @@
 from jaxbench.models.encoders import (
   convnext_tower,
   eva,
+  fastvit,
   modified_resnet,
   vision_transformer,
   vitamin,
 )
 from jaxbench.models.encoders.convnext_tower import ConvNeXtTowerConfig
+from jaxbench.models.encoders.fastvit import FastViTConfig
 from jaxbench.models.encoders.modified_resnet import ModifiedResNetConfig
 from jaxbench.models.encoders.vitamin import ViTaminConfig
 from jaxbench.models.family import Sized, Tower
@@ -15,7 +17,12 @@ from jaxbench.models.parts.transformer import TowerConfig
 from jaxbench.models.parts.vit_trunk import ViTTrunkConfig
 
 VisionConfig = (
-  TowerConfig | ModifiedResNetConfig | ConvNeXtTowerConfig | ViTTrunkConfig | ViTaminConfig
+  TowerConfig
+  | ModifiedResNetConfig
+  | ConvNeXtTowerConfig
+  | ViTTrunkConfig
+  | ViTaminConfig
+  | FastViTConfig
 )
 TOWERS: tuple[Tower, ...] = (
   vision_transformer.TOWER,
@@ -23,6 +30,7 @@ TOWERS: tuple[Tower, ...] = (
   convnext_tower.TOWER,
   eva.TOWER,
   vitamin.TOWER,
+  fastvit.TOWER,
 )
 # By open_clip's `timm_model_name`.
 TRUNKS: dict[str, tuple[Tower, Sized]] = {

@@ -79,11 +79,19 @@ _VITAMIN: dict[str, dict[str, Any]] = {
 
 def _mobileclip_b() -> dict[str, Any]:
   """Apple's, whose images are resized with another filter and not standardised."""
-  images = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
   fields = _clip("vit_base_mci_224", 224, 512, text(512))
-  return fields | images | {"preprocess": Preprocess(224, interpolation="bilinear")}
+  return fields | _AS_THEY_ARE | {"preprocess": Preprocess(224, interpolation="bilinear")}
 
 
+def _mobileclip(trunk: str, embed_dim: int = 512, **images: Any) -> dict[str, Any]:
+  """Those of convolutions, whose text towers see all words."""
+  fields = _clip(trunk, 256, embed_dim, text(embed_dim)) | {
+    "text_options": TextOptions(causal=False)
+  }
+  return fields | images | {"preprocess": Preprocess(256, interpolation="bilinear")}
+
+
+_AS_THEY_ARE: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}
 _ENORMOUS = "eva02_enormous_patch14_clip_224"
 NAMED: dict[str, dict[str, Any]] = {
   **_CONVNEXT,
@@ -97,6 +105,12 @@ NAMED: dict[str, dict[str, Any]] = {
   "EVA02-E-14-plus": _clip(_ENORMOUS, 224, 1024, text(1280, 32)),
   "MobileCLIP-B": _mobileclip_b(),
   "MobileCLIP2-B": _mobileclip_b(),
+  "MobileCLIP-S1": _mobileclip("fastvit_mci1", **_AS_THEY_ARE),
+  "MobileCLIP-S2": _mobileclip("fastvit_mci2", **_AS_THEY_ARE),
+  "MobileCLIP2-S0": _mobileclip("fastvit_mci0", **_AS_THEY_ARE),
+  "MobileCLIP2-S2": _mobileclip("fastvit_mci2", **_AS_THEY_ARE),
+  "MobileCLIP2-S3": _mobileclip("fastvit_mci3", 768),
+  "MobileCLIP2-S4": _mobileclip("fastvit_mci4", 768),
   "MobileCLIP2-L-14": _clip("vit_large_patch14_clip_224", 224, 768, text(768))
   | {"text_options": TextOptions(causal=False)},
   "PE-Core-T-16-384": _pe("tiny_patch16", 384, 512, text(512)),
@@ -112,6 +126,9 @@ SOURCES: dict[str, tuple[str, ...]] = {
   "convnext_large_d_320": ("laion/CLIP-convnext_large_d_320.laion2B-s29B-b131K-ft",),
   "convnext_xxlarge_clip": ("laion/CLIP-convnext_xxlarge-laion2B-s34B-b82K-augreg",),
   "MobileCLIP-B": ("apple/MobileCLIP-B-OpenCLIP",),
+  "MobileCLIP-S1": ("apple/MobileCLIP-S1-OpenCLIP",),
+  "MobileCLIP-S2": ("apple/MobileCLIP-S2-OpenCLIP",),
+  **{f"MobileCLIP2-S{size}": (f"timm/MobileCLIP2-S{size}-OpenCLIP",) for size in (0, 2, 3, 4)},
   "MobileCLIP2-B": ("timm/MobileCLIP2-B-OpenCLIP",),
   "MobileCLIP2-L-14": ("timm/MobileCLIP2-L-14-OpenCLIP",),
   "EVA01-g-14": ("timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k",),

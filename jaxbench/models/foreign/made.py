@@ -1,4 +1,4 @@
-"""Models that a Python file makes, "mine.py" or "mine.py:argument", or another package."""
+"""Models that somebody else makes: a Python file, "mine.py:argument", a package, a notebook."""
 
 import hashlib
 import re
@@ -25,9 +25,23 @@ class _Made(NamedTuple):
 _made: dict[str, _Made] = {}  # A model may be large: of each name the last one.
 
 
+_HELD = "notebook:"  # How the names of models begin that only this process has.
+
+
+def hold(name: str, model: Any) -> str:
+  """Keeps a model of this process, and returns the name by which it is known from now on.
+
+  Raises:
+    InputError: it is none.
+  """
+  kept = _as_model(name, model)
+  _made[_HELD + name] = _Made("", kept, _digest("", kept))
+  return _HELD + name
+
+
 def is_name(name: str) -> bool:
-  """Whether a model's name is that of a Python file, or of another package's model."""
-  return _NAME.fullmatch(name) is not None or packages.is_name(name)
+  """Whether a model's name is that of a file, of another package's model, or of one held here."""
+  return name.startswith(_HELD) or _NAME.fullmatch(name) is not None or packages.is_name(name)
 
 
 def load(name: str, *, download: bool = False) -> Model | Custom:
@@ -60,6 +74,8 @@ def _parameters(model: Model | Custom) -> int:
 
 
 def _make(name: str, download: bool) -> _Made:
+  if name.startswith(_HELD) and name not in _made:
+    raise errors.InputError(f"{name} was a model of another process; hand it over again")
   parts = _NAME.fullmatch(name)
   content = user_file.digest(parts["file"]) if parts else ""
   if name not in _made or _made[name].content != content:
@@ -68,10 +84,13 @@ def _make(name: str, download: bool) -> _Made:
     else:
       arguments = () if parts["argument"] is None else (parts["argument"],)
       model = _as_model(parts["file"], user_file.call(parts["file"], "get_model", *arguments))
-    weights = model.sha256 if isinstance(model, Custom) else digest(jax.tree.leaves(model))
-    both = hashlib.sha256(f"{content}{weights}".encode()).hexdigest()
-    _made[name] = _Made(content, model, both)
+    _made[name] = _Made(content, model, _digest(content, model))
   return _made[name]
+
+
+def _digest(content: str, model: Model | Custom) -> str:
+  weights = model.sha256 if isinstance(model, Custom) else digest(jax.tree.leaves(model))
+  return hashlib.sha256(f"{content}{weights}".encode()).hexdigest()
 
 
 def _as_model(file: str, value: Any) -> Model | Custom:

@@ -24,9 +24,11 @@ from jaxbench.models.foreign.custom import Custom, digest
 from jaxbench.models.parts.layers import require_floats
 from jaxbench.models.preprocess import Preprocess
 
-_TOWERS = (  # As open_clip and OpenAI's CLIP call them; as transformers does.
-  ("encode_image", "encode_text"),
+# As transformers calls them; as open_clip and OpenAI's CLIP do. What has both, as jina-clip, reads
+# files and sentences under the latter.
+_TOWERS = (
   ("get_image_features", "get_text_features"),
+  ("encode_image", "encode_text"),
 )
 _OUTPUTS = ("logits", "image_embeds", "text_embeds", "pooler_output")  # Of transformers' objects.
 _TOLERANCE = 1e-4  # Of the range of torch's outputs.

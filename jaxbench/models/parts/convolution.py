@@ -73,6 +73,35 @@ def conv_general_dilated(
   )
 
 
+def convolve(
+  x: jax.Array, kernel: jax.Array, stride: int = 1, padding: int | str = 0, groups: int = 1
+) -> jax.Array:
+  """float [B, H, W, I], [h, w, I / groups, O] -> [B, H', W', O], padded on all sides alike."""
+  size = kernel.shape[0]
+  fits = x.shape[1] % stride == 0 and x.shape[2] % stride == 0
+  # Where no two windows overlap, a matrix product does it, faster on every backend.
+  if groups == 1 and (size == 1 or (size == stride and not padding and fits)):
+    return _product(x, kernel, stride)
+  return conv_general_dilated(
+    x,
+    kernel,
+    (stride, stride),
+    padding if isinstance(padding, str) else [(padding, padding)] * 2,
+    dimension_numbers=_DIMENSIONS,
+    feature_group_count=groups,
+  )
+
+
+def _product(x: jax.Array, kernel: jax.Array, stride: int) -> jax.Array:
+  size, _, inputs, outputs = kernel.shape
+  if size == 1:
+    return x[:, ::stride, ::stride] @ kernel[0, 0]
+  batch, height, width, _ = x.shape
+  x = x.reshape(batch, height // size, size, width // size, size, inputs)
+  x = x.swapaxes(2, 3).reshape(batch, height // size, width // size, size * size * inputs)
+  return x @ kernel.reshape(size * size * inputs, outputs)
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4, 5))
 def _convolve(
   x: jax.Array, kernel: jax.Array, code: Code, window: Window, precision: Any, dtype: Any

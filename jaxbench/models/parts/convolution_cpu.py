@@ -62,9 +62,9 @@ class Code(NamedTuple):
 
 def choose(x: tuple[int, ...], kernel: tuple[int, ...], window: Window) -> Code | None:
   """What is faster than XLA's code for arrays of these shapes; None where nothing is."""
-  *size, inputs, outputs = kernel
+  *size, inputs, _ = kernel
   undilated, stride = window.dilation == (1, 1), max(window.strides)
-  if inputs == 1 and window.groups == outputs > 1:
+  if inputs == 1 and window.groups > 1:
     return DEPTHWISE if undilated or stride == 1 else None
   if window.groups > 1:
     return GROUPED
@@ -132,6 +132,8 @@ def _joined(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 def _depthwise(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
   """Each channel by itself: XLA makes one loop of the sum, vectors along the channels."""
+  if (times := kernel.shape[-1] // x.shape[-1]) > 1:  # Outputs of a channel stand together.
+    x = jnp.repeat(x, times, axis=-1)
   weights = kernel.reshape(-1, 1, 1, 1, kernel.shape[-1])
   return _sum_of_products(windows(x, [*kernel.shape[:2]], window), weights)
 
@@ -143,7 +145,10 @@ def _depthwise_transposed(
   height, down, width, across, _, channels = kernel.shape
   weights = kernel.swapaxes(1, 2).reshape(-1, 1, 1, down, 1, across, channels)
   seen = [x[:, :, None, :, None] for x in windows(y, [height, width], window)]
-  return _joined(_sum_of_products(seen, weights), shape)
+  x = _sum_of_products(seen, weights)
+  if channels != shape[-1]:
+    x = x.reshape(*x.shape[:-1], shape[-1], -1).sum(axis=-1)
+  return _joined(x, shape)
 
 
 def _sum_of_products(seen: list[jax.Array], weights: jax.Array) -> jax.Array:

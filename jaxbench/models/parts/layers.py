@@ -12,7 +12,7 @@ from jax.experimental import checkify
 
 from jaxbench import errors
 from jaxbench.models.parts import convolution_cpu
-from jaxbench.models.parts.convolution import conv_general_dilated
+from jaxbench.models.parts.convolution import convolve
 
 # A backward pass computes them again: a ViT-B/32 gradient takes a third less memory, and less time.
 ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
@@ -107,34 +107,8 @@ class Conv(nnx.Module):
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, H, W, I] -> [B, H', W', O]."""
     kernel = self.kernel[...].astype(x.dtype)
-    x = self._as_product(x, kernel) if self._is_product(x) else self._convolve(x, kernel)
+    x = convolve(x, kernel, self.stride, self.padding, self.groups)
     return x if self.bias is None else x + _like(self.bias[...], x)
-
-  def _is_product(self, x: jax.Array) -> bool:
-    """Whether no two windows overlap: then a matrix product does it, faster on every backend."""
-    size = self.kernel.shape[0]
-    fits = x.shape[1] % self.stride == 0 and x.shape[2] % self.stride == 0
-    return self.groups == 1 and (size == 1 or (size == self.stride and not self.padding and fits))
-
-  def _as_product(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    size, _, inputs, outputs = kernel.shape
-    if size == 1:
-      return x[:, :: self.stride, :: self.stride] @ kernel[0, 0]
-    batch, height, width, _ = x.shape
-    x = x.reshape(batch, height // size, size, width // size, size, inputs)
-    x = x.swapaxes(2, 3).reshape(batch, height // size, width // size, size * size * inputs)
-    return x @ kernel.reshape(size * size * inputs, outputs)
-
-  def _convolve(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    padding = self.padding if isinstance(self.padding, str) else [(self.padding, self.padding)] * 2
-    return conv_general_dilated(
-      x,
-      kernel,
-      (self.stride, self.stride),
-      padding,
-      dimension_numbers=("NHWC", "HWIO", "NHWC"),
-      feature_group_count=self.groups,
-    )
 
 
 class LayerNorm(nnx.Module):
@@ -163,10 +137,15 @@ class FrozenBatchNorm(nnx.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, H, W, C] -> the same shape."""
+    scale, shift = self.affine()
+    return x * _like(scale, x) + _like(shift, x)
+
+  def affine(self) -> tuple[jax.Array, jax.Array]:
+    """float32 [C] and [C], the factor and what is added."""
     arrays = (self.scale, self.bias, self.running_mean, self.running_var)
     weight, bias, mean, variance = (array[...].astype(jnp.float32) for array in arrays)
     scale = weight * lax.rsqrt(variance + self.epsilon)
-    return x * _like(scale, x) + _like(bias - mean * scale, x)
+    return scale, bias - mean * scale
 
 
 def attend(

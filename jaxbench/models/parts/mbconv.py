@@ -31,6 +31,7 @@ class Stage:
   stride: int  # Of the first block.
   expand: int  # Channels inside a block, as a multiple of its input's.
   fused: bool = later(False)  # One convolution expands and looks around; no gate.
+  projects: bool = later(False)  # Fused, whether another follows where it does not expand, too.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +59,7 @@ class Shape(NamedTuple):
   activation: str
   squeezed: int = 0  # Channels of its gate; 0 where it has none.
   hard: bool = False  # Whether the gate is MobileNetV3's, of straight lines.
+  projects: bool = False  # See `Stage`.
 
 
 class Manner(NamedTuple):
@@ -93,7 +95,7 @@ class Block(nnx.Module):
   """Expand, convolve each channel, gate, project; the input is added where shapes allow."""
 
   def __init__(self, shape: Shape, manner: Manner, *, rngs: nnx.Rngs):
-    inputs, middle, outputs, kernel, stride, self.activation, squeezed, hard = shape
+    inputs, middle, outputs, kernel, stride, self.activation, squeezed, hard, _ = shape
     self.residual = stride == 1 and inputs == outputs
     expands = middle != inputs
     self.expand = Conv(inputs, middle, 1, rngs=rngs) if expands else None
@@ -118,17 +120,17 @@ class Block(nnx.Module):
 
 
 class FusedBlock(nnx.Module):
-  """A convolution that expands and looks around, and a projection, where it has expanded."""
+  """A convolution that expands and looks around, and a projection, mostly where it has expanded."""
 
   def __init__(self, shape: Shape, manner: Manner, *, rngs: nnx.Rngs):
     inputs, middle, outputs, kernel, stride, self.activation, *_ = shape
     self.residual = stride == 1 and inputs == outputs
-    expands = middle != inputs
-    wide = middle if expands else outputs
+    projects = middle != inputs or shape.projects
+    wide = middle if projects else outputs
     self.fused = Conv(inputs, wide, kernel, stride, padding=manner.padding, rngs=rngs)
     self.fused_bn = FrozenBatchNorm(wide, manner.epsilon)
-    self.project = Conv(wide, outputs, 1, rngs=rngs) if expands else None
-    self.project_bn = FrozenBatchNorm(outputs, manner.epsilon) if expands else None
+    self.project = Conv(wide, outputs, 1, rngs=rngs) if projects else None
+    self.project_bn = FrozenBatchNorm(outputs, manner.epsilon) if projects else None
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, H, W, C] -> [B, H / stride, W / stride, C']."""
@@ -182,6 +184,7 @@ def _shapes(config: MBConvNetConfig, stage: Stage, inputs: int) -> list[Shape]:
       stride,
       config.activation,
       max(1, before // 4) if gated else 0,
+      projects=stage.projects,
     )
     for before, stride in steps
   ]
@@ -195,7 +198,7 @@ def timm_tensors(config: MBConvNetConfig) -> Renamings:
     parts |= {"depthwise_bn": "bn2", "project": "conv_pwl", "project_bn": "bn3"}
     if stage.fused:
       parts = {"fused": "conv_exp", "fused_bn": "bn1", "project": "conv_pwl", "project_bn": "bn2"}
-      parts |= {"fused": "conv"} if stage.expand == 1 else {}
+      parts |= {"fused": "conv"} if stage.expand == 1 and not stage.projects else {}
     elif stage.expand == 1:
       parts = {"depthwise": "conv_dw", "depthwise_bn": "bn1", "project": "conv_pw"}
       parts |= {"project_bn": "bn2"}

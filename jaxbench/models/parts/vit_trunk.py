@@ -40,6 +40,7 @@ class ViTTrunkConfig:
   pool: str = later("token")  # From `POOLS`: what is made of the tower's output.
   pool_heads: int = later(0)  # Of attention pooling.
   norm_of_mean: bool = later(False)  # Whether the mean comes first, and then the last layer norm.
+  distilled: bool = later(False)  # A second class token, which a teacher taught: DeiT's.
   stem: bool = later(False)  # Whether three convolutions make the patches of 16, as in MobileCLIP.
 
   def __post_init__(self) -> None:
@@ -49,6 +50,8 @@ class ViTTrunkConfig:
     ):
       if value not in known:
         raise errors.unknown(kind, value, known)
+    if self.distilled and (self.pool, self.class_token) != ("token", True):
+      raise errors.InputError("a distilled network is pooled by its two tokens: pool is 'token'")
 
 
 class Stem(nnx.Module):
@@ -86,16 +89,19 @@ class ViTTrunk(Network):
   def __init__(self, config: ViTTrunkConfig, patch: int, size: int, *, rngs: nnx.Rngs):
     tower, width, patches = config.tower, config.tower.width, (size // patch) ** 2
     self.positions, self.pool = config.positions, config.pool
-    self.norm_of_mean, self.prefix = config.norm_of_mean, config.class_token + config.registers
+    self.norm_of_mean, self.distilled = config.norm_of_mean, config.distilled
+    tokens = config.class_token + config.distilled
+    self.prefix = tokens + config.registers
 
     def table(*shape: int) -> nnx.Param | None:
       return nnx.Param(0.02 * jax.random.normal(rngs.params(), shape)) if 0 not in shape else None
 
-    rows = {"all": config.class_token + patches, "patches": patches, "none": 0}[config.positions]
+    rows = {"all": tokens + patches, "patches": patches, "none": 0}[config.positions]
     conv1 = Conv(3, width, patch, patch, padding=0, use_bias=not config.pre_norm, rngs=rngs)
     self.conv1 = None if config.stem else conv1
     self.stem = Stem(width, rngs=rngs) if config.stem else None
     self.class_embedding = table(width) if config.class_token else None
+    self.distilled_embedding = table(width) if config.distilled else None
     self.register_tokens = table(config.registers, width)
     self.positional_embedding = table(rows, width)
     self.ln_pre = LayerNorm(width, tower.epsilon) if config.pre_norm else None
@@ -106,13 +112,15 @@ class ViTTrunk(Network):
     self.attn_pool = AttentionPool(TowerConfig(*asks), rngs=rngs) if is_asked else None
 
   def features(self, x: jax.Array) -> jax.Array:
-    """Standardised images [B, H, W, 3] -> [B, D], or [B, 2 D] of "token_and_mean"."""
+    """Standardised images [B, H, W, 3] -> [B, D], or [B, 2 D] of two tokens or "token_and_mean"."""
     patches = self.conv1 or self.stem
     assert patches is not None
     x = patches(x)
     x = x.reshape(x.shape[0], -1, x.shape[-1])
     if self.positions == "patches":
       x = self._placed(x)
+    if self.distilled_embedding is not None:
+      x = prepend(self.distilled_embedding[...], x)
     if self.class_embedding is not None:
       x = prepend(self.class_embedding[...], x)
     if self.positions == "all":
@@ -123,7 +131,8 @@ class ViTTrunk(Network):
       first = self.prefix - tokens.shape[1]
       x = jnp.concatenate([x[:, :first], tokens, x[:, first:]], axis=1)
     x = x if self.ln_pre is None else self.ln_pre(x)
-    return self._pooled(self.transformer(x, keep=1 if self.pool == "token" else None))
+    keep = 1 + self.distilled if self.pool == "token" else None
+    return self._pooled(self.transformer(x, keep=keep))
 
   def _placed(self, x: jax.Array) -> jax.Array:
     assert self.positional_embedding is not None
@@ -131,6 +140,8 @@ class ViTTrunk(Network):
 
   def _pooled(self, x: jax.Array) -> jax.Array:
     """The tower's output [B, T, D], of which the class token suffices to "token"."""
+    if self.distilled:
+      return self.ln_post(x[:, :2]).reshape(len(x), -1)
     if self.pool == "token":
       return self.ln_post(x[:, 0])
     if self.norm_of_mean:
@@ -171,11 +182,13 @@ def timm_layouts(config: ViTTrunkConfig, prefix: str = "") -> list[Renamings]:
       r"stem\.convs\.(\d)\.": r"patch_embed.backbone.\2.conv.",
       r"stem\.norms\.(\d)\.": r"patch_embed.backbone.\2.bn.",
       r"class_embedding": "cls_token",
+      r"distilled_embedding": "dist_token",
       r"register_tokens": "reg_token",
       r"positional_embedding": "pos_embed",
       r"ln_pre\.": "norm_pre.",
       r"ln_post\.": "fc_norm." if config.norm_of_mean else "norm.",
       r"fc\.": "head.",
+      r"fc_distilled\.": "head_dist.",
     }
   )
   vit = (*renamed({r"ls_([12])$": r"ls\2.gamma"}), *common)

@@ -40,9 +40,17 @@ class ZeroShot:
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Cosine similarity of each image to each class, times the logit scale, plus the bias."""
+    return self.classify(self.features(images))
+
+  def features(self, images: jax.Array) -> jax.Array:
+    """Float32 [B, D] of the images, not normalised."""
     if self.resize is not None:
       images = resize_images(images, self.resize)
-    logits = self.logit_scale * (normalize(self.visual(images)) @ self.text) + self.logit_bias
+    return self.visual(images)
+
+  def classify(self, features: jax.Array) -> jax.Array:
+    """Logits of features [B, D] of any length."""
+    logits = self.logit_scale * (normalize(features) @ self.text) + self.logit_bias
     return logits if self.same_as is None else logits[:, self.same_as]
 
   def compute_in(self, dtype: str) -> "ZeroShot":

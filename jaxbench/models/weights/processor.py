@@ -10,6 +10,7 @@ from jaxbench.models.weights import sidecar
 from jaxbench.models.weights.sidecar import Fields, Unread, words
 
 _RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # Pillow's numbers.
+_CROP = "floor"  # How all of its processors halve an odd margin.
 # Images are RGB here, one at a time and in memory.
 _UNREAD = Unread(
   words(
@@ -110,7 +111,7 @@ def _short_side(fields: Fields) -> Preprocess:
   crop, resample = _crop(fields, True), fields.choose("resample", _RESAMPLING)
   if crop is None:
     raise fields.error("resizes the short side and crops nothing: the size is not fixed")
-  return Preprocess(crop, _shortest(fields, size), resample)
+  return Preprocess(crop, _shortest(fields, size), resample, margin=_CROP)
 
 
 def _shortest(fields: Fields, size: Any) -> int:
@@ -129,7 +130,8 @@ def _squash(fields: Fields, number: bool, crops: bool = False) -> Preprocess:
   if isinstance(size, int) and not number:
     raise fields.error(f"size {size} does not say of which side; it needs height and width")
   side, crop = fields.side("size"), _crop(fields, crops)
-  return Preprocess(crop or side, side, fields.choose("resample", _RESAMPLING), squash=True)
+  resample, size = fields.choose("resample", _RESAMPLING), crop or side
+  return Preprocess(size, side, resample, squash=True, margin=None if size == side else _CROP)
 
 
 def _square_of_patches(fields: Fields) -> Preprocess:
@@ -151,4 +153,4 @@ def _crop_fraction(fields: Fields) -> Preprocess:
     return Preprocess(short, short, resample, squash=True)
   if not 0 < fraction <= 1:
     raise fields.error(f"crop_pct {fraction} is not between 0 and 1")
-  return Preprocess(short, int(short / fraction), resample)
+  return Preprocess(short, int(short / fraction), resample, margin=_CROP)

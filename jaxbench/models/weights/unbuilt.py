@@ -20,6 +20,12 @@ def timm(fields: Fields, name: str, known: Iterable[str]) -> errors.InputError:
 
 def transformers(fields: Fields, model_type: str, known: Iterable[str]) -> errors.InputError:
   """Of a folder of transformers whose `model_type` is not `known`."""
+  if fields.content.get("auto_map"):
+    return fields.error(
+      f"model_type {model_type!r} is built by Python code that lies with the weights (auto_map), "
+      "which is not run here; have transformers build it (trust_remote_code=True) and hand it to "
+      f"{_IN_A_FILE}"
+    )
   return fields.error(
     f"transformers' model_type {model_type!r} is not built here, of its own are "
     f"{', '.join(known)}; take the same weights as timm or open_clip have them, or what "

@@ -10,10 +10,9 @@ import numpy as np
 from jaxbench import attacks, config, data, devices, errors, spec
 from jaxbench.attacks.engine import batching, view
 from jaxbench.blocks import Block, pictures
-from jaxbench.plan.perturbations.base import (
-  Columns,
-  Perturbation,
-)
+from jaxbench.plan.classifiers import Classifier, Surrogate
+from jaxbench.plan.perturbations import own
+from jaxbench.plan.perturbations.base import Columns, Perturbation
 from jaxbench.records import wording
 
 
@@ -72,16 +71,20 @@ def resolve(text: str) -> tuple[spec.Spec, attacks.Cascade]:
   """An attack of a config, and what it is built to.
 
   Raises:
-    InputError: it is unknown, or cannot be run from a config.
+    InputError: it is unknown, or a function of one's own that makes none.
   """
-  resolved = spec.resolve(text, attacks.ATTACKS, "attack")
-  cascade = attacks.cascade(spec.build(resolved))
-  if cascade.draws > 1:
-    raise errors.InputError(
-      f"{resolved.text} is for randomised classifiers, which take a key; the models of a config "
-      "do not: call attacks.run on yours"
-    )
-  return resolved, cascade
+  resolved = own.find(text, "attack") or spec.resolve(text, attacks.ATTACKS, "attack")
+  attack = spec.build(resolved)
+  if not isinstance(attack, (attacks.Attack, attacks.Cascade)):
+    raise errors.InputError(f"{resolved.text} is {type(attack).__name__}, and no attacks.Attack")
+  return resolved, attacks.cascade(attack)
+
+
+def without_draws(cascade: attacks.Cascade, searched: Classifier | Surrogate) -> str | None:
+  """Why an attack cannot search a model, or None: several draws of the same are the same."""
+  if cascade.draws == 1 or searched.random:
+    return None
+  return "its several draws are for randomised models, which it is not; give it none"
 
 
 def norm_of(attack: attacks.Attack, epsilon: float) -> str:
@@ -119,10 +122,24 @@ def where_fooled(columns: Columns) -> Columns:
   }
 
 
-def untouched(block: Block, clean: np.ndarray, rows: np.ndarray) -> Columns:
-  """What stands for an attack where the clean image is misclassified."""
+def untouched(block: Block, clean: Columns, rows: np.ndarray) -> Columns:
+  """What stands for an attack where the clean image is misclassified.
+
+  Args:
+    block: of examples.
+    clean: the target's answers to them, [N].
+    rows: of both.
+  """
   none = np.zeros(len(rows), np.int32)
   costs = {"steps": none, "forwards": none + 1, "backwards": none, "refuted": none}
   kept = pictures.keep(rows, block, lambda _: block.images[rows] / np.float32(255))
-  verdicts = {"prediction": clean[rows], "success": none == 0, "distance": none.astype(np.float32)}
-  return costs | verdicts | {"picture": kept}
+  verdicts = {"success": none == 0, "distance": none.astype(np.float32)}
+  answers = {name: column[rows] for name, column in clean.items()}
+  return costs | verdicts | answers | {"picture": kept}
+
+
+def right(votes: np.ndarray | None, labels: np.ndarray) -> Columns:
+  """The column of a randomised model, whose votes are [N, R]; none of another's."""
+  return (
+    {} if votes is None else {"right": (votes == labels[:, None]).mean(axis=1, dtype=np.float32)}
+  )

@@ -9,7 +9,7 @@ import numpy as np
 from jaxbench import attacks, config, errors
 from jaxbench.attacks.engine import batching, visibility
 from jaxbench.blocks import Block, pictures
-from jaxbench.plan.classifiers import Absent
+from jaxbench.plan.classifiers import Absent, Classifier
 from jaxbench.plan.perturbations import adversary
 from jaxbench.plan.perturbations.adversary import Adversary, Bisected
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Judged, Search, Target
@@ -24,6 +24,10 @@ class Attack(Adversary):
   field: ClassVar[str] = "attacks.names"
 
   shares_images: bool = False
+
+  def unfit(self, classifier: Classifier) -> str | None:
+    """See `Perturbation`."""
+    return adversary.without_draws(self.cascade, classifier)
 
   def searches(self, evaluator: Evaluator, member: config.Member) -> list[Search]:
     """See `Perturbation`."""
@@ -45,6 +49,10 @@ class Smallest(Bisected):
 
   shares_images: bool = False
 
+  def unfit(self, classifier: Classifier) -> str | None:
+    """See `Perturbation`."""
+    return adversary.without_draws(self.cascade, classifier)
+
   def searches(self, evaluator: Evaluator, member: config.Member) -> list[Search]:
     """See `Perturbation`."""
     return _searches(self, evaluator, member, self.tolerance)
@@ -61,7 +69,7 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]
   """All that a config asks for: attacks at each epsilon, then searches for the smallest.
 
   Raises:
-    InputError: an attack is unknown, cannot be run from a config, or cannot be bisected.
+    InputError: an attack is unknown, or cannot be bisected.
   """
   del absent
   options = settings.attacks
@@ -136,19 +144,21 @@ def _verdicts(
   member, cascade, settings = target.member, perturbation.cascade, evaluator.settings
   classifier, searchers = evaluator.classifier(member), evaluator.searchers(member)
   lacking = np.flatnonzero(target.lacking)
-  some, clean = block.at(lacking), target.clean["prediction"][lacking]
+  some, answers = block.at(lacking), target.answers(lacking)
+  clean = answers["prediction"]
   who = ", ".join(filter(None, member))
   names = f"{who} on {target.data}", f"{perturbation.text} on {target.data}"
   evaluator.check(names, cascade, classifier, some)
   wrong = np.flatnonzero(clean != some.labels)
-  yield lacking[wrong], adversary.untouched(some, clean, wrong)
+  yield lacking[wrong], adversary.untouched(some, answers, wrong)
   right = np.flatnonzero(clean == some.labels)
   everything = adversary.attackable(
     perturbation.stream, perturbation.epsilon, some, settings.seed, searchers[-1]
   )
   examples = batching.Examples(*(array[right] for array in everything))
-  quantize = settings.attacks.quantize
-  how = batching.Settings(evaluator.slots, quantize, tolerance, visibility=True)
+  # Of what draws anew for its verdict, a search claims nothing.
+  random, quantize = target.classifier.random, settings.attacks.quantize
+  how = batching.Settings(evaluator.slots, quantize, tolerance, surrogate=random, visibility=True)
   shown = ("psnr", "ssim") if visibility.has_windows(block.images.shape) else ("psnr",)
   harvest: batching.Harvest
   for harvest in batching.attack(cascade, classifier, searchers, examples, how, evaluator.tally):
@@ -156,6 +166,7 @@ def _verdicts(
     names = ("prediction", "distance", *shown)
     columns: Columns = {name: harvest.fetch(name) for name in names}
     kept = pictures.keep(rows, some, harvest.fetch)
+    columns |= adversary.right(harvest.fetch("votes") if random else None, some.labels[rows])
     columns |= {"success": harvest.success, "picture": kept} | harvest.costs
     columns["found_by"] = [stage if success else None for success in harvest.success]
     keep = np.flatnonzero(harvest.final)

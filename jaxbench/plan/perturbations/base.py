@@ -29,6 +29,10 @@ class Target:
     """What an evaluator knows the classifier by."""
     return config.Member(self.classifier.model, self.classifier.prompts)
 
+  def answers(self, rows: np.ndarray) -> Columns:
+    """What it predicts of some clean examples; of a randomised one also how often that is right."""
+    return {name: self.clean[name][rows] for name in ("prediction", "right") if name in self.clean}
+
 
 Judged = tuple[Target, np.ndarray, Columns]  # Rows of the block, and their columns.
 
@@ -125,6 +129,11 @@ class Perturbation:
     """What can change a row besides `stream`, the classifier, the examples and the seed."""
     del settings
     return {}
+
+  def unfit(self, classifier: Classifier) -> str | None:
+    """Why it cannot be done to a classifier, or None."""
+    del classifier
+    return None
 
   def seen_by(self, classifier: Classifier) -> Classifier | Surrogate:
     """Whose preprocessing its images have."""

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 
-from jaxbench import attacks, config, corruptions, data, devices, spec
+from jaxbench import attacks, config, corruptions, data, devices, errors, spec
 from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Absent
+from jaxbench.plan.perturbations import own
 from jaxbench.plan.perturbations.base import Evaluator, Judged, Perturbation, Target, everywhere
 from jaxbench.records import kinds
 
@@ -76,7 +77,9 @@ class Corruption(Perturbation):
 
   def program(self, seed: int) -> Callable[..., jax.Array]:
     """A sharded program (inputs, hashes of ids, images) -> float32 images, for all severities."""
-    corrupt = _corrupting(self.text, self.variant, self.im_round, seed)
+    return self._stored(_corrupting(self.text, self.variant, self.im_round, seed))
+
+  def _stored(self, corrupt: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     if self.storage == "none":
       return corrupt
     store, nothing = _storing(self.storage), devices.replicate(None)
@@ -89,10 +92,53 @@ class Corruption(Perturbation):
     yield from everywhere(targets, block, evaluator.predict(program, inputs, members, block))
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Own(Corruption):
+  """A function of a user's file: (key, image [H, W, 3] in [0, 1], severity) -> the same."""
+
+  function: Callable[..., jax.Array]
+
+  @classmethod
+  def each(cls, written: spec.Spec, options: config.Corruptions) -> Iterator["Own"]:
+    """One at each severity that a config asks for.
+
+    Raises:
+      InputError: the function cannot be traced, or returns something else than an image.
+    """
+    function = functools.partial(written.call, **written.arguments)
+    image = jax.ShapeDtypeStruct((32, 32, 3), jnp.float32)
+    made = jax.eval_shape(function, jax.random.key(0), image, jnp.int32(1))
+    if not (isinstance(made, jax.ShapeDtypeStruct) and made.shape == image.shape):
+      raise errors.InputError(f"{written.text} returns {made}, and no image [H, W, 3]")
+    for severity in options.severities:
+      yield cls(
+        text=written.text,
+        stream=f"{written.full}@{severity}",
+        severity=severity,
+        variant=options.variant,
+        im_round=options.im_round,
+        storage=options.storage,
+        textures=options.textures,
+        function=function,
+      )
+
+  def inputs(self, size: tuple[int, int]) -> Any:
+    """See `Corruption`."""
+    del size
+    return jnp.int32(self.severity), data.hash_id(self.stream), None
+
+  def program(self, seed: int) -> Callable[..., jax.Array]:
+    """See `Corruption`; what leaves [0, 1] is cut."""
+    return self._stored(_mapped(self.function, seed))
+
+
 def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Corruption]:
   """All that a config asks for; frost without its photographs becomes absent."""
   options = settings.corruptions
   for name in options.names:
+    if written := own.find(name, "corruption"):
+      yield from Own.each(written, options)
+      continue
     try:
       yield from [Corruption.of(name, severity, options) for severity in options.severities]
     except corruptions.NoTextures as error:
@@ -128,6 +174,17 @@ def _corrupting(name: str, variant: str, im_round: str, seed: int) -> Callable[.
     )
     keys = devices.example_keys(seed, hashed, examples)
     return jax.vmap(corrupt_image)(keys, attacks.as_float(images))
+
+  return devices.shard(corrupt)
+
+
+@functools.cache
+def _mapped(function: Callable[..., jax.Array], seed: int) -> Callable[..., jax.Array]:
+  def corrupt(inputs: tuple[Any, ...], examples: jax.Array, images: jax.Array) -> jax.Array:
+    severity, hashed, _ = inputs
+    keys = devices.example_keys(seed, hashed, examples)
+    made = jax.vmap(function, (0, 0, None))(keys, attacks.as_float(images), severity)
+    return jnp.clip(made, 0, 1).astype(jnp.float32)
 
   return devices.shard(corrupt)
 

@@ -14,7 +14,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import attacks, config, devices, errors
-from jaxbench.attacks.engine import batching, verdict, view
+from jaxbench.attacks.engine import batching, evaluations, verdict, view
 from jaxbench.attacks.parts import norms
 from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Classifier, Surrogate
@@ -104,19 +104,22 @@ class Verdict:
   image: jax.Array  # [H, W, 3] float32: what was judged; the clean one, if that was outside.
   prediction: jax.Array  # [] int32, or `verdict.NOTHING`.
   distance: jax.Array  # [] float32, from the clean image, at the surrogate's resolution.
+  votes: jax.Array | None  # [R] int32: of a randomised target, its predictions.
 
 
 @functools.cache
 def judge(norm: norms.Norm) -> Callable[..., Verdict]:
-  """A program (classifier, images, clean images, epsilons) -> verdicts of a target."""
+  """A program (classifier, images, clean images, epsilons, words) -> verdicts of a target."""
 
   def answer(
     classifier: attacks.Classifier,
     images: jax.Array,
     clean: jax.Array,
     epsilons: jax.Array,
+    words: jax.Array,
   ) -> Verdict:
     images, distance = verdict.inside(norm, images, attacks.as_float(clean), epsilons)
-    return Verdict(images, verdict.predict(classifier(images)), distance)
+    answers = evaluations.ask(classifier, images, words)
+    return Verdict(images, verdict.chosen(answers), distance, answers.votes)
 
   return devices.shard(answer)

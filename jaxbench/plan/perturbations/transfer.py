@@ -57,12 +57,13 @@ class Transfer(FromSurrogate):
         "picture": pictures.keep(rows, some, {"image": images}.__getitem__),
         **visibility.columns(examples.images, images, evaluator.slots),
       }
-      arrays = (images, examples.images, examples.epsilons)
+      arrays = (images, examples.images, examples.epsilons, examples.words)
       for target in targets:
         classifier = evaluator.classifier(target.member)
         (batch,) = devices.stream(program, classifier, arrays, evaluator.slots)
         verdicts = batch.fetch()
-        columns = shared | {
+        columns = shared | adversary.right(verdicts.votes, examples.labels)
+        columns |= {
           "prediction": verdicts.prediction,
           "distance": verdicts.distance,
           "success": verdicts.prediction != examples.labels,
@@ -101,23 +102,26 @@ class SmallestTransfer(Bisected, FromSurrogate):
     """See `Perturbation`; "distance" is infinite where nothing up to the epsilon fooled."""
     (target,) = targets
     lacking = np.flatnonzero(target.lacking)
-    some, clean = block.at(lacking), target.clean["prediction"][lacking]
-    rows, columns = self._bisected(evaluator, target, some, clean)
+    some, answers = block.at(lacking), target.answers(lacking)
+    clean = answers["prediction"]
+    rows, columns = self._bisected(evaluator, target, some, answers)
     yield target, lacking[rows], columns
     wrong = np.flatnonzero(clean != some.labels)
-    yield target, lacking[wrong], adversary.untouched(some, clean, wrong)
+    yield target, lacking[wrong], adversary.untouched(some, answers, wrong)
 
   def _bisected(
-    self, evaluator: Evaluator, target: Target, block: Block, clean: np.ndarray
+    self, evaluator: Evaluator, target: Target, block: Block, answers: Columns
   ) -> tuple[np.ndarray, Columns]:
     """Rows of the block that the target has right, and their columns."""
     surrogate, members = self.prepared(evaluator, target.data, block), len(self.members)
     (attack,) = self.cascade.attacks
     program, classifier = judge(attack.norm), evaluator.classifier(target.member)
-    rows, seed = np.flatnonzero(clean == block.labels), evaluator.settings.seed
+    clean, seed = answers["prediction"], evaluator.settings.seed
+    rows = np.flatnonzero(clean == block.labels)
     attackable = adversary.attackable(self.stream, self.epsilon, block, seed, surrogate)
     everything = batching.Examples(*(array[rows] for array in attackable))
-    best, prediction = everything.images / np.float32(255), clean[rows].copy()
+    best = everything.images / np.float32(255)
+    found = {name: column[rows] for name, column in answers.items()}
     low, high = np.zeros(len(rows), np.float32), np.full(len(rows), np.inf, np.float32)
     costs = {name: np.zeros(len(rows), np.int32) for name in ("steps", "forwards", "backwards")}
     epsilons, active = everything.epsilons.copy(), np.arange(len(rows))
@@ -125,7 +129,7 @@ class SmallestTransfer(Bisected, FromSurrogate):
       some = batching.Examples(*(array[active] for array in everything))
       some = some._replace(epsilons=epsilons[active])
       images, spent = self.make(evaluator, surrogate, some)
-      arrays = (images, some.images, some.epsilons)
+      arrays = (images, some.images, some.epsilons, some.words)
       stream = devices.stream(program, classifier, arrays, evaluator.slots)
       batches = [batch.fetch() for batch in stream]
       verdicts = jax.tree.map(lambda *parts: np.concatenate(parts), *batches)
@@ -134,18 +138,17 @@ class SmallestTransfer(Bisected, FromSurrogate):
       bracket = next_run.narrowed(*probed, attack, self.tolerance, np)
       won = active[bracket.better]
       best[won] = verdicts.image[bracket.better]
-      prediction[won] = verdicts.prediction[bracket.better]
+      of_these = {"prediction": verdicts.prediction}
+      of_these |= adversary.right(verdicts.votes, some.labels)
+      for name, column in of_these.items():
+        found[name][won] = column[bracket.better]
       low[active], high[active], epsilons[active] = bracket.low, bracket.high, bracket.probe
       costs["steps"][active] += spent["steps"]
       costs["forwards"][active] += 1 + members * spent["forwards"]
       costs["backwards"][active] += members * spent["backwards"]
       active = active[bracket.unsettled]
     costs["forwards"] += 1
-    verdict = {
-      "prediction": prediction,
-      "success": prediction != everything.labels,
-      "distance": high,
-    }
+    verdict = found | {"success": found["prediction"] != everything.labels, "distance": high}
     kept = pictures.keep(rows, block, {"image": best}.__getitem__)
     seen = visibility.columns(everything.images, best, evaluator.slots)
     return rows, adversary.where_fooled(costs | verdict | seen | {"picture": kept})
@@ -193,11 +196,15 @@ def _usable(
   surrogates: list[Surrogate], attack: spec.Spec, data_name: str, absent: list[Absent]
 ) -> Iterator[Surrogate]:
   """Surrogates that the attack can be made on; an encoder of images needs its own loss."""
+  cascade = attacks.cascade(spec.build(attack))
   for surrogate in surrogates:
+    what = f"transfer of {attack.text} from {surrogate.name} on {data_name}"
+    if reason := adversary.without_draws(cascade, surrogate):
+      absent.append(Absent(what, reason))
+      continue
     if not surrogate.encodes:
       yield surrogate
       continue
-    what = f"transfer of {attack.text} from {surrogate.name} on {data_name}"
     if (loss := attack.arguments.get("loss", "distance")) != "distance":
       absent.append(Absent(what, f"its loss {loss!r} needs classes, an embedding has none"))
       continue

@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 from references import checkpoints, parity
 from references.writers import timm
@@ -29,6 +31,17 @@ def test_timm(load_timm, padding):
   reference = small(**padding)
   model = load_timm(config(bool(padding)), reference)
   parity.assert_same(model, reference, model.config, within=1e-5)
+
+
+def test_a_first_stage_of_two_convolutions(load_timm):
+  """As efficientnetv2_rw_s has it."""
+  coded = [["er_r2_k3_s1_e1_c8"], *CODED[1:]]
+  blocks = timm.models._efficientnet_builder.decode_arch_def(coded)
+  reference = parity.randomize(timm.models.efficientnet.EfficientNet(blocks, **SIZES))
+  first = dataclasses.replace(STAGES[0], projects=True)
+  built = dataclasses.replace(config(False), stages=(first, *STAGES[1:]))
+  model = load_timm(built, reference)
+  parity.assert_same(model, reference, model.config, gradient=False, within=1e-5)
 
 
 def test_torchvision(load_bare):

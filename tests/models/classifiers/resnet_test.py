@@ -58,7 +58,7 @@ def test_full_resnet_50(tmp_path):
   reference = parity.randomize(hf.ResNetForImageClassification(hf.ResNetConfig(num_labels=1000)))
   processor = {**checkpoints.CROP_PROCESSOR, "size": 224}
   model = models.load(checkpoints.write_huggingface(reference, tmp_path, processor))
-  assert model.config.preprocess == models.Preprocess(224, 256)
+  assert model.config.preprocess == models.Preprocess(224, 256, margin="floor")
   parity.assert_same(model, lambda pixels: reference(pixels).logits, model.config, gradient=False)
   double = reference.double()
   parity.assert_same_gradient_in_double(model, lambda pixels: double(pixels).logits, model.config)

@@ -1,3 +1,4 @@
+import dataclasses
 import re
 
 import pytest
@@ -5,7 +6,7 @@ import torch
 from references import families, parity
 from references.writers import timm
 
-from jaxbench import models
+from jaxbench import errors, models
 from jaxbench.models.classifiers.vit import FAMILY, ViTConfig
 from jaxbench.models.weights import checkpoint, mapping
 
@@ -64,6 +65,7 @@ def test_torchvision_vit(load_bare):
     ("vit_small_patch16_224", {}),
     ("vit_small_patch16_224", {"global_pool": "avg"}),
     ("deit3_small_patch16_224", {}),
+    ("deit_small_distilled_patch16_224", {}),
   ],
 )
 def test_timm(write_timm, name, arguments):
@@ -85,6 +87,11 @@ def test_published_sizes_have_the_tensors_of_timm(theirs):
   assert held == sum(spec.size for spec in checkpoint.shapes(config).values())
   renamings = mapping.likeliest(state, checkpoint.shapes(config), FAMILY.layouts(config)["timm"])
   assert mapping.missing(set(state), checkpoint.shapes(config), renamings) == 0
+
+
+def test_two_tokens_have_no_other_pool():
+  with pytest.raises(errors.InputError, match="pooled by its two tokens: pool is 'token'"):
+    dataclasses.replace(models.ARCHITECTURES["deit_s_16_distilled"], pool="mean")
 
 
 def test_images_of_another_size(write_timm):

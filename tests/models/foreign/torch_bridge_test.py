@@ -132,6 +132,14 @@ def test_a_dual_encoder_is_zero_shot_and_its_texts_stay_in_torch():
   np.testing.assert_allclose(classifier(images), expected.numpy(), atol=1e-4)
 
 
+def test_towers_that_take_tensors_come_before_those_that_read_files(monkeypatch):
+  """A jina-clip has both; its `encode_image` takes names of files, `encode_text` sentences."""
+  for name in ("encode_image", "encode_text"):
+    monkeypatch.setattr(transformers.CLIPModel, name, lambda *_: pytest.fail(), raising=False)
+  custom = models.from_torch(checkpoints.clip(), models.Preprocess(32), tokenizer=_Tokenizer())
+  assert custom.encode_texts(["a cat"]).shape == (1, 24)
+
+
 class Net(nn.Module):
   def __init__(self):
     super().__init__()

@@ -57,7 +57,7 @@ CASES = {
   "grouped": Case(_CPU.GROUPED, (2, 5, 5, 64), (3, 3, 4, 32), (2, 2), "SAME", 16),
   "few in groups": Case(_CPU.GROUPED, (1, 6, 5, 6), (3, 3, 2, 9), (1, 1), "SAME", 3, (2, 2)),
   "a prime number of groups": Case(_CPU.GROUPED, (1, 5, 6, 28), (3, 3, 4, 42), (2, 1), "SAME", 7),
-  "multiplied": Case(_CPU.GROUPED, (1, 5, 5, 4), (3, 3, 1, 8), groups=4),
+  "multiplied": Case(_CPU.DEPTHWISE, (1, 5, 5, 4), (3, 3, 1, 8), groups=4),
   "product": Case(_CPU.PRODUCT, (2, 6, 6, 256), (3, 3, 256, 8), (2, 2), ((1, 1), (1, 1))),
   "image": Case(_CPU.IMAGE, (2, 13, 12, 3), (7, 7, 3, 4), (2, 2), ((3, 3), (3, 3))),
   "same image": Case(_CPU.IMAGE, (2, 12, 13, 3), (7, 7, 3, 4), (2, 2)),

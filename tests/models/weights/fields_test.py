@@ -167,7 +167,7 @@ def test_a_processor_does_what_its_class_does_whatever_the_model(tmp_path):
   processor = hf.CLIPImageProcessorPil(size=36, crop_size=32)
   processor.save_pretrained(tmp_path)
   model = models.load(str(tmp_path))
-  assert model.preprocess == models.Preprocess(32, 36)
+  assert model.preprocess == models.Preprocess(32, 36, margin="floor")
   picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (50, 40, 3), np.uint8))
   with torch.no_grad():
     expected = reference(**processor(picture, return_tensors="pt")).logits.numpy()

@@ -19,7 +19,6 @@ from jaxbench.models.weights.sidecar import Fields
 NAMES = open_clip.list_models()
 # Not native, by what the reader says of them; torch's bridge takes them all.
 BRIDGED = {
-  "timm_model_name 'fastvit_mci": 6,
   "timm_model_name 'swin_base_patch4_window7_224'": 1,
   "timm_model_name 'vit_medium_patch16_gap_256'": 1,
   "timm_model_name 'vit_relpos_medium_patch16_cls_224'": 1,
@@ -32,6 +31,7 @@ BUILT = (
   *("coca_ViT-B-32", "convnext_base_w", "convnext_large_d", "EVA02-B-16", "EVA01-g-14"),
   *("PE-Core-T-16-384", "PE-Core-bigG-14-448", "ViT-B-16-SigLIP", "ViT-SO400M-16-SigLIP-i18n-256"),
   *("ViT-gopt-16-SigLIP2-256", "MobileCLIP2-L-14", "ViTamin-S", "ViTamin-XL-256"),
+  *("MobileCLIP2-S0", "MobileCLIP2-S3"),
 )
 
 

@@ -1,0 +1,91 @@
+"""Which test-time defences survive somebody who knows them: three attackers on each, and the base.
+
+Command: python -m jaxbench --config=configs/defences.py:tiny --workdir=runs/defences
+Run time: --plan tells; an inner loop of 20 steps makes each gradient some 80 times as dear.
+Expected: `tiny` at 8/255: neither two bits nor TTC of one step withstands (digits-clip 0 %, 4.2 % and
+0 % of 48 scans, clean 100, 93.8 and 100 %); the whole was not run. In `metrics.summarize_defended` a
+defence is worth the accuracy under the worst of all images, less that of the undefended model.
+
+Gray: images made on the undefended model, all steps of them, shown to every defence. White: made
+through the defence, which is its own surrogate, with each of its derivatives (`backward`): images
+are shown to every model, so that the worst of a model is over all attackers. A randomised defence
+is attacked by means over draws, and judged by ten keys that no attack has drawn: rows hold the
+share of them that is right. Black: Square sees logits of the defence, HopSkipJump its predictions.
+
+Arguments: `tiny` two defences and few steps on the embedded model.
+"""
+
+from jaxbench import config
+
+DEFENCES = (
+  "transform(kind='gaussian')",
+  "transform(kind='bits')",
+  "tte",
+  "anti_adversary",
+  "hedge",
+  "ttc",
+  "et3",
+  "clipure_cos",
+)
+_DERIVATIVES = {  # Besides the exact ones; of the others all are the same.
+  "anti_adversary": ("bpda", "smooth"),
+  "hedge": ("bpda", "smooth"),
+  "ttc": ("bpda", "smooth"),
+  "et3": ("bpda",),
+  "clipure_cos": ("bpda",),
+}
+
+
+def _surrogates(model: str, defences: tuple[str, ...]) -> tuple[str, ...]:
+  """The model alone, and within each defence with each of its derivatives."""
+  within = [f"{model}|{defence}" for defence in defences]
+  for name, others in _DERIVATIVES.items():
+    chosen = [defence for defence in defences if defence.partition("(")[0] == name]
+    for defence in chosen:
+      settings = defence.partition("(")[2].removesuffix(")")
+      told = f"{settings}, " if settings else ""
+      within += [f"{model}|{name}({told}backward={other!r})" for other in others]
+  return (model, *within)
+
+
+def _suite(model: str, defences: tuple[str, ...], steps: int, draws: int) -> config.Attacks:
+  return config.Attacks(
+    transfer=(
+      f"apgd(steps={steps})",
+      f"apgd(steps={steps}, loss='dlr')",
+      f"pgd(steps={steps}, loss='margin', restarts=5)",
+      f"apgd(steps={steps}, draws={draws})",
+    ),
+    surrogates=_surrogates(model, defences),
+    names=("square(queries=5000)", "hopskipjump(queries=5000, norm='linf')"),
+    epsilons=(1 / 255, 4 / 255),
+  )
+
+
+def get_config(size: str = "") -> config.Config:
+  """Eight defences of a CLIP, or of the embedded one `tiny`."""
+  if size == "tiny":
+    model, defences = "digits-clip", ("transform(kind='bits', bits=2)", "ttc(steps=1)")
+    attacks = config.Attacks(
+      transfer=("pgd(steps=5)",),
+      surrogates=(model, f"{model}|ttc(steps=1, backward='bpda')"),
+      names=("square(queries=20)",),
+      epsilons=(8 / 255,),
+    )
+    return config.Config(
+      models=(model, *(f"{model}|{defence}" for defence in defences)),
+      data=("digits",),
+      prompts=("simple",),
+      attacks=attacks,
+      limit=48,
+      slots=12,
+      evaluations=5,
+    )
+  model = "openai/clip-vit-base-patch32"
+  return config.Config(
+    models=(model, *(f"{model}|{defence}" for defence in DEFENCES)),
+    data=("imagenet",),
+    prompts=("simple",),
+    attacks=_suite(model, DEFENCES, steps=100, draws=4),
+    limit=1000,
+  )

@@ -1,0 +1,1 @@
+"""The rows of the sets of the zero-shot papers, by family."""

@@ -1,0 +1,182 @@
+"""A model within defences, in a run as any other: its name, its keys, its rows and its identity."""
+
+import functools
+
+import jax
+import numpy as np
+import pytest
+from flax import nnx
+
+from jaxbench import config, data, defences, errors, model_names, models, plan, records
+from jaxbench.attacks.engine import evaluations
+from jaxbench.evaluate import runner
+from jaxbench.plan import cost, suites
+
+EPSILON = 16 / 255
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+  """An untrained network, which is quick to compile, and has few scans right."""
+  folder = tmp_path_factory.mktemp("models") / "base"
+  shape = models.ResNetConfig(
+    depths=(1,), width=4, num_classes=10, preprocess=models.Preprocess(16)
+  )
+  models.save(models.ResNet(shape, rngs=nnx.Rngs(1)), folder, "a test")
+  return str(folder)
+
+
+def _settings(models_, **changes):
+  attacks = config.Attacks(
+    names=("pgd(steps=2, keep_going=True)",),
+    transfer=("fgsm",),
+    surrogates=(models_[0],),
+    epsilons=(EPSILON,),
+  )
+  usual = {"limit": 24, "slots": 2, "gallery": 0, "attacks": attacks, "evaluations": 4}
+  return config.checked(config.Config(models=models_, data=("digits",), **usual | changes))
+
+
+@pytest.fixture(scope="module")
+def run(base, tmp_path_factory):
+  names = (base, f"{base}|transform(kind='bits', bits=3)", f"{base}|hedge(steps=1, radius=0.2)")
+  settings = _settings(names)
+  workdir = tmp_path_factory.mktemp("defended") / "run"
+  runner.run(settings, plan.make(settings), workdir)
+  return settings, workdir
+
+
+def _rows(workdir):
+  rows = records.read(workdir, columns=[n for n in records.SCHEMA.names if n != "picture"])
+  return sorted(rows.to_pylist(), key=lambda row: (row["cell"], row["example"]))
+
+
+def test_a_name_is_split_at_bars_and_a_file_of_that_name_is_a_model(tmp_path, monkeypatch):
+  assert model_names.split_defences("digits-clip") == ("digits-clip", ())
+  name = "base+tower.pt | ttc(steps=2)|tte"
+  assert model_names.split_defences(name) == ("base+tower.pt", ("ttc(steps=2)", "tte"))
+  assert model_names.is_tower("tower.pt|ttc(steps=2)") and not model_names.is_tower("clip|ttc")
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "odd|name").mkdir()
+  assert model_names.split_defences("odd|name") == ("odd|name", ())
+
+
+def test_rows_of_a_defended_model_are_what_the_defence_says(run, base):
+  settings, workdir = run
+  source, model = data.load("digits"), models.load(base)
+  rows = [row for row in _rows(workdir) if row["perturbation"] == "clean"]
+  names = [row["example"] for row in rows if row["model"] == base]
+  loaded, labels = data.load_images(
+    source, [source.ids.index(one) for one in names], models.Preprocess(16)
+  )
+  images = loaded.astype(np.float32) / 255
+  for name, defended in (
+    (settings.models[0], model),
+    (settings.models[1], defences.transform(model, kind="bits", bits=3)),
+  ):
+    found = [row for row in rows if row["model"] == name]
+    logits = jax.jit(lambda model, images: model(images))(defended, images)
+    np.testing.assert_array_equal([row["prediction"] for row in found], logits.argmax(axis=1))
+    assert all(row["right"] is None for row in found)
+  random = evaluations.Repeated(defences.hedge(model, steps=1, radius=0.2), 4, settings.seed)
+  hashes = np.array([data.hash_id(name) for name in names], np.uint32)
+  answers = jax.jit(lambda model, *arrays: model.answers(*arrays))
+  each = np.asarray(answers(random, images, hashes))
+  found = [row for row in rows if row["model"] == settings.models[2]]
+  shares = (each.argmax(axis=-1) == labels).mean(axis=0)
+  np.testing.assert_allclose([row["right"] for row in found], shares, atol=0.26)
+  assert np.mean([row["right"] for row in found] == shares) > 0.8
+
+
+def test_attacks_see_the_defence_and_images_of_the_base_are_judged_by_it(run):
+  settings, workdir = run
+  rows = _rows(workdir)
+  kinds = {row["perturbation"] for row in rows}
+  assert kinds == {
+    "clean",
+    "pgd(steps=2, keep_going=True)",
+    f"transfer(fgsm, {settings.models[0]})",
+  }
+  for row in rows:
+    assert (row["right"] is not None) == (row["model"] == settings.models[2])
+    if row["perturbation"] != "clean":
+      assert row["success"] == (row["prediction"] != row["label"])
+    if row["right"] is not None and row["right"] != 0.5:
+      assert (row["right"] > 0.5) <= (row["prediction"] == row["label"])
+
+
+def test_rows_are_the_same_in_other_batches_and_orders(run, tmp_path):
+  settings, workdir = run
+  again = _settings(settings.models, block=16)
+  runner.run(again, plan.make(again), tmp_path / "again")
+  assert _rows(tmp_path / "again") == _rows(workdir)
+
+
+def test_a_defence_is_part_of_the_fingerprint_and_of_the_identity(run, base):
+  settings, workdir = run
+  told = records.load_run(workdir)["identity"]["models"]
+  assert "defences" not in told[base]
+  assert told[settings.models[2]]["defences"][0].startswith("hedge(steps=1, step=0.0156")
+
+  def fingerprints(name, **changes):
+    made = plan.make(_settings((base, name), **changes))
+    return [cell.fingerprint for cell in made.cells if cell.model == name]
+
+  hedge = f"{base}|hedge(steps=1)"
+  seen = {
+    tuple(fingerprints(name, **changes))
+    for name, changes in (
+      (hedge, {}),
+      (f"{base}|hedge(steps=2)", {}),
+      (f"{base}|tte", {}),
+      (hedge, {"evaluations": 5}),
+    )
+  }
+  assert len(seen) == 4
+  # What draws nothing is evaluated once.
+  tte = f"{base}|tte"
+  assert fingerprints(tte) == fingerprints(tte, evaluations=5)
+  assert fingerprints(tte) == fingerprints(f"{base}|tte(crops=4)")
+
+
+def test_several_draws_are_for_models_that_draw(base):
+  asked = config.Attacks(names=("apgd(steps=2, draws=2)",), epsilons=(EPSILON,))
+  made = plan.make(_settings((base, f"{base}|hedge(steps=1)"), attacks=asked))
+  attacked = [cell.model for cell in made.cells if cell.perturbation.kind != "clean"]
+  assert attacked == [f"{base}|hedge(steps=1)"]
+  (absent,) = made.absent
+  assert "its several draws are for randomised models" in absent.reason
+  only = _settings((base,), attacks=asked)
+  made = plan.make(only)
+  with pytest.raises(errors.InputError, match="draws are for randomised models"):
+    suites.require(only, made.cells, made.absent)
+
+
+@pytest.mark.parametrize(
+  ("name", "said"),
+  [
+    ("digits-resnet|tt", "unknown defence 'tt'"),
+    ("digits-resnet|ttc", "ttc works on the features of an image encoder"),
+    ("digits-clip|ttc(steps=-1)", "ttc: steps=-1 must be at least 0"),
+  ],
+)
+def test_a_defence_that_cannot_be_is_one_line_before_anything_is_loaded(name, said):
+  with pytest.raises(errors.InputError) as raised:
+    made = plan.make(_settings((name,)))
+    suites.require(_settings((name,)), made.cells, made.absent)
+  assert said in str(raised.value)
+
+
+def test_a_plan_counts_the_passes_of_a_defended_prediction():
+  passes = functools.partial(cost.forward_flops)
+  assert passes("digits-resnet|hedge(steps=2)") == (3 + 2 * 2) * passes("digits-resnet")
+
+
+def test_a_randomised_classifier_is_what_most_evaluations_say():
+  logits = np.zeros((3, 2, 4), np.float32)
+  logits[[0, 1, 2], 0, [1, 1, 2]] = (1, 1, 9)  # Two votes of three.
+  logits[:, 1, 3] = np.nan
+  answers = evaluations.counted(logits)
+  np.testing.assert_array_equal(answers.votes[0], [1, 1, 2])
+  np.testing.assert_array_equal(answers.scores[0].argsort()[::-1][:2], [1, 2])
+  np.testing.assert_array_equal(answers.finite, [True, False])

@@ -1,0 +1,68 @@
+"""The time left, of runs whose parts are nothing like one another."""
+
+import random
+
+import pytest
+
+from jaxbench.telemetry.time_left import TimeLeft
+
+FAST, SLOW, OTHER = ("clean", "a"), ("attack", "pgd", "a"), ("attack", "pgd", "b")
+
+
+def test_nothing_is_told_before_anything_is_known():
+  left = TimeLeft({FAST: 100})
+  assert left.seconds() is None
+  left.skip(FAST, 50)  # Another host's.
+  assert left.seconds() is None
+  left.took(FAST, 10, 5.0)
+  assert left.seconds() == pytest.approx(20.0)
+
+
+def test_each_part_goes_on_at_its_own_pace():
+  left = TimeLeft({FAST: 100, SLOW: 1000})
+  left.took(FAST, 50, 1.0)
+  left.took(SLOW, 100, 10.0)
+  assert left.seconds() == pytest.approx(1.0 + 90.0)
+
+
+def test_the_first_piece_compiles_and_counts_until_there_is_another():
+  left = TimeLeft({SLOW: 100})
+  left.took(SLOW, 10, 60.0)
+  assert left.seconds() == pytest.approx(540.0)
+  left.took(SLOW, 10, 1.0)
+  assert left.seconds() == pytest.approx(8.0)
+
+
+def test_a_part_that_was_not_seen_yet_is_like_those_that_share_most_of_its_name():
+  left = TimeLeft({FAST: 10, SLOW: 10, OTHER: 10})
+  left.took(FAST, 10, 1.0)
+  left.took(SLOW, 10, 50.0)
+  assert left.seconds() == pytest.approx(50.0)
+
+
+def test_images_that_several_models_are_shown_are_made_once_for_the_first():
+  """Of the next surrogate too, whose images nobody has made yet."""
+  made = {("transfer", surrogate, model): 100 for surrogate in "ab" for model in "xyz"}
+  left = TimeLeft(made)
+  left.took(("transfer", "a", "x"), 50, 30.0)
+  left.took(("transfer", "a", "y"), 50, 0.1)
+  left.took(("transfer", "a", "y"), 50, 0.1)
+  assert 60 < left.seconds() < 120
+
+
+def test_within_a_factor_of_two_after_the_first_block_where_attacks_end_early():
+  """Ten blocks; an attack uses a fiftieth of the passes that were planned, the corruptions all."""
+  cells = {("corruption", name): (100, 0.001) for name in ("fog", "snow")}
+  cells[("attack", "pgd")] = (40_000, 0.00002)
+  left = TimeLeft({part: 10 * planned for part, (planned, _) in cells.items()})
+  draw, blocks = random.Random(0), []
+  for block in range(10):
+    spent = 0.0
+    for part, (planned, pace) in cells.items():
+      seconds = planned * pace * draw.uniform(0.8, 1.2) + 3.0 * (block == 0)
+      left.took(part, planned, seconds)
+      spent += seconds
+    blocks.append((spent, left.seconds()))
+  for number in range(1, 9):
+    truth = sum(spent for spent, _ in blocks[number + 1 :])
+    assert 0.5 < blocks[number][1] / truth < 2.0
