@@ -13,7 +13,7 @@ from jaxbench.report.by_setting import Table
 from jaxbench.report.classifiers import ByCell, Classifier, Row, ids
 from jaxbench.report.typographic import Text
 
-_ROOM = 1_200_000  # Characters of pictures in a page.
+_ROOM = 600_000  # Characters of pictures in a page.
 _MOST = 12  # Pictures of a suite.
 SUITES = {  # Kinds whose pictures stand together.
   "corruptions": (kinds.CORRUPTION, kinds.STYLIZATION, kinds.SEQUENCE),

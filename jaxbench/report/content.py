@@ -1,73 +1,28 @@
 """What a report says of one run: plain values, ready for the page's template."""
 
 import collections
-import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
-from jaxbench.records import kinds
 from jaxbench.report import (
-  albums,
-  attacked,
   averages,
-  budgets,
-  by_setting,
-  classes,
-  corrupted,
-  costs,
+  data_set,
   factors,
   first,
   natural,
   on_disk,
-  pairs,
-  published,
-  searches,
   spent,
-  stability,
-  threat,
   training_data,
-  transfers,
-  trust,
-  typographic,
-  visible,
 )
 from jaxbench.report.classifiers import ByCell, Classifier, Row, of_run
 from jaxbench.report.doubts import doubts, of_defences
 
 _UNFINISHED = "not computed yet; the same command continues the run"
-
-
-class DataSet(NamedTuple):
-  """Everything about one data set."""
-
-  name: str
-  examples: int
-  where: str  # At which size images are perturbed; "" if at the models' own.
-  metric: str  # That papers report of it.
-  kinds: set[str]  # Of what is done to its images.
-  class_names: list[str]
-  tables: list[by_setting.Table]
-  corrupted: corrupted.Corrupted | None
-  attacked: attacked.Attacked | None
-  costs: costs.Costs | None
-  visible: list[visible.Visible]
-  classes: list[classes.Classes]
-  sequences: stability.Sequences | None
-  searches: list[searches.Search]
-  budgets: list[str]  # SVGs of attacks: accuracy over queries, or over steps.
-  transfers: list[transfers.Transfer]
-  published: list[published.Published]
-  published_clean: list[published.Clean]
-  texts: list[typographic.Text]
-  calibration: trust.Calibration | None
-  weakest: list[trust.Weak]
-  pairs: pairs.Pairs
-  albums: list[albums.Album]
 
 
 class Run(NamedTuple):
@@ -79,7 +34,7 @@ class Run(NamedTuple):
   summary: pa.Table  # Of `metrics.summarize`.
   first: first.First
   classifiers: list[Classifier]
-  data: list[DataSet]
+  data: list[data_set.DataSet]
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   averages: list[averages.Suite]  # Over data sets.
@@ -110,12 +65,12 @@ class Run(NamedTuple):
     data = self.data
     there = {
       "natural": ("natural shifts", self.natural),
-      "averages": ("averages", self.averages),
+      "averages": ("averages over data sets", self.averages),
       "corruptions": ("corruptions", any(one.corrupted or one.sequences for one in data)),
       "attacks": ("attacks", any(one.attacked or one.transfers or one.searches for one in data)),
-      "defences": ("defences", self.defended),
       "text": ("text", any(one.texts for one in data)),
       "calibration": ("calibration, classes", any(one.calibration or one.weakest for one in data)),
+      "defences": ("defences", self.defended),
       "overlap": ("overlap", self.overlap),
       "cost": ("cost", any(one.costs for one in data)),
       "protocol": ("protocol", True),
@@ -148,9 +103,11 @@ def load(
   shifts = metrics.summarize_shifts(summarized).to_pylist()
   defended = metrics.summarize_defended(rows, run["cells"])
   names = [name for name in run["data"] if name in shown["data"]]
-  metric = {name: known.get("metric", "") for name, known in run["data"].items()}
-  data = [_data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]]
+  data = [
+    data_set.data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]
+  ]
   of_nature = natural.natural(list(summary.values()), shifts, classifiers, names, run)
+  metric = {name: known.get("metric", "") for name, known in run["data"].items()}
   return Run(
     workdir=str(workdir),
     run=run,
@@ -188,91 +145,3 @@ def _missing(run: Row, by_cell: ByCell, unreadable: pa.Table) -> dict[str, list[
     and cell["id"] not in given_up
   ]
   return missing | ({_UNFINISHED: unfinished} if unfinished else {})
-
-
-# By kind, which part of a data set's section tells of a cell.
-_TOLD_IN = {
-  kinds.CLEAN: "tables",
-  kinds.CORRUPTION: "tables",
-  kinds.STYLIZATION: "tables",
-  kinds.ATTACK: "tables",
-  kinds.TYPOGRAPHY: "texts",
-  kinds.SEQUENCE: "sequences",
-  kinds.SMALLEST: "searches",
-  kinds.SMALLEST_TRANSFER: "searches",
-  kinds.TRANSFER: "transfers",
-}
-
-
-def _data_set(
-  name: str,
-  run: dict[str, Any],
-  rows: pa.Table,
-  by_cell: ByCell,
-  summary: dict[str, Row],
-  classifiers: list[Classifier],
-) -> DataSet:
-  everything = [cell for cell in run["cells"] if cell["data"] == name]
-  if name == on_disk.NAME:
-    rows = metrics.corrupted_on_disk(rows)
-    by_cell = records.by_cell(rows)
-  parts: dict[str, list[Row]] = {part: [] for part in _TOLD_IN.values()}
-  of_kind: dict[str, list[Row]] = {kind: [] for kind in _TOLD_IN}
-  for cell in everything:
-    parts[_TOLD_IN[cell["kind"]]].append(cell)
-    of_kind[cell["kind"]].append(cell)
-  clean, corruptions = of_kind[kinds.CLEAN], of_kind[kinds.CORRUPTION]
-  own_attacks = of_kind[kinds.ATTACK] + of_kind[kinds.SMALLEST]
-  tables = _tables(parts["tables"], summary, classifiers)
-  texts = [
-    typographic.text(cells, by_cell, classifiers) for cells in _by_perturbation(parts["texts"])
-  ]
-  shown = albums.choose(
-    tables, texts, parts["transfers"], parts["searches"], parts["sequences"], classifiers
-  )
-  class_names = run["data"][name]["class_names"]
-  metric = run["data"][name].get("metric", "")  # Runs of before have none.
-  return DataSet(
-    name=name,
-    examples=everything[0]["examples"] if everything else 0,
-    where=threat.where(everything),
-    metric=metric,
-    kinds={kind for kind, cells in of_kind.items() if cells},
-    class_names=class_names,
-    tables=tables,
-    corrupted=corrupted.corrupted(name, clean, corruptions, by_cell, classifiers, run),
-    attacked=attacked.attacked(clean, own_attacks, by_cell, classifiers, run),
-    costs=costs.costs(everything, by_cell, classifiers),
-    visible=visible.visible(everything, by_cell),
-    classes=classes.by_class(trust.groups_of(everything), by_cell, classifiers),
-    sequences=stability.sequences(name, parts["sequences"], by_cell, classifiers, run),
-    searches=searches.searches(parts["searches"], by_cell, classifiers, run["identity"]),
-    budgets=list(budgets.budgets(tables, by_cell)),
-    transfers=transfers.transfers(parts["transfers"], summary, classifiers),
-    published_clean=published.of_clean(name, metric, tables, run),
-    published=[
-      table for each in run["published"] if (table := published.beside(each, name, tables, run))
-    ],
-    texts=texts,
-    calibration=trust.calibration(everything, by_cell, summary, classifiers),
-    weakest=trust.weakest(everything, by_cell, classifiers),
-    pairs=pairs.pairs(tables, by_cell, classifiers),
-    albums=albums.albums(shown, everything, by_cell, class_names, run["identity"]["config"]),
-  )
-
-
-def _by_perturbation(cells: list[Row]) -> Iterator[list[Row]]:
-  for _, group in itertools.groupby(cells, key=lambda cell: cell["perturbation"]):
-    yield list(group)
-
-
-def _tables(
-  cells: list[Row], summary: dict[str, Row], classifiers: list[Classifier]
-) -> list[by_setting.Table]:
-  """One for each perturbation, the clean images first."""
-  tables: list[by_setting.Table] = []
-  for same in _by_perturbation(cells):
-    clean = tables[0] if tables and tables[0].kind == kinds.CLEAN else None
-    name = same[0]["perturbation"]
-    tables.append(by_setting.table(name, same, summary, classifiers, clean))
-  return tables

@@ -12,7 +12,7 @@ from jaxbench.report.sentence import sentence
 from jaxbench.report.tradeoff import tradeoff
 
 if TYPE_CHECKING:
-  from jaxbench.report.content import DataSet
+  from jaxbench.report.data_set import DataSet
   from jaxbench.report.natural import Natural
 
 Found = Mapping[Classifier, tuple[float, float | None, float | None]]  # Value, low, high.

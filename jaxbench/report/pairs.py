@@ -7,7 +7,7 @@ from jaxbench import metrics
 from jaxbench.report.by_setting import Table
 from jaxbench.report.classifiers import ByCell, Classifier
 
-_MOST = 300  # Lines of a table that a person may read.
+_MOST = 100  # Lines of a table that a person may read.
 
 
 class Pair(NamedTuple):

@@ -288,13 +288,16 @@ def svg_of(figure: Any, title: str) -> str:
   text = re.sub(r"<style.*?</style>|<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
   text = re.sub(r'<g id="(p\d+)"', r'<g class="p \1"', text)  # What a page shows one of at a time.
   text = re.sub(r'<g id="[^"]*"', "<g", text)  # Nothing refers to other groups.
-  text = re.sub(r"<[^>]*>", _rounded, text)
   text = re.sub(r">\s+<", "><", re.sub(r" ?\n *", " ", text))
+  text = re.sub(r"<[^>]*>", _rounded, text)
   label = html.escape(f"plot: {title}", quote=True)
   widest = f"max-width: {round(_LARGEST * 72 * figure.get_figwidth())}px"
   return text.replace("<svg ", f'<svg role="img" aria-label="{label}" style="{widest}" ', 1)
 
 
 def _rounded(tag: re.Match) -> str:
-  """With hundredths of a point, beyond which nothing is seen."""
-  return re.sub(r"(\.\d\d)\d+", r"\1", tag[0])
+  """With hundredths, and of lines tenths of a point, beyond which nothing is seen."""
+  text = re.sub(r"(\.\d\d)\d+", r"\1", tag[0])
+  if text.count(" L ") < 2:  # Ticks and marks are a few points wide.
+    return text
+  return re.sub(r' d="[^"]*"', lambda line: re.sub(r"(\.\d)\d+", r"\1", line[0]), text)
