@@ -133,9 +133,10 @@ def test_a_signal_at_any_moment_is_one_line_and_its_status(moment, number, tmp_p
   process.send_signal(number)
   out, err = process.communicate(timeout=60)
   assert (process.returncode, out) == (128 + number, "")
+  (line,) = [line for line in err.splitlines() if " passes, " not in line]  # Of a slow machine.
   assert (
-    err
-    == f"jaxbench: stopped by {signal.Signals(number).name}; the same command continues the run\n"
+    line
+    == f"jaxbench: stopped by {signal.Signals(number).name}; the same command continues the run"
   )
 
 
