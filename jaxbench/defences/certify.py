@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import stats
+import scipy
 
 from jaxbench import errors
 from jaxbench.defences.smooth import Smooth
@@ -62,7 +62,7 @@ def certify(
   agreeing = counts[np.arange(len(images)), chosen]
   share = lower_bound(agreeing, samples, alpha)
   sure = share > 0.5
-  radius = np.where(sure, smoothed.sigma * stats.norm.ppf(np.where(sure, share, 0.5)), 0.0)
+  radius = np.where(sure, smoothed.sigma * scipy.stats.norm.ppf(np.where(sure, share, 0.5)), 0.0)
   return Certified(np.where(sure, chosen, ABSTAINS).astype(np.int32), radius)
 
 
@@ -92,7 +92,7 @@ def predict(
   counts = _counts(smoothed, images, _keys(key, len(images), 1)[:, 0], samples)
   first, second = -np.sort(-counts, axis=1)[:, :2].T
   chances = [
-    stats.binomtest(int(most), int(most + next_)).pvalue
+    scipy.stats.binomtest(int(most), int(most + next_)).pvalue
     for most, next_ in zip(first, second, strict=True)
   ]
   return np.where(np.array(chances) <= alpha, counts.argmax(axis=1), ABSTAINS).astype(np.int32)
@@ -101,7 +101,7 @@ def predict(
 def lower_bound(agreeing: np.ndarray, samples: int, alpha: float) -> np.ndarray:
   """Of a share, from `agreeing` [B] of `samples`: one-sided, Clopper & Pearson."""
   agreeing = np.asarray(agreeing)
-  bound = stats.beta.ppf(alpha, np.maximum(agreeing, 1), samples - agreeing + 1)
+  bound = scipy.stats.beta.ppf(alpha, np.maximum(agreeing, 1), samples - agreeing + 1)
   return np.where(agreeing > 0, bound, 0.0)
 
 

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from jaxbench import records
 from jaxbench.metrics.broken import NOTHING
@@ -40,7 +40,7 @@ def auroc(inliers: ArrayLike, outliers: ArrayLike) -> float:
     outliers: [M] float.
   """
   inside, outside = np.asarray(inliers), np.asarray(outliers)
-  ranks = stats.rankdata(np.concatenate([inside, outside]))[: len(inside)]
+  ranks = scipy.stats.rankdata(np.concatenate([inside, outside]))[: len(inside)]
   return float((ranks.sum() / len(inside) - (len(inside) + 1) / 2) / len(outside))
 
 
