@@ -287,7 +287,7 @@ import jax, jaxbench.__main__ as command
 from jaxbench import config, run
 def fail(settings, options):
   raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
-run._run, command._settings = fail, config.Config
+run._run, command.asked = fail, config.Config
 print(command.main([]))
 """
 
