@@ -113,7 +113,7 @@ def test_all_of_vtab_and_what_needs_all_logits(tmp_path, model, root):
   expected = {"voc2007_multilabel": {20}} | {name: {200} for name in outliers}
   assert {name: found for name, found in lengths.items() if found != {0}} == expected
   page = (tmp_path / "run/report.html").read_text()
-  assert "<h3>Outliers</h3>" in page
+  assert "<summary>Outliers" in page
   assert "Mean over the classes of the average precision" in page
 
 

@@ -76,7 +76,7 @@ def test_a_report_tells_them_where_the_file_is_named(tmp_path, monkeypatch):
   page = tmp_path / "report.html"
   command.call("jaxbench.report", run, f"--out={page}", f"--imagenet_x={file}")
   text = page.read_text()
-  section = text[text.index("<h3>ImageNet-X</h3>") :].partition("</table>")[0]
+  section = text[text.index("<summary>ImageNet-X") :].partition("</table>")[0]
   assert "pose<small>5 images</small>" in section
   assert "<td>0.00<small>100.0 (" in section
   assert "<td>2.00<small>20.0 (" in section
