@@ -61,7 +61,7 @@ def test_an_average_stands_beside_that_of_the_same_weights(run, tmp_path, monkey
   monkeypatch.setattr(published, "protocol", protocol)
   report.write([run], tmp_path / "report.html")
   page = (tmp_path / "report.html").read_text()
-  section = page[page.index("Averages over data sets</h3>") :]
+  section = page[page.index("<h3>Averages over data sets</h3>") :]
   (table,) = re.findall(r"<table>\s*<caption>two: .*?</table>", section, re.DOTALL)
   another, ours = (
     re.search(rf'<tr><th scope="row">{name}.*?</tr>', table, re.DOTALL)[0]
@@ -79,6 +79,6 @@ def test_an_average_stands_beside_that_of_the_same_weights(run, tmp_path, monkey
 def test_without_published_means_there_is_the_average_alone(run, tmp_path):
   report.write([run], tmp_path / "report.html")
   page = (tmp_path / "report.html").read_text()
-  section = page[page.index("Averages over data sets</h3>") :].partition("<h3 id")[0]
+  section = page[page.index("<h3>Averages over data sets</h3>") :].partition("<h3 id")[0]
   assert section.count("<td>70.0</td>") == 2  # As the suite, and as all sets with own prompts.
   assert '<tbody class="ours">' not in section
