@@ -1,7 +1,6 @@
 """What a test-time defence is: a pure function of one image and a key, around a classifier."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import jax
@@ -91,6 +90,10 @@ class Defence:
       return self.classifier(image[None], key=jax.random.fold_in(key, _INNER))[0]
     return self.classifier(image[None])[0]
 
+  def added(self, image: jax.Array, delta: jax.Array) -> jax.Array:
+    """The image with what the defence adds to it, which is a constant to "bpda"."""
+    return image + (jax.lax.stop_gradient(delta) if self.backward == "bpda" else delta)
+
   def encoded(self, image: jax.Array) -> jax.Array:
     """Features [D], not normalised, of one image, where the classifier has them."""
     return self.classifier.features(image[None])[0]
@@ -143,6 +146,3 @@ def directed(slope: jax.Array) -> jax.Array:
   """A gradient at 2-norm 1; zero stays zero, and has derivatives that are finite."""
   square = jnp.sum(jnp.square(slope))
   return slope / jnp.sqrt(jnp.where(square > 0, square, 1.0))
-
-
-Factory = Callable[..., Defence]

@@ -44,10 +44,7 @@ class Hedge(Defence):
       radius=self.radius,
       soft=self.backward == "smooth",
     )
-    delta = path.deltas[-1]
-    if self.backward == "bpda":
-      delta = jax.lax.stop_gradient(delta)
-    return self.answer(image + delta, key)
+    return self.answer(self.added(image, path.deltas[-1]), key)
 
   @property
   def passes(self) -> Cost:

@@ -37,9 +37,7 @@ class TTC(Defence):
   def started(self, image: jax.Array, start: jax.Array) -> jax.Array:
     """Logits [K] of one image [H, W, 3], whose delta begins at `start`."""
     delta = self.counterattack(image, start) if self.steps else start
-    if self.backward == "bpda":
-      delta = jax.lax.stop_gradient(delta)
-    return self.classified(self.encoded(image + delta))
+    return self.classified(self.encoded(self.added(image, delta)))
 
   def counterattack(self, image: jax.Array, start: jax.Array) -> jax.Array:
     """The delta [H, W, 3] that is added: weighted over the path, or the start alone."""
