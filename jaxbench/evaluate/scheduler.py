@@ -1,12 +1,12 @@
 """What one host does of a run: blocks of examples that it has leased, few at a time."""
 
-import urllib.parse
 from collections.abc import Callable
 
 from jaxbench import records
 from jaxbench.distributed.hosts import Host
 from jaxbench.distributed.leases import Leases
 from jaxbench.plan import Cell, Plan
+from jaxbench.records import parts
 
 
 class Scheduler:
@@ -62,7 +62,7 @@ class Scheduler:
     self._forget_finished()
     left = self._left[data]
     first = len(left) * self._host.index // self._host.count
-    names = {self._name(data, number): number for number in [*left[first:], *left[:first]]}
+    names = {parts.block_name(data, number): number for number in [*left[first:], *left[:first]]}
     most = len(left) if self._host.count == 1 else -(-len(left) // (2 * self._host.count))
     taken = {}
     for name in self._leases.take(names, most):
@@ -88,19 +88,19 @@ class Scheduler:
     Raises:
       LeaseLost: it is not.
     """
-    self._leases.require(self._name(data, number))
+    self._leases.require(parts.block_name(data, number))
 
   def finish(self, data: str, number: int) -> None:
     """Says that no cell of a block will have more rows."""
     self._left[data].remove(number)
     self._done.pop((data, number), None)
     self._store.compact(data, number)
-    self._leases.finish(self._name(data, number))
+    self._leases.finish(parts.block_name(data, number))
 
   def _forget_finished(self) -> None:
     finished = self._leases.finished() - self._before
     for data, left in self._left.items():
-      for number in [one for one in left if self._name(data, one) in finished]:
+      for number in [one for one in left if parts.block_name(data, one) in finished]:
         left.remove(number)
         examples = self._examples(data, number)
         cells = self._lacking(data, number)
@@ -121,11 +121,3 @@ class Scheduler:
   def _lacking(self, data: str, number: int) -> list[Cell]:
     examples = self._examples(data, number)
     return [cell for cell in self._cells[data] if self._count(cell, number) < examples]
-
-  def _name(self, data: str, number: int) -> str:
-    return lease(data, number)
-
-
-def lease(data: str, number: int) -> str:
-  """The name under which a block of a data set is leased."""
-  return f"{urllib.parse.quote(data, safe='')}-{number:06d}"

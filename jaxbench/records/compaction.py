@@ -5,15 +5,13 @@ one that looked before, and misses a part, looks again. Two hosts that compact t
 two parts with the same rows at worst.
 """
 
-import uuid
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench.records import arrays, parts, schema
-from jaxbench.storage import atomic, damage, parquet
+from jaxbench.storage import atomic, damage
 
 
 def compact(workdir: epath.Path, data: str, block: int) -> None:
@@ -27,16 +25,14 @@ def compact(workdir: epath.Path, data: str, block: int) -> None:
   Raises:
     OSError: the new part cannot be written, or an old one not removed; no row is lost.
   """
-  start = parts.prefix(data, block)
-  old = parts.files(workdir, start)
+  old = parts.files(workdir, parts.prefix(data, block))
   if len(old) < 2:
     return
   try:
     tables = [parts.read(file, schema.SCHEMA.names) for file in old]
   except (damage.Damaged, FileNotFoundError):  # Who continues the run looks into it.
     return
-  name = f"{start}{uuid.uuid4().hex[:12]}.parquet"
-  parquet.write(workdir / "records" / name, _once(pa.concat_tables(tables)))
+  parts.write(workdir, data, block, _once(pa.concat_tables(tables)))
   for file in old:
     atomic.remove(file)
 

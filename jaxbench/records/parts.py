@@ -3,6 +3,7 @@
 import contextlib
 import re
 import urllib.parse
+import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
@@ -76,9 +77,24 @@ def _tolerated(damaged: Callable[[damage.Damaged], None] | None) -> Iterator[Non
     damaged(error)
 
 
+def block_name(data: str, block: int) -> str:
+  """That of a block of a data set, among files."""
+  return f"{urllib.parse.quote(data, safe='')}-{block:06d}"
+
+
 def prefix(data: str, block: int) -> str:
   """How the names of all parts of a block begin."""
-  return f"{urllib.parse.quote(data, safe='')}-{block:06d}-"
+  return f"{block_name(data, block)}-"
+
+
+def write(workdir: epath.Path, data: str, block: int, rows: pa.Table) -> None:
+  """Adds a part to a block.
+
+  Raises:
+    OSError: it cannot be written.
+  """
+  name = f"{prefix(data, block)}{uuid.uuid4().hex[:12]}.parquet"
+  parquet.write(workdir / "records" / name, rows)
 
 
 def place(part: epath.Path) -> tuple[str, int]:

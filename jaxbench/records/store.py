@@ -2,7 +2,6 @@
 
 import functools
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from etils import epath
 from jaxbench import errors
 from jaxbench.records import compaction, description, parts, rows, schema, written
 from jaxbench.records.written import Written
-from jaxbench.storage import atomic, damage, parquet
+from jaxbench.storage import atomic, damage
 
 _KEYS = {"cell": schema.NAME, "example": schema.NAME}  # Of a row; ids as numbers, of which are few.
 # What a run that has lost its description may have left.
@@ -177,8 +176,7 @@ class Store:
 
   def write(self, data: str, block: int, tables: list[pa.Table]) -> None:
     """Writes rows of one block as one part."""
-    name = f"{parts.prefix(data, block)}{uuid.uuid4().hex[:12]}.parquet"
-    parquet.write(self.workdir / "records" / name, pa.concat_tables(tables).unify_dictionaries())
+    parts.write(self.workdir, data, block, pa.concat_tables(tables).unify_dictionaries())
 
 
 def _keys(file: epath.Path) -> pa.Table:
