@@ -6,9 +6,10 @@ from etils import epath
 
 from jaxbench import config, records
 from jaxbench.distributed import hosts, interrupt, leases
-from jaxbench.evaluate import runner, scheduler
+from jaxbench.evaluate import runner
 from jaxbench.evaluate.provenance import describe_run
 from jaxbench.plan import Plan
+from jaxbench.records import parts
 from jaxbench.telemetry.profile import Trace
 
 
@@ -26,7 +27,8 @@ class Piecework:
   """One process's part of a run, of which somebody else says what it is.
 
   Nothing is leased: no two processes should be given one block at a time, and whoever gives it asks
-  again if the process dies. Rows are those of `runner.run`, and so is the folder.
+  again if the process dies. Rows are those of `runner.run`, and so is the folder; who gives the
+  blocks tells how far they are.
 
   Args:
     settings: as `config.checked` returns them.
@@ -50,7 +52,9 @@ class Piecework:
     store = records.Store(workdir, describe_run(settings, plan))
     self._given = _Given(store.workdir)
     host, trace = hosts.Host(), Trace(None)
-    self._work = runner.Work(settings, plan, store, workers, cache, self._given, host, trace)
+    self._work = runner.Work(
+      settings, plan, store, workers, cache, self._given, host, trace, quiet=True
+    )
     self._work.begin()
 
   def run(self, data: str, number: int) -> None:
@@ -60,7 +64,7 @@ class Piecework:
       InputError: more images cannot be read than the settings allow.
       OSError: the rows could not be written.
     """
-    self._given.name = scheduler.lease(data, number)
+    self._given.name = parts.block_name(data, number)
     self._work.run_data(data, interrupt.Request())
     self._work.save_session(over=True)
 
