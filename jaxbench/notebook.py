@@ -22,6 +22,7 @@ from jaxbench import (
 )
 from jaxbench.evaluate import runner
 from jaxbench.models.foreign import made
+from jaxbench.plan.suites import begin
 
 _ALL = {"corruptions": corruptions.NAMES, "attacks": ("autoattack",)}  # Suites by one word.
 _KINDS: dict[str, Mapping[str, Any]] = {
@@ -127,8 +128,7 @@ def evaluate(
   checked = config.checked(config.Config(**asked))
   folder = epath.Path(workdir or tempfile.mkdtemp(prefix="jaxbench-"))
   planned = plan.make(checked)
-  if not planned.cells:
-    raise errors.InputError("; ".join(f"{one.what}: {one.reason}" for one in planned.absent))
+  begin(checked, planned)
   runner.run(checked, planned, folder)
   return Run(folder)
 

@@ -88,14 +88,11 @@ def _search(settings: config.PromptSearch, options: Options, host: hosts.Host) -
 
 def _evaluate(settings: config.Config, options: Options, host: hosts.Host) -> None:
   planned = plan.make(settings, read=not options.plan)
-  suites.require(settings, planned.cells, planned.absent)
   if options.plan:
+    suites.require(settings, planned.cells, planned.absent)
     print(*cost.lines(planned), sep="\n")
     return
-  if not planned.cells:
-    raise errors.InputError(f"nothing can be run. {'; '.join(suites.lines(planned.absent))}")
-  for line in suites.lines(planned.absent):
-    print(f"jaxbench: cannot be run: {line}", file=sys.stderr)
+  suites.begin(settings, planned)
   workdir = epath.Path(options.workdir)
   workers = devices.cores() // 16 if options.workers is None else options.workers
   cache, profile = options.cache or None, options.profile or None

@@ -1,9 +1,10 @@
 """What was asked for as a whole, and of which nothing can be run."""
 
+import sys
 from collections.abc import Iterable
 
 from jaxbench import config, errors
-from jaxbench.plan import Cell, perturbations
+from jaxbench.plan import Cell, Plan, perturbations
 from jaxbench.plan.classifiers import Absent
 
 _NAMED = 5  # Of what is absent for one reason; the report has them all.
@@ -34,6 +35,19 @@ def require(settings: config.Config, cells: Iterable[Cell], absent: Iterable[Abs
       f"nothing of {' and '.join(gone)} can be run. {'; '.join(lines(absent))}. "
       "Leave it out, or set --config.available to go on with the rest"
     )
+
+
+def begin(settings: config.Config, plan: Plan) -> None:
+  """Says what of a plan cannot be run, before the rest is.
+
+  Raises:
+    InputError: nothing can be, or nothing of a whole; see `require`.
+  """
+  require(settings, plan.cells, plan.absent)
+  if not plan.cells:
+    raise errors.InputError(f"nothing can be run. {'; '.join(lines(plan.absent))}")
+  for line in lines(plan.absent):
+    print(f"jaxbench: cannot be run: {line}", file=sys.stderr)
 
 
 def lines(absent: Iterable[Absent]) -> list[str]:
