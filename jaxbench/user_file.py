@@ -46,7 +46,7 @@ def function(path: str, name: str) -> Callable[..., Any]:
   module = types.ModuleType(own)
   module.__file__ = str(file)
   sys.modules[own] = module  # Dataclasses look for the module that they are of.
-  with _told(path, file, "it"):
+  with told(path, "it"):
     exec(code, vars(module))
   if not callable(found := getattr(module, name, None)):
     raise errors.InputError(f"{path} has no function {name}()")
@@ -60,13 +60,13 @@ def call(path: str, name: str, *arguments: Any) -> Any:
     InputError: there is no such function, or it raises.
   """
   make = function(path, name)
-  with _told(path, pathlib.Path(path).expanduser().absolute(), f"{name}()"):
+  with told(path, f"{name}()"):
     return make(*arguments)
 
 
 def _read(path: str) -> tuple[pathlib.Path, types.CodeType]:
   """A file, and what it says; InputError if that is no Python."""
-  file = pathlib.Path(path).expanduser().absolute()
+  file = _absolute(path)
   try:
     return file, compile(file.read_bytes(), str(file), "exec")
   except OSError as error:
@@ -75,15 +75,19 @@ def _read(path: str) -> tuple[pathlib.Path, types.CodeType]:
     raise errors.InputError(f"{path} is no Python: {error}") from error
 
 
+def _absolute(path: str) -> pathlib.Path:
+  return pathlib.Path(path).expanduser().absolute()
+
+
 @contextlib.contextmanager
-def _told(path: str, file: pathlib.Path, what: str) -> Iterator[None]:
+def told(path: str, what: str) -> Iterator[None]:
   """Whatever goes wrong is one line, with the last line of the file that it came by."""
   try:
     yield
   except errors.InputError as error:
     raise errors.InputError(f"{path}: {error}") from error
   except Exception as error:
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(file)]
+    file, frames = str(_absolute(path)), traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
     where = f"{path}, line {lines[-1]}" if lines else path
     raise errors.InputError(f"{where}: {what} raised {errors.reason(error)}") from error

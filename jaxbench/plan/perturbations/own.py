@@ -36,7 +36,7 @@ def find(text: str, kind: str) -> spec.Spec | None:
   return spec.Spec(
     f"{told}:{resolved.text}",
     f"{told}:{resolved.full}@{digest}",
-    _guarded(function, f"{place}: {name}()"),
+    _guarded(function, file, f"{name}()"),
     resolved.arguments,
   )
 
@@ -48,15 +48,11 @@ def _file(module: str) -> str:
     raise errors.InputError(f"{module}: {errors.reason(error)}; or name a file, mine.py") from error
 
 
-def _guarded(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+def _guarded(function: Callable[..., Any], file: str, what: str) -> Callable[..., Any]:
   """The same; what it raises is one line."""
 
   def call(*inputs: Any, **arguments: Any) -> Any:
-    try:
+    with user_file.told(file, what):
       return function(*inputs, **arguments)
-    except errors.InputError:
-      raise
-    except Exception as error:
-      raise errors.InputError(f"{what} raised {errors.reason(error)}") from error
 
   return call
