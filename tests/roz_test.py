@@ -87,7 +87,7 @@ def test_a_run_goes_on_with_what_has_been_found_since(tmp_path, monkeypatch):
   monkeypatch.setattr(models, "describe", lambda name, **_: describe(names.get(name, name)))
   more = provenance.describe_run(_both(), plan.make(_both()))
   assert len(more["cells"]) == 2
-  assert len(records.Store(run, more).done()) == 1
+  assert len(records.Store(run, more).counts()) == 1
   # What was there may not go, nor change.
   run = runs.write(tmp_path / "more", _both(), lambda cell: np.ones(4, bool))
   monkeypatch.undo()

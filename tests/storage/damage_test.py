@@ -124,7 +124,7 @@ def test_a_damaged_folder_is_told_and_continued(which, edit, message, finished, 
     assert "\n" not in str(error.value)
   assert _run(run).equals(finished[1])
   report.write([run], tmp_path / "report.html")
-  told = [line for line in capsys.readouterr().err.splitlines() if "damaged" in line]
+  told = [line for line in capsys.readouterr().err.splitlines() if "is damaged (" in line]
   kept = [one.read_bytes() for one in (run / damage.FOLDER).glob("*")]
   if message is not READABLE or file.name == "slots.json":
     assert kept == [content]
