@@ -66,7 +66,7 @@ class Run(NamedTuple):
     there = {
       "natural": ("natural shifts", self.natural),
       "averages": ("averages over data sets", self.averages),
-      "corruptions": ("corruptions", any(one.corrupted or one.sequences for one in data)),
+      "corruptions": ("corruptions", any(one.worsened for one in data)),
       "attacks": ("attacks", any(one.attacked or one.transfers or one.searches for one in data)),
       "text": ("text", any(one.texts for one in data)),
       "calibration": ("calibration, classes", any(one.calibration or one.weakest for one in data)),

@@ -57,6 +57,12 @@ class DataSet(NamedTuple):
   pairs: pairs.Pairs
   albums: list[albums.Album]
 
+  @property
+  def worsened(self) -> bool:
+    """Whether its images were shown corrupted, as sequences, or stylized."""
+    stylized = any(table.kind == kinds.STYLIZATION for table in self.tables)
+    return bool(self.corrupted or self.sequences or stylized)
+
 
 # By kind, which part of a data set's section tells of a cell.
 _TOLD_IN = {
