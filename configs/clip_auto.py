@@ -26,4 +26,6 @@ def get_config(goal: str = "clean") -> config.PromptSearch:
   """On the training scans of digits, evaluated on the held-out ones."""
   if goal == "robust":
     return config.PromptSearch(corruptions=("contrast",))
+  if goal != "clean":
+    raise ValueError(f"{goal!r} is no goal: clean or robust")
   return config.PromptSearch(start="plastic large four many")

@@ -41,6 +41,8 @@ def _models() -> Iterator[_Line]:
 
 def _data() -> Iterator[_Line]:
   root = pathlib.Path(_DATA_ROOT.value or os.environ.get("JAXBENCH_DATA", "")).expanduser()
+  if root.parts and not root.is_dir():
+    raise errors.InputError(f"--data_root: {root} is not a folder")
   for name in data.DATA_SETS:
     yield _HERE, name, "embedded"
   for name, published in data.CATALOG.items():

@@ -8,6 +8,8 @@ import json
 import pathlib
 import re
 
+from jaxbench import errors
+
 WEIGHTS = (".safetensors", ".safetensors.index.json", ".pt", ".pth", ".pth.tar", ".bin", ".ckpt")
 
 
@@ -32,12 +34,18 @@ def split(name: str) -> tuple[str, str | None]:
 
   What is on the disk under the whole name is that, and what a Python file takes as argument has any
   form; else the tower is what is on the disk, or what the last + is before.
+
+  Raises:
+    InputError: there is nothing before or behind the +.
   """
   if "+" not in name or ".py:" in name or pathlib.Path(name).exists():
     return name, None
   places = [place for place, character in enumerate(name) if character == "+"]
   pairs = [(name[:place], name[place + 1 :]) for place in places]
-  return next((pair for pair in pairs if pathlib.Path(pair[1]).exists()), pairs[-1])
+  base, tower = next((pair for pair in pairs if pathlib.Path(pair[1]).exists()), pairs[-1])
+  if not (base and tower):
+    raise errors.InputError(f"{name!r} is no base+tower: name a model on both sides of the +")
+  return base, tower
 
 
 def is_tower(name: str) -> bool:

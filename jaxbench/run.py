@@ -53,7 +53,7 @@ def run(settings: config.Config | config.Training | config.PromptSearch, options
 
 
 def _run(settings: config.Config | config.Training | config.PromptSearch, options: Options) -> None:
-  if options.workdir is None and not options.plan:
+  if not (options.workdir or options.plan):
     raise errors.InputError("--workdir is missing: name a folder for the results")
   for name in ("workdir", "compilation_cache_dir", "cache", "profile"):
     if folder := getattr(options, name):
@@ -73,7 +73,7 @@ def _run(settings: config.Config | config.Training | config.PromptSearch, option
   elif host.count > 1:
     raise errors.InputError("several hosts share evaluations; run this config on one: --host=0/1")
   elif isinstance(settings, config.Training):
-    training.run(settings, epath.Path(options.workdir))
+    training.run(config.checked_training(settings), epath.Path(options.workdir))
   else:
     _search(config.checked_search(settings), options, host)
 

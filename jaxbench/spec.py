@@ -5,14 +5,25 @@ The same canonical string keys records, resumption and tables.
 
 import ast
 import inspect
+import types
+import typing
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from jaxbench import errors
 
 # Annotates a parameter that came after runs were made without it: at its default it is not told,
 # so that what is drawn and kept by the full text stays what it was.
 LATER = "later"
+
+# Of an annotation, what is written for it: a whole number is a number too.
+_LITERALS: dict[Any, tuple[type, ...]] = {
+  bool: (bool,),
+  int: (int,),
+  float: (int, float),
+  str: (str,),
+  types.NoneType: (types.NoneType,),
+}
 
 
 class Spec(NamedTuple):
@@ -34,7 +45,8 @@ def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str, **alw
     always: arguments that are set whatever the text says.
 
   Raises:
-    InputError: the text is not a spec, or the name or an argument is unknown.
+    InputError: the text is not a spec, the name or an argument is unknown, or an argument is of
+      another type than the function's annotation.
   """
   name, arguments = parse(text, kind)
   arguments |= always
@@ -42,10 +54,14 @@ def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str, **alw
     raise errors.unknown(kind, name, table)
   parameters = inspect.signature(table[name]).parameters.values()
   defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
+  kinds = {p.name: p.annotation for p in parameters}
   later = {p.name for p in parameters if LATER in getattr(p.annotation, "__metadata__", ())}
   for argument in arguments:
     if argument not in defaults:
       raise errors.unknown(f"argument of {kind} {name}", argument, defaults)
+    if not _fits(arguments[argument], kinds[argument]):
+      wanted = _named(kinds[argument])
+      raise errors.InputError(f"{kind} {text!r}: {argument} must be {wanted}")
   given = {key: arguments[key] for key in defaults if key in arguments}
   told = {
     key: value
@@ -79,12 +95,31 @@ def parse(text: str, kind: str) -> tuple[str, dict[str, Any]]:
       return node.id, {}
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args:
       named = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in node.keywords}
-      return node.func.id, named
+      if len(named) == len(node.keywords):  # Else one is set twice.
+        return node.func.id, named
   except (SyntaxError, ValueError):
     pass
   raise errors.InputError(
     f"{kind} {text!r} is not a name or a call with literal keyword arguments, like pgd(steps=20)"
   )
+
+
+def _fits(value: Any, kind: Any) -> bool:
+  """Whether a literal can be meant by a type; types that no literal has take any."""
+  origin, inside = typing.get_origin(kind), typing.get_args(kind)
+  if origin is Annotated:
+    return _fits(value, inside[0])
+  if origin in (typing.Union, types.UnionType):
+    return any(_fits(value, one) for one in inside)
+  if kind in _LITERALS:
+    return isinstance(value, _LITERALS[kind]) and (kind is bool or not isinstance(value, bool))
+  return True
+
+
+def _named(kind: Any) -> str:
+  """A type as a person would write it."""
+  kind = typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
+  return getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
 
 
 def write(name: str, arguments: Mapping[str, Any]) -> str:

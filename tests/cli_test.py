@@ -203,7 +203,7 @@ def test_help_shows_the_handful_of_flags():
   assert len(out.splitlines()) < 60
 
 
-BAD = {  # The rest is in command_line_test.py, in one process.
+BAD = {  # The rest is in wrong_inputs_test.py, in one process.
   "flags": ((*SMALL, "--wrkdir=x"), "Did you mean: workdir"),
   "a config": (("--config=configs/roz.py:huge",), "'huge' is no size"),
   "settings": ((*SMALL, "--config.models=digits-clp"), "Did you mean 'digits-clip'"),

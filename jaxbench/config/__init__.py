@@ -1,7 +1,7 @@
 """The settings: `schema` declares them, `checks` makes what was written what was meant."""
 
 from jaxbench.config.assigned import attacks_on, by_data, others, prompts_on, subset_on
-from jaxbench.config.checks import checked, checked_search, not_in_pixels
+from jaxbench.config.checks import checked, checked_search, checked_training, not_in_pixels
 from jaxbench.config.members import EMBEDDING, Member, prompt_sets, surrogates
 from jaxbench.config.schema import (
   AUTO,
@@ -32,6 +32,7 @@ __all__ = [
   "by_data",
   "checked",
   "checked_search",
+  "checked_training",
   "fields",
   "not_in_pixels",
   "others",

@@ -1,15 +1,17 @@
 """Whether settings can be meant, and in their proper types; errors name the fields."""
 
 import dataclasses
+import math
 import re
 from typing import Any
 
 from jaxbench import errors
 from jaxbench.config.assigned import entries
 from jaxbench.config.lists import read_names, read_numbers
-from jaxbench.config.schema import AUTO, Attacks, Config, Corruptions, PromptSearch
+from jaxbench.config.schema import AUTO, Attacks, Config, Corruptions, PromptSearch, Training
 
 _SHARE = re.compile(r"(?!0*(\.0*)?%)\d{1,2}(\.\d+)?%|100%")
+_LARGEST_SEED = 2**32 - 1  # Of what is larger, keys hold the last 32 bits.
 _DTYPES = ("float32", "bfloat16")  # In which attacks may search.
 
 
@@ -25,7 +27,8 @@ def checked(settings: Config) -> Config:
   for field in ("models", "data"):
     if not getattr(settings, field):
       raise errors.InputError(f"--config.{field} is empty: name at least one")
-  least = {"seed": 0, "slots": AUTO, "block": 1, "gallery": 0, "evaluations": 1}
+  _check_seed(settings.seed)
+  least = {"slots": AUTO, "block": 1, "gallery": 0, "evaluations": 1}
   for field, smallest in least.items():
     _check_whole(field, getattr(settings, field), smallest)
   if not (isinstance(limit := settings.limit, str) and _SHARE.fullmatch(limit)):
@@ -34,9 +37,8 @@ def checked(settings: Config) -> Config:
     raise errors.InputError(f"--config.unreadable={settings.unreadable!r} is a share, 0 to 1")
   if bool(settings.stylization.weights) != bool(settings.stylization.paintings):
     raise errors.InputError("--config.stylization needs both weights and paintings")
-  for field in ("native", "available"):
-    if not isinstance(value := getattr(settings, field), bool):
-      raise errors.InputError(f"--config.{field}={value!r} must be True or False")
+  for field in ("native", "available", "download"):
+    _check_bool(field, getattr(settings, field))
   for name in settings.perturbed:
     if name not in settings.data:
       raise errors.unknown("data set in --config.perturbed", name, settings.data)
@@ -87,6 +89,7 @@ def _check_corruptions(corruptions: Corruptions) -> None:
 def _check_attacks(attacks: Attacks) -> None:
   if attacks.search_dtype not in _DTYPES:
     raise errors.unknown("--config.attacks.search_dtype", attacks.search_dtype, _DTYPES)
+  _check_bool("attacks.quantize", attacks.quantize)
   if not all(epsilon >= 0 for epsilon in attacks.epsilons):
     raise errors.InputError("--config.attacks.epsilons: a radius is not negative")
   specs = attacks.names or attacks.smallest or attacks.transfer or attacks.smallest_transfer
@@ -112,11 +115,13 @@ def checked_search(settings: PromptSearch) -> PromptSearch:
     epsilons=read_numbers("epsilons", settings.epsilons, float),
     prompts=read_names("prompts", settings.prompts),
   )
-  least = {"limit": 0, "candidates": 1, "iterations": 0, "ensemble": 1, "soft_steps": 0, "seed": 0}
+  least = {"limit": 0, "candidates": 1, "iterations": 0, "ensemble": 1, "soft_steps": 0}
+  _check_seed(settings.seed)
   for field, smallest in (least | {"slots": 1}).items():
     _check_whole(field, getattr(settings, field), smallest)
   if not all(1 <= severity <= 5 for severity in settings.severities):
     raise errors.InputError("--config.severities go from 1 to 5")
+  _check_rates(settings, "soft_learning_rate")
   if not all(0 <= epsilon <= 1 for epsilon in settings.epsilons):
     raise errors.InputError("--config.epsilons are in [0, 1] pixel units: write 4/255")
   return settings
@@ -127,6 +132,36 @@ def not_in_pixels() -> errors.InputError:
   return errors.InputError(
     "--config.attacks.epsilons are in [0, 1] pixel units: write 4/255 for four grey levels"
   )
+
+
+def checked_training(settings: Training) -> Training:
+  """The same settings.
+
+  Raises:
+    InputError: a value is wrong; the message names the field.
+  """
+  _check_seed(settings.seed)
+  for field, smallest in {"batch_size": 1, "steps": 2, "robust_steps": 2}.items():
+    _check_whole(field, getattr(settings, field), smallest)
+  _check_rates(settings, "learning_rate", "robust_learning_rate", "robust_epsilon", "weight_decay")
+  return settings
+
+
+def _check_rates(settings: Training | PromptSearch, *fields: str) -> None:
+  for field in fields:
+    if not 0 <= (value := getattr(settings, field)) < math.inf:
+      raise errors.InputError(f"--config.{field}={value!r} must be a number >= 0")
+
+
+def _check_seed(value: Any) -> None:
+  _check_whole("seed", value, 0)
+  if value > _LARGEST_SEED:
+    raise errors.InputError(f"--config.seed={value!r} must be at most {_LARGEST_SEED}")
+
+
+def _check_bool(field: str, value: Any) -> None:
+  if not isinstance(value, bool):
+    raise errors.InputError(f"--config.{field}={value!r} must be True or False")
 
 
 def _check_whole(field: str, value: Any, least: int, other: str = "") -> None:

@@ -22,9 +22,14 @@ def read_names(field: str, value: Any) -> tuple[str, ...]:
   if not all(isinstance(item, str) for item in items):
     raise errors.InputError(f"--config.{field}: {value!r} is not a list of names; write a,b")
   parts = [part.strip() for item in items for part in _split(item) if part.strip()]
-  if len(set(parts)) < len(parts):
-    raise errors.InputError(f"--config.{field}: {value!r} names something twice")
+  for place, part in enumerate(parts):
+    if part in parts[:place]:
+      raise _twice(field, part)
   return tuple(parts)
+
+
+def _twice(field: str, what: Any) -> errors.InputError:
+  return errors.InputError(f"--config.{field} names {what} twice")
 
 
 def _split(text: str) -> Iterator[str]:
@@ -49,7 +54,7 @@ def read_numbers(field: str, value: Any, kind: Callable[[Any], Any]) -> tuple[An
     InputError: one is no number or not whole where it must be, or one comes twice.
   """
   items: Sequence[Any] = value if isinstance(value, (tuple, list)) else (value,)
-  numbers = []
+  numbers: list[Any] = []
   for item in items:
     parts = re.split(r"[,\s]+", item.strip("()[], ")) if isinstance(item, str) else [item]
     for part in parts:
@@ -61,7 +66,7 @@ def read_numbers(field: str, value: Any, kind: Callable[[Any], Any]) -> tuple[An
         ) from error
       if kind is int and exact.denominator != 1:
         raise errors.InputError(f"--config.{field}: {part!r} is not a whole number")
-      numbers.append(kind(exact))
-  if len(set(numbers)) < len(numbers):
-    raise errors.InputError(f"--config.{field}: {value!r} names a number twice")
+      if (number := kind(exact)) in numbers:
+        raise _twice(field, part)
+      numbers.append(number)
   return tuple(numbers)

@@ -33,7 +33,9 @@ _SIZE = flags.DEFINE_integer(
 _VARIANT = flags.DEFINE_enum(
   "variant", "imagenet", corruptions.VARIANTS, "Whose constants.", flag_values=_FLAGS
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the randomness.", lower_bound=0, flag_values=_FLAGS)
+_SEED = flags.DEFINE_integer(
+  "seed", 0, "Of the randomness.", lower_bound=0, upper_bound=2**32 - 1, flag_values=_FLAGS
+)
 
 
 def _textures() -> corruptions.Textures | errors.InputError:

@@ -71,6 +71,8 @@ def _check(arguments: Sequence[str]) -> int:
   if len(arguments) not in (1, 2) or arguments[0] != "check":
     raise errors.InputError("usage: python -m jaxbench.data check ROOT")
   root = arguments[1] if len(arguments) == 2 else os.environ.get("JAXBENCH_DATA", "")
+  if not root:
+    raise errors.InputError("name the folder, data check ROOT, or set JAXBENCH_DATA")
   results = list(check(pathlib.Path(root).expanduser()))
   width = max(len(result.name) for result in results)
   for result in results:

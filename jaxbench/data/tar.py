@@ -97,7 +97,10 @@ def index(path: pathlib.Path) -> list[tuple[str, int, int]]:
   except tarfile.TarError as error:
     if command := unpacking(path):
       raise errors.InputError(f"{path} is compressed: unpack it, by {command} {path}") from error
-    raise errors.InputError(f"{path} is not a whole tar archive: {error}") from error
+    what = (
+      "not a whole tar archive" if path.suffix == ".tar" else "neither a folder nor a tar archive"
+    )
+    raise errors.InputError(f"{path} is {what}: {error}") from error
 
 
 def unpacking(path: pathlib.Path) -> str | None:

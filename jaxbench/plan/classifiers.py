@@ -9,6 +9,8 @@ from jaxbench import config, data, errors, models
 from jaxbench.plan import defending, pixels
 from jaxbench.plan.prompting import prompting
 
+_NO_PROMPTS = "it needs prompts, and --config.prompts names none for this data set"
+
 
 class Absent(NamedTuple):
   """What was asked for and cannot be run."""
@@ -67,7 +69,10 @@ def targets(
   for model in settings.models:
     base = defending.named(model).base
     description = models.describe(base, download=settings.download)
-    for prompts in _prompt_sets(description, settings, data_name):
+    sets = _prompt_sets(description, settings, data_name)
+    if not sets:
+      absent.append(Absent(f"{model} on {data_name}", _NO_PROMPTS))
+    for prompts in sets:
       try:
         classifier = _classifier(model, description, prompts, source, settings)
       except errors.InputError as error:
@@ -91,7 +96,7 @@ def surrogates(
           found.append(_encoder(model, description, settings, alone=len(members) == 1))
           continue
         if not (sets := _prompt_sets(description, settings, data_name)):
-          raise errors.InputError("it needs prompts, and --config.prompts is empty")
+          raise errors.InputError(_NO_PROMPTS)
         if prompts is not None and sets[0] is None:
           raise errors.InputError("a supervised model has no prompts")
         found.append(_classifier(model, description, prompts or sets[0], source, settings))

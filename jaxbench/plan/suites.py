@@ -30,6 +30,11 @@ def require(settings: config.Config, cells: Iterable[Cell], absent: Iterable[Abs
   ]
   served = {cell.data for cell in cells}
   gone += [f"--config.data={name}" for name in settings.data if name not in served]
+  able = {cell.model for cell in cells}
+  gone += [f"--config.models={name}" for name in settings.models if name not in able]
+  if used := {cell.prompts for cell in cells} - {None}:  # Else no model that reads texts is able.
+    asked = [each for name in settings.data for each in config.prompts_on(settings, name)]
+    gone += [f"--config.prompts={name}" for name in dict.fromkeys(asked) if name not in used]
   if gone:
     raise errors.InputError(
       f"nothing of {' and '.join(gone)} can be run. {'; '.join(lines(absent))}. "
@@ -43,9 +48,9 @@ def begin(settings: config.Config, plan: Plan) -> None:
   Raises:
     InputError: nothing can be, or nothing of a whole; see `require`.
   """
-  require(settings, plan.cells, plan.absent)
   if not plan.cells:
     raise errors.InputError(f"nothing can be run. {'; '.join(lines(plan.absent))}")
+  require(settings, plan.cells, plan.absent)
   for line in lines(plan.absent):
     print(f"jaxbench: cannot be run: {line}", file=sys.stderr)
 

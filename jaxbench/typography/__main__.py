@@ -23,7 +23,9 @@ _OUT = flags.DEFINE_string(
 _OVERLAY = flags.DEFINE_string(
   "overlay", "text", "How; its rule for the word is left aside.", flag_values=_FLAGS
 )
-_SEED = flags.DEFINE_integer("seed", 0, "Of the random places.", lower_bound=0, flag_values=_FLAGS)
+_SEED = flags.DEFINE_integer(
+  "seed", 0, "Of the random places.", lower_bound=0, upper_bound=2**32 - 1, flag_values=_FLAGS
+)
 
 
 def _write(arguments: Sequence[str]) -> int:

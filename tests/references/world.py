@@ -26,7 +26,7 @@ A, R = (
   [[label] for label in json.loads(tables.path("imagenet_a_r_classes.json").read_text())[name]]
   for name in ("imagenet_a", "imagenet_r")
 )
-O = [[label] for label in json.loads(tables.path("imagenet_o_classes.json").read_text())]
+OUTLIERS = [[label] for label in json.loads(tables.path("imagenet_o_classes.json").read_text())]
 OBJECTNET = json.loads(tables.path("objectnet_113_to_imagenet.json").read_text())
 SHAPES = json.loads(tables.path("human16_to_imagenet.json").read_text())
 
@@ -146,7 +146,7 @@ def _imagenet(root: pathlib.Path, some: Photographs) -> dict[str, float]:
   others["objectnet"] = [row["imagenet_indices"] for row in OBJECTNET]
   for groups in others.values():
     rows += [(row, groups[label][-1]) for row, label in some.labelled(some.answers(groups), 2)]
-  others["imagenet-o"] = O
+  others["imagenet-o"] = OUTLIERS
   for row, label in rows:
     number = numbers[WNIDS[label]].pop(0)
     _write(root / f"imagenet/val/ILSVRC2012_val_{number:08d}.JPEG", some.contents[row])
