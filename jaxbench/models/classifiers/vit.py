@@ -12,7 +12,13 @@ from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig,
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
 from jaxbench.models.parts.layers import Linear
 from jaxbench.models.parts.transformer import TowerConfig
-from jaxbench.models.parts.vit_trunk import ViTTrunk, ViTTrunkConfig, in_timm, timm_layouts
+from jaxbench.models.parts.vit_trunk import (
+  VECTORS,
+  ViTTrunk,
+  ViTTrunkConfig,
+  in_timm,
+  timm_layouts,
+)
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images, fitting
@@ -34,7 +40,7 @@ class ViT(ViTTrunk, Classifier):
   def __init__(self, config: ViTConfig, *, rngs: nnx.Rngs):
     super().__init__(config, config.patch_size, config.preprocess.size, rngs=rngs)
     self.config = config
-    width = config.tower.width * (2 if config.pool == "token_and_mean" else 1)
+    width = config.tower.width * VECTORS.get(config.pool, 1)
     self.fc = Linear(width, config.num_classes, rngs=rngs)
     taught = Linear(width, config.num_classes, rngs=rngs) if config.distilled else None
     self.fc_distilled = taught
