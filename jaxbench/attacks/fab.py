@@ -81,7 +81,7 @@ def fab(
     return FABState(
       example=example,
       image=example.clean,
-      point=jnp.clip(example.clean + away * noise, 0.0, 1.0),
+      point=example.kept(jnp.clip(example.clean + away * noise, 0.0, 1.0)),
       rank=run // restarts,
       target=jnp.int32(0),
       distance=jnp.float32(jnp.inf),
