@@ -107,7 +107,8 @@ def apgd(
   def init(example: Example, run: jax.Array | int = 0) -> APGDState:
     example = example.fold_in(run)
     clean, epsilon = example.clean, example.epsilon
-    start = ball.project(clean, clean + epsilon * norms.sphere(norm, example.key, clean), epsilon)
+    noise = epsilon * norms.sphere(norm, example.key, clean)
+    start = ball.project(clean, example.kept(clean + noise), epsilon)
     return APGDState(
       example=example,
       image=clean if objective.targeted else start,

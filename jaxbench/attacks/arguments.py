@@ -21,6 +21,7 @@ class Arguments(NamedTuple):
   epsilons: np.ndarray  # [B] float32.
   key: jax.Array
   slots: int  # Per device.
+  masks: np.ndarray | None  # [B, H, W, 3] bool.
 
 
 def single_precision() -> contextlib.AbstractContextManager[None]:
@@ -38,6 +39,7 @@ def check(
   epsilon: Any,
   key: Any,
   slots: int | None,
+  mask: Any = None,
 ) -> Arguments:
   """The arguments, as they are used; InputError names the first that is wrong."""
   images, labels = np.asarray(images), np.asarray(labels)
@@ -73,7 +75,25 @@ def check(
     np.broadcast_to(epsilons, len(images)),
     _key(key),
     int(slots),
+    _masks(mask, images.shape),
   )
+
+
+def _masks(mask: Any, shape: tuple[int, ...]) -> np.ndarray | None:
+  """For each image its own, as a view of what was given."""
+  if mask is None:
+    return None
+  array = np.asarray(mask)
+  if array.dtype != np.bool_:
+    raise errors.InputError(
+      f"mask must be of booleans, true where pixels may change, not {array.dtype}"
+    )
+  try:
+    return np.broadcast_to(array, shape)
+  except ValueError as error:
+    raise errors.InputError(
+      f"mask {list(array.shape)} does not fit images {list(shape)}; one for all is [H, W, 1]"
+    ) from error
 
 
 def _classes(stages: Cascade, classifier: Any, images: np.ndarray) -> int:

@@ -39,6 +39,11 @@ class Example:
   clean: jax.Array  # [H, W, 3] float32 in [0, 1].
   label: jax.Array  # [] int32.
   epsilon: jax.Array  # [] float32, radius of the ball around `clean`, in pixel units.
+  mask: jax.Array | None = None  # [H, W, 3] bool: what may change; None: everything.
+
+  def kept(self, images: jax.Array) -> jax.Array:
+    """`images` [..., H, W, 3], the clean one where nothing may change."""
+    return kept(images, self.clean, self.mask)
 
   def fold_in(self, number: jax.Array | int) -> "Example":
     """The same with a key for the run or step of that number, [] int32."""
@@ -119,6 +124,13 @@ class Attack(NamedTuple):
   monotone: bool = True  # At a larger epsilon it fools about as many, or more.
   # Its last step is a move to an image that it has not evaluated; its state has `strongest`.
   ends_unevaluated: bool = False
+  # It shows the classifier images that are moved or scaled, whose pixels are not the example's.
+  transforms: bool = False
+
+
+def kept(images: jax.Array, clean: jax.Array, mask: jax.Array | None) -> jax.Array:
+  """`images`, with the pixels of `clean` where the mask is false; arrays of one shape."""
+  return images if mask is None else jnp.where(mask, images, clean)
 
 
 @functools.cache  # Equal attacks are one object, so that they share one compiled program.

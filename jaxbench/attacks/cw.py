@@ -6,16 +6,16 @@ margin against the distance is found by a binary search.
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
-from jaxbench.attacks.parts import best, losses, norms, tradeoff
+from jaxbench import errors, spec
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
+from jaxbench.attacks.parts import best, losses, norms, randomised, tradeoff
 
 _ALMOST = 0.999999  # Of the range of tanh: its ends are at infinity.
 
@@ -42,6 +42,7 @@ def cw(
   confidence: float = 0.0,
   initial_constant: float = 1e-3,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Minimises squared l2 distance plus constant times margin; defaults are the authors'.
 
@@ -56,6 +57,7 @@ def cw(
     initial_constant: the first one.
     keep_going: take all steps and return the smallest perturbation found, as
       `attacks.minimal_epsilon` asks for.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range.
@@ -64,6 +66,7 @@ def cw(
     raise errors.InputError(
       "cw needs steps, searches >= 1, learning_rate, initial_constant > 0 and confidence >= 0"
     )
+  randomised.check("cw", draws)
   ball, adam = norms.get("l2"), optax.adam(learning_rate)
 
   def init(example: Example, run: jax.Array | int = 0) -> CWState:
@@ -81,11 +84,16 @@ def cw(
   def descend(classifier: Classifier, state: CWState) -> tuple[CWState, jax.Array, jax.Array]:
     """One step of Adam; the image it evaluates is kept if it is the best."""
     clean, label = state.example.clean, state.example.label
+    missing_of = randomised.loss_fn(
+      lambda logits: jnp.maximum(confidence - losses.margin(logits, label), 0.0),
+      classifier,
+      state.example.fold_in(state.progress.count).key,
+      draws,
+    )
 
     def objective(weights: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
       image = image_of(weights)
-      logits = logits_of(classifier, image)
-      missing = jnp.maximum(confidence - losses.margin(logits, label), 0.0)
+      missing, logits = missing_of(image)
       squared = jnp.square(image - image_of(weights_of(clean))).sum()
       return squared + state.constant.value * missing, (image, logits)
 
@@ -103,7 +111,16 @@ def cw(
     return dataclasses.replace(state, weights=weights, adam=adam.init(weights))
 
   step = tradeoff.search(descend, restart, steps, searches, keep_going)
-  return Attack(init, step, ball, steps * searches, forwards=1, backwards=1, minimizes=keep_going)
+  return Attack(
+    init,
+    step,
+    ball,
+    steps * searches,
+    forwards=draws,
+    backwards=draws,
+    minimizes=keep_going,
+    draws=draws,
+  )
 
 
 def image_of(weights: jax.Array) -> jax.Array:

@@ -7,17 +7,17 @@ exceeds a threshold by, and the threshold falls below each perturbation that foo
 import dataclasses
 import functools
 import math
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
+from jaxbench import errors, spec
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
 from jaxbench.attacks.cw import image_of, weights_of
-from jaxbench.attacks.parts import best, losses, norms
+from jaxbench.attacks.parts import best, losses, norms, randomised
 
 _SOLVED = 1e-4  # Share of the constant below which the objective of a search is as good as zero.
 _SHRINK = 0.9  # Of the threshold, after a search that fools.
@@ -50,6 +50,7 @@ def cw_linf(
   confidence: float = 0.0,
   initial_constant: float = 1e-5,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Minimises constant times margin plus what exceeds a falling threshold; the authors' defaults.
 
@@ -63,6 +64,7 @@ def cw_linf(
     initial_constant: the first one; it doubles, up to 20, where a search does not fool.
     keep_going: go on to the smallest threshold and return the smallest perturbation found, as
       `attacks.minimal_epsilon` asks for.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range.
@@ -71,6 +73,7 @@ def cw_linf(
     raise errors.InputError(
       "cw_linf needs steps >= 1, learning_rate > 0, initial_constant in (0, 20) and confidence >= 0"
     )
+  randomised.check("cw_linf", draws)
   ball, adam = norms.get("linf"), optax.adam(learning_rate)
 
   def init(example: Example, run: jax.Array | int = 0) -> CWLinfState:
@@ -91,11 +94,16 @@ def cw_linf(
   def descend(classifier: Classifier, state: CWLinfState) -> tuple[CWLinfState, jax.Array]:
     """One step of Adam, and whether the image it evaluates solves the search."""
     clean, label = state.example.clean, state.example.label
+    missing_of = randomised.loss_fn(
+      lambda logits: jnp.maximum(confidence - losses.margin(logits, label), 0.0),
+      classifier,
+      state.example.fold_in(state.progress.count).key,
+      draws,
+    )
 
     def objective(weights: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
       image = image_of(weights)
-      logits = logits_of(classifier, image)
-      missing = jnp.maximum(confidence - losses.margin(logits, label), 0.0)
+      missing, logits = missing_of(image)
       excess = jnp.maximum(jnp.abs(image - clean) - state.threshold, 0.0).sum()
       return excess + state.constant * missing, (image, logits)
 
@@ -135,4 +143,13 @@ def cw_linf(
 
   searches = math.ceil(math.log(_LARGEST / initial_constant, _GROWTH))
   searches += math.ceil(math.log(_FINEST, _SHRINK))
-  return Attack(init, step, ball, steps * searches, forwards=1, backwards=1, minimizes=keep_going)
+  return Attack(
+    init,
+    step,
+    ball,
+    steps * searches,
+    forwards=draws,
+    backwards=draws,
+    minimizes=keep_going,
+    draws=draws,
+  )

@@ -6,15 +6,16 @@ back on a sphere around the image, which shrinks where the last image fooled and
 
 import dataclasses
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
-from jaxbench.attacks.parts import best, losses, norms
+from jaxbench import errors, spec
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
+from jaxbench.attacks.parts import best, losses, norms, randomised
 
 _LAST_STRIDE = 0.01  # Of a step, along a cosine from 1.
 
@@ -38,6 +39,7 @@ def ddn(
   initial_radius: float = 1.0,
   gamma: float = 0.05,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Steps around the image at a distance that follows the boundary.
 
@@ -49,6 +51,7 @@ def ddn(
     gamma: share by which the sphere shrinks or grows at a step.
     keep_going: take all steps and return the smallest perturbation found, as
       `attacks.minimal_epsilon` asks for.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range.
@@ -58,6 +61,7 @@ def ddn(
       "ddn needs steps >= 1, initial_radius > 0 and gamma in (0, 1), not "
       f"{steps}, {initial_radius}, {gamma}"
     )
+  randomised.check("ddn", draws)
   ball = norms.get("l2")
   stride = optax.cosine_decay_schedule(1.0, steps, _LAST_STRIDE)
 
@@ -73,11 +77,12 @@ def ddn(
 
   def step(classifier: Classifier, state: DDNState) -> DDNState:
     clean, label, count = state.example.clean, state.example.label, state.progress.count
-
-    def objective(image: jax.Array) -> tuple[jax.Array, jax.Array]:
-      logits = logits_of(classifier, image)
-      return losses.cross_entropy(logits, label), logits
-
+    objective = randomised.loss_fn(
+      lambda logits: losses.cross_entropy(logits, label),
+      classifier,
+      state.example.fold_in(count).key,
+      draws,
+    )
     slope, logits = jax.grad(objective, has_aux=True)(state.point)
     across = losses.fooled(logits, label)
     delta = state.point - clean
@@ -96,4 +101,13 @@ def ddn(
       progress=Progress(count + 1, fooled, done=ended if keep_going else fooled | ended),
     )
 
-  return Attack(init, step, ball, steps, forwards=1, backwards=1, minimizes=keep_going)
+  return Attack(
+    init,
+    step,
+    ball,
+    steps,
+    forwards=draws,
+    backwards=draws,
+    minimizes=keep_going,
+    draws=draws,
+  )

@@ -7,15 +7,15 @@ boundaries to other classes, and does so again until it is across.
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
-from jaxbench.attacks.parts import best, hyperplane, losses, norms
+from jaxbench import errors, spec
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
+from jaxbench.attacks.parts import best, hyperplane, losses, norms, randomised
 from jaxbench.attacks.parts.ascent import NO_TARGET
 
 _NORMS = ("linf", "l2")
@@ -36,7 +36,12 @@ class DeepFoolState:
 
 @functools.cache
 def deepfool(
-  *, steps: int = 50, norm: str = "linf", candidates: int = 10, overshoot: float = 0.02
+  *,
+  steps: int = 50,
+  norm: str = "linf",
+  candidates: int = 10,
+  overshoot: float = 0.02,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Moves onto the nearest linearised boundary until it is across; then it is done.
 
@@ -50,6 +55,7 @@ def deepfool(
       are hardly smaller: by 0.1 percent among 1,000 random classes, by 2 among ten near names for
       each digit. With fewer classes than candidates, passes are counted as if there were so many.
     overshoot: by which the whole perturbation is stretched.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -61,6 +67,7 @@ def deepfool(
     )
   if norm not in _NORMS:
     raise errors.unknown("norm", norm, _NORMS)
+  randomised.check("deepfool", draws)
   ball, dual = norms.get(norm), hyperplane.DUAL[norm]
 
   def init(example: Example, run: jax.Array | int = 0) -> DeepFoolState:
@@ -99,7 +106,8 @@ def deepfool(
 
   def step(classifier: Classifier, state: DeepFoolState) -> DeepFoolState:
     label, count = state.example.label, state.progress.count
-    logits, pull = jax.vjp(lambda image: logits_of(classifier, image), point(state))
+    logits_at = randomised.logits_fn(classifier, state.example.fold_in(count).key, draws)
+    logits, pull = jax.vjp(logits_at, point(state))
     ranked = _likeliest(logits, label, candidates)
     state = dataclasses.replace(state, classes=jnp.where(count == 0, ranked, state.classes))
     distance, slope = nearest(logits, pull, state)
@@ -107,13 +115,22 @@ def deepfool(
     total = state.total + length * ball.steepest(slope, state.example.clean)
     state = dataclasses.replace(state, total=total)
     moved = point(state)
-    logits = logits_of(classifier, moved)
+    logits = logits_at(moved)
     across = losses.fooled(logits, label)
     state = best.keep(ball, state, moved, logits, across)
     done = across | (count + 1 >= steps)
     return dataclasses.replace(state, progress=Progress(count + 1, state.progress.fooled, done))
 
-  return Attack(init, step, ball, steps, forwards=2, backwards=candidates - 1, minimizes=True)
+  return Attack(
+    init,
+    step,
+    ball,
+    steps,
+    forwards=2 * draws,
+    backwards=draws * (candidates - 1),
+    minimizes=True,
+    draws=draws,
+  )
 
 
 def _likeliest(logits: jax.Array, label: jax.Array, candidates: int) -> jax.Array:

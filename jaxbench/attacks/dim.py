@@ -49,6 +49,7 @@ def dim(
     keep_going=keep_going,
     draws=draws,
     forwards=2,
+    transforms=True,
   )
 
 

@@ -6,14 +6,15 @@ takes a constant amount off every coordinate's change, so that small changes van
 
 import dataclasses
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
-from jaxbench.attacks.parts import best, losses, norms, tradeoff
+from jaxbench import errors, spec
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
+from jaxbench.attacks.parts import best, losses, norms, randomised, tradeoff
 
 _RULES = ("en", "l1")
 
@@ -42,6 +43,7 @@ def ead(
   regularization: float = 0.01,
   rule: str = "en",
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Minimises constant times margin plus squared l2 distance plus regularization times l1 distance.
 
@@ -59,6 +61,7 @@ def ead(
       distances, or "l1".
     keep_going: take all steps and return the best image found, as `attacks.minimal_epsilon` asks
       for.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -69,6 +72,7 @@ def ead(
     raise errors.InputError("ead needs confidence, regularization >= 0")
   if rule not in _RULES:
     raise errors.unknown("rule", rule, _RULES)
+  randomised.check("ead", draws)
   ball = norms.get("l1")
 
   def init(example: Example, run: jax.Array | int = 0) -> EADState:
@@ -86,9 +90,16 @@ def ead(
     """One step of FISTA; where it arrives is kept if it is the best."""
     clean, label = state.example.clean, state.example.label
 
+    key = state.example.fold_in(state.progress.count).key
+    missing_of = randomised.loss_fn(
+      lambda logits: jnp.maximum(confidence - losses.margin(logits, label), 0.0),
+      classifier,
+      key,
+      draws,
+    )
+
     def objective(image: jax.Array) -> jax.Array:
-      margin = losses.margin(logits_of(classifier, image), label)
-      missing = jnp.maximum(confidence - margin, 0.0)
+      missing, _ = missing_of(image)
       return jnp.square(image - clean).sum() + state.constant.value * missing
 
     value, slope = jax.value_and_grad(objective)(state.ahead)
@@ -96,7 +107,7 @@ def ead(
     change = state.ahead - learning_rate * jnp.sqrt(1 - age / steps) * slope - clean
     shrunk = jnp.sign(change) * jnp.maximum(jnp.abs(change) - regularization, 0.0)
     point = jnp.clip(clean + shrunk, 0.0, 1.0)
-    logits = logits_of(classifier, point)
+    logits = randomised.logits_fn(classifier, key, draws)(point)
     sure = losses.margin(logits, label) >= confidence
     across = losses.fooled(logits, label) & sure
     size = best.cost(ball, state.example, point, logits)
@@ -119,4 +130,13 @@ def ead(
     return dataclasses.replace(state, point=state.example.clean, ahead=state.example.clean)
 
   step = tradeoff.search(descend, restart, steps, searches, keep_going)
-  return Attack(init, step, ball, steps * searches, forwards=2, backwards=1, minimizes=keep_going)
+  return Attack(
+    init,
+    step,
+    ball,
+    steps * searches,
+    forwards=2 * draws,
+    backwards=draws,
+    minimizes=keep_going,
+    draws=draws,
+  )

@@ -6,14 +6,16 @@ it inside the box, leans towards the clean image, and steps back whenever it is 
 
 import dataclasses
 import functools
+from collections.abc import Callable
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
-from jaxbench.attacks.parts import best, hyperplane, losses, norms
+from jaxbench import errors, spec
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
+from jaxbench.attacks.parts import best, hyperplane, losses, norms, randomised
 from jaxbench.attacks.parts.ascent import NO_TARGET
 
 _MOST_BIAS = 0.1  # Towards the clean image (alpha_max in the paper).
@@ -49,6 +51,7 @@ def fab(
   candidates: int = 9,
   restarts: int = 1,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Searches for the nearest boundary; it stops at the first image inside the ball that fools.
 
@@ -63,6 +66,7 @@ def fab(
       of epsilon away.
     keep_going: take all steps and return the smallest perturbation found, as
       `attacks.minimal_epsilon` asks for.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -72,6 +76,7 @@ def fab(
       "fab needs steps, restarts and candidates >= 1 and targets >= 0, not "
       f"{steps}, {restarts}, {candidates}, {targets}"
     )
+  randomised.check("fab", draws)
   ball, project, dual = norms.get(norm), hyperplane.projection(norm), hyperplane.DUAL[norm]
 
   def init(example: Example, run: jax.Array | int = 0) -> FABState:
@@ -81,16 +86,21 @@ def fab(
     return FABState(
       example=example,
       image=example.clean,
-      point=jnp.clip(example.clean + away * noise, 0.0, 1.0),
+      point=example.kept(jnp.clip(example.clean + away * noise, 0.0, 1.0)),
       rank=run // restarts,
       target=jnp.int32(0),
       distance=jnp.float32(jnp.inf),
       progress=Progress.begin(),
     )
 
+  def logits_at(classifier: Classifier, state: FABState) -> Callable[[jax.Array], jax.Array]:
+    """Logits [K] of an image, or their means over the draws of a step."""
+    key = state.example.fold_in(state.progress.count).key
+    return randomised.logits_fn(classifier, key, draws)
+
   def nearest(classifier: Classifier, state: FABState) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Value and gradient of the linearised distance to the boundary, and the target."""
-    logits, pull = jax.vjp(lambda image: logits_of(classifier, image), state.point)
+    logits, pull = jax.vjp(logits_at(classifier, state), state.point)
     label = state.example.label
     others = losses.other_classes(logits, label)
     if targets:
@@ -119,7 +129,7 @@ def fab(
     bias = jnp.clip(sizes[0] / (sizes[0] + sizes[1]), 0.0, _MOST_BIAS)
     point = (1 - bias) * (state.point + _OVERSHOOT * onto)
     point = jnp.clip(point + bias * (clean + _OVERSHOOT * from_clean), 0.0, 1.0)
-    logits = logits_of(classifier, point)
+    logits = logits_at(classifier, state)(point)
     across = losses.fooled(logits, label)
     state = best.keep(ball, state, point, logits, across)
     count = state.progress.count + 1
@@ -136,9 +146,10 @@ def fab(
     step,
     ball,
     steps,
-    forwards=2,
-    backwards=1 if targets else candidates,
+    forwards=2 * draws,
+    backwards=draws * (1 if targets else candidates),
     runs=max(targets, 1) * restarts,
     minimizes=keep_going,
     targets=targets,
+    draws=draws,
   )

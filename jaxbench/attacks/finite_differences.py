@@ -121,6 +121,8 @@ def _attack(
     def add(total: jax.Array, keys: jax.Array) -> tuple[jax.Array, None]:
       """Adds what some of the directions say to the total, [H, W, 3]."""
       towards = jax.vmap(lambda key: draw(key, state.image.shape, jnp.float32))(keys)
+      mask = state.example.mask
+      towards = towards if mask is None else jnp.where(mask[None], towards, 0.0)
       points = state.image[None] + reach * jnp.concatenate([towards, -towards])
       margins = jax.vmap(losses.margin, (0, None))(classifier(points), state.example.label)
       gaps = margins[:chunk] - margins[chunk:]

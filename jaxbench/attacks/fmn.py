@@ -13,15 +13,16 @@ nothing. It sees several classes, not all: targeted at each in turn, FMN may sti
 
 import dataclasses
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxbench import errors
-from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
-from jaxbench.attacks.parts import best, hyperplane, losses, norms
+from jaxbench import errors, spec
+from jaxbench.attacks.base import Attack, Classifier, Example, Progress
+from jaxbench.attacks.parts import best, hyperplane, losses, norms, randomised
 
 _LAST_STRIDE = 0.01  # In units of the first one.
 _LAST_GAMMA = 0.001
@@ -50,6 +51,7 @@ def fmn(
   stride: float = 1.0,
   gamma: float = 0.05,
   keep_going: bool = False,
+  draws: Annotated[int, spec.LATER] = 1,
 ) -> Attack:
   """Steps inside a ball whose radius follows the boundary.
 
@@ -62,6 +64,7 @@ def fmn(
     gamma: share by which the ball first shrinks or grows at a step; a cosine takes it to 0.001.
     keep_going: take all steps and return the smallest perturbation found, as
       `attacks.minimal_epsilon` asks for.
+    draws: as for `pgd`.
 
   Raises:
     InputError: a value is out of range or a name unknown.
@@ -71,6 +74,7 @@ def fmn(
       f"fmn needs steps >= 1, stride > 0 and gamma in [{_LAST_GAMMA}, 1), not "
       f"{steps}, {stride}, {gamma}"
     )
+  randomised.check("fmn", draws)
   ball, dual = norms.get(norm), hyperplane.DUAL[norm]
   strides = optax.cosine_decay_schedule(stride, steps, _LAST_STRIDE)
   gammas = optax.cosine_decay_schedule(gamma, steps, _LAST_GAMMA / gamma)
@@ -103,13 +107,14 @@ def fmn(
     label, count = state.example.label, state.progress.count
     warmth = jnp.maximum(state.lead * warmths(count.astype(jnp.float32)), _COLDEST)
 
-    def objective(image: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-      logits = logits_of(classifier, image)
-      gap = losses.margin(logits, label)
+    def value_of(logits: jax.Array) -> jax.Array:
       smooth = warmth * losses.log_odds(logits / warmth, label)
-      return jnp.where(jnp.isfinite(state.distance), smooth, gap), (gap, logits)
+      return jnp.where(jnp.isfinite(state.distance), smooth, losses.margin(logits, label))
 
-    slope, (gap, logits) = jax.grad(objective, has_aux=True)(state.point)
+    key = state.example.fold_in(count).key
+    objective = randomised.loss_fn(value_of, classifier, key, draws)
+    # The value is the gap itself until something fools, after which nobody asks for the gap.
+    (gap, logits), slope = jax.value_and_grad(objective, has_aux=True)(state.point)
     across = losses.fooled(logits, label)
     state = best.keep(ball, state, state.point, logits, across)
     radius = follow(state, across, gap, slope)
@@ -123,4 +128,13 @@ def fmn(
       progress=Progress(count + 1, fooled, done=ended if keep_going else fooled | ended),
     )
 
-  return Attack(init, step, ball, steps, forwards=1, backwards=1, minimizes=keep_going)
+  return Attack(
+    init,
+    step,
+    ball,
+    steps,
+    forwards=draws,
+    backwards=draws,
+    minimizes=keep_going,
+    draws=draws,
+  )

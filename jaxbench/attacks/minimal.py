@@ -61,6 +61,7 @@ def minimal_epsilon(
   slots: int | None = None,
   search_dtype: str = "float32",
   quantize: bool = False,
+  mask: Any = None,
   progress: bool = False,
 ) -> Smallest:
   """Bisects the epsilon of each example by itself, in the slots of `run`.
@@ -83,6 +84,7 @@ def minimal_epsilon(
     slots: as for `run`.
     search_dtype: as for `run`.
     quantize: as for `run`.
+    mask: as for `run`.
     progress: show a bar.
 
   Raises:
@@ -99,7 +101,7 @@ def minimal_epsilon(
   if not 0 < tolerance < math.inf:
     raise errors.InputError(f"tolerance must be a number > 0, not {tolerance}")
   with arguments.single_precision():
-    checked = arguments.check(attack, classifier, images, labels, upper, key, slots)
+    checked = arguments.check(attack, classifier, images, labels, upper, key, slots, mask)
     settings = batching.Settings(checked.slots, quantize, float(tolerance))
     result = search(checked, checked.classifier, settings, search_dtype, progress)
   return Smallest(

@@ -85,7 +85,7 @@ def pgd(
   def init(example: Example, run: jax.Array | int = 0) -> PGDState:
     clean, epsilon = example.clean, example.epsilon
     noise = ball.sample(example.fold_in(run).key, clean, epsilon) if random_start else 0.0
-    start = ball.project(clean, clean + noise, epsilon)
+    start = ball.project(clean, example.kept(clean + noise), epsilon)
     return PGDState(
       example=example,
       image=start,

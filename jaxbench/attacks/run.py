@@ -61,6 +61,7 @@ def run(
   search_dtype: str = "float32",
   quantize: bool = False,
   evaluations: int = 0,
+  mask: Any = None,
   progress: bool = False,
 ) -> Result:
   """Attacks any callable on all devices of this host.
@@ -92,6 +93,9 @@ def run(
       attack has not drawn; the prediction is what most of them say, and an attack claims nothing:
       give it `keep_going=True`. 0 judges by the mean of the logits over the attack's own number of
       draws, always the same ones, or without a key if that is one.
+    mask: booleans that broadcast to the images, true where pixels may change; the rest stays to the
+      bit. A patch is a mask at epsilon 1 of "linf"; by default everything may change. Attacks that
+      draw squares or pixels spend some of their queries where nothing may.
     progress: show a bar.
 
   Returns:
@@ -107,7 +111,7 @@ def run(
     >>> result.success.mean()
   """
   with arguments.single_precision():
-    checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots)
+    checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots, mask)
     if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 0:
       raise errors.InputError(f"evaluations must be a number of them, not {evaluations!r}")
     unclaimed = surrogate is not None or evaluations > 0
@@ -132,7 +136,7 @@ def search(
     settings: of the engine.
     search_dtype: see `run`, as for `progress` and `evaluations`.
   """
-  stages, classifier, images, labels, epsilons, key, _ = checked
+  stages, classifier, images, labels, epsilons, key, _, masks = checked
   steady = devices.replicate(
     classifier if stages.draws == 1 else Averaged(classifier, stages.draws)
   )
@@ -167,8 +171,8 @@ def search(
     warnings=warnings,
     occupancy=1.0,
   )
-  examples = batching.Examples(words, images, labels, searched_labels, epsilons)
-  local = batching.Examples(*(array[right] for array in examples))
+  examples = batching.Examples(words, images, labels, searched_labels, epsilons, masks)
+  local = examples.some(right)
   tally = batching.Tally()
   with tqdm(total=len(labels), initial=len(labels) - len(right), disable=not progress) as bar:
     for harvest in batching.attack(stages, judge, searchers, local, settings, tally):

@@ -64,4 +64,5 @@ def si(
     draws=draws,
     forwards=copies + 1,
     backwards=copies,
+    transforms=True,
   )

@@ -77,7 +77,8 @@ def square(
     example = example.fold_in(run)
     clean, epsilon = example.clean, example.epsilon
     windows = jax.random.fold_in(jax.random.key(0), run) if compat == "official" else example.key
-    start = ball.project(clean, draw.start(windows, example.key, clean, epsilon), epsilon)
+    start = example.kept(draw.start(windows, example.key, clean, epsilon))
+    start = ball.project(clean, start, epsilon)
     return SquareState(
       example=example,
       windows=windows,
@@ -96,6 +97,7 @@ def square(
     keys = (jax.random.fold_in(key, count + 1) for key in (state.windows, example.key))
     pixels = jnp.asarray(shares)[jnp.minimum(count, queries)] * image[..., 0].size
     candidate = draw.propose(*keys, example.clean, image, example.epsilon, pixels)
+    candidate = example.kept(candidate)
     return dataclasses.replace(
       state,
       image=image,

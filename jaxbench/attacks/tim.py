@@ -62,6 +62,7 @@ def tim(
     keep_going=keep_going,
     draws=draws,
     forwards=2 if probability else 1,
+    transforms=probability > 0,
   )
 
 

@@ -16,6 +16,7 @@ from jaxbench.models.classifiers import (
   regnet,
   resnet,
   swin,
+  swin_v2,
   vgg,
   vit,
 )
@@ -50,6 +51,7 @@ FAMILIES: dict[str, Family] = {
     convnext.FAMILY,
     convnext_v2.FAMILY,
     swin.FAMILY,
+    swin_v2.FAMILY,
   )
 }
 ARCHITECTURES: dict[str, Config] = {

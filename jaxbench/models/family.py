@@ -17,7 +17,7 @@ from jaxbench.models.weights.sidecar import Fields, Unread
 
 # Libraries, by whose names the tensors of a file are known.
 TORCHVISION, OPEN_CLIP, TIMM, HUGGINGFACE = "torchvision", "open_clip", "timm", "huggingface"
-EFFICIENTNET_LITE_PYTORCH = "efficientnet_lite_pytorch"
+EFFICIENTNET_LITE_PYTORCH, TORCH_HUB = "efficientnet_lite_pytorch", "torch_hub"
 
 
 class Transformers(NamedTuple):
@@ -52,6 +52,15 @@ class Timm(NamedTuple):
   pools: Mapping[str, Mapping[str, Any]] = types.MappingProxyType({"avg": {}})
   # Our configuration and the `model_args` -> the configuration that was built.
   built: Callable[[Any, Fields], Any] = lambda config, arguments: config
+
+
+class TorchHub(NamedTuple):
+  """Linear heads in files of their own, which torch.hub puts on a backbone."""
+
+  heads: Mapping[str, tuple[str, str]]  # By a head's file: the backbone's, and our name of both.
+  # How its class brings position embeddings to the size of the images that come.
+  antialias: Callable[[Any], bool]
+  offset: Callable[[Any], float]  # See `positions.resize`.
 
 
 class OpenCLIP(NamedTuple):
@@ -118,3 +127,4 @@ class Family:
   more: tuple[Transformers, ...] = ()  # Other folders of the same networks.
   timm: Timm | None = None
   open_clip: OpenCLIP | None = None
+  torch_hub: TorchHub | None = None

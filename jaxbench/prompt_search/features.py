@@ -99,7 +99,7 @@ def _attack(
   right = np.flatnonzero(verdict.predict(logits, np) == block.labels)
   searcher = devices.replicate(view.distinct(classifier.tree()))
   everything = adversary.attackable(name, epsilon, block, asked.seed, searcher)
-  examples = batching.Examples(*(array[right] for array in everything))
+  examples = everything.some(right)
   settings = batching.Settings(asked.slots)
   for found in batching.attack(
     cascade, classifier, [searcher], examples, settings, batching.Tally()

@@ -1,5 +1,7 @@
 """Attacks on randomised classifiers: means over draws, and verdicts by keys of their own."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +12,8 @@ from jaxbench.attacks.parts import losses
 
 KEY = jax.random.key(1)
 EPSILON = 0.1
-GRADIENT = ("bim", "dim", "mim", "ni", "pgd", "si", "tim", "vmi")
+GRADIENT = ("bim", "dim", "fgsm", "mim", "ni", "pgd", "si", "tim", "vmi")
+SMALLEST = ("cw", "cw_linf", "ddn", "deepfool", "ead", "fab", "fmn")
 
 
 def _noisy(weights, images, key=None):
@@ -52,7 +55,7 @@ def test_a_step_of_pgd_is_along_the_mean_gradient_of_its_draws(draws, noisy, som
   np.testing.assert_allclose(state.image, moved, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", GRADIENT)
+@pytest.mark.parametrize("name", (*GRADIENT, *SMALLEST))
 def test_draws_are_counted_and_untold_where_there_is_one(name):
   factory = attacks.ATTACKS[name]
   one, four = factory(), factory(draws=4)
@@ -64,6 +67,39 @@ def test_draws_are_counted_and_untold_where_there_is_one(name):
   assert "draws=4" in spec.resolve(f"{name}(draws=4)", attacks.ATTACKS, "attack").full
   with pytest.raises(errors.InputError, match="draws >= 1"):
     factory(draws=0)
+
+
+def _indifferent(network, images, key=None):
+  """A network that would draw, if it did not do so by the same key every time."""
+  return network(images, key=jax.random.key(5))
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_mean_of_equal_draws_is_one_of_them(name, noisy, some):
+  network = jax.tree_util.Partial(_indifferent, noisy)
+  image = jnp.asarray(some[0][0])
+  label = jnp.int32(np.asarray(network(image[None])).argmax())
+  example = attacks.Example(KEY, image, label, jnp.float32(2.0))
+  seen = []
+
+  def counted(images, key=None):
+    seen.append(key)
+    return network(images)
+
+  @jax.jit
+  def both():
+    states = []
+    for draws in (1, 3):
+      attack = attacks.ATTACKS[name](draws=draws)
+      state = attack.init(example)
+      for _ in range(2):
+        state = attack.step(counted, state)
+      states.append(state)
+    return [jax.tree.leaves(dataclasses.replace(state, example=None)) for state in states]
+
+  one, three = both()
+  jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, atol=1e-5), one, three)
+  assert any(key is not None for key in seen)
 
 
 @pytest.mark.parametrize("attack", [attacks.pgd(steps=3, draws=2, keep_going=True)])

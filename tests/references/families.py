@@ -58,6 +58,7 @@ PARAMETERS = {
   "swin_s": 49_606_258,
   "swin_b": 87_768_224,
   "swin_l_384": 196_735_516,
+  "swinv2_t_8": 28_347_154,
   "convnextv2_atto": 3_708_400,
   "convnextv2_huge": 660_289_640,
 }
@@ -66,6 +67,12 @@ PARAMETERS = {
 def vit():
   torch.manual_seed(0)
   return randomize(hf.ViTForImageClassification(hf.ViTConfig(**checkpoints.VISION, num_labels=5)))
+
+
+def deit():
+  torch.manual_seed(0)
+  config = hf.DeiTConfig(**checkpoints.VISION, num_labels=5)
+  return randomize(hf.DeiTForImageClassificationWithTeacher(config))
 
 
 def resnet(layer_type="bottleneck"):
@@ -95,6 +102,13 @@ def swin():
   return randomize(
     hf.SwinForImageClassification(hf.SwinConfig(image_size=32, **sizes, num_labels=5))
   )
+
+
+def swin_v2():
+  torch.manual_seed(0)
+  sizes = {"embed_dim": 16, "depths": [2, 2], "num_heads": [2, 4], "window_size": 4}
+  config = hf.Swinv2Config(image_size=32, **sizes, pretrained_window_sizes=[3, 2], num_labels=5)
+  return randomize(hf.Swinv2ForImageClassification(config))
 
 
 def efficientnet(width=0.5, head=640):
@@ -129,6 +143,11 @@ _SQUARE = {"height": 32, "width": 32}
 _SHORT = hf.ConvNextImageProcessorPil(size={"shortest_edge": 32})
 CLASSIFIERS = {
   "vit": Written(vit, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
+  "deit": Written(
+    deit,
+    {**checkpoints.CLIP_PROCESSOR, "image_processor_type": "DeiTFeatureExtractor", "size": 36},
+    hf.DeiTImageProcessorPil(size={"height": 36, "width": 36}, crop_size=_SQUARE),
+  ),
   "resnet": Written(resnet, _CROP, _SHORT),
   "convnext": Written(convnext, _CROP, _SHORT),
   "convnext_v2": Written(convnext_v2, _CROP, _SHORT),
@@ -139,5 +158,6 @@ CLASSIFIERS = {
   ),
   "regnet": Written(regnet, _CROP, _SHORT),
   "swin": Written(swin, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
+  "swinv2": Written(swin_v2, _SQUASH, hf.ViTImageProcessorPil(size=_SQUARE)),
   "efficientnet": Written(efficientnet, _SQUASH, hf.EfficientNetImageProcessorPil(size=_SQUARE)),
 }

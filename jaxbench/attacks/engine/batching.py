@@ -31,6 +31,12 @@ class Examples(NamedTuple):
   labels: np.ndarray  # [N] int32.
   searched: np.ndarray  # [N] int32: the labels, as the searcher counts classes (`view.searched`).
   epsilons: np.ndarray  # [N] float32; for a bisection, the largest to try.
+  masks: np.ndarray | None = None  # [N, H, W, 3] bool: what may change; None: everything.
+
+  def some(self, rows: np.ndarray) -> "Examples":
+    """Those at `rows`."""
+    given = {name: array[rows] for name, array in self._asdict().items() if array is not None}
+    return Examples(**given)
 
 
 class Settings(NamedTuple):
@@ -267,6 +273,8 @@ class _Work:
       "epsilon": self._examples.epsilons[existing],
       "handicap": self._handicaps[existing],
     }
+    if self._examples.masks is not None:
+      columns["mask"] = self._examples.masks[existing]
     return Waiting(**devices.scatter(columns))
 
 

@@ -29,6 +29,7 @@ class Waiting:
   label: jax.Array  # [] int32, as the attack counts classes.
   epsilon: jax.Array  # [] float32; for a bisection, the largest to try.
   handicap: jax.Array  # [] float32, in logits: see `View`.
+  mask: jax.Array | None = None  # [H, W, 3] bool: what may change; None: everything.
 
 
 @struct.dataclass
@@ -50,6 +51,7 @@ class Job:
   steps: jax.Array  # [] int32, of all runs that have ended.
   low: jax.Array  # [] float32: largest epsilon that failed, in a bisection.
   high: jax.Array  # [] float32: size of the smallest perturbation that fooled.
+  mask: jax.Array | None = None  # [H, W, 3] bool: what may change.
 
 
 def admit(waiting: Waiting) -> Job:
@@ -72,4 +74,5 @@ def admit(waiting: Waiting) -> Job:
     steps=none,
     low=jnp.zeros_like(waiting.epsilon),
     high=jnp.full_like(waiting.epsilon, jnp.inf),
+    mask=waiting.mask,
   )

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench.attacks.base import Attack
+from jaxbench.attacks.base import Attack, kept
 from jaxbench.attacks.engine.job import Job, Search
 from jaxbench.attacks.parts import strongest
 
@@ -45,9 +45,8 @@ def repeated(search: Search) -> Callable[[Job, Any], Job]:
 
 def _returned(search: Search, job: Job, state: Any) -> jax.Array:
   """The image [H, W, 3] of a run that is over, as it was classified."""
-  if not search.quantize:
-    return state.image
-  return search.attack.norm.quantize(job.clean, state.image)
+  image = kept(state.image, job.clean, job.mask)
+  return search.attack.norm.quantize(job.clean, image) if search.quantize else image
 
 
 @struct.dataclass

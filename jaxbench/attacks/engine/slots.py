@@ -93,7 +93,8 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
   attack, quantize = search.attack, search.attack.norm.quantize if search.quantize else None
 
   def step(classifier: Classifier, job: Job, state: Any) -> Any:
-    view = View(classifier, job.clean, job.label, job.handicap, quantize)
+    mask = None if attack.transforms else job.mask
+    view = View(classifier, job.clean, job.label, job.handicap, mask, quantize)
     return attack.step(view, state)
 
   conclude = jax.vmap(
@@ -160,7 +161,7 @@ def _start(attack: Attack, job: Job, stage: jax.Array) -> Any:
   """States [S] at the beginning of a run."""
   keys = jax.random.wrap_key_data(job.words, impl="threefry2x32")
   keys = jax.vmap(jax.random.fold_in, (0, None))(keys, stage)
-  examples = Example(keys, job.clean, job.label, job.epsilon)
+  examples = Example(keys, job.clean, job.label, job.epsilon, job.mask)
   return jax.vmap(attack.init)(examples, job.run)
 
 

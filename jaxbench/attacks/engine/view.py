@@ -8,6 +8,7 @@ import numpy as np
 from flax import struct
 
 from jaxbench import errors
+from jaxbench.attacks.base import kept
 from jaxbench.attacks.parts import grid
 
 
@@ -19,6 +20,7 @@ class View:
   clean: jax.Array  # [H, W, 3] float32: the example.
   label: jax.Array  # [] int32.
   handicap: jax.Array  # [] float32, for the label: what fools all the same is clear of rounding.
+  mask: jax.Array | None  # [H, W, 3] bool: elsewhere it sees the example.
   quantize: grid.Quantize | None = struct.field(pytree_node=False)  # None: images of any value.
 
   @property
@@ -28,6 +30,7 @@ class View:
 
   def __call__(self, images: jax.Array, **key: jax.Array) -> jax.Array:
     """Logits of the images as they would be judged; gradients pass the rounding unchanged."""
+    images = kept(images, self.clean[None], self.mask)
     shown = images
     if self.quantize:
       shown = jax.vmap(self.quantize, (None, 0))(self.clean, images)

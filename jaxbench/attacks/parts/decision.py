@@ -89,6 +89,7 @@ def attack(
     count = state.progress.count
     key = jax.random.fold_in(state.example.key, count)
     points = jnp.clip(jax.lax.switch(state.phase, queries, key, state), 0.0, 1.0)
+    points = state.example.kept(points)
     logits = classifier(points)
     across = jax.vmap(losses.fooled, (0, None))(logits, state.example.label)
     state = closest(ball, state, points, logits, across)

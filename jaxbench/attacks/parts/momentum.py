@@ -70,6 +70,7 @@ def attack(
   forwards: int = 1,
   backwards: int = 1,
   draws: int = 1,
+  transforms: bool = False,
   remember: Callable[[jax.Array], Any] = lambda image: (),
 ) -> Attack:
   """An attack with momentum from the image itself.
@@ -78,6 +79,7 @@ def attack(
     name: for messages.
     estimate: comes by the gradients, with so many `forwards` and `backwards`.
     steps: see `mim`, as for `loss`, `decay`, `relative_step`, `keep_going`, `norm` and `draws`.
+    transforms: whether it evaluates images that are moved or scaled.
     remember: the estimator's memory before the first step, from the image.
 
   Raises:
@@ -111,7 +113,9 @@ def attack(
       lambda logits: value_of(logits, example.label), classifier, drawn, draws
     )
     estimated = estimate(loss_fn, state, key)
-    momentum = decay * state.momentum + _normalised(estimated.gradient)
+    gradient = estimated.gradient
+    gradient = gradient if example.mask is None else jnp.where(example.mask, gradient, 0.0)
+    momentum = decay * state.momentum + _normalised(gradient)
     moved = state.image + state.step_size * ball.steepest(momentum, state.image)
     moved = ball.project(example.clean, moved, example.epsilon)
     state = dataclasses.replace(state, momentum=momentum, memory=estimated.memory)
@@ -126,6 +130,7 @@ def attack(
     forwards=forwards * draws,
     backwards=backwards * draws,
     draws=draws,
+    transforms=transforms,
     keep_going=keep_going,
     classes=2 + (loss == "dlr"),
     ends_unevaluated=not keep_going,

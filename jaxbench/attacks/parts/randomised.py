@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from jaxbench import errors
 from jaxbench.attacks.base import logits_of
@@ -35,6 +36,12 @@ def loss_fn(
     return values.mean(), logits.mean(axis=0)
 
   return mean if draws > 1 else lambda image: once(image, None)
+
+
+def logits_fn(classifier: Any, key: jax.Array, draws: int) -> Callable[[jax.Array], jax.Array]:
+  """A function of an image [H, W, 3]: logits [K], or their means; arguments as of `loss_fn`."""
+  both = loss_fn(lambda logits: jnp.float32(0), classifier, key, draws)
+  return lambda image: both(image)[1]
 
 
 def check(attack: str, draws: int) -> None:

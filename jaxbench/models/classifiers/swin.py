@@ -1,7 +1,7 @@
 """Swin Transformer (Liu et al., 2021, arXiv:2103.14030)."""
 
 import dataclasses
-import itertools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import jax
@@ -11,13 +11,13 @@ from jaxbench import errors
 from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig, imagenet
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
 from jaxbench.models.parts.layers import ACTIVATIONS, Conv, LayerList, LayerNorm, Linear
-from jaxbench.models.parts.window_attention import WindowAttention
+from jaxbench.models.parts.window_attention import WindowAttention, Windows
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images, fitting
 from jaxbench.models.weights.sidecar import Fields, Unread
 
-_PATCH, _EPSILON = 4, 1e-5
+PATCH, EPSILON = 4, 1e-5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,9 +35,9 @@ class SwinConfig(ClassifierConfig):
 class Block(nnx.Module):
   """Attention in windows, then an MLP, each behind its layer norm."""
 
-  def __init__(self, width: int, heads: int, window: int, shift: int, *, rngs: nnx.Rngs):
-    self.norm1, self.norm2 = LayerNorm(width, _EPSILON), LayerNorm(width, _EPSILON)
-    self.attn = WindowAttention(width, heads, window, shift, rngs=rngs)
+  def __init__(self, width: int, heads: int, windows: Windows, *, rngs: nnx.Rngs):
+    self.norm1, self.norm2 = LayerNorm(width, EPSILON), LayerNorm(width, EPSILON)
+    self.attn = WindowAttention(width, heads, windows, rngs=rngs)
     self.fc1, self.fc2 = Linear(width, 4 * width, rngs=rngs), Linear(4 * width, width, rngs=rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
@@ -50,34 +50,52 @@ class Merge(nnx.Module):
   """Between two stages: four neighbours become one position, twice as wide."""
 
   def __init__(self, inputs: int, *, rngs: nnx.Rngs):
-    self.norm = LayerNorm(4 * inputs, _EPSILON)
+    self.norm = LayerNorm(4 * inputs, EPSILON)
     self.reduction = Linear(4 * inputs, 2 * inputs, use_bias=False, rngs=rngs)
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [B, H, W, C] -> [B, H / 2, W / 2, 2 C]."""
-    batch, height, width, channels = x.shape
-    x = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
-    x = x.transpose(0, 1, 3, 4, 2, 5).reshape(batch, height // 2, width // 2, 4 * channels)
-    return self.reduction(self.norm(x))
+    return self.reduction(self.norm(neighbours(x)))
 
 
-class Swin(Classifier):
-  """A supervised classifier: images [B, H, W, 3] in [0, 1] -> logits [B, K]."""
+def neighbours(x: jax.Array) -> jax.Array:
+  """float [B, H, W, C] -> [B, H / 2, W / 2, 4 C], four positions beside each other."""
+  batch, height, width, channels = x.shape
+  x = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+  return x.transpose(0, 1, 3, 4, 2, 5).reshape(batch, height // 2, width // 2, 4 * channels)
 
-  def __init__(self, config: SwinConfig, *, rngs: nnx.Rngs):
+
+class Stages(Classifier):
+  """Patches, stages of blocks with a step between two, the mean, a linear layer.
+
+  Args:
+    config: see there.
+    block: of a stage, width, heads and windows -> the network of one.
+    merge: of a width -> the network of a step.
+    rngs: of the weights.
+  """
+
+  def __init__(
+    self,
+    config: SwinConfig,
+    block: Callable[[int, int, int, Windows], nnx.Module],
+    merge: Callable[[int], nnx.Module],
+    *,
+    rngs: nnx.Rngs,
+  ):
     self.config, width = config, config.width
-    self.conv1 = Conv(3, width, _PATCH, _PATCH, padding=0, use_bias=True, rngs=rngs)
-    self.norm_pre = LayerNorm(width, _EPSILON)
+    self.conv1 = Conv(3, width, PATCH, PATCH, padding=0, use_bias=True, rngs=rngs)
+    self.norm_pre = LayerNorm(width, EPSILON)
     stages, merges = [], []
     for index, (depth, heads) in enumerate(zip(config.depths, config.heads, strict=True)):
       if index:
-        merges.append(Merge(width, rngs=rngs))
+        merges.append(merge(width))
         width *= 2
-      window, shift = _window(config, index)
-      shifts = itertools.islice(itertools.cycle((0, shift)), depth)
-      stages.append(LayerList([Block(width, heads, window, each, rngs=rngs) for each in shifts]))
+      pair = _windows(config, index)  # They take turns.
+      blocks = [block(index, width, heads, pair[i % 2]) for i in range(depth)]
+      stages.append(LayerList(blocks))
     self.stages, self.merges = LayerList(stages), LayerList(merges)
-    self.norm = LayerNorm(width, _EPSILON)
+    self.norm = LayerNorm(width, EPSILON)
     self.fc = Linear(width, config.num_classes, rngs=rngs)
 
   def logits(self, x: jax.Array) -> jax.Array:
@@ -90,21 +108,33 @@ class Swin(Classifier):
     return self.fc(self.norm(x).mean(axis=(1, 2)))
 
 
-def _window(config: SwinConfig, stage: int) -> tuple[int, int]:
-  """The window of a stage, and its shift: there is none where one window sees all.
+class Swin(Stages):
+  """A supervised classifier: images [B, H, W, 3] in [0, 1] -> logits [B, K]."""
+
+  def __init__(self, config: SwinConfig, *, rngs: nnx.Rngs):
+    super().__init__(
+      config,
+      lambda stage, width, heads, windows: Block(width, heads, windows, rngs=rngs),
+      lambda width: Merge(width, rngs=rngs),
+      rngs=rngs,
+    )
+
+
+def _windows(config: SwinConfig, stage: int) -> tuple[Windows, Windows]:
+  """Those of a stage, as they are and shifted; they are not where one window sees all.
 
   Raises:
     InputError: windows do not fill the image.
   """
   size = config.preprocess.size
-  side, rest = divmod(size, _PATCH * 2**stage)
+  side, rest = divmod(size, PATCH * 2**stage)
   window = min(config.window, side)
   if rest or not side or side % window:
     raise errors.InputError(
       f"images of {size} pixels are not filled by windows of {config.window} in stage {stage + 1}: "
       "not supported"
     )
-  return window, 0 if side == window else window // 2
+  return Windows(side, window), Windows(side, window, 0 if side == window else window // 2)
 
 
 def _torchvision(config: SwinConfig) -> Renamings:
@@ -122,7 +152,7 @@ def _torchvision(config: SwinConfig) -> Renamings:
   )
 
 
-def _timm(config: SwinConfig, first: int, head: str) -> Renamings:
+def timm_layout(config: SwinConfig, first: int, head: str) -> Renamings:
   """`first` is the stage that the first step between two stages belongs to."""
   return (
     (r"^conv1\.", "patch_embed.proj."),
@@ -135,25 +165,27 @@ def _timm(config: SwinConfig, first: int, head: str) -> Renamings:
   )
 
 
-_HUGGINGFACE: Renamings = (
-  (r"^conv1\.", "swin.embeddings.patch_embeddings.projection."),
-  (r"^norm_pre\.", "swin.embeddings.norm."),
-  (r"^stages\.(\d+)\.", r"swin.encoder.layers.\1.blocks."),
-  (r"^merges\.(\d+)\.", r"swin.encoder.layers.\1.downsample."),
-  (r"\.norm1\.", ".layernorm_before."),
-  (r"\.norm2\.", ".layernorm_after."),
-  (r"attn\.qkv\.", "attention.self.{query,key,value}."),
-  (r"attn\.proj\.", "attention.output.dense."),
-  (r"attn\.bias_table", "attention.self.relative_position_bias_table"),
-  (r"\.fc1\.", ".intermediate.dense."),
-  (r"\.fc2\.", ".output.dense."),
-  (r"^norm\.", "swin.layernorm."),
-  (r"^fc\.", "classifier."),
-)
+def huggingface_layout(network: str) -> Renamings:
+  """`network` is how transformers calls it."""
+  return (
+    (r"^conv1\.", f"{network}.embeddings.patch_embeddings.projection."),
+    (r"^norm_pre\.", f"{network}.embeddings.norm."),
+    (r"^stages\.(\d+)\.", rf"{network}.encoder.layers.\1.blocks."),
+    (r"^merges\.(\d+)\.", rf"{network}.encoder.layers.\1.downsample."),
+    (r"\.norm1\.", ".layernorm_before."),
+    (r"\.norm2\.", ".layernorm_after."),
+    (r"attn\.qkv\.", "attention.self.{query,key,value}."),
+    (r"attn\.proj\.", "attention.output.dense."),
+    (r"attn\.bias_table", "attention.self.relative_position_bias_table"),
+    (r"\.fc1\.", ".intermediate.dense."),
+    (r"\.fc2\.", ".output.dense."),
+    (r"^norm\.", f"{network}.layernorm."),
+    (r"^fc\.", "classifier."),
+  )
 
 
-def _read(fields: Fields, images: Images) -> SwinConfig:
-  """SwinForImageClassification."""
+def sizes(fields: Fields, images: Images) -> dict[str, Any]:
+  """What transformers' configuration says of the first and the second Swin alike."""
   fields.choose("hidden_act", {"gelu": "gelu"}, "gelu")
   depths, heads = fields.counts("depths", [2, 2, 6, 2]), fields.counts("num_heads", [3, 6, 12, 24])
   width = fields.count("embed_dim", 96)
@@ -164,17 +196,33 @@ def _read(fields: Fields, images: Images) -> SwinConfig:
     raise fields.error(f"hidden_size is not {last}, which embed_dim and depths give")
   if any(width * 2**i % number for i, number in enumerate(heads)):
     raise fields.error(f"num_heads {list(heads)} do not divide the widths of their stages")
-  return SwinConfig(
-    depths=depths,
-    heads=heads,
-    width=width,
-    window=fields.count("window_size", 7),
-    num_classes=config_json.classes(fields),
+  return {
+    "depths": depths,
+    "heads": heads,
+    "width": width,
+    "window": fields.count("window_size", 7),
+    "num_classes": config_json.classes(fields),
     **fitting(fields.path, images, fields.side("image_size", 224))._asdict(),
-  )
+  }
 
 
-_SIZES = {
+def _read(fields: Fields, images: Images) -> SwinConfig:
+  """SwinForImageClassification."""
+  return SwinConfig(**sizes(fields, images))
+
+
+UNREAD = Unread(
+  config_json.COMMON | config_json.TRAINING | config_json.BACKBONE | {"encoder_stride"},
+  {
+    **config_json.IMAGE,
+    "patch_size": (PATCH,),
+    "qkv_bias": (True,),
+    "mlp_ratio": (4.0, 4),
+    "layer_norm_eps": (EPSILON,),
+    "use_absolute_embeddings": (False,),
+  },
+)
+SIZES = {
   "t": ((2, 2, 6, 2), (3, 6, 12, 24), 96, 232),
   "s": ((2, 2, 18, 2), (3, 6, 12, 24), 96, 246),
   "b": ((2, 2, 18, 2), (4, 8, 16, 32), 128, 238),
@@ -185,10 +233,10 @@ _SIZES = {
 def _named() -> dict[str, SwinConfig]:
   """Torchvision's by its preprocessing; the rest by that of their authors, which timm has."""
   named = {}
-  for size, (depths, heads, width, resize) in _SIZES.items():
-    sizes: dict[str, Any] = {"depths": depths, "heads": heads, "width": width}
+  for size, (depths, heads, width, resize) in SIZES.items():
+    shape: dict[str, Any] = {"depths": depths, "heads": heads, "width": width}
     shown = imagenet(224, resize, "bicubic")
-    named[f"swin_{size}"] = SwinConfig(**sizes, window=7, **shown)
+    named[f"swin_{size}"] = SwinConfig(**shape, window=7, **shown)
   for size in ("b", "l"):
     shown = imagenet(384, 384, "bicubic")
     named[f"swin_{size}_384"] = dataclasses.replace(named[f"swin_{size}"], window=12, **shown)
@@ -219,25 +267,15 @@ FAMILY = Family(
   layouts=lambda config: {
     TORCHVISION: [_torchvision(config)],
     # Its authors' files, which timm reads as well, have a step at the end of a stage.
-    TIMM: [_timm(config, 1, "head.fc."), _timm(config, 0, "head.")],
-    HUGGINGFACE: [_HUGGINGFACE],
+    TIMM: [timm_layout(config, 1, "head.fc."), timm_layout(config, 0, "head.")],
+    HUGGINGFACE: [huggingface_layout("swin")],
   },
   lacks={TORCHVISION: ("swin_l", "swin_b_384", "swin_l_384")},
   transformers=Transformers(
     model_type="swin",
     processor="ViTImageProcessor",
     read=_read,
-    unread=Unread(
-      config_json.COMMON | config_json.TRAINING | config_json.BACKBONE | {"encoder_stride"},
-      {
-        **config_json.IMAGE,
-        "patch_size": (_PATCH,),
-        "qkv_bias": (True,),
-        "mlp_ratio": (4.0, 4),
-        "layer_norm_eps": (_EPSILON,),
-        "use_absolute_embeddings": (False,),
-      },
-    ),
+    unread=UNREAD,
   ),
   timm=Timm(names={f"swin_{theirs}": (name, {}) for name, theirs in _PUBLISHED.items()}),
 )

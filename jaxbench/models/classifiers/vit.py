@@ -12,7 +12,13 @@ from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig,
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
 from jaxbench.models.parts.layers import Linear
 from jaxbench.models.parts.transformer import TowerConfig
-from jaxbench.models.parts.vit_trunk import ViTTrunk, ViTTrunkConfig, in_timm, timm_layouts
+from jaxbench.models.parts.vit_trunk import (
+  VECTORS,
+  ViTTrunk,
+  ViTTrunkConfig,
+  in_timm,
+  timm_layouts,
+)
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images, fitting
@@ -34,7 +40,7 @@ class ViT(ViTTrunk, Classifier):
   def __init__(self, config: ViTConfig, *, rngs: nnx.Rngs):
     super().__init__(config, config.patch_size, config.preprocess.size, rngs=rngs)
     self.config = config
-    width = config.tower.width * (2 if config.pool == "token_and_mean" else 1)
+    width = config.tower.width * VECTORS.get(config.pool, 1)
     self.fc = Linear(width, config.num_classes, rngs=rngs)
     taught = Linear(width, config.num_classes, rngs=rngs) if config.distilled else None
     self.fc_distilled = taught
@@ -64,28 +70,37 @@ def _torchvision(first: str, second: str) -> Renamings:
   )
 
 
-_HUGGINGFACE: Renamings = (
-  (r"^transformer\.resblocks", "vit.encoder.layer"),
-  (r"ln_1", "layernorm_before"),
-  (r"ln_2", "layernorm_after"),
-  (r"attn\.in_proj", "attention.attention.{query,key,value}"),
-  (r"attn\.out_proj", "attention.output.dense"),
-  (r"mlp\.c_fc", "intermediate.dense"),
-  (r"mlp\.c_proj", "output.dense"),
-  (r"^conv1", "vit.embeddings.patch_embeddings.projection"),
-  (r"^class_embedding", "vit.embeddings.cls_token"),
-  (r"^positional_embedding", "vit.embeddings.position_embeddings"),
-  (r"^ln_post", "vit.layernorm"),
-  (r"^fc\.", "classifier."),
-)
+def _huggingface(config: ViTConfig) -> Renamings:
+  network = "deit" if config.distilled else "vit"
+  return (
+    (r"^transformer\.resblocks", f"{network}.encoder.layer"),
+    (r"ln_1", "layernorm_before"),
+    (r"ln_2", "layernorm_after"),
+    (r"attn\.in_proj", "attention.attention.{query,key,value}"),
+    (r"attn\.out_proj", "attention.output.dense"),
+    (r"mlp\.c_fc", "intermediate.dense"),
+    (r"mlp\.c_proj", "output.dense"),
+    (r"^conv1", f"{network}.embeddings.patch_embeddings.projection"),
+    (r"^class_embedding", f"{network}.embeddings.cls_token"),
+    (r"^distilled_embedding", f"{network}.embeddings.distillation_token"),
+    (r"^positional_embedding", f"{network}.embeddings.position_embeddings"),
+    (r"^ln_post", f"{network}.layernorm"),
+    (r"^fc\.", "cls_classifier." if config.distilled else "classifier."),
+    (r"^fc_distilled\.", "distillation_classifier."),
+  )
 
 
 def _read(fields: Fields, images: Images) -> ViTConfig:
-  """ViTForImageClassification."""
+  """ViTForImageClassification, and DeiTForImageClassificationWithTeacher."""
+  distilled = fields.get("model_type", "") == "deit"
+  built = ["DeiTForImageClassificationWithTeacher"]  # The other leaves its teacher's token unread.
+  if distilled and (found := fields.get("architectures", built)) != built:
+    raise fields.error(f"architectures {found} are not {built}")
   return ViTConfig(
     tower=config_json.tower(fields, config_json.Defaults(768, 3072, 12, "gelu", 1e-12)),
     patch_size=fields.side("patch_size", 16),
     num_classes=config_json.classes(fields),
+    distilled=distilled,
     **fitting(fields.path, images, fields.side("image_size", 224))._asdict(),
   )
 
@@ -177,7 +192,10 @@ FAMILY = Family(
     "vit_s_32": ("timm/vit_small_patch32_224.augreg_in21k_ft_in1k",),
     "vit_b_8": ("timm/vit_base_patch8_224.augreg_in21k_ft_in1k",),
     **{
-      name: (f"timm/deit_{size}_distilled_patch16_224.fb_in1k",)
+      name: (
+        f"facebook/deit-{size}-distilled-patch16-224",
+        f"timm/deit_{size}_distilled_patch16_224.fb_in1k",
+      )
       for name, (size, _) in _DISTILLED.items()
     },
     "deit3_s_16": ("timm/deit3_small_patch16_224.fb_in22k_ft_in1k",),
@@ -190,14 +208,15 @@ FAMILY = Family(
     # Its first releases call the MLP's layers linear_1 and linear_2.
     TORCHVISION: [_torchvision("0", "3"), _torchvision("linear_1", "linear_2")],
     TIMM: timm_layouts(config),
-    HUGGINGFACE: [_HUGGINGFACE],
+    HUGGINGFACE: [_huggingface(config)],
   },
   lacks={
     TORCHVISION: [n for n in (*_VIT, *_DEIT3, *_DISTILLED) if n not in _IN_TORCHVISION],
-    HUGGINGFACE: (*_DEIT3, *_DISTILLED),
+    HUGGINGFACE: _DEIT3,
   },
   transformers=Transformers(
     model_type="vit",
+    others=("deit",),
     processor="ViTImageProcessor",
     read=_read,
     unread=Unread(

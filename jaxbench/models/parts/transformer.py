@@ -207,6 +207,14 @@ class Transformer(nnx.Module):
       x = block(x, causal=self.causal, angles=angles, seen=seen)
     return last(x, causal=self.causal, keep=keep, angles=angles, seen=seen)
 
+  def outputs(self, x: jax.Array) -> list[jax.Array]:
+    """float [B, T, D] -> what each block gives, of the same shape."""
+    angles, found = self._angles(x.shape[1]), []
+    for block in self.resblocks:
+      x = block(x, causal=self.causal, angles=angles)
+      found.append(x)
+    return found
+
   def _angles(self, length: int) -> np.ndarray | None:
     """float64 [T, D / heads / 2], if patches turn."""
     if self.rotary is None:

@@ -25,7 +25,9 @@ from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.sidecar import Fields
 
 POSITIONS = ("all", "patches", "none")
-POOLS = ("token", "mean", "token_and_mean", "attention")
+POOLS = ("token", "mean", "token_and_mean", "four_tokens_and_mean", "attention")
+# How many vectors of the tower's width come out, where it is not one.
+VECTORS = {"token_and_mean": 2, "four_tokens_and_mean": 5}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,7 +114,7 @@ class ViTTrunk(Network):
     self.attn_pool = AttentionPool(TowerConfig(*asks), rngs=rngs) if is_asked else None
 
   def features(self, x: jax.Array) -> jax.Array:
-    """Standardised images [B, H, W, 3] -> [B, D], or [B, 2 D] of two tokens or "token_and_mean"."""
+    """Standardised images [B, H, W, 3] -> [B, D]; [B, 2 D] of two tokens, else see `VECTORS`."""
     patches = self.conv1 or self.stem
     assert patches is not None
     x = patches(x)
@@ -131,6 +133,10 @@ class ViTTrunk(Network):
       first = self.prefix - tokens.shape[1]
       x = jnp.concatenate([x[:, :first], tokens, x[:, first:]], axis=1)
     x = x if self.ln_pre is None else self.ln_pre(x)
+    if self.pool == "four_tokens_and_mean":
+      outputs = [self.ln_post(output) for output in self.transformer.outputs(x)[-4:]]
+      mean = outputs[-1][:, self.prefix :].mean(axis=1)
+      return jnp.concatenate([*(output[:, 0] for output in outputs), mean], axis=-1)
     keep = 1 + self.distilled if self.pool == "token" else None
     return self._pooled(self.transformer(x, keep=keep))
 

@@ -44,11 +44,13 @@ class Checkpoint(NamedTuple):
   layouts: Sequence[mapping.Renamings]  # How its tensors may be named, likeliest first.
   source: str
   antialias: bool = True  # When position embeddings are resized.
+  offset: float = 0.0  # See `positions.resize`.
   resizes: bool = False  # Whether they always are: there may be fewer or more than are wanted.
   tokenizer: TokenizerFile | None = None
   key: str | None = None  # Which network of the file.
   left: str = ""  # What begins so is no tower's tensor, and is not read.
   only: str = ""  # Why images have one size; "" where they may have others.
+  head: pathlib.Path | None = None  # A second file: the classifier on what `weights` holds.
 
 
 def abstract(config: Config, tokenizer: TokenizerFile | None = None) -> Model:
@@ -106,7 +108,7 @@ def fill(model: Model, named: dict[str, Any]) -> Model:
 def describe(checkpoint: Checkpoint, image_size: int | None) -> Description:
   """The description of a foreign checkpoint; its files are hashed once."""
   config = _sized(checkpoint, image_size)
-  opened = files.open_tensors(checkpoint.weights, checkpoint.key)
+  opened = _opened(checkpoint)
   return Description(
     architecture=family(config).name,
     config=config,
@@ -125,14 +127,24 @@ def load(checkpoint: Checkpoint, image_size: int | None) -> Model:
   config = _sized(checkpoint, image_size)
   model = abstract(config, checkpoint.tokenizer)
   wanted = tensors(model)
-  opened = files.open_tensors(checkpoint.weights, checkpoint.key)
+  opened = _opened(checkpoint)
   renamings = mapping.likeliest(opened.names, wanted, checkpoint.layouts)
   sources = {name: mapping.source(name, renamings) for name in wanted}
   mapping.check(opened, sources.values(), checkpoint.left)
   mapping.check_normalizer(opened, config.mean, config.std)
   resizes = checkpoint.resizes or config != checkpoint.config
   antialias = checkpoint.antialias if resizes else None
-  return fill(model, read(opened, sources, wanted, antialias))
+  return fill(model, read(opened, sources, wanted, antialias, checkpoint.offset))
+
+
+def _opened(checkpoint: Checkpoint) -> Tensors:
+  backbone = files.open_tensors(checkpoint.weights, checkpoint.key)
+  if checkpoint.head is None:
+    return backbone
+  return files.together(
+    checkpoint.head,
+    {"backbone": backbone, "linear_head": files.open_tensors(checkpoint.head)},
+  )
 
 
 def is_resized(name: str) -> bool:
@@ -141,7 +153,11 @@ def is_resized(name: str) -> bool:
 
 
 def read(
-  opened: Tensors, sources: Mapping[str, Source], wanted: Mapping[str, Any], antialias: bool | None
+  opened: Tensors,
+  sources: Mapping[str, Source],
+  wanted: Mapping[str, Any],
+  antialias: bool | None,
+  offset: float = 0.0,
 ) -> dict[str, jax.Array]:
   """Arrays by our names, in the shapes that are `wanted`.
 
@@ -150,6 +166,7 @@ def read(
     sources: where our tensors lie in them.
     wanted: arrays, or shapes, by our names.
     antialias: how position embeddings of images are resized; None where they are not.
+    offset: how else; see `positions.resize`.
 
   Raises:
     InputError: a tensor is of another shape or not finite.
@@ -159,7 +176,8 @@ def read(
     if antialias is not None and is_resized(name):
       table = mapping.read(opened, name, sources[name], None)
       table = table.reshape(-1, table.shape[-1])
-      return positions.resize(table, wanted[name].shape[0], antialias=antialias)
+      rows = wanted[name].shape[0]
+      return positions.resize(table, rows, antialias=antialias, offset=offset)
     copy = _copy(mapping.read(opened, name, sources[name], wanted[name].shape))
     opened.release(*sources[name].names)
     return copy

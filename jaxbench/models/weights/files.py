@@ -93,6 +93,17 @@ def open_tensors(path: pathlib.Path, key: str | None = None) -> Tensors:
   return opened._replace(arrays=arrays, spans=places)
 
 
+def together(path: pathlib.Path, parts: Mapping[str, Tensors]) -> Tensors:
+  """Tensors of several files, the names of each behind that of its part; messages have `path`."""
+
+  def named(fields: str) -> dict[str, Any]:
+    held = {part: getattr(tensors, fields) for part, tensors in parts.items()}
+    return {f"{part}.{name}": held[part][name] for part in held for name in held[part]}
+
+  of_all = tuple(file for tensors in parts.values() for file in tensors.files)
+  return Tensors(path, of_all, named("arrays"), named("spans"))
+
+
 def _open(path: pathlib.Path) -> Tensors:
   """As the file has it."""
   if path.name.endswith(".index.json"):

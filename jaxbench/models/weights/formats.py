@@ -13,6 +13,7 @@ from jaxbench.models.weights import (
   sidecar,
   state_dict,
   timm,
+  torch_hub,
 )
 from jaxbench.models.weights.checkpoint import Checkpoint
 
@@ -33,13 +34,15 @@ def read(path: pathlib.Path, name: str, **stated: Any) -> Checkpoint:
   Raises:
     InputError: nobody's files are there, or something is stated that they tell themselves.
   """
-  if path.is_file():
+  is_head = path.name in torch_hub.HEADS and stated["architecture"] is None
+  if path.is_file() and not is_head:
     return state_dict.read(path, source=str(path), **stated)
   preprocess = stated.pop("preprocess", None)
   for option, value in stated.items():
     if value is not None:
       raise errors.InputError(f"{path}: {option}={value} is for bare tensors only")
-  found = _read_folder(path, source(path, name))
+  whole = source(path, name)
+  found = torch_hub.read(path, whole) if is_head else _read_folder(path, whole)
   return found if preprocess is None else _seen(found, preprocess, path)
 
 

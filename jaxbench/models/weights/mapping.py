@@ -19,7 +19,8 @@ from jaxbench.models.weights.files import Tensors
 Renamings = tuple[tuple[str, str], ...]  # Pattern and replacement, as `re.sub` takes them.
 # Of torch's modules and of training, not of the model.
 _IGNORED = re.compile(
-  r"(^|\.)(num_batches_tracked|position_ids|token_type_ids|attn_mask|mask_token|relative_position_index|"
+  r"(^|\.)(num_batches_tracked|position_ids|token_type_ids|attn_mask|mask_token|"
+  r"relative_position_index|relative_coords_table|"
   r"input_resolution|context_length|vocab_size|normalizer\.new_(mean|std))$"
 )
 

@@ -20,13 +20,14 @@ from jaxbench.models.family import (
   HUGGINGFACE,
   OPEN_CLIP,
   TIMM,
+  TORCH_HUB,
   TORCHVISION,
 )
 from jaxbench.models.weights import open_clip, timm, unbuilt
 from jaxbench.models.weights.sidecar import Fields
 
 # Libraries with one set of weights for each size, which is as our configuration says.
-_ONE_EACH = (TORCHVISION, EFFICIENTNET_LITE_PYTORCH)
+_ONE_EACH = (TORCHVISION, EFFICIENTNET_LITE_PYTORCH, TORCH_HUB)
 _SHOWN = ("mean", "std", "preprocess")  # How images come; the rest is the network.
 
 

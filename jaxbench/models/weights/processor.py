@@ -52,6 +52,7 @@ def read(folder: pathlib.Path, default: str) -> Images:
     "CLIP": _short_side,
     "Beit": lambda fields: _squash(fields, number=True),
     "Bit": _short_side,
+    "DeiT": lambda fields: _squash(fields, number=True, crops=True),
     "MobileNetV2": _short_side,
     "ViT": lambda fields: _squash(fields, number=True),
     "Siglip": lambda fields: _squash(fields, number=False),

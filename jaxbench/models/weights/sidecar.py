@@ -107,12 +107,15 @@ class Fields:
       raise self.error(f"{key} is {value!r}, not a whole number")
     return int(value)
 
-  def counts(self, key: str, default: list[int]) -> tuple[int, ...]:
-    """Whole numbers above 0, at least one."""
+  def counts(self, key: str, default: list[int], zeros: bool = False) -> tuple[int, ...]:
+    """Whole numbers above 0, or not below, at least one."""
     value = self.get(key, default)
-    if not isinstance(value, list) or not value or not all(map(_is_count, value)):
-      raise self.error(f"{key} is {value!r}, not a list of whole numbers above 0")
-    return tuple(value)
+    counts = value if isinstance(value, list) else []
+    if not counts or not all(_is_count(each) or (zeros and each == 0) for each in counts):
+      raise self.error(
+        f"{key} is {value!r}, not a list of whole numbers{'' if zeros else ' above 0'}"
+      )
+    return tuple(counts)
 
   def side(self, key: str, default: Any = None) -> int:
     """Pixels of a square: a number, [n, n], or an object with height and width."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from jaxbench import errors
 from jaxbench.models.architectures import Config, family
-from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP
+from jaxbench.models.family import HUGGINGFACE, OPEN_CLIP, TORCH_HUB
 from jaxbench.models.weights import checkpoint, files, mapping, open_clip, origins
 from jaxbench.models.weights.checkpoint import Checkpoint
 from jaxbench.models.weights.files import Tensors
@@ -48,7 +48,13 @@ def read(
     shaped = {c: origin for c, origin in configs.items() if _has_shapes(opened, c, renamings)}
     configs = shaped or configs
   if len(configs) == 1:
-    return Checkpoint(next(iter(configs)), path, [renamings], source, key=key)
+    config = next(iter(configs))
+    found = Checkpoint(config, path, [renamings], source, key=key)
+    hub = family(config).torch_hub
+    if hub is None or fitting[0].library != TORCH_HUB:
+      return found
+    antialias, offset = hub.antialias(config), hub.offset(config)
+    return found._replace(resizes=True, antialias=antialias, offset=offset)
   names = list(dict.fromkeys(origin.name for origin in configs.values()))
   if not names:
     mute = "tensors of transformers do" if fitting[0].library == HUGGINGFACE else "timm does"

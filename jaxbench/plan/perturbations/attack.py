@@ -155,7 +155,7 @@ def _verdicts(
   everything = adversary.attackable(
     perturbation.stream, perturbation.epsilon, some, settings.seed, searchers[-1]
   )
-  examples = batching.Examples(*(array[right] for array in everything))
+  examples = everything.some(right)
   # Of what draws anew for its verdict, a search claims nothing.
   random, quantize = target.classifier.random, settings.attacks.quantize
   how = batching.Settings(evaluator.slots, quantize, tolerance, surrogate=random, visibility=True)

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxbench import attacks, config, devices, errors, spec
-from jaxbench.attacks.engine import batching, next_run, visibility
+from jaxbench.attacks.engine import next_run, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Absent, Surrogate
 from jaxbench.plan.perturbations import adversary
@@ -48,7 +48,7 @@ class Transfer(FromSurrogate):
     size = evaluator.slots * devices.mesh().size
     for start in range(0, len(left), size):
       rows = np.arange(start, min(start + size, len(left)))
-      examples = batching.Examples(*(array[rows] for array in everything))
+      examples = everything.some(rows)
       images, costs = self.make(evaluator, surrogate, examples)
       shared: Columns = {
         "steps": costs["steps"],
@@ -119,14 +119,14 @@ class SmallestTransfer(Bisected, FromSurrogate):
     clean, seed = answers["prediction"], evaluator.settings.seed
     rows = np.flatnonzero(clean == block.labels)
     attackable = adversary.attackable(self.stream, self.epsilon, block, seed, surrogate)
-    everything = batching.Examples(*(array[rows] for array in attackable))
+    everything = attackable.some(rows)
     best = everything.images / np.float32(255)
     found = {name: column[rows] for name, column in answers.items()}
     low, high = np.zeros(len(rows), np.float32), np.full(len(rows), np.inf, np.float32)
     costs = {name: np.zeros(len(rows), np.int32) for name in ("steps", "forwards", "backwards")}
     epsilons, active = everything.epsilons.copy(), np.arange(len(rows))
     while len(active):
-      some = batching.Examples(*(array[active] for array in everything))
+      some = everything.some(active)
       some = some._replace(epsilons=epsilons[active])
       images, spent = self.make(evaluator, surrogate, some)
       arrays = (images, some.images, some.epsilons, some.words)

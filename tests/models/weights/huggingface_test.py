@@ -75,6 +75,13 @@ def test_classifiers(tmp_path, name):
   parity.assert_same(model, lambda pixels: reference(pixels).logits, model.config)
 
 
+def test_a_distilled_network_with_one_classifier_is_refused(tmp_path):
+  network = hf.DeiTForImageClassification(hf.DeiTConfig(**checkpoints.VISION, num_labels=5))
+  folder = checkpoints.write_huggingface(network, tmp_path, checkpoints.SQUASH_PROCESSOR)
+  with pytest.raises(errors.InputError, match=r"\['DeiTForImageClassification'\] are not"):
+    models.load(folder)
+
+
 def test_full_vit_b_32(tmp_path):
   reference = parity.randomize(hf.CLIPVisionModelWithProjection(hf.CLIPVisionConfig()))
   whole = hf.CLIPModel(hf.CLIPConfig())
