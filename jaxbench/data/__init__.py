@@ -22,7 +22,7 @@ from jaxbench.data.folder import folder
 from jaxbench.data.ids import canonical_order, hash_id
 from jaxbench.data.image_files import NOTES, counted
 from jaxbench.data.imagenet import wnids
-from jaxbench.data.label_space import LabelSpace
+from jaxbench.data.label_space import Groups, LabelSpace
 from jaxbench.data.labelled import OTHER_CLASSES, Labelled
 from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
@@ -178,6 +178,7 @@ __all__ = [
   "Digits",
   "Example",
   "Frame",
+  "Groups",
   "Images",
   "LabelSpace",
   "Labelled",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jaxbench import config, data, errors, models
 from jaxbench.plan import defending, pixels
 from jaxbench.plan.prompting import prompting
+from jaxbench.records import directions
 
 
 class Absent(NamedTuple):
@@ -67,7 +68,7 @@ def targets(
   for model in settings.models:
     base = defending.named(model).base
     description = models.describe(base, download=settings.download)
-    for prompts in _prompt_sets(description, settings, data_name):
+    for prompts in _prompt_sets(description, settings, data_name, source):
       try:
         classifier = _classifier(model, description, prompts, source, settings)
       except errors.InputError as error:
@@ -90,7 +91,7 @@ def surrogates(
         if prompts == config.EMBEDDING:
           found.append(_encoder(model, description, settings, alone=len(members) == 1))
           continue
-        if not (sets := _prompt_sets(description, settings, data_name)):
+        if not (sets := _prompt_sets(description, settings, data_name, source)):
           raise errors.InputError("it needs prompts, and --config.prompts is empty")
         if prompts is not None and sets[0] is None:
           raise errors.InputError("a supervised model has no prompts")
@@ -103,9 +104,12 @@ def surrogates(
 
 
 def _prompt_sets(
-  description: models.Description, settings: config.Config, data_name: str
+  description: models.Description, settings: config.Config, data_name: str, source: data.Source
 ) -> tuple[str | None, ...]:
-  """Those that a model is evaluated with on a data set."""
+  """Those that a model is evaluated with on a data set; of captions, how they are put to it."""
+  if source.direction is not None:
+    prefix = settings.retrieval.prefix
+    return tuple(data.Wording(each, prefix).name for each in settings.retrieval.captions)
   return (None,) if description.config.supervised else config.prompts_on(settings, data_name)
 
 
@@ -135,11 +139,16 @@ def _classifier(
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
   wanted, random = defending.named(model), False
+  if wanted.defences and source.direction == directions.TEXT_TO_IMAGE:
+    raise errors.InputError("a defence is of a classifier; images are found by embeddings alone")
   if wanted.defences:
     blank = functools.partial(models.check_prompts, shape, [""], templates)
     outline = defending.outlined(wanted.defences, supervised=shape.supervised, blank=blank)
     identity |= {"defences": wanted.told}
-    if random := outline.random:
+    random = outline.random
+    if random and source.direction is not None:
+      raise errors.InputError("it draws anew at each look, so that captions have no ranks")
+    if random:
       identity |= {"evaluations": settings.evaluations}
   found = _shown(model, prompts, shape.preprocess, identity, settings)
   return dataclasses.replace(found, random=random)

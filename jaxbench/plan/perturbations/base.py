@@ -104,6 +104,7 @@ class Perturbation:
   shares_images: bool = True  # Whether all classifiers are shown the same ones.
   moves: bool = False  # Whether the image does, so that more of it is needed than a model is given.
   one_label: bool = False  # Whether it needs one right answer to each image.
+  named: bool = False  # Whether it writes names of classes.
 
   @property
   def setting(self) -> str:
