@@ -136,6 +136,17 @@ class Evaluator:
     """
     return prediction(self.scored)(self.classifier(member), images, labels, hashes)
 
+  def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
+    """Where captions of perturbed images stand; nothing, since these have none.
+
+    Args:
+      member: the classifier.
+      images: gives float32 [N, H, W, 3] in [0, 1]; not called in vain.
+      labels: [N] int32.
+    """
+    del member, images, labels
+    return {}
+
   def check(
     self,
     names: tuple[str, str],

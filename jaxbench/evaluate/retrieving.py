@@ -45,6 +45,13 @@ class ImageQueries(Evaluator):
     del hashes
     return _find_captions()(self._searcher(member), images, labels)
 
+  def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
+    """Where captions of perturbed images stand; see `Evaluator.ranks`."""
+    arrays = images(), labels
+    batches = devices.stream(_find_captions(), self._searcher(member), arrays, self.slots)
+    parts = [vars(batch.fetch()) for batch in batches]
+    return {name: np.concatenate([part[name] for part in parts]) for name in ("rank", "tied")}
+
   def _load_searcher(self, member: Member) -> devices.Replicated:
     loaded, classifier, _ = self.parts(member)
     assert isinstance(self.label_space, data.CaptionSpace)

@@ -136,6 +136,8 @@ def _classifier(
     if isinstance(templates, models.SoftPrompts) and templates.weights != description.sha256:
       raise errors.InputError("these vectors were learnt for other weights")
     identity |= {"classes": list(names), "templates": templates}
+    if source.direction is not None:
+      identity |= {"captions": prompts}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
   wanted, random = defending.named(model), False

@@ -69,8 +69,12 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
         data.hash_sample(source, sample),
       )
       _check_unseen(searched_on, side, [source.ids[index] for index in sample])
-      wanted = _wanted(settings, source, side, alone, absent)
-      cells += _cells(settings, source, side, wanted, len(sample), content, absent)
+      targets = list(classifiers.targets(settings, source, side, absent))
+      cells += [
+        _cell(settings, source, side, perturbation, target, len(sample), content)
+        for perturbation in _wanted(settings, source, side, alone, absent)
+        for target in _fitting(perturbation, targets, source, side, absent)
+      ]
   ids = [cell.id for cell in cells]
   if len(set(ids)) < len(ids):
     twice = next(name for name in ids if ids.count(name) > 1)
@@ -114,31 +118,28 @@ def _wanted(
   return wanted
 
 
-def _cells(
+def _cell(
   settings: config.Config,
   source: data.Source,
   name: str,
-  wanted: list[Perturbation],
+  perturbation: Perturbation,
+  classifier: Classifier,
   examples: int,
   content: str,
-  absent: list[Absent],
-) -> list[Cell]:
-  """What is wanted of a data set, by all that can answer in its classes."""
-  targets = list(classifiers.targets(settings, source, name, absent))
-  return [
-    Cell(
-      classifier=classifier,
-      data=name,
-      perturbation=perturbation,
-      preprocess=(preprocess := _preprocess(classifier, perturbation, source, settings)),
-      native=_native(perturbation.seen_by(classifier), source, settings),
-      size=min(preprocess.size, perturbation.seen_by(classifier).preprocess.size),
-      examples=examples,
-      fingerprint=content and _fingerprint(classifier, perturbation, source, content, settings),
-    )
-    for perturbation in wanted
-    for classifier in _fitting(perturbation, targets, source, name, absent)
-  ]
+) -> Cell:
+  """One of a data set, with the hash of its examples."""
+  seen = perturbation.seen_by(classifier)
+  preprocess = _preprocess(classifier, perturbation, source, settings)
+  return Cell(
+    classifier=classifier,
+    data=name,
+    perturbation=perturbation,
+    preprocess=preprocess,
+    native=_native(seen, source, settings),
+    size=min(preprocess.size, seen.preprocess.size),
+    examples=examples,
+    fingerprint=content and _fingerprint(classifier, perturbation, source, content, settings),
+  )
 
 
 def _alone(

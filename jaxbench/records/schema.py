@@ -35,7 +35,8 @@ SCHEMA = pa.schema(
     # "text_to_image". Label and prediction are images, by their place among the sorted ids.
     pa.field("direction", NAME),
     # Classes that the model puts before the label; null under attack, and of sequences. Of images
-    # with captions: captions of other images before the best own one, or images before a caption's.
+    # with captions: captions of other images before the best own one, or images before a caption's;
+    # also under attack, but not bisected against a transfer.
     pa.field("rank", pa.int32()),
     pa.field("tied", pa.int32()),  # Of such sets: how many others are as similar as that.
     pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
