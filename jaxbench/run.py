@@ -132,6 +132,9 @@ def _tell(
     rows = records.read(workdir, metrics.OUTLIER_COLUMNS)
     print(f"\n{metrics.overview_outliers(metrics.summarize_outliers(rows))}\n")
   tables = (shifts.to_pylist(), summary.to_pylist())
+  if any(known["metric"] == metrics.RECALL for known in run["data"].values()):
+    found = metrics.recalls(records.read(workdir, metrics.RECALL_COLUMNS))
+    print(f"\n{metrics.overview_recalls(found)}\n")
   if differs := report.unlike_models(*tables, run):
     print(f"not as the published models that accuracy is expected from: {differs}\n")
   doubts = report.doubtful(workdir)

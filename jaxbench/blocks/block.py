@@ -63,7 +63,9 @@ def stream(
     workers: processes that decode; 0 is threads of this one.
     folder: of a cache of decoded images, see `cache.stream`; None decodes all.
   """
-  if folder is None:
+  if source.image_size == 0:
+    batches = _unseen(source, blocks)
+  elif folder is None:
     batches = data.stream(source, blocks, preprocess, workers)
   else:
     batches = cache.stream(source, blocks, preprocess, folder, workers)
@@ -80,3 +82,11 @@ def stream(
       Block(source, preprocess, indices, ids, hashes, batch.images, batch.labels, pictured),
       lost,
     )
+
+
+def _unseen(source: data.Source, blocks: Sequence[Sequence[int]]) -> Iterator[data.Batch]:
+  """Batches of a set that has no images."""
+  for where in blocks:
+    labels = np.array([source.labels[index] for index in where], np.int32)
+    images = np.zeros((len(where), 0, 0, 3), np.uint8)
+    yield data.Batch(images, labels, np.ones(len(where), bool), [])

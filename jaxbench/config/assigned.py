@@ -9,6 +9,7 @@ from typing import Any
 
 from jaxbench.config.lists import read_names
 from jaxbench.config.schema import Config
+from jaxbench.records import directions
 
 _NAME = re.compile(r"[\w.+-]+")  # Of a published data set: neither a path nor a spec.
 
@@ -55,7 +56,11 @@ def values(named: tuple[str, ...], settings: Config) -> tuple[str, ...]:
 
 
 def _on(named: tuple[str, ...], settings: Config, data: str) -> tuple[str, ...]:
-  """Those of the data set's own entries; where it has none, those of the others."""
+  """Those of the data set's own entries; where it has none, those of the others.
+
+  What is said of images holds for their captions too.
+  """
+  data = directions.images_of(data)
   pairs = list(_pairs(named, settings))
   own = tuple(value for name, value in pairs if name == data)
   return own or tuple(value for name, value in pairs if name is None)

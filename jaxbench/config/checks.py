@@ -8,7 +8,16 @@ from typing import Any
 from jaxbench import errors
 from jaxbench.config.assigned import entries
 from jaxbench.config.lists import read_names, read_numbers
-from jaxbench.config.schema import AUTO, Attacks, Config, Corruptions, PromptSearch, Training
+from jaxbench.config.schema import (
+  AUTO,
+  Attacks,
+  Config,
+  Corruptions,
+  PromptSearch,
+  Retrieval,
+  Training,
+)
+from jaxbench.records.directions import DIRECTIONS
 
 _SHARE = re.compile(r"(?!0*(\.0*)?%)\d{1,2}(\.\d+)?%|100%")
 _LARGEST_SEED = 2**32 - 1  # Of what is larger, keys hold the last 32 bits.
@@ -44,12 +53,14 @@ def checked(settings: Config) -> Config:
       raise errors.unknown("data set in --config.perturbed", name, settings.data)
   _check_corruptions(settings.corruptions)
   _check_attacks(settings.attacks)
+  _check_retrieval(settings.retrieval)
   return settings
 
 
 def _typed(settings: Config) -> Config:
   """With lists of what they shall hold, whatever was written."""
   corruptions, attacks = settings.corruptions, settings.attacks
+  retrieval = settings.retrieval
   return dataclasses.replace(
     settings,
     models=read_names("models", settings.models),
@@ -59,6 +70,11 @@ def _typed(settings: Config) -> Config:
     typography=read_names("typography", settings.typography),
     published=read_names("published", settings.published),
     subset=",".join(entries("subset", settings.subset)),
+    retrieval=dataclasses.replace(
+      retrieval,
+      directions=read_names("retrieval.directions", retrieval.directions),
+      captions=read_names("retrieval.captions", retrieval.captions),
+    ),
     corruptions=dataclasses.replace(
       corruptions,
       names=read_names("corruptions.names", corruptions.names),
@@ -99,6 +115,15 @@ def _check_attacks(attacks: Attacks) -> None:
     raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
   if specs and not attacks.epsilons:
     raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
+
+
+def _check_retrieval(retrieval: Retrieval) -> None:
+  for name in retrieval.directions:
+    if name not in DIRECTIONS:
+      raise errors.unknown("direction in --config.retrieval.directions", name, DIRECTIONS)
+  for field in ("directions", "captions"):
+    if not getattr(retrieval, field):
+      raise errors.InputError(f"--config.retrieval.{field} is empty: name at least one")
 
 
 def checked_search(settings: PromptSearch) -> PromptSearch:

@@ -6,6 +6,8 @@ Tuples only, and not frozen: that is what `--config.key=value` can override.
 import dataclasses
 from typing import Annotated, Any
 
+from jaxbench.records import directions
+
 AUTO = 0  # The fastest slots that fit the memory of a device; "auto" on the command line.
 Slots = Annotated[int, "or auto"]
 Limit = Annotated[int | str, "or a share, as 1%"]
@@ -37,6 +39,16 @@ class Stylization:
 
   weights: str = ""  # Folder of AdaIN's published files, see `stylize.load`.
   paintings: str = ""  # Folder of images.
+
+
+@dataclasses.dataclass
+class Retrieval:
+  """Of data sets of images with captions."""
+
+  # "image_to_text", whose examples are images, and "text_to_image", whose examples are captions.
+  directions: tuple[str, ...] = directions.DIRECTIONS
+  captions: tuple[str, ...] = ("raw",)  # How they are cleaned: from `data.CLEANINGS`.
+  prefix: str = ""  # Before each caption: CLIP's paper has "a photo of ".
 
 
 @dataclasses.dataclass
@@ -78,6 +90,7 @@ class Config:
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   stylization: Stylization = dataclasses.field(default_factory=Stylization)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
+  retrieval: Retrieval = dataclasses.field(default_factory=Retrieval, metadata={"later": True})
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
   native: bool = False

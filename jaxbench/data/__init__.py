@@ -12,13 +12,17 @@ from jaxbench import errors, spec
 from jaxbench.data import catalog, custom
 from jaxbench.data.annotated import Annotated, columns, has_several_labels
 from jaxbench.data.arrays import Arrays
+from jaxbench.data.captioned import Captions, Images, Pairs, is_retrieval, retrieval
+from jaxbench.data.captioned import read as read_retrieval
+from jaxbench.data.captioned.caption import CLEANINGS, Wording
+from jaxbench.data.captioned.space import CaptionSpace
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
 from jaxbench.data.folder import folder
 from jaxbench.data.ids import canonical_order, hash_id
 from jaxbench.data.image_files import NOTES, counted
 from jaxbench.data.imagenet import wnids
-from jaxbench.data.label_space import LabelSpace
+from jaxbench.data.label_space import Groups, LabelSpace
 from jaxbench.data.labelled import OTHER_CLASSES, Labelled
 from jaxbench.data.layout import layout
 from jaxbench.data.parquet import parquet
@@ -31,6 +35,7 @@ from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
 from jaxbench.data.wrapper import Wrapper, complete
+from jaxbench.records import directions
 
 DATA_SETS: dict[str, Callable[[], Source]] = {  # That need no files.
   "digits": Digits,
@@ -47,12 +52,15 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
     name: the embedded "digits", or "digits-train", which its models were trained on; a key of
       `CATALOG`, for a published set that is on the disk; or the path of one's own set, which may be
       followed by what cannot be guessed of it, "PATH(split='train', label='fine_label')", see
-      `custom.read`.
+      `custom.read`, and of images with captions `retrieval`. "captions of NAME" are the captions of
+      such a set.
     root: the folder of the published sets; by default that of the environment's JAXBENCH_DATA.
 
   Raises:
     InputError: there is no such data set, or it is not there, or not whole.
   """
+  if directions.are_captions(name):
+    return _captions(name, root)
   if name in DATA_SETS:
     return complete(DATA_SETS[name]())
   if name in CATALOG:
@@ -63,17 +71,28 @@ def load(name: str, root: str | os.PathLike[str] | None = None) -> Source:
   raise errors.unknown("data set", name, [*names, "imagenet-c/fog/3", "imagenet-p/tilt"])
 
 
+def _captions(name: str, root: str | os.PathLike[str] | None) -> Source:
+  """Those of a set of images."""
+  source = load(directions.images_of(name), root)
+  if not isinstance(source, Images):
+    raise errors.InputError(f"{name}: that set has no captions")
+  return Captions(source.pairs)
+
+
 def _own(name: str) -> Source | None:
   """One's own set, with what is said of it in brackets; None if there is no such path."""
   if (path := pathlib.Path(name).expanduser()).exists():
-    return custom.read(path)
+    return _reader(path)(path)
   place, bracket, said = name.rpartition("(")
   if not bracket or not (path := pathlib.Path(place).expanduser()).exists():
     return None
-  resolved = spec.resolve(
-    f"read({said}", {"read": custom.read}, f"what is said of the data set {place}:"
-  )
-  return custom.read(path, **resolved.arguments)
+  read = _reader(path)
+  resolved = spec.resolve(f"read({said}", {"read": read}, f"what is said of the data set {place}:")
+  return read(path, **resolved.arguments)
+
+
+def _reader(path: pathlib.Path) -> Callable[..., Source]:
+  return read_retrieval if is_retrieval(path) else custom.read
 
 
 def find(name: str, root: str | os.PathLike[str] | None = None) -> pathlib.Path:
@@ -146,6 +165,7 @@ def check_whole(name: str, source: Source) -> None:
 
 __all__ = [
   "CATALOG",
+  "CLEANINGS",
   "DATA_SETS",
   "SCAM_TYPES",
   "SUBSETS",
@@ -153,13 +173,19 @@ __all__ = [
   "Arrays",
   "BadImage",
   "Batch",
+  "CaptionSpace",
+  "Captions",
   "Digits",
   "Example",
   "Frame",
+  "Groups",
+  "Images",
   "LabelSpace",
   "Labelled",
+  "Pairs",
   "Source",
   "Typographic",
+  "Wording",
   "Wrapper",
   "absence",
   "blocks",
@@ -181,6 +207,7 @@ __all__ = [
   "load_images",
   "parquet",
   "printed",
+  "retrieval",
   "rta_100",
   "sample",
   "scam",

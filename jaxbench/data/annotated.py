@@ -85,6 +85,8 @@ def columns(source: Source, indices: Iterable[int]) -> dict[str, Any]:
   rows = list(indices)
   targets, frames = complete(source).targets, complete(source).frames
   content: dict[str, Any] = {}
+  if (direction := complete(source).direction) is not None:
+    content["direction"] = [direction] * len(rows)
   if targets is not None:
     second = (targets[row] for row in rows)
     content["target"] = [None if target is None else int(target) for target in second]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from jaxbench.data import corrupted_sets, imagenet_sets, label_spaces, shapes, small_images, videos
 from jaxbench.data.annotated import Annotated
+from jaxbench.data.captioned import read as read_retrieval
 from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.published import Published
 from jaxbench.data.source import Source
@@ -87,6 +88,12 @@ def _validation_on(name: str, examples: int) -> Published:
 
 def _read_validation_on(name: str, path: pathlib.Path) -> Source:
   return imagenet_sets.validation_on(path, label_spaces.get(name))
+
+
+def _captioned(name: str, examples: int) -> Published:
+  """A retrieval set of the hub: the test images of Karpathy & Fei-Fei (2015, arXiv:1412.2306)."""
+  place = f"wds_{name}"
+  return Published((place,), read_retrieval, examples, hub.origin(name), whole=True)
 
 
 CATALOG: dict[str, Published] = {
@@ -191,6 +198,9 @@ CATALOG: dict[str, Published] = {
     8_000,
     "https://cs.stanford.edu/~acoates/stl10 (stl10_binary.tar.gz, unpacked)",
   ),
+  "mscoco_captions": _captioned("mscoco_captions", 5_000),
+  "flickr30k": _captioned("flickr30k", 1_000),
+  "flickr8k": _captioned("flickr8k", 1_000),
   "rta-100": Published(("rta-100", "RTA-100"), rta_100, 1_000, "https://arxiv.org/abs/2304.04512"),
   **{
     kind.lower(): Published(

@@ -9,13 +9,14 @@ from jaxbench.data.ids import canonical_order
 from jaxbench.data.source import Source
 from jaxbench.data.subsets import subset
 from jaxbench.data.wrapper import complete
+from jaxbench.records import directions
 
 
 def sample(source: Source, limit: int | str, part: str = "") -> list[int]:
   """Indices of the examples, at random but the same always.
 
   A smaller sample is the first part of a larger one. Videos count by their anchors, whose frames
-  stay together.
+  stay together; and captions by the images that they are of.
 
   Args:
     source: of the examples.
@@ -84,11 +85,18 @@ def hash_sample(source: Source, indices: Iterable[int]) -> str:
 
 
 def _sets(source: Source) -> Mapping[str, Sequence[int]]:
-  """What stays together: by the id of an example, or of an anchor, which comes first, indices."""
+  """What stays together, by the id of an example, of an anchor or of captions' image: indices.
+
+  An anchor is the first of its own.
+  """
   frames = complete(source).frames
+  sets: dict[str, list[int]] = {}
+  if complete(source).direction == directions.TEXT_TO_IMAGE:
+    for index, owner in enumerate(source.labels):
+      sets.setdefault(source.class_names[owner], []).append(index)
+    return sets
   if frames is None:
     return {name: [index] for index, name in enumerate(source.ids)}
-  sets: dict[str, list[int]] = {}
   for index in sorted(range(len(frames)), key=lambda index: frames[index].offset != 0):
     sets.setdefault(frames[index].anchor, []).append(index)
   return sets

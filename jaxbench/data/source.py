@@ -55,6 +55,8 @@ class Source(abc.ABC):
   right: Sequence[Sequence[int]] | None = None
   # Of each example the number of the WebDataset shard that holds it, in the shards' order.
   shards: Sequence[int] | None = None
+  # Of a set of images with captions, what its examples are to find: see `records.directions`.
+  direction: str | None = None
 
   @functools.cached_property
   def sha256(self) -> str:

@@ -53,7 +53,7 @@ class Evaluator:
     tally: batching.Tally,
   ):
     self.settings, self.tally = settings, tally
-    self._label_space, self._model = label_space, model
+    self.label_space, self._model = label_space, model
     self._heads, self._slots = heads, slots
     self.classifier = functools.cache(self._load)
     self.searchers = functools.cache(self._load_searchers)
@@ -69,7 +69,7 @@ class Evaluator:
   @property
   def scored(self) -> bool:
     """Whether records have all logits."""
-    return self._label_space.scored
+    return self.label_space.scored
 
   def clean(self, members: Sequence[Member], block: Block) -> list[Columns]:
     """Predictions on the images as they are."""
@@ -89,7 +89,7 @@ class Evaluator:
     Returns:
       Columns of `records.SCHEMA` for each classifier.
     """
-    parts: list[list[_Prediction]] = [[] for _ in members]
+    parts: list[list[Any]] = [[] for _ in members]
     kept: list[bytes | None] = []
     seen: list[visibility.Visibility] = []
     for shown, results, visible in devices.late(self._predicted(program, inputs, members, block)):
@@ -119,12 +119,33 @@ class Evaluator:
       padded = shown.examples.start + np.arange(len(shown.result))
       rows = np.minimum(padded, len(block.ids) - 1)
       seen = shown.result, block.labels[rows], block.hashes[rows]
-      predict = prediction(self.scored)
-      results = [predict(self.classifier(one), *seen) for one in members]
+      results = [self.judge(one, *seen) for one in members]
       if program is not clean.program():
         measured = visibility.measure()(nothing, block.images[rows], shown.result)
         visible = devices.Batch(shown.examples, measured)
       yield shown, [devices.Batch(shown.examples, result) for result in results], visible
+
+  def judge(self, member: Member, images: jax.Array, labels: jax.Array, hashes: jax.Array) -> Any:
+    """What a classifier says of images on the devices: a dataclass of columns [S, ...].
+
+    Args:
+      member: the classifier.
+      images: [S, H, W, 3] float32 in [0, 1].
+      labels: [S] int32.
+      hashes: uint32 [S, 2], of the ids.
+    """
+    return prediction(self.scored)(self.classifier(member), images, labels, hashes)
+
+  def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
+    """Where captions of perturbed images stand; nothing, since these have none.
+
+    Args:
+      member: the classifier.
+      images: gives float32 [N, H, W, 3] in [0, 1]; not called in vain.
+      labels: [N] int32.
+    """
+    del member, images, labels
+    return {}
 
   def check(
     self,
@@ -142,7 +163,7 @@ class Evaluator:
       block: of clean examples.
     """
     self._doubt(names[0], lambda: self._look(classifier, block))
-    count = len(self._label_space.class_names)
+    count = len(self.label_space.class_names)
     self._doubt(names[1], lambda: checks.of_cascade(cascade, count))
 
   def _doubt(self, what: str, find: Callable[[], Iterable[attacks.Doubt]]) -> None:
@@ -157,7 +178,17 @@ class Evaluator:
     return checks.of_classifier(classifier, images, labels, logits, self.slots)
 
   def _load(self, member: Member) -> devices.Replicated:
-    loaded, space = self._model(member.model).tree(), self._label_space
+    loaded, classifier, groups = self.parts(member)
+    if groups is not None:
+      classifier = models.pooled(classifier, groups, self.label_space.pool)
+    whole: Any = models.resized(classifier, loaded.preprocess.size)
+    if whole.random:
+      whole = evaluations.Repeated(whole, self.settings.evaluations, self.settings.seed)
+    return devices.replicate(whole)
+
+  def parts(self, member: Member) -> tuple[Any, Any, data.Groups | None]:
+    """A model, the classifier that is made of it, and the logits of each class of the set."""
+    loaded, space = self._model(member.model).tree(), self.label_space
     name, classifier, groups = defending.named(member.model), loaded, None
     templates: Any = None
     if member.prompts is None:
@@ -171,12 +202,7 @@ class Evaluator:
     if name.defences:
       blank = functools.partial(self._blank, loaded, name.base, templates)
       classifier = defending.defended(classifier, name.defences, blank)
-    if groups is not None:
-      classifier = models.pooled(classifier, groups, space.pool)
-    whole: Any = models.resized(classifier, loaded.preprocess.size)
-    if whole.random:
-      whole = evaluations.Repeated(whole, self.settings.evaluations, self.settings.seed)
-    return devices.replicate(whole)
+    return loaded, classifier, groups
 
   def _blank(self, loaded: Any, model: str, templates: Any) -> jax.Array:
     """The text embedding [D] of prompts without a name."""
@@ -197,7 +223,7 @@ class Evaluator:
     return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
 
 
-def _columns(prediction: _Prediction) -> Columns:
+def _columns(prediction: Any) -> Columns:
   columns = {name: column for name, column in vars(prediction).items() if column is not None}
   return columns | ({"scores": list(columns["scores"])} if "scores" in columns else {})
 

@@ -6,9 +6,12 @@ from jaxbench import config, data, devices, models, seats
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory, programs
 from jaxbench.evaluate.evaluator import Evaluator
+from jaxbench.evaluate.galleries import Galleries
 from jaxbench.evaluate.heads import Heads
+from jaxbench.evaluate.retrieving import CaptionQueries, ImageQueries
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Plan, defending
+from jaxbench.records import directions
 
 
 class Loaded:
@@ -18,10 +21,12 @@ class Loaded:
     settings: of the run.
     slots: of the run.
     heads: of the run.
+    galleries: of the run.
   """
 
-  def __init__(self, settings: config.Config, slots: Slots, heads: Heads):
-    self._settings, self._slots, self._heads = settings, slots, heads
+  def __init__(self, settings: config.Config, slots: Slots, heads: Heads, galleries: Galleries):
+    self._settings, self._slots = settings, slots
+    self._heads, self._galleries = heads, galleries
     self._base = functools.cache(lambda name: devices.replicate(models.load(name)))
     self.tally = batching.Tally()  # Of the attacks on all data sets.
     self.source = functools.cache(lambda name: data.load(name, settings.data_root))
@@ -33,12 +38,17 @@ class Loaded:
 
   def _evaluator(self, name: str) -> Evaluator:
     """That of a data set."""
-    space = self.source(name).label_space
-    return Evaluator(self._settings, space, self._model, self._heads, self._slots, self.tally)
+    source = self.source(name)
+    space, model = source.label_space, self._model
+    given = self._settings, space, model, self._heads, self._slots, self.tally
+    if isinstance(source, data.Captions):
+      return CaptionQueries(self._galleries, source, *given)
+    return (Evaluator if source.direction is None else ImageQueries)(*given)
 
   def fastest(self, plan: Plan) -> int:
     """The fastest slots for the data set with the hardest cell, of those that fit the memory."""
-    hardest = max(plan.cells, key=lambda cell: (cell.cost, cell.examples))
+    seen = [cell for cell in plan.cells if not directions.are_captions(cell.data)] or plan.cells
+    hardest = max(seen, key=lambda cell: (cell.cost, cell.examples))
     cells = [cell for cell in plan.cells if cell.data == hardest.data]
     names = {cell.model for cell in cells}
     names |= {member.model for cell in cells for member in cell.perturbation.members}

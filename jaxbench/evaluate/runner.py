@@ -16,6 +16,7 @@ from jaxbench import blocks, config, data, models, records
 from jaxbench.distributed import hosts, interrupt, leases
 from jaxbench.evaluate import unreadable
 from jaxbench.evaluate.evaluator import Evaluator
+from jaxbench.evaluate.galleries import Galleries
 from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.loaded import Loaded
 from jaxbench.evaluate.provenance import describe_run, describe_session
@@ -109,7 +110,8 @@ class Work:
     self._session = {**describe_session(), "host": dataclasses.asdict(host)}
     self._started = self._written = time.monotonic()
     self._slots = Slots(store, store.run["identity"]["config"]["slots"])
-    self._loaded = Loaded(settings, self._slots, Heads(store.workdir))
+    galleries = Galleries(store.workdir, settings.block, workers, cache, host)
+    self._loaded = Loaded(settings, self._slots, Heads(store.workdir), galleries)
     self._waiting: list[pa.Table] = []
     self._block: tuple[str, int] | None = None  # Of which rows are waiting.
     self._writing = threading.Lock()

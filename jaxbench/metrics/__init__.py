@@ -23,7 +23,13 @@ from jaxbench.metrics.effective import (
 from jaxbench.metrics.factors import FACTORS, read_factors, summarize_factors
 from jaxbench.metrics.flip_reference import read_flip_reference
 from jaxbench.metrics.flips import flip_probability
-from jaxbench.metrics.headline import MEAN_AVERAGE_PRECISION, MEAN_PER_CLASS, TOP_1, headline
+from jaxbench.metrics.headline import (
+  MEAN_AVERAGE_PRECISION,
+  MEAN_PER_CLASS,
+  RECALL,
+  TOP_1,
+  headline,
+)
 from jaxbench.metrics.masking import gradient_masking
 from jaxbench.metrics.mce import (
   GROUPS,
@@ -44,6 +50,7 @@ from jaxbench.metrics.overview import (
   overview,
   overview_averages,
   overview_outliers,
+  overview_recalls,
   overview_shifts,
   overview_tables,
 )
@@ -54,6 +61,7 @@ from jaxbench.metrics.precision import (
   eleven_point_precision,
   mean_average_precision,
 )
+from jaxbench.metrics.recall import AT, RECALL_COLUMNS, recalls
 from jaxbench.metrics.shape_bias import shape_bias
 from jaxbench.metrics.shifts import SHIFTS
 from jaxbench.metrics.smallest import (
@@ -79,12 +87,15 @@ from jaxbench.metrics.worst_case import mean_share, withstood
 
 __all__ = [
   "ALL",
+  "AT",
   "FACTORS",
   "GROUPS",
   "MEAN_AVERAGE_PRECISION",
   "MEAN_PER_CLASS",
   "OUTLIERS",
   "OUTLIER_COLUMNS",
+  "RECALL",
+  "RECALL_COLUMNS",
   "SEQUENCES",
   "SHIFTS",
   "TOP_1",
@@ -144,12 +155,14 @@ __all__ = [
   "overview",
   "overview_averages",
   "overview_outliers",
+  "overview_recalls",
   "overview_shifts",
   "overview_tables",
   "pm_k",
   "proportion",
   "read_factors",
   "read_flip_reference",
+  "recalls",
   "refuted",
   "relative_robustness",
   "reliability",

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from jaxbench.metrics.averages import Average
 from jaxbench.metrics.headline import TOP_1, headline
+from jaxbench.metrics.recall import AT
 from jaxbench.records import kinds, wording
 
 _ACCURACY = "accuracy, percent (corruptions: mean over severities)"
@@ -95,6 +96,17 @@ def overview_outliers(outliers: pa.Table) -> str:
     values = [f"{100 * row[name]:.1f}" for name in names]
     table.append([row["data"], row["model"], row["prompts"] or _ABSENT, row["score"], *values])
   return _listed("outliers told apart, percent", table)
+
+
+def overview_recalls(recalls: pa.Table) -> str:
+  """A line per clean cell of `recalls`, in percent; "" without any."""
+  table = [["retrieval", "model", "captions", "direction", *(f"R@{k}" for k in AT)]]
+  for row in recalls.to_pylist():
+    if row["perturbation"] == kinds.CLEAN:
+      values = [f"{100 * row[f'recall_{k}']:.1f}" for k in AT]
+      direction = row["direction"].replace("_", " ")
+      table.append([row["data"], row["model"], row["prompts"], direction, *values])
+  return _listed("recall of retrieval, percent", table)
 
 
 def _line(row: Mapping) -> tuple[str, str, str]:

@@ -32,5 +32,10 @@ def told(config: Any) -> Any:
   return {
     field.name: told(value)
     for field, value in values.items()
-    if not (field.metadata.get(_LATER) and value == field.default)
+    if not (field.metadata.get(_LATER) and value == _default(field))
   }
+
+
+def _default(field: dataclasses.Field) -> Any:
+  made = field.default_factory
+  return field.default if made is dataclasses.MISSING else made()

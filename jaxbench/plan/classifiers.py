@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from jaxbench import config, data, errors, models
 from jaxbench.plan import defending, pixels
 from jaxbench.plan.prompting import prompting
+from jaxbench.records import directions
 
 _NO_PROMPTS = "it needs prompts, and --config.prompts names none for this data set"
 
@@ -69,7 +70,7 @@ def targets(
   for model in settings.models:
     base = defending.named(model).base
     description = models.describe(base, download=settings.download)
-    sets = _prompt_sets(description, settings, data_name)
+    sets = _prompt_sets(description, settings, data_name, source)
     if not sets:
       absent.append(Absent(f"{model} on {data_name}", _NO_PROMPTS))
     for prompts in sets:
@@ -95,7 +96,7 @@ def surrogates(
         if prompts == config.EMBEDDING:
           found.append(_encoder(model, description, settings, alone=len(members) == 1))
           continue
-        if not (sets := _prompt_sets(description, settings, data_name)):
+        if not (sets := _prompt_sets(description, settings, data_name, source)):
           raise errors.InputError(_NO_PROMPTS)
         if prompts is not None and sets[0] is None:
           raise errors.InputError("a supervised model has no prompts")
@@ -108,9 +109,12 @@ def surrogates(
 
 
 def _prompt_sets(
-  description: models.Description, settings: config.Config, data_name: str
+  description: models.Description, settings: config.Config, data_name: str, source: data.Source
 ) -> tuple[str | None, ...]:
-  """Those that a model is evaluated with on a data set."""
+  """Those that a model is evaluated with on a data set; of captions, how they are put to it."""
+  if source.direction is not None:
+    prefix = settings.retrieval.prefix
+    return tuple(data.Wording(each, prefix).name for each in settings.retrieval.captions)
   return (None,) if description.config.supervised else config.prompts_on(settings, data_name)
 
 
@@ -137,14 +141,21 @@ def _classifier(
     if isinstance(templates, models.SoftPrompts) and templates.weights != description.sha256:
       raise errors.InputError("these vectors were learnt for other weights")
     identity |= {"classes": list(names), "templates": templates}
+    if source.direction is not None:
+      identity |= {"captions": prompts}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
   wanted, random = defending.named(model), False
+  if wanted.defences and source.direction == directions.TEXT_TO_IMAGE:
+    raise errors.InputError("a defence is of a classifier; images are found by embeddings alone")
   if wanted.defences:
     blank = functools.partial(models.check_prompts, shape, [""], templates)
     outline = defending.outlined(wanted.defences, supervised=shape.supervised, blank=blank)
     identity |= {"defences": wanted.told}
-    if random := outline.random:
+    random = outline.random
+    if random and source.direction is not None:
+      raise errors.InputError("it draws anew at each look, so that captions have no ranks")
+    if random:
       identity |= {"evaluations": settings.evaluations}
   found = _shown(model, prompts, shape.preprocess, identity, settings)
   return dataclasses.replace(found, random=random)

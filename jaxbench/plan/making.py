@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import jaxbench
 from jaxbench import config, data, errors, models
@@ -12,6 +12,7 @@ from jaxbench.plan import classifiers, defending, perturbations, pixels, prompti
 from jaxbench.plan.cells import Cell, DataSet, Plan
 from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
 from jaxbench.plan.perturbations import Clean, Perturbation
+from jaxbench.records import directions
 
 
 def make(settings: config.Config, *, read: bool = True) -> Plan:
@@ -38,6 +39,8 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
   for table in settings.published:
     published.check(table)
   pixels.asked(settings.preprocess)  # What cannot be meant is an error, not an absent cell.
+  for cleaning in settings.retrieval.captions:
+    data.Wording(cleaning).worded("")
   reference = settings.corruptions.error_reference
   if reference and reference not in settings.models:
     raise errors.unknown(
@@ -50,51 +53,93 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
     if settings.available and (reason := data.absence(name, settings.data_root)):
       absent.append(Absent(name, reason))
       continue
-    source = data.load(name, settings.data_root)
-    data.check_classes(name, source)
+    whole = data.load(name, settings.data_root)
+    data.check_classes(name, whole)
     part = config.subset_on(settings, name)
     if not (settings.limit or part):
-      data.check_whole(name, source)
-    sample = data.sample(source, settings.limit, part)
-    content = data.hash_content(source, sample, read=read)
-    opened[name] = DataSet(
-      len(source),
-      tuple(source.class_names),
-      source.label_space,
-      content,
-      data.hash_sample(source, sample),
-    )
-    _check_unseen(searched_on, name, [source.ids[index] for index in sample])
-    targets = list(classifiers.targets(settings, source, name, absent))
-    attacked = name in (settings.perturbed or settings.data)
-    surrogates = list(classifiers.surrogates(settings, source, name, absent)) if attacked else []
-    wanted = [
-      *alone[config.attacks_on(settings, name)],
-      *perturbations.of_surrogates(settings, surrogates, name, absent),
-    ]
-    if not attacked:
-      wanted = [perturbation for perturbation in wanted if isinstance(perturbation, Clean)]
-    elif data.has_several_labels(source):
-      wanted = _without_attacks(wanted, name, absent)
-    cells += [
-      Cell(
-        classifier=classifier,
-        data=name,
-        perturbation=perturbation,
-        preprocess=(preprocess := _preprocess(classifier, perturbation, source, settings)),
-        native=_native(perturbation.seen_by(classifier), source, settings),
-        size=min(preprocess.size, perturbation.seen_by(classifier).preprocess.size),
-        examples=len(sample),
-        fingerprint=content and _fingerprint(classifier, perturbation, source, content, settings),
+      data.check_whole(name, whole)
+    for side, source in _sides(settings, name, whole):
+      sample = data.sample(source, settings.limit, part)
+      content = data.hash_content(source, sample, read=read)
+      opened[side] = DataSet(
+        len(source),
+        tuple(source.class_names),
+        source.label_space,
+        content,
+        data.hash_sample(source, sample),
       )
-      for perturbation in wanted
-      for classifier in _fitting(perturbation, targets, name, absent)
-    ]
+      _check_unseen(searched_on, side, [source.ids[index] for index in sample])
+      targets = list(classifiers.targets(settings, source, side, absent))
+      cells += [
+        _cell(settings, source, side, perturbation, target, len(sample), content)
+        for perturbation in _wanted(settings, source, side, alone, absent)
+        for target in _fitting(perturbation, targets, source, side, absent)
+      ]
   ids = [cell.id for cell in cells]
   if len(set(ids)) < len(ids):
     twice = next(name for name in ids if ids.count(name) > 1)
     raise errors.InputError(f"--config asks twice for {twice}")
   return Plan(tuple(cells), tuple(absent), opened)
+
+
+def _sides(
+  settings: config.Config, name: str, source: data.Source
+) -> Iterator[tuple[str, data.Source]]:
+  """A data set; of images with captions the images, and the captions as a set of their own."""
+  if not isinstance(source, data.Images):
+    yield name, source
+    return
+  sides = {
+    directions.IMAGE_TO_TEXT: (name, source),
+    directions.TEXT_TO_IMAGE: (directions.captions_of(name), data.Captions(source.pairs)),
+  }
+  for direction in settings.retrieval.directions:
+    yield sides[direction]
+
+
+def _wanted(
+  settings: config.Config,
+  source: data.Source,
+  name: str,
+  alone: Mapping[tuple[str, ...], list[Perturbation]],
+  absent: list[Absent],
+) -> list[Perturbation]:
+  """What is to be done to the images of a data set."""
+  there = source.direction != directions.TEXT_TO_IMAGE
+  if not (there and name in (settings.perturbed or settings.data)):
+    return [each for each in alone[config.attacks_on(settings, name)] if isinstance(each, Clean)]
+  surrogates = list(classifiers.surrogates(settings, source, name, absent))
+  wanted = [
+    *alone[config.attacks_on(settings, name)],
+    *perturbations.of_surrogates(settings, surrogates, name, absent),
+  ]
+  if data.has_several_labels(source):
+    wanted = _without_attacks(wanted, name, absent)
+  return wanted
+
+
+def _cell(
+  settings: config.Config,
+  source: data.Source,
+  name: str,
+  perturbation: Perturbation,
+  classifier: Classifier,
+  examples: int,
+  content: str,
+) -> Cell:
+  """One of a data set, with the hash of its examples."""
+  seen = perturbation.seen_by(classifier)
+  preprocess = _preprocess(classifier, perturbation, source, settings)
+  return Cell(
+    classifier=classifier,
+    data=name,
+    perturbation=perturbation,
+    preprocess=preprocess,
+    native=_native(seen, source, settings),
+    size=min(preprocess.size, seen.preprocess.size),
+    examples=examples,
+    fingerprint=content and _fingerprint(classifier, perturbation, source, content, settings),
+  )
 
 
 def _alone(
@@ -159,11 +204,19 @@ def _without_attacks(
 
 
 def _fitting(
-  perturbation: Perturbation, targets: list[Classifier], name: str, absent: list[Absent]
+  perturbation: Perturbation,
+  targets: list[Classifier],
+  source: data.Source,
+  name: str,
+  absent: list[Absent],
 ) -> list[Classifier]:
   """Those that it can be done to; the others become absent."""
   fitting = []
+  named = source.direction is None
   for target in targets:
+    if perturbation.named and not named:
+      absent.append(Absent(f"{perturbation.text} on {name}", "its images have captions, no names"))
+      break
     if reason := perturbation.unfit(target):
       absent.append(Absent(f"{perturbation.text} of {target.name} on {name}", reason))
     else:

@@ -38,12 +38,14 @@ def prompting(prompts: str, space: data.LabelSpace) -> Prompting:
   Args:
     prompts: as `models.templates` takes them, or `own`, `own(openai)`, `own(coop)`,
       `own(clip_benchmark)`, `own(tecoa)`: those that are published for the set, with the names
-      that go with them. ImageNet's classes have CLIP's eighty.
+      that go with them. ImageNet's classes have CLIP's eighty. Of captions, a `data.Wording`.
     space: of the data set.
 
   Raises:
     InputError: there is no such prompt set, or the data set has none of its own.
   """
+  if isinstance(space, data.CaptionSpace):
+    return Prompting("", space.worded(prompts), ["{}"], space.prompted_groups)
   own = _OWN.fullmatch(prompts)
   if own is None:
     return Prompting("", space.prompted, models.templates(prompts), space.prompted_groups)

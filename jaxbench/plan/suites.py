@@ -32,8 +32,8 @@ def require(settings: config.Config, cells: Iterable[Cell], absent: Iterable[Abs
   gone += [f"--config.data={name}" for name in settings.data if name not in served]
   able = {cell.model for cell in cells}
   gone += [f"--config.models={name}" for name in settings.models if name not in able]
-  if used := {cell.prompts for cell in cells} - {None}:  # Else no model that reads texts is able.
-    asked = [each for name in settings.data for each in config.prompts_on(settings, name)]
+  asked = [each for name in settings.data for each in config.prompts_on(settings, name)]
+  if used := {cell.prompts for cell in cells} & set(asked):  # Else nothing here reads prompts.
     gone += [f"--config.prompts={name}" for name in dict.fromkeys(asked) if name not in used]
   if gone:
     raise errors.InputError(

@@ -31,8 +31,14 @@ SCHEMA = pa.schema(
     pa.field("labels", pa.list_(pa.int32())),  # All that are right, where there are several.
     pa.field("anchor", pa.string()),  # Videos: id of the frame of which this is a neighbour.
     pa.field("offset", pa.int32()),  # Videos: frames from the anchor, 0 for itself.
-    # Classes that the model puts before the label; null under attack, and of sequences.
+    # Of sets of images with captions: "image_to_text" or, where the example is a caption,
+    # "text_to_image". Label and prediction are images, by their place among the sorted ids.
+    pa.field("direction", NAME),
+    # Classes that the model puts before the label; null under attack, and of sequences. Of images
+    # with captions: captions of other images before the best own one, or images before a caption's;
+    # also under attack, but not bisected against a transfer.
     pa.field("rank", pa.int32()),
+    pa.field("tied", pa.int32()),  # Of such sets: how many others are as similar as that.
     pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
     # All logits [K], of sets of which a figure needs them; likewise.
     pa.field("scores", pa.list_(pa.float32())),

@@ -22,6 +22,7 @@ _OWN = {
   "leases",
   "logs",
   "heads",
+  "galleries",
   "report.html",
   "report.json",
   damage.FOLDER,

@@ -9,6 +9,7 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
+from jaxbench.records import directions
 from jaxbench.report import (
   averages,
   data_set,
@@ -16,6 +17,7 @@ from jaxbench.report import (
   first,
   natural,
   on_disk,
+  retrieved,
   spent,
   training_data,
 )
@@ -38,6 +40,7 @@ class Run(NamedTuple):
   natural: natural.Natural | None
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   averages: list[averages.Suite]  # Over data sets.
+  retrieved: list[retrieved.Retrieved]  # Images with captions.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   factors: factors.Factors | None  # ImageNet-X, where its file was named.
   defended: list[metrics.Defended]  # Models within test-time defences, beside these without.
@@ -66,6 +69,7 @@ class Run(NamedTuple):
     there = {
       "natural": ("natural shifts", self.natural),
       "averages": ("averages over data sets", self.averages),
+      "retrieval": ("retrieval", self.retrieved),
       "corruptions": ("corruptions", any(one.worsened for one in data)),
       "attacks": ("attacks", any(one.attacked or one.transfers or one.searches for one in data)),
       "text": ("text", any(one.texts for one in data)),
@@ -104,21 +108,28 @@ def load(
   defended = metrics.summarize_defended(rows, run["cells"])
   names = [name for name in run["data"] if name in shown["data"]]
   data = [
-    data_set.data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]
+    data_set.data_set(name, shown, rows, by_cell, summary, classifiers)
+    for name in shown["data"]
+    if not directions.are_captions(name)
   ]
   of_nature = natural.natural(list(summary.values()), shifts, classifiers, names, run)
   metric = {name: known.get("metric", "") for name, known in run["data"].items()}
+  captioned = retrieved.retrieved(rows, classifiers, run)
+  found_images = retrieved.text_to_image(captioned)
   return Run(
     workdir=str(workdir),
     run=run,
     config=json.dumps(run["identity"]["config"], indent=2),
     summary=summarized,
     classifiers=classifiers,
-    first=first.first(run, data, of_nature, shifts, list(summary.values()), classifiers),
+    first=first.first(
+      run, data, of_nature, shifts, list(summary.values()), classifiers, found_images
+    ),
     data=data,
     natural=of_nature,
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
+    retrieved=captioned,
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     factors=None if known is None else factors.section(rows, known, classifiers),
     defended=defended,

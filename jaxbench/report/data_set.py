@@ -116,6 +116,7 @@ def data_set(
   )
   class_names = run["data"][name]["class_names"]
   metric = run["data"][name].get("metric", "")  # Runs of before have none.
+  groups = {} if metric == metrics.RECALL else trust.groups_of(everything)  # Each image is a class.
   return DataSet(
     name=name,
     examples=everything[0]["examples"] if everything else 0,
@@ -128,7 +129,7 @@ def data_set(
     attacked=attacked.attacked(clean, own_attacks, by_cell, classifiers, run),
     costs=costs.costs(everything, by_cell, classifiers),
     visible=visible.visible(everything, by_cell),
-    classes=classes.by_class(trust.groups_of(everything), by_cell, classifiers),
+    classes=classes.by_class(groups, by_cell, classifiers),
     sequences=stability.sequences(name, parts["sequences"], by_cell, classifiers, run),
     searches=searches.searches(parts["searches"], by_cell, classifiers, run["identity"]),
     budgets=list(budgets.budgets(tables, by_cell)),
@@ -139,7 +140,7 @@ def data_set(
     ],
     texts=texts,
     calibration=trust.calibration(everything, by_cell, summary, classifiers),
-    weakest=trust.weakest(everything, by_cell, classifiers),
+    weakest=trust.weakest(groups, by_cell, classifiers),
     pairs=pairs.pairs(tables, by_cell, classifiers),
     albums=albums.albums(shown, everything, by_cell, class_names, run["identity"]["config"]),
   )

@@ -7,12 +7,14 @@ import pyarrow as pa
 from etils import epath
 
 from jaxbench import metrics, records
+from jaxbench.report import retrieved
 from jaxbench.report.classifiers import Row
 
 # That signs are looked for in.
 _COLUMNS = (
   *("cell", "perturbation", "severity", "epsilon"),
   *("prediction", "success", "found_by", "steps", "refuted"),
+  *("model", "data", "prompts", "direction", "label", "rank", "tied"),
 )
 
 
@@ -80,6 +82,7 @@ def _signs(run: Row, rows: pa.Table) -> Iterator[Row]:
       f"{_most(cells, 'refuted', words)}; it was searched again. Many are a "
       "sign of a model whose logits depend on batch or precision",
     }
+  yield from retrieved.hanging_on_order(rows)
   for cell in metrics.gradient_masking(rows):
     yield {
       "what": f"{names[cell['cell']]} on {words[cell['cell']]}",

@@ -61,6 +61,7 @@ def first(
   shifts: list[Row],
   summary: Sequence[Row],
   classifiers: list[Classifier],
+  found_images: Found,
 ) -> First:
   """Gathers it from the sections.
 
@@ -71,8 +72,13 @@ def first(
     shifts: rows of `metrics.summarize_shifts`.
     summary: rows of `metrics.summarize`.
     classifiers: of the run.
+    found_images: recall at 1 of captions that look for images.
   """
   found = list(_columns(data, natural, shifts, summary))
+  if found_images:
+    about = "share of captions whose image is found first; the other way round is clean accuracy"
+    column = Column("text_to_image", "text to image R@1", "share", True, about)
+    found.insert(1, (column, found_images))
   values = [_values(column, each) for column, each in found]
   lines = [Line(each, [column.get(each) for column in values]) for each in classifiers]
   columns = [column for column, _ in found]

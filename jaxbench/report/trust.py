@@ -80,9 +80,11 @@ def calibration(
   return Calibration(list(groups), lines, drawn)
 
 
-def weakest(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) -> list[Weak]:
+def weakest(
+  groups: dict[str, list[Row]], by_cell: ByCell, classifiers: list[Classifier]
+) -> list[Weak]:
   """Three classes of each classifier and kind of perturbation; all severities count together."""
-  groups, weak = groups_of(cells), []
+  weak = []
   for classifier in classifiers:
     for name, group in groups.items():
       tables = tables_of(cells_of(classifier, group), by_cell)

@@ -18,7 +18,7 @@ PREPROCESS = models.Preprocess(8)
 MEMBERS = {  # All that `Source` declares: whoever declares more adds it here.
   *("class_names", "ids", "labels", "sha256", "label_space", "targets", "frames", "right"),
   "image_size",
-  *("groups", "left_out", "sha256_of", "image_hashes", "shards"),
+  *("groups", "left_out", "sha256_of", "image_hashes", "shards", "direction"),
 }
 WRAPPERS = {
   "plain": data.Wrapper,

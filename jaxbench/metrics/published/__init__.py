@@ -5,6 +5,7 @@ from jaxbench.metrics.published.clean import clean, standard_models
 from jaxbench.metrics.published.corruption import ALEXNET, corruption_error
 from jaxbench.metrics.published.measured import protocol
 from jaxbench.metrics.published.protocol import Pixels, Prompts, Protocol, Reference
+from jaxbench.metrics.published.recall import recall
 from jaxbench.metrics.published.robust import (
   TABLES,
   Accuracy,
@@ -32,6 +33,7 @@ __all__ = [
   "clean",
   "corruption_error",
   "protocol",
+  "recall",
   "same_attack",
   "standard_models",
   "under_attack",

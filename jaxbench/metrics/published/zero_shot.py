@@ -39,18 +39,28 @@ def zero_shot(model: str, data: str, metric: str) -> Reference | None:
 
 @functools.cache
 def _table() -> dict[tuple[str, str, str], Reference]:
-  hubs = json.loads(tables.path("open_clip_pretrained.json").read_text())
   found: dict[tuple[str, str, str], Reference] = {}
   with tables.path("published_zero_shot_accuracies.csv").open(newline="") as file:
     for row in csv.DictReader(file):
-      architecture, tag = row["architecture"], row["pretrained"]
-      names = [f"open_clip:{architecture}/{tag}"]
-      names += [hubs[key]["hf_hub"]] if (key := f"{architecture}.{tag}") in hubs else []
-      names += [_OPENAI[architecture]] if tag == "openai" and architecture in _OPENAI else []
       reference = Reference(float(row["accuracy"]) / 100, _SOURCES[row["table"]], _protocol(row))
-      for name in names:
+      for name in names(row["architecture"], row["pretrained"]):
         found.setdefault((name, row["data"], row["metric"]), reference)
   return found
+
+
+def names(architecture: str, tag: str) -> list[str]:
+  """All that a config may call weights that open_clip calls so."""
+  key = f"{architecture}.{tag}"
+  return [
+    f"open_clip:{architecture}/{tag}",
+    *([_hubs()[key]["hf_hub"]] if key in _hubs() else []),
+    *([_OPENAI[architecture]] if tag == "openai" and architecture in _OPENAI else []),
+  ]
+
+
+@functools.cache
+def _hubs() -> dict[str, dict[str, str]]:
+  return json.loads(tables.path("open_clip_pretrained.json").read_text())
 
 
 def _protocol(row: dict[str, str]) -> Protocol:

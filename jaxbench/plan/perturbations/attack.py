@@ -1,6 +1,7 @@
 """An attack on the classifier itself: white-box, score-based or decision-based."""
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -150,7 +151,8 @@ def _verdicts(
   names = f"{who} on {target.data}", f"{perturbation.text} on {target.data}"
   evaluator.check(names, cascade, classifier, some)
   wrong = np.flatnonzero(clean != some.labels)
-  yield lacking[wrong], adversary.untouched(some, answers, wrong)
+  untouched = adversary.untouched(some, answers, wrong) | target.ranks(lacking[wrong])
+  yield lacking[wrong], untouched
   right = np.flatnonzero(clean == some.labels)
   everything = adversary.attackable(
     perturbation.stream, perturbation.epsilon, some, settings.seed, searchers[-1]
@@ -167,6 +169,7 @@ def _verdicts(
     columns: Columns = {name: harvest.fetch(name) for name in names}
     kept = pictures.keep(rows, some, harvest.fetch)
     columns |= adversary.right(harvest.fetch("votes") if random else None, some.labels[rows])
+    columns |= evaluator.ranks(member, functools.partial(harvest.fetch, "image"), some.labels[rows])
     columns |= {"success": harvest.success, "picture": kept} | harvest.costs
     columns["found_by"] = [stage if success else None for success in harvest.success]
     keep = np.flatnonzero(harvest.final)

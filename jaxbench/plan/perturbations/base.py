@@ -33,6 +33,11 @@ class Target:
     """What it predicts of some clean examples; of a randomised one also how often that is right."""
     return {name: self.clean[name][rows] for name in ("prediction", "right") if name in self.clean}
 
+  def ranks(self, rows: np.ndarray) -> Columns:
+    """Where captions of some clean images stand; nothing of sets without captions."""
+    names = ("rank", "tied") if "tied" in self.clean else ()
+    return {name: self.clean[name][rows] for name in names}
+
 
 Judged = tuple[Target, np.ndarray, Columns]  # Rows of the block, and their columns.
 
@@ -60,6 +65,11 @@ class Evaluator(Protocol):
     self, program: Callable[..., Any], inputs: Any, members: Sequence[config.Member], block: Block
   ) -> list[Columns]:
     """What each classifier says of the images that `program` makes."""
+
+  def ranks(
+    self, member: config.Member, images: Callable[[], np.ndarray], labels: np.ndarray
+  ) -> Columns:
+    """Where captions of images that were judged stand; nothing of sets without captions."""
 
   def check(
     self,
@@ -104,6 +114,7 @@ class Perturbation:
   shares_images: bool = True  # Whether all classifiers are shown the same ones.
   moves: bool = False  # Whether the image does, so that more of it is needed than a model is given.
   one_label: bool = False  # Whether it needs one right answer to each image.
+  named: bool = False  # Whether it writes names of classes.
 
   @property
   def setting(self) -> str:

@@ -1,6 +1,7 @@
 """Transfer attacks at one epsilon, or with the smallest one that fools each target."""
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import ClassVar
@@ -63,6 +64,8 @@ class Transfer(FromSurrogate):
         (batch,) = devices.stream(program, classifier, arrays, evaluator.slots)
         verdicts = batch.fetch()
         columns = shared | adversary.right(verdicts.votes, examples.labels)
+        judged = functools.partial(getattr, verdicts, "image")
+        columns |= evaluator.ranks(target.member, judged, examples.labels)
         columns |= {
           "prediction": verdicts.prediction,
           "distance": verdicts.distance,

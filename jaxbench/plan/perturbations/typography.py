@@ -22,6 +22,7 @@ class Typography(Perturbation):
   kind: ClassVar[str] = kinds.TYPOGRAPHY
   field: ClassVar[str] = "typography"
 
+  named: bool = True
   overlay: typography.Overlay = dataclasses.field(hash=False)  # Spellings are no key.
 
   def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:

@@ -1,0 +1,133 @@
+"""Images with captions: sets of retrieval, in the forms in which they are published."""
+
+import os
+import pathlib
+from collections.abc import Sequence
+
+from jaxbench import errors
+from jaxbench.data.captioned import lists, multilingual, shards
+from jaxbench.data.captioned.lists import Entry
+from jaxbench.data.captioned.pairs import Captions, Images, Pairs
+from jaxbench.data.folder import Folder
+from jaxbench.data.image_files import Files
+from jaxbench.data.tar import Tar
+
+__all__ = ["Captions", "Images", "Pairs", "is_retrieval", "read", "retrieval"]
+_LISTS = (".json", ".jsonl", ".txt", ".token")
+
+
+def retrieval(
+  path: str | os.PathLike[str],
+  *,
+  images: str | None = None,
+  listed: str | None = None,
+  split: str = "test",
+  language: str | None = None,
+  each: int = 0,
+) -> Pairs:
+  """A set of images with captions.
+
+  Args:
+    path: WebDataset shards as CLIP_benchmark has them on the hub (the folder with
+      `dataset_type.txt`); a list, see `lists.entries`; or XTD10's folder.
+    images: the folder of the images that a list names, or a tar of it, by default that of the list.
+      They may lie deeper than the list has them, as long as their names are unique.
+    listed: a file of the names or ids of those that count, for lists that hold more than a test.
+    split: "test", "val", "train" or "restval" of Karpathy's files; the folder of shards.
+    language: of a set that has several; English by default.
+    each: so many captions of each image, the first ones; 0 is all.
+
+  Raises:
+    InputError: it is in none of these forms, or an image is not there: without it, recall would
+      rise.
+
+  Example:
+    >>> pairs = data.retrieval("dataset_coco.json", images="coco/val2014")
+    >>> len(pairs.source), len(pairs.captions)
+    (5000, 25010)
+  """
+  place = pathlib.Path(path).expanduser()
+  if shards.are_shards(place):
+    if images or listed or language:
+      raise errors.InputError(f"{path} holds its images itself, and all of them count")
+    files, keys, captions = shards.read(place, split)
+    named = list(zip(range(len(keys)), keys, captions, strict=True))
+  else:
+    found = _entries(place, split, language)
+    if listed:
+      found = lists.listed(found, pathlib.Path(listed).expanduser())
+    folder = place if place.is_dir() else place.parent
+    files = _files(folder if images is None else pathlib.Path(images).expanduser())
+    rows = _rows(files, found)
+    named = [(row, one.file, one.captions) for row, one in zip(rows, found, strict=True)]
+  return Pairs.of(files, [(row, name, texts[: each or None]) for row, name, texts in named])
+
+
+def read(
+  path: pathlib.Path,
+  *,
+  images: str | None = None,
+  listed: str | None = None,
+  split: str = "test",
+  language: str | None = None,
+  each: int = 0,
+) -> Images:
+  """The images of a set, as a config names it; see `retrieval`."""
+  pairs = retrieval(path, images=images, listed=listed, split=split, language=language, each=each)
+  return Images(pairs)
+
+
+def is_retrieval(path: pathlib.Path) -> bool:
+  """Whether what lies there is a set of images with captions, in one of the known forms."""
+  if path.is_file():
+    return path.suffix in _LISTS
+  return shards.are_shards(path) or (path / multilingual.NAMES).is_file()
+
+
+def _entries(place: pathlib.Path, split: str, language: str | None) -> list[Entry]:
+  if place.is_dir() and (place / multilingual.NAMES).is_file():
+    return multilingual.xtd10(place, language)
+  if place.suffix == ".jsonl":
+    return multilingual.xm3600(place, language)
+  if language is not None:
+    raise errors.InputError(f"{place} is in one language")
+  if not place.is_file():
+    raise errors.InputError(
+      f"{place} holds no images with captions: name shards with a dataset_type.txt, or the file "
+      "that lists them"
+    )
+  return lists.entries(place, split)
+
+
+def _files(place: pathlib.Path) -> Files:
+  return Tar([place]) if place.is_file() else Folder(place)
+
+
+def _rows(files: Files, found: Sequence[Entry]) -> list[int]:
+  """The place of each image among the files.
+
+  Raises:
+    InputError: it is not there, or its name is there twice.
+  """
+  whole = {name: row for row, name in enumerate(files.names)}
+  by_file: dict[str, list[int]] = {}
+  for row, name in enumerate(files.names):
+    by_file.setdefault(name.rpartition("/")[2], []).append(row)
+  rows, lost = [], []
+  for entry in found:
+    likely = by_file.get(entry.file, [])
+    if entry.name in whole:
+      rows.append(whole[entry.name])
+    elif len(likely) == 1:
+      rows.append(likely[0])
+    elif likely:
+      twice = " and ".join(files.names[row] for row in likely[:2])
+      raise errors.InputError(f"{files.where}: {entry.name} may be {twice}; name the folder of one")
+    else:
+      lost.append(entry.name)
+  if lost:
+    raise errors.InputError(
+      f"{len(lost)} of {len(found)} images with captions are not in {files.where}, as {lost[0]}: "
+      "without them the others would be found more often"
+    )
+  return rows

@@ -1,0 +1,114 @@
+"""The two sides of a retrieval set: images that look for captions, captions that look for images.
+
+Images go through the classifier of captions as those of any other set do; what is told of them is
+the rank of their captions. Captions are compared with a gallery of all images.
+"""
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+
+from jaxbench import config, data, devices, models, retrieval
+from jaxbench.blocks import Block
+from jaxbench.config import Member
+from jaxbench.evaluate.evaluator import Evaluator
+from jaxbench.evaluate.galleries import Galleries
+from jaxbench.plan import defending
+from jaxbench.plan.perturbations import Columns
+
+
+@struct.dataclass
+class _Searcher:
+  """What ranks captions for images."""
+
+  classifier: Any  # Images to logits [B, T], one a caption.
+  owners: jax.Array  # [T] int32.
+  tolerance: jax.Array  # [] float32, of equal logits.
+
+
+class ImageQueries(Evaluator):
+  """The classifiers of a set whose images look for their captions."""
+
+  @functools.cached_property
+  def _searcher(self) -> Callable[[Member], devices.Replicated]:
+    return functools.cache(self._load_searcher)
+
+  def judge(
+    self, member: Member, images: jax.Array, labels: jax.Array, hashes: jax.Array
+  ) -> retrieval.Ranks:
+    """Where the captions of images stand; see `Evaluator.judge`."""
+    del hashes
+    return _find_captions()(self._searcher(member), images, labels)
+
+  def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
+    """Where captions of perturbed images stand; see `Evaluator.ranks`."""
+    arrays = images(), labels
+    batches = devices.stream(_find_captions(), self._searcher(member), arrays, self.slots)
+    parts = [vars(batch.fetch()) for batch in batches]
+    return {name: np.concatenate([part[name] for part in parts]) for name in ("rank", "tied")}
+
+  def _load_searcher(self, member: Member) -> devices.Replicated:
+    loaded, classifier, _ = self.parts(member)
+    assert isinstance(self.label_space, data.CaptionSpace)
+    owners = jnp.asarray(self.label_space.owners, jnp.int32)
+    tolerance = jnp.float32(retrieval.TOLERANCE) * loaded.logit_scale
+    whole = models.resized(classifier, loaded.preprocess.size)
+    return devices.replicate(_Searcher(whole, owners, tolerance))
+
+
+@functools.cache
+def _find_captions() -> Callable[..., retrieval.Ranks]:
+  """A sharded program (`_Searcher`, images, labels) -> `Ranks` among captions."""
+
+  def find(searcher: _Searcher, images: jax.Array, labels: jax.Array) -> retrieval.Ranks:
+    logits = searcher.classifier(images).astype(jnp.float32)
+    return retrieval.judged(logits, labels, searcher.owners, searcher.tolerance)
+
+  return devices.shard(find)
+
+
+class CaptionQueries(Evaluator):
+  """The models of a set whose captions look for their images.
+
+  Args:
+    galleries: of the run.
+    source: the captions.
+    given: the other arguments of `Evaluator`.
+  """
+
+  def __init__(self, galleries: Galleries, source: data.Captions, *given: Any):
+    super().__init__(*given)
+    self._galleries, self._source = galleries, source
+    self._gallery = functools.cache(self._load_gallery)
+    self._queries = functools.cache(self._load_queries)
+
+  def clean(self, members: Sequence[Member], block: Block) -> list[Columns]:
+    """Where the images of captions stand; see `Evaluator.clean`."""
+    return [self._found(member, block) for member in members]
+
+  def _found(self, member: Member, block: Block) -> Columns:
+    arrays = self._queries(member)[block.indices], block.labels
+    gallery = self._gallery(member.model, block.preprocess)
+    batches = devices.stream(retrieval.find(), gallery, arrays, retrieval.ROWS)
+    parts = [vars(batch.fetch()) for batch in batches]
+    none = np.zeros(len(block.ids), np.int32)
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return found | {"forwards": none + 1, "backwards": none}
+
+  def _load_queries(self, member: Member) -> np.ndarray:
+    """float32 [T, D] of all captions, unit rows."""
+    _, classifier, _ = self.parts(member)
+    return np.asarray(classifier.text).T
+
+  def _load_gallery(self, model: str, preprocess: models.Preprocess) -> devices.Replicated:
+    encoder = self.classifier(Member(model, config.EMBEDDING))
+    images = self._source.pairs.source
+    known = models.describe(defending.base(model))
+    weights = f"{known.sha256} {models.told(known.config)}"
+    items = self._galleries.embeddings(images, encoder, weights, preprocess, self.slots)
+    return devices.replicate(retrieval.Gallery.of(items, range(len(images))))

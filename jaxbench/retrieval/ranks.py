@@ -1,0 +1,105 @@
+"""Exact ranks without a sort: what is more similar than the best of one's own is counted."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from numpy.typing import ArrayLike
+
+from jaxbench import devices
+
+NOTHING = -1  # In place of what is found, where a similarity is no number.
+TOLERANCE = 1e-6  # Cosines that differ by no more are equal: so much comes of rounding.
+ROWS = 256  # Queries on a device at a time, against the whole gallery.
+
+
+@struct.dataclass
+class Ranks:
+  """Of Q queries; arrays [Q] int32.
+
+  `rank` is what every order of equal items allows, and `rank + tied` what the worst does.
+  """
+
+  prediction: jax.Array  # Whose the most similar item is, the first of equal ones; or NOTHING.
+  rank: jax.Array  # How many items of others are more similar than the best of one's own.
+  tied: jax.Array  # How many of others are as similar.
+
+
+@struct.dataclass
+class Gallery:
+  """What is searched."""
+
+  items: jax.Array  # [G, D] float32, unit rows.
+  owners: jax.Array  # [G] int32.
+  tolerance: jax.Array  # [] float32.
+
+  @classmethod
+  def of(cls, items: ArrayLike, owners: ArrayLike) -> "Gallery":
+    """Of unit rows [G, D] and whose they are [G], on the host."""
+    content: Any = np.asarray(items, np.float32), np.asarray(owners, np.int32), TOLERANCE
+    return cls(*content)
+
+
+def judged(
+  similarities: jax.Array, owners: jax.Array, of_items: jax.Array, tolerance: jax.Array
+) -> Ranks:
+  """Ranks of queries whose similarities to all items are known.
+
+  The best of one's own is taken from the same similarities, and one's own are left out by whose
+  they are: else rounding would put an item before itself.
+
+  Args:
+    similarities: [Q, G] float32.
+    owners: [Q] int32, whose each query is.
+    of_items: [G] int32, whose each item is.
+    tolerance: [] float32, of equal similarities.
+  """
+  own = owners[:, None] == of_items[None]
+  lead = similarities - jnp.where(own, similarities, -jnp.inf).max(axis=1, keepdims=True)
+  lead = jnp.where(own, -jnp.inf, lead)
+  finite = jnp.isfinite(similarities).all(axis=1)
+  ahead = (lead > tolerance).sum(axis=1)
+  equal = (jnp.abs(lead) <= tolerance).sum(axis=1)
+  found = of_items[similarities.argmax(axis=1)]
+  return Ranks(
+    prediction=jnp.where(finite, found, NOTHING).astype(jnp.int32),
+    rank=jnp.where(finite, ahead, len(of_items)).astype(jnp.int32),
+    tied=jnp.where(finite, equal, 0).astype(jnp.int32),
+  )
+
+
+@functools.cache
+def find() -> Callable[..., Ranks]:
+  """A sharded program (`Gallery`, queries [Q, D] float32, owners [Q] int32) -> `Ranks`."""
+
+  def program(gallery: Gallery, queries: jax.Array, owners: jax.Array) -> Ranks:
+    return judged(queries @ gallery.items.T, owners, gallery.owners, gallery.tolerance)
+
+  return devices.shard(program)
+
+
+def ranks(queries: ArrayLike, owners: ArrayLike, items: ArrayLike, of_items: ArrayLike) -> Ranks:
+  """Ranks of all queries, in blocks of `ROWS` on each device; arrays of numpy.
+
+  Images that look for captions are queries, owned by their own places, and the items are captions,
+  owned by their images; the other way round for captions that look for images.
+
+  Args:
+    queries: [Q, D] float32, unit rows.
+    owners: [Q] int32, whose each query is.
+    items: [G, D] float32, unit rows.
+    of_items: [G] int32, whose each item is; every owner of a query has one.
+
+  Example:
+    >>> found = retrieval.ranks(images, np.arange(len(images)), captions, pairs.owners)
+    >>> recall_at_5 = (found.rank < 5).mean()
+  """
+  gallery = Gallery.of(items, of_items)
+  arrays = np.asarray(queries, np.float32), np.asarray(owners, np.int32)
+  batches = devices.stream(find(), devices.replicate(gallery), arrays, ROWS)
+  parts: Any = [batch.fetch() for batch in batches]
+  return jax.tree.map(lambda *some: np.concatenate(some), *parts)

@@ -1,0 +1,89 @@
+"""Recalls of rows that are written by hand, and what others have published."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from jaxbench import metrics, records
+from jaxbench.metrics import published
+from jaxbench.report import retrieved
+
+
+def _rows(direction, labels, rank, tied):
+  name = "set" if direction == "image_to_text" else "captions of set"
+  shared = {"cell": f"{name}#1", "model": "m", "data": name, "prompts": "raw captions"}
+  none = np.zeros(len(labels), np.int32)
+  columns = {
+    "example": [str(row) for row in range(len(labels))],
+    "direction": [direction] * len(labels),
+    "label": labels,
+    "clean_prediction": none,
+    "prediction": none,
+    "rank": rank,
+    "tied": tied,
+    "forwards": none,
+    "backwards": none,
+  }
+  return records.table(shared | {"perturbation": "clean"}, columns)
+
+
+def test_images_have_exact_intervals_and_ties_are_told_apart():
+  rank, tied = np.array([0, 0, 4, 9, 10]), np.array([0, 1, 1, 0, 0])
+  (found,) = metrics.recalls(_rows("image_to_text", range(5), rank, tied)).to_pylist()
+  assert [found[f"recall_{k}"] for k in (1, 5, 10)] == [0.4, 0.6, 0.8]
+  assert [found[f"recall_{k}_tied"] for k in (1, 5, 10)] == [0.2, 0.4, 0.8]
+  exact = stats.binomtest(3, 5).proportion_ci(0.95, "exact")
+  assert (found["recall_5_low"], found["recall_5_high"]) == pytest.approx(exact)
+  assert (found["data"], found["queries"]) == ("set", 5)
+
+
+def test_captions_of_an_image_stay_together():
+  """All five captions of an image are alike: as if there were a fifth of them."""
+  draw = np.random.default_rng(0)
+  right = draw.random(200) < 0.5
+  labels = np.repeat(np.arange(200), 5)
+  rank = np.where(right[labels], 0, 20)
+  (found,) = metrics.recalls(_rows("text_to_image", labels, rank, 0 * rank)).to_pylist()
+  assert (found["data"], found["queries"]) == ("set", 1000)
+  assert found["recall_1"] == right.mean()
+  width = found["recall_1_high"] - found["recall_1_low"]
+  assert width == pytest.approx(
+    2 * 1.96 * np.sqrt(right.mean() * (1 - right.mean()) / 200), rel=0.1
+  )
+
+
+def test_a_recall_is_a_share_of_captions_however_many_an_image_has():
+  labels, rank = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 5])
+  (found,) = metrics.recalls(_rows("text_to_image", labels, rank, 0 * rank)).to_pylist()
+  assert found["recall_1"] == 0.5
+  assert found["recall_1_low"] <= 0.5 <= found["recall_1_high"]
+
+
+def test_rows_without_ranks_have_no_recall():
+  rows = _rows("image_to_text", [0], np.array([0]), np.array([0]))
+  place = rows.schema.get_field_index("tied")
+  without = rows.set_column(place, "tied", pa.nulls(1, pa.int32()))
+  assert metrics.recalls(without).num_rows == 0
+
+
+def test_ties_that_matter_are_doubted():
+  rank = np.zeros(100, int)
+  sound, doubtful = (
+    list(retrieved.hanging_on_order(_rows("image_to_text", range(100), rank, tied)))
+    for tied in (0 * rank, np.arange(100) < 3)
+  )
+  assert not sound
+  assert "3.0 points of recall" in doubtful[0]["detail"]
+
+
+@pytest.mark.parametrize("model", ["openai/clip-vit-base-patch32", "open_clip:ViT-B-32/openai"])
+def test_open_clips_recalls_are_known_by_our_names(model):
+  found = published.recall(model, "mscoco_captions", "text_to_image")
+  assert {k: reference.value for k, reference in found.items()} == pytest.approx(
+    {1: 0.3044, 5: 0.5594, 10: 0.6687}
+  )
+  assert found[5].protocol.data == "captions of mscoco_captions"
+  # No caption was cut: the shares are whole numbers of so many.
+  assert pytest.approx(round(0.5594 * 25_010), abs=1.5) == 0.5594 * 25_010
+  assert not published.recall(model, "flickr8k", "text_to_image")
