@@ -55,6 +55,7 @@ setuptools.setup(
       "report/*.css",
       "report/*.html",
       "report/*.js",
+      "universal/digits/*",
     ],
     "jaxbench.third_party": ["*"],
   },

@@ -18,6 +18,7 @@ PROGRAMS = {
   "data": ("jaxbench.data.__main__", "check which data sets lie in a folder"),
   "convert": ("jaxbench.convert", "write a model of any format as a jaxbench checkpoint"),
   "corrupt": ("jaxbench.corrupt", "draw all corruptions of one image"),
+  "universal": ("jaxbench.universal.__main__", "learn one perturbation for all images"),
   "overlap": ("jaxbench.overlap.__main__", "look for evaluation images in training data"),
 }
 

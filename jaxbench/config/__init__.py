@@ -14,6 +14,7 @@ from jaxbench.config.schema import (
   Slots,
   Stylization,
   Training,
+  Universal,
   fields,
 )
 
@@ -30,6 +31,7 @@ __all__ = [
   "Slots",
   "Stylization",
   "Training",
+  "Universal",
   "attacks_on",
   "by_data",
   "checked",

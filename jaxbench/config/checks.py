@@ -70,6 +70,9 @@ def _typed(settings: Config) -> Config:
     typography=read_names("typography", settings.typography),
     published=read_names("published", settings.published),
     subset=",".join(entries("subset", settings.subset)),
+    universal=dataclasses.replace(
+      settings.universal, paths=read_names("universal.paths", settings.universal.paths)
+    ),
     retrieval=dataclasses.replace(
       retrieval,
       directions=read_names("retrieval.directions", retrieval.directions),

@@ -70,6 +70,14 @@ class Attacks:
 
 
 @dataclasses.dataclass
+class Universal:
+  """Perturbations that are the same for all images, within each of `attacks.epsilons`."""
+
+  # "digits-universal", folders or repositories of the hub, as `universal.load` takes them.
+  paths: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass
 class Config:
   """One evaluation: models x data sets x prompt sets x (clean, corruptions, attacks)."""
 
@@ -90,6 +98,7 @@ class Config:
   corruptions: Corruptions = dataclasses.field(default_factory=Corruptions)
   stylization: Stylization = dataclasses.field(default_factory=Stylization)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
+  universal: Universal = dataclasses.field(default_factory=Universal, metadata={"later": True})
   retrieval: Retrieval = dataclasses.field(default_factory=Retrieval, metadata={"later": True})
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.

@@ -1,6 +1,7 @@
 """From records to numbers: accuracy with intervals, attack success, comparison, natural shifts."""
 
 from jaxbench.metrics.accuracy import Proportion, proportion
+from jaxbench.metrics.attack_success import DEFINITIONS, attack_success
 from jaxbench.metrics.averages import ALL, Average, averages
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.broken import not_finite, refuted
@@ -88,6 +89,7 @@ from jaxbench.metrics.worst_case import mean_share, withstood
 __all__ = [
   "ALL",
   "AT",
+  "DEFINITIONS",
   "FACTORS",
   "GROUPS",
   "MEAN_AVERAGE_PRECISION",
@@ -116,6 +118,7 @@ __all__ = [
   "VideoAccuracy",
   "Visibility",
   "alexnet",
+  "attack_success",
   "auroc",
   "average_precision",
   "averages",

@@ -145,8 +145,8 @@ def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
     columns = {"clean": columns.pop("clean"), **columns}
   titled = {}
   for name, cells in columns.items():
-    if kinds.of(cells[0]) in (kinds.ATTACK, kinds.TRANSFER):
-      epsilons = sorted({cell["epsilon"] for cell in cells})
+    epsilons = sorted({cell["epsilon"] for cell in cells} - {None})
+    if epsilons and kinds.of(cells[0]) in (kinds.ATTACK, kinds.TRANSFER, kinds.UNIVERSAL):
       middle = epsilons[len(epsilons) // 2]
       cells = [cell for cell in cells if cell["epsilon"] == middle]
       name = f"{name} {wording.format_epsilon(middle)}"

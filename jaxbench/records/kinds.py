@@ -10,6 +10,7 @@ CORRUPTION = "corruption"
 SEQUENCE = "sequence"
 STYLIZATION = "stylization"
 TYPOGRAPHY = "typography"
+UNIVERSAL = "universal"  # One perturbation for all images.
 ATTACK = "attack"  # On the model itself, at one epsilon.
 SMALLEST = "smallest"  # The same, bisected for the smallest epsilon.
 TRANSFER = "transfer"  # Made on a surrogate.
@@ -19,6 +20,7 @@ BISECTED = (SMALLEST, SMALLEST_TRANSFER)
 _NAMES = {"clean": CLEAN, "stylized": STYLIZATION}
 _CALLS = {  # The first that fits.
   "sequence(": SEQUENCE,
+  "universal(": UNIVERSAL,
   "smallest(transfer(": SMALLEST_TRANSFER,
   "smallest(": SMALLEST,
   "transfer(": TRANSFER,

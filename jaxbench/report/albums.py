@@ -17,7 +17,13 @@ _ROOM = 600_000  # Characters of pictures in a page.
 _MOST = 12  # Pictures of a suite.
 SUITES = {  # Kinds whose pictures stand together.
   "corruptions": (kinds.CORRUPTION, kinds.STYLIZATION, kinds.SEQUENCE),
-  "attacks": (kinds.ATTACK, kinds.SMALLEST, kinds.TRANSFER, kinds.SMALLEST_TRANSFER),
+  "attacks": (
+    kinds.UNIVERSAL,
+    kinds.ATTACK,
+    kinds.SMALLEST,
+    kinds.TRANSFER,
+    kinds.SMALLEST_TRANSFER,
+  ),
   "text": (kinds.TYPOGRAPHY,),
 }
 

@@ -23,7 +23,7 @@ class Table(NamedTuple):
   @property
   def axis(self) -> str:
     """What the settings are."""
-    return "epsilon" if self.kind == kinds.ATTACK else "severity"
+    return "epsilon" if self.kind in (kinds.ATTACK, kinds.UNIVERSAL) else "severity"
 
   @property
   def middle(self) -> int:
@@ -72,5 +72,5 @@ def _plot(table: Table, clean: Table) -> str:
   settings = ["clean", *(name.removesuffix("/255") for name in names)]
   units = all(setting.endswith("/255") for setting in table.settings)
   axis = f"{table.axis}{table.at}{', /255' if units else ''}"
-  size = "plot" if table.kind == kinds.ATTACK else "small"
+  size = "plot" if table.axis == "epsilon" else "small"
   return plots.accuracy_curves(table.perturbation, axis, settings, curves, size)

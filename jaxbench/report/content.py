@@ -71,7 +71,7 @@ class Run(NamedTuple):
       "averages": ("averages over data sets", self.averages),
       "retrieval": ("retrieval", self.retrieved),
       "corruptions": ("corruptions", any(one.worsened for one in data)),
-      "attacks": ("attacks", any(one.attacked or one.transfers or one.searches for one in data)),
+      "attacks": ("attacks", any(one.assaulted for one in data)),
       "text": ("text", any(one.texts for one in data)),
       "calibration": ("calibration, classes", any(one.calibration or one.weakest for one in data)),
       "defences": ("defences", self.defended),

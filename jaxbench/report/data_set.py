@@ -25,6 +25,7 @@ from jaxbench.report import (
   transfers,
   trust,
   typographic,
+  universals,
   visible,
 )
 from jaxbench.report.classifiers import ByCell, Classifier, Row
@@ -49,6 +50,7 @@ class DataSet(NamedTuple):
   searches: list[searches.Search]
   budgets: list[str]  # SVGs of attacks: accuracy over queries, or over steps.
   transfers: list[transfers.Transfer]
+  universals: list[universals.Universal]
   published: list[published.Published]
   published_clean: list[published.Clean]
   texts: list[typographic.Text]
@@ -56,6 +58,11 @@ class DataSet(NamedTuple):
   weakest: list[trust.Weak]
   pairs: pairs.Pairs
   albums: list[albums.Album]
+
+  @property
+  def assaulted(self) -> bool:
+    """Whether an adversary has had its images."""
+    return bool(self.attacked or self.transfers or self.searches or self.universals)
 
   @property
   def worsened(self) -> bool:
@@ -69,6 +76,7 @@ _TOLD_IN = {
   kinds.CLEAN: "tables",
   kinds.CORRUPTION: "tables",
   kinds.STYLIZATION: "tables",
+  kinds.UNIVERSAL: "tables",
   kinds.ATTACK: "tables",
   kinds.TYPOGRAPHY: "texts",
   kinds.SEQUENCE: "sequences",
@@ -133,6 +141,7 @@ def data_set(
     sequences=stability.sequences(name, parts["sequences"], by_cell, classifiers, run),
     searches=searches.searches(parts["searches"], by_cell, classifiers, run["identity"]),
     budgets=list(budgets.budgets(tables, by_cell)),
+    universals=universals.universals(tables, by_cell),
     transfers=transfers.transfers(parts["transfers"], summary, classifiers),
     published_clean=published.of_clean(name, metric, tables, run),
     published=[

@@ -79,7 +79,8 @@ def _columns(rows: list[Row]) -> Iterator[_Column]:
   attacks = {
     (row["perturbation"], row["epsilon"])
     for row in rows
-    if kinds.of(row) in (kinds.ATTACK, kinds.TRANSFER)
+    if kinds.of(row) in (kinds.ATTACK, kinds.TRANSFER, kinds.UNIVERSAL)
+    and row["epsilon"] is not None
   }
   for name, epsilon in sorted(attacks):
     yield _Column(

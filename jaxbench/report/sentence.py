@@ -10,6 +10,7 @@ _SUITES = {  # By kind, one and several.
   kinds.SEQUENCE: ("sequence of frames", "sequences of frames"),
   kinds.STYLIZATION: ("stylization", "stylizations"),
   kinds.TYPOGRAPHY: ("typographic attack", "typographic attacks"),
+  kinds.UNIVERSAL: ("universal perturbation", "universal perturbations"),
   kinds.ATTACK: ("attack", "attacks"),
   kinds.SMALLEST: ("search for the smallest epsilon", "searches for the smallest epsilon"),
   kinds.TRANSFER: ("transfer attack", "transfer attacks"),

@@ -36,6 +36,7 @@ _GROUPS = {
   kinds.CORRUPTION: "corruptions",
   kinds.STYLIZATION: "{perturbation}",
   kinds.TYPOGRAPHY: "{perturbation}",
+  kinds.UNIVERSAL: "{perturbation} {setting}",
   kinds.ATTACK: "{perturbation} {setting}",
 }
 

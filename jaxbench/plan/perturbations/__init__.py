@@ -12,6 +12,7 @@ from jaxbench.plan.perturbations import (
   stylization,
   transfer,
   typography,
+  universal,
 )
 from jaxbench.plan.perturbations.attack import Attack, Smallest
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Perturbation, Target
@@ -21,6 +22,7 @@ from jaxbench.plan.perturbations.sequence import Sequence
 from jaxbench.plan.perturbations.stylization import Stylization
 from jaxbench.plan.perturbations.transfer import SmallestTransfer, Transfer
 from jaxbench.plan.perturbations.typography import Typography
+from jaxbench.plan.perturbations.universal import Universal
 
 __all__ = [
   "KINDS",
@@ -37,11 +39,12 @@ __all__ = [
   "Target",
   "Transfer",
   "Typography",
+  "Universal",
   "of_surrogates",
   "of_targets",
 ]
 
-_ALONE = (clean, corruption, sequence, stylization, typography, attack)
+_ALONE = (clean, corruption, sequence, stylization, typography, universal, attack)
 
 KINDS: dict[str, type[Perturbation]] = {
   kind.kind: kind
@@ -51,6 +54,7 @@ KINDS: dict[str, type[Perturbation]] = {
     Sequence,
     Stylization,
     Typography,
+    Universal,
     Attack,
     Smallest,
     Transfer,
