@@ -70,9 +70,12 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
       )
       _check_unseen(searched_on, side, [source.ids[index] for index in sample])
       targets = list(classifiers.targets(settings, source, side, absent))
+      wanted = _wanted(settings, source, side, alone, absent)
+      for perturbation in wanted:
+        perturbation.check_unseen(source.sha256, [source.ids[index] for index in sample])
       cells += [
         _cell(settings, source, side, perturbation, target, len(sample), content)
-        for perturbation in _wanted(settings, source, side, alone, absent)
+        for perturbation in wanted
         for target in _fitting(perturbation, targets, source, side, absent)
       ]
   ids = [cell.id for cell in cells]

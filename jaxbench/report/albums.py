@@ -124,8 +124,9 @@ def albums(
     for classifier, name in each.lines:
       if name not in computed:
         continue
-      # Transferred images are as the surrogate has them; a target's may look otherwise.
-      key = _preprocessing(computed[name]) if computed[name]["surrogate"] else classifier.key
+      # Images may be as a surrogate has them, or of a size that is not the target's.
+      elsewhere = computed[name]["surrogate"] or each.kind == kinds.UNIVERSAL
+      key = _preprocessing(computed[name]) if elsewhere else classifier.key
       plain = clean.get(key)
       pictures = plain and gallery.pictures(by_cell[name], plain, class_names, classifier.name)
       if not pictures:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import huggingface_hub
@@ -139,7 +140,7 @@ def _patch(delta: np.ndarray, told: dict[str, Any], folder: pathlib.Path) -> Uni
 _KINDS = {"uap": _patch, "delta_param": _l2, "delta": _linf}
 
 
-def refuse_learnt(perturbation: Universal, source: str, ids: list[str]) -> None:
+def refuse_learnt(perturbation: Universal, source: str, ids: Sequence[str]) -> None:
   """Raises InputError if some of the examples `ids` of the set `source` have been learnt from."""
   learnt = perturbation.told.get("learnt_from", {})
   seen = set(learnt.get("ids", ())) if learnt.get("data") == source else set()

@@ -141,6 +141,10 @@ class Perturbation:
     del settings
     return {}
 
+  def check_unseen(self, source: str, ids: Sequence[str]) -> None:
+    """Raises InputError if it was made from some of the examples `ids` of a set of that SHA-256."""
+    del source, ids
+
   def unfit(self, classifier: Classifier) -> str | None:
     """Why it cannot be done to a classifier, or None."""
     del classifier

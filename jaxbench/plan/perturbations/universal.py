@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import jax
@@ -61,13 +61,16 @@ class Universal(Perturbation):
     del settings
     return {"epsilon": self.epsilon}
 
+  def check_unseen(self, source: str, ids: Sequence[str]) -> None:
+    """See `Perturbation`."""
+    files.refuse_learnt(self.learnt, source, ids)
+
   def seen_by(self, classifier: Classifier) -> Classifier | Surrogate:
     """The classifier, its images of the size that the perturbation was learnt for."""
     return dataclasses.replace(classifier, preprocess=_at(classifier.preprocess, self.learnt.side))
 
   def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:
-    """See `Perturbation`; examples that it was learnt from are refused."""
-    files.refuse_learnt(self.learnt, block.source.sha256, block.ids)
+    """See `Perturbation`; it leaves its radius."""
     inputs = self.learnt.delta, self.learnt.mask, np.float32(self.epsilon or 0)
     program = _program(self.learnt, self.epsilon is not None)
     members = [target.member for target in targets]
@@ -108,7 +111,7 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Universal]
     digest = files.digest(place, download=settings.download)
     for epsilon in (None,) if learnt.epsilon is None else settings.attacks.epsilons:
       yield Universal(
-        text=spec.write("universal", {"name": name}),
+        text=f"universal({name})",
         stream=spec.write("universal", {"sha256": digest, "side": learnt.side}),
         learnt=learnt,
         epsilon=epsilon,
