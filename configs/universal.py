@@ -1,10 +1,14 @@
 """Universal perturbations: one for all images, learnt beforehand, at several radii.
 
-  python -m jaxbench --config=configs/universal.py --workdir=runs/universal \\
-      --config.models=openai/clip-vit-base-patch32 --config.data=imagenet \\
-      --config.universal.paths=hanxunh/xtransfer_large_linf_eps12_non_targeted
+Command: python -m jaxbench --config=configs/universal.py --workdir=runs/universal \
+  --config.download --config.data_root=/data
+Run time: five passes an image; minutes on a GPU. `:tiny` half a minute on two cores.
+Expected: not measured, since neither these weights nor these files were at hand. `:tiny`:
+digits-clip, which `digits-universal` was learnt on, 98.3 % clean and 10.3 % at 16/255;
+digits-clip-robust 95.8 and 95.6, digits-resnet 99.2 and 99.2.
 
-`universal.py:tiny` runs in a minute: what was learnt on digits-clip, on all three embedded models.
+X-Transfer's other files (huggingface.co/hanxunh) are named in the same way, what you have learnt
+yourself (python -m jaxbench.universal) by its folder: --config.universal.paths=A,B.
 """
 
 from jaxbench import config

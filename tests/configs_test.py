@@ -18,6 +18,7 @@ ARGUMENTS = {
   "defences": ("tiny",),
   "roz": ("tiny",),
   "sweep": ("digits",),
+  "universal": ("tiny",),
   "imagenet_c": ("digits",),
   "imagenet_p": ("digits",),
 }
