@@ -133,7 +133,9 @@ def _level(cell: Mapping[str, Any], base: str) -> str | None:
     return "clean"
   if kinds.of(cell) == kinds.ATTACK:
     return "white" if cell["backwards"] else "black"
-  surrogate = cell["surrogate"]
+  surrogate = (
+    cell["surrogate"].rpartition(">")[2].strip()
+  )  # What begins at images of another is its own.
   if surrogate == base:
     return "gray"
   return "white" if _undirected(surrogate) == _undirected(cell["model"]) else None

@@ -38,6 +38,7 @@ class Surrogate(NamedTuple):
 
   name: str  # "a+b" for an ensemble.
   members: tuple[Classifier, ...]
+  start: tuple[Classifier, ...] = ()  # Of "a>b" a: the attack begins at images made on it.
 
   @property
   def preprocess(self) -> models.Preprocess:
@@ -57,7 +58,7 @@ class Surrogate(NamedTuple):
   @property
   def knowledge(self) -> str:
     """What an attacker who has it knows."""
-    return " and ".join(_knowledge(member) for member in self.members)
+    return " and ".join(_knowledge(member) for member in (*self.start, *self.members))
 
 
 def targets(
@@ -99,7 +100,13 @@ def surrogates(
         absent.append(Absent(f"transfer from {name} on {data_name}", f"{model}: {error}"))
         break
     else:
-      yield Surrogate(name, tuple(found))
+      count = len(config.start_of(name, settings))
+      surrogate = Surrogate(name, tuple(found[count:]), tuple(found[:count]))
+      if count and found[0].preprocess != surrogate.preprocess:
+        reason = f"{found[0].model} takes images otherwise than {found[count].model}"
+        absent.append(Absent(f"transfer from {name} on {data_name}", reason))
+      else:
+        yield surrogate
 
 
 def _prompt_sets(

@@ -152,6 +152,32 @@ def test_several_draws_are_for_models_that_draw(base):
     suites.require(only, made.cells, made.absent)
 
 
+def test_an_attack_through_a_defence_may_begin_at_images_of_the_base(base, tmp_path):
+  hedge = f"{base}|hedge(steps=1, radius=0.2)"
+  begun, fresh = f"{base}>{hedge}", hedge
+  asked = config.Attacks(
+    transfer=("bim(steps=2, draws=2)",), surrogates=(begun, fresh), epsilons=(EPSILON,)
+  )
+  settings = _settings((hedge,), attacks=asked, evaluations=2)
+  made = plan.make(settings)
+  by_name = {
+    cell.perturbation.text: cell for cell in made.cells if cell.perturbation.kind != "clean"
+  }
+  first, second = (
+    by_name[f"transfer(bim(steps=2, draws=2), {begun})"],
+    by_name[f"transfer(bim(steps=2, draws=2), {fresh})"],
+  )
+  assert [member.model for member in first.perturbation.members] == [base, hedge]
+  assert first.fingerprint != second.fingerprint
+  assert first.perturbation.knowledge != second.perturbation.knowledge
+  runner.run(settings, made, tmp_path / "run")
+  rows = [row for row in _rows(tmp_path / "run") if row["perturbation"] != "clean"]
+  costs = {row["perturbation"]: (row["steps"], row["backwards"]) for row in rows}
+  assert costs[first.perturbation.text] == (4, 2 + 2 * 2)
+  assert costs[second.perturbation.text] == (2, 2 * 2)
+  assert set(records.load_run(tmp_path / "run")["identity"]["models"]) == {base, hedge}
+
+
 @pytest.mark.parametrize(
   ("name", "said"),
   [

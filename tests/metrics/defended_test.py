@@ -21,7 +21,7 @@ CELLS = {  # Which of the examples are right, or how far.
 
 
 def _cell(model, level):
-  surrogate = {"gray": BASE, "white": "clip|ttc(backward='bpda', steps=2)"}.get(level)
+  surrogate = {"gray": BASE, "white": "clip>clip|ttc(backward='bpda', steps=2)"}.get(level)
   return {
     "id": f"{model} {level}",
     "model": model,
