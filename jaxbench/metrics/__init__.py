@@ -20,6 +20,7 @@ from jaxbench.metrics.effective import (
   standard_models,
   summarize_shifts,
 )
+from jaxbench.metrics.effort import Effort, effort_doubts, summarize_effort
 from jaxbench.metrics.factors import FACTORS, read_factors, summarize_factors
 from jaxbench.metrics.flip_reference import read_flip_reference
 from jaxbench.metrics.flips import flip_probability
@@ -94,6 +95,7 @@ __all__ = [
   "CorruptionErrors",
   "Curve",
   "Defended",
+  "Effort",
   "Estimate",
   "Flips",
   "Line",
@@ -121,6 +123,7 @@ __all__ = [
   "defence_doubts",
   "describe_smallest",
   "effective_robustness",
+  "effort_doubts",
   "eleven_point_precision",
   "error_consistency",
   "expected_calibration_error",
@@ -164,6 +167,7 @@ __all__ = [
   "summarize",
   "summarize_clean_shifts",
   "summarize_defended",
+  "summarize_effort",
   "summarize_factors",
   "summarize_outliers",
   "summarize_overlap",

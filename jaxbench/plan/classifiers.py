@@ -26,6 +26,7 @@ class Classifier:
   preprocess: models.Preprocess
   identity: dict[str, Any] = dataclasses.field(hash=False)  # What decides its logits.
   random: bool = False  # Whether it draws: a defence may.
+  passes: tuple[int, int] | None = None  # Forward and backward ones of a defended prediction.
 
   @property
   def name(self) -> str:
@@ -141,15 +142,17 @@ def _classifier(
     identity |= {"classes": list(names), "templates": templates}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
-  wanted, random = defending.named(model), False
+  wanted, random, passes = defending.named(model), False, None
   if wanted.defences:
     blank = functools.partial(models.check_prompts, shape, [""], templates)
     outline = defending.outlined(wanted.defences, supervised=shape.supervised, blank=blank)
     identity |= {"defences": wanted.told}
+    cost = outline.cost
+    passes = cost.forwards, cost.backwards
     if random := outline.random:
       identity |= {"evaluations": settings.evaluations}
   found = _shown(model, prompts, shape.preprocess, identity, settings)
-  return dataclasses.replace(found, random=random)
+  return dataclasses.replace(found, random=random, passes=passes)
 
 
 def _shown(

@@ -12,6 +12,7 @@ from jaxbench import metrics, records
 from jaxbench.report import (
   averages,
   data_set,
+  defended,
   factors,
   first,
   natural,
@@ -20,7 +21,7 @@ from jaxbench.report import (
   training_data,
 )
 from jaxbench.report.classifiers import ByCell, Classifier, Row, of_run
-from jaxbench.report.doubts import doubts, of_defences
+from jaxbench.report.doubts import doubts
 
 _UNFINISHED = "not computed yet; the same command continues the run"
 
@@ -40,7 +41,7 @@ class Run(NamedTuple):
   averages: list[averages.Suite]  # Over data sets.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   factors: factors.Factors | None  # ImageNet-X, where its file was named.
-  defended: list[metrics.Defended]  # Models within test-time defences, beside these without.
+  defended: defended.Section | None  # Models within test-time defences, beside these without.
   overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
   spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
@@ -101,7 +102,7 @@ def load(
   classifiers = of_run(run)
   shown = on_disk.gathered(run)
   shifts = metrics.summarize_shifts(summarized).to_pylist()
-  defended = metrics.summarize_defended(rows, run["cells"])
+  within = defended.section(rows, run, classifiers)
   names = [name for name in run["data"] if name in shown["data"]]
   data = [
     data_set.data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]
@@ -121,11 +122,11 @@ def load(
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     factors=None if known is None else factors.section(rows, known, classifiers),
-    defended=defended,
+    defended=within,
     overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),
-    warnings=[*doubts(run, rows, unreadable), *of_defences(defended)],
+    warnings=[*doubts(run, rows, unreadable), *(defended.doubts(within, run) if within else [])],
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )
