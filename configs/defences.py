@@ -13,7 +13,8 @@ through the defence, which is its own surrogate, with each of its derivatives (`
 from the gray images on (`model>model|defence`): images are shown to every model, so that the worst
 of a model is over all attackers. A randomised defence is attacked by means over 4 and over 20
 draws, and judged by ten keys that no attack has drawn: rows hold the share of them that is right.
-Black: Square sees logits of the defence, HopSkipJump its predictions.
+Black: Square sees logits of the defence, HopSkipJump its predictions. Of smoothing the l2 radii are
+certified too.
 
 Arguments: `tiny` two defences and few steps on the embedded model.
 """
@@ -29,6 +30,7 @@ DEFENCES = (
   "ttc",
   "et3",
   "clipure_cos",
+  "smooth(samples=20)",
 )
 _DERIVATIVES = {  # Besides the exact ones; of the others all are the same.
   "anti_adversary": ("bpda", "smooth"),
@@ -72,7 +74,7 @@ def _suite(
 
 
 def get_config(size: str = "") -> config.Config:
-  """Eight defences of a CLIP, or of the embedded one `tiny`."""
+  """Nine defences of a CLIP, or of the embedded one `tiny`."""
   if size == "tiny":
     model, defences = "digits-clip", ("transform(kind='bits', bits=2)", "ttc(steps=1)")
     attacks = config.Attacks(
@@ -96,5 +98,6 @@ def get_config(size: str = "") -> config.Config:
     data=("imagenet",),
     prompts=("simple",),
     attacks=_suite(model, DEFENCES, steps=100, draws=(4, 20)),
+    certificates=("certify(samples=10000)",),
     limit=1000,
   )

@@ -80,6 +80,9 @@ class Config:
   stylization: Stylization = dataclasses.field(default_factory=Stylization)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
+  # Radii of models within the defence `smooth`: specs of `defences.certificate`, as "certify" or
+  # "certify(samples=10000)".
+  certificates: tuple[str, ...] = dataclasses.field(default=(), metadata={"later": True})
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
   native: bool = False
   # "resize(short=256, interpolation='bilinear')": how images become inputs of the models' sizes in

@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 from jaxbench import errors, spec
 from jaxbench.defences.anti_adversary import anti_adversary
 from jaxbench.defences.base import BACKWARDS, Cost, Defence
-from jaxbench.defences.certify import ABSTAINS, Certified, certify, lower_bound, predict
+from jaxbench.defences.certify import (
+  ABSTAINS,
+  Certificate,
+  Certified,
+  certificate,
+  certified,
+  certify,
+  lower_bound,
+  predict,
+  votes,
+)
 from jaxbench.defences.clipure_cos import clipure_cos
 from jaxbench.defences.et3 import et3
 from jaxbench.defences.hedge import hedge
@@ -34,12 +44,15 @@ __all__ = [
   "ABSTAINS",
   "BACKWARDS",
   "DEFENCES",
+  "Certificate",
   "Certified",
   "Cost",
   "Defence",
   "Smooth",
   "Supplies",
   "anti_adversary",
+  "certificate",
+  "certified",
   "certify",
   "clipure_cos",
   "defend",
@@ -52,6 +65,7 @@ __all__ = [
   "transform",
   "ttc",
   "tte",
+  "votes",
 ]
 
 

@@ -5,6 +5,7 @@ from jaxbench.metrics.averages import ALL, Average, averages
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.broken import not_finite, refuted
 from jaxbench.metrics.calibration import Reliability, expected_calibration_error, reliability
+from jaxbench.metrics.certified import Certified, certificate_doubts, summarize_certified
 from jaxbench.metrics.consistency import error_consistency
 from jaxbench.metrics.convergence import steps_needed, unconverged
 from jaxbench.metrics.defended import Defended, defence_doubts, summarize_defended
@@ -90,6 +91,7 @@ __all__ = [
   "SHIFTS",
   "TOP_1",
   "Average",
+  "Certified",
   "ClassAccuracy",
   "Comparison",
   "CorruptionErrors",
@@ -114,6 +116,7 @@ __all__ = [
   "baseline_band",
   "bootstrap",
   "breaking_point",
+  "certificate_doubts",
   "changes_by_sequence",
   "compare",
   "compare_cells",
@@ -165,6 +168,7 @@ __all__ = [
   "standard_models",
   "steps_needed",
   "summarize",
+  "summarize_certified",
   "summarize_clean_shifts",
   "summarize_defended",
   "summarize_effort",

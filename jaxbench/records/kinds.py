@@ -12,12 +12,14 @@ STYLIZATION = "stylization"
 TYPOGRAPHY = "typography"
 ATTACK = "attack"  # On the model itself, at one epsilon.
 SMALLEST = "smallest"  # The same, bisected for the smallest epsilon.
+CERTIFIED = "certified"  # Nothing is done but under noise: no smaller perturbation changes more.
 TRANSFER = "transfer"  # Made on a surrogate.
 SMALLEST_TRANSFER = "smallest_transfer"
 
 BISECTED = (SMALLEST, SMALLEST_TRANSFER)
 _NAMES = {"clean": CLEAN, "stylized": STYLIZATION}
 _CALLS = {  # The first that fits.
+  "certify": CERTIFIED,
   "sequence(": SEQUENCE,
   "smallest(transfer(": SMALLEST_TRANSFER,
   "smallest(": SMALLEST,

@@ -11,6 +11,7 @@ from etils import epath
 from jaxbench import metrics, records
 from jaxbench.report import (
   averages,
+  certificates,
   data_set,
   defended,
   factors,
@@ -41,6 +42,7 @@ class Run(NamedTuple):
   averages: list[averages.Suite]  # Over data sets.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   factors: factors.Factors | None  # ImageNet-X, where its file was named.
+  certified: certificates.Section | None  # Radii of models within randomised smoothing.
   defended: defended.Section | None  # Models within test-time defences, beside these without.
   overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
@@ -71,7 +73,7 @@ class Run(NamedTuple):
       "attacks": ("attacks", any(one.attacked or one.transfers or one.searches for one in data)),
       "text": ("text", any(one.texts for one in data)),
       "calibration": ("calibration, classes", any(one.calibration or one.weakest for one in data)),
-      "defences": ("defences", self.defended),
+      "defences": ("defences", self.defended or self.certified),
       "overlap": ("overlap", self.overlap),
       "cost": ("cost", any(one.costs for one in data)),
       "protocol": ("protocol", True),
@@ -103,6 +105,7 @@ def load(
   shown = on_disk.gathered(run)
   shifts = metrics.summarize_shifts(summarized).to_pylist()
   within = defended.section(rows, run, classifiers)
+  certified = certificates.section(rows, run, classifiers)
   names = [name for name in run["data"] if name in shown["data"]]
   data = [
     data_set.data_set(name, shown, rows, by_cell, summary, classifiers) for name in shown["data"]
@@ -122,11 +125,16 @@ def load(
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     factors=None if known is None else factors.section(rows, known, classifiers),
+    certified=certified,
     defended=within,
     overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),
-    warnings=[*doubts(run, rows, unreadable), *(defended.doubts(within, run) if within else [])],
+    warnings=[
+      *doubts(run, rows, unreadable),
+      *(defended.doubts(within, run) if within else []),
+      *(certificates.doubts(certified) if certified else []),
+    ],
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )

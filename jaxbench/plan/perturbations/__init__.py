@@ -6,6 +6,7 @@ from jaxbench import config
 from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations import (
   attack,
+  certificate,
   clean,
   corruption,
   sequence,
@@ -15,6 +16,7 @@ from jaxbench.plan.perturbations import (
 )
 from jaxbench.plan.perturbations.attack import Attack, Smallest
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Perturbation, Target
+from jaxbench.plan.perturbations.certificate import Certificate
 from jaxbench.plan.perturbations.clean import Clean
 from jaxbench.plan.perturbations.corruption import Corruption
 from jaxbench.plan.perturbations.sequence import Sequence
@@ -25,6 +27,7 @@ from jaxbench.plan.perturbations.typography import Typography
 __all__ = [
   "KINDS",
   "Attack",
+  "Certificate",
   "Clean",
   "Columns",
   "Corruption",
@@ -41,7 +44,7 @@ __all__ = [
   "of_targets",
 ]
 
-_ALONE = (clean, corruption, sequence, stylization, typography, attack)
+_ALONE = (clean, corruption, sequence, stylization, typography, attack, certificate)
 
 KINDS: dict[str, type[Perturbation]] = {
   kind.kind: kind
@@ -55,6 +58,7 @@ KINDS: dict[str, type[Perturbation]] = {
     Smallest,
     Transfer,
     SmallestTransfer,
+    Certificate,
   )
 }
 
