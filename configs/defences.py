@@ -28,6 +28,7 @@ DEFENCES = (
   "anti_adversary",
   "hedge",
   "ttc",
+  "csr",
   "et3",
   "clipure_cos",
   "smooth(samples=20)",
@@ -36,6 +37,7 @@ _DERIVATIVES = {  # Besides the exact ones; of the others all are the same.
   "anti_adversary": ("bpda", "smooth"),
   "hedge": ("bpda", "smooth"),
   "ttc": ("bpda", "smooth"),
+  "csr": ("bpda", "smooth"),
   "et3": ("bpda",),
   "clipure_cos": ("bpda",),
 }
@@ -74,7 +76,7 @@ def _suite(
 
 
 def get_config(size: str = "") -> config.Config:
-  """Nine defences of a CLIP, or of the embedded one `tiny`."""
+  """Ten defences of a CLIP, or of the embedded one `tiny`."""
   if size == "tiny":
     model, defences = "digits-clip", ("transform(kind='bits', bits=2)", "ttc(steps=1)")
     attacks = config.Attacks(

@@ -22,6 +22,7 @@ from jaxbench.defences.certify import (
   votes,
 )
 from jaxbench.defences.clipure_cos import clipure_cos
+from jaxbench.defences.csr import csr
 from jaxbench.defences.et3 import et3
 from jaxbench.defences.hedge import hedge
 from jaxbench.defences.smooth import Smooth, smooth
@@ -32,6 +33,7 @@ from jaxbench.defences.tte import tte
 DEFENCES: dict[str, Callable[..., Defence]] = {
   "anti_adversary": anti_adversary,
   "clipure_cos": clipure_cos,
+  "csr": csr,
   "et3": et3,
   "hedge": hedge,
   "smooth": smooth,
@@ -55,6 +57,7 @@ __all__ = [
   "certified",
   "certify",
   "clipure_cos",
+  "csr",
   "defend",
   "et3",
   "hedge",
