@@ -9,10 +9,12 @@ has 0 % right, within them 4.2 % and 0 %; clean 100, 93.8 and 100 %. The whole w
 that of the undefended model.
 
 Gray: images made on the undefended model, all steps of them, shown to every defence. White: made
-through the defence, which is its own surrogate, with each of its derivatives (`backward`): images
-are shown to every model, so that the worst of a model is over all attackers. A randomised defence
-is attacked by means over draws, and judged by ten keys that no attack has drawn: rows hold the
-share of them that is right. Black: Square sees logits of the defence, HopSkipJump its predictions.
+through the defence, which is its own surrogate, with each of its derivatives (`backward`), and also
+from the gray images on (`model>model|defence`): images are shown to every model, so that the worst
+of a model is over all attackers. A randomised defence is attacked by means over 4 and over 20
+draws, and judged by ten keys that no attack has drawn: rows hold the share of them that is right.
+Black: Square sees logits of the defence, HopSkipJump its predictions. Of smoothing the l2 radii are
+certified too.
 
 Arguments: `tiny` two defences and few steps on the embedded model.
 """
@@ -26,20 +28,26 @@ DEFENCES = (
   "anti_adversary",
   "hedge",
   "ttc",
+  "csr",
   "et3",
   "clipure_cos",
+  "smooth(samples=20)",
 )
 _DERIVATIVES = {  # Besides the exact ones; of the others all are the same.
   "anti_adversary": ("bpda", "smooth"),
   "hedge": ("bpda", "smooth"),
   "ttc": ("bpda", "smooth"),
+  "csr": ("bpda", "smooth"),
   "et3": ("bpda",),
   "clipure_cos": ("bpda",),
 }
 
 
 def _surrogates(model: str, defences: tuple[str, ...]) -> tuple[str, ...]:
-  """The model alone, and within each defence with each of its derivatives."""
+  """The model alone, and within each defence with each of its derivatives.
+
+  With the exact ones also begun at the images that were made on the model alone.
+  """
   within = [f"{model}|{defence}" for defence in defences]
   for name, others in _DERIVATIVES.items():
     chosen = [defence for defence in defences if defence.partition("(")[0] == name]
@@ -47,16 +55,19 @@ def _surrogates(model: str, defences: tuple[str, ...]) -> tuple[str, ...]:
       settings = defence.partition("(")[2].removesuffix(")")
       told = f"{settings}, " if settings else ""
       within += [f"{model}|{name}({told}backward={other!r})" for other in others]
-  return (model, *within)
+  begun = [f"{model}>{model}|{defence}" for defence in defences]
+  return (model, *within, *begun)
 
 
-def _suite(model: str, defences: tuple[str, ...], steps: int, draws: int) -> config.Attacks:
+def _suite(
+  model: str, defences: tuple[str, ...], steps: int, draws: tuple[int, ...]
+) -> config.Attacks:
   return config.Attacks(
     transfer=(
       f"apgd(steps={steps})",
       f"apgd(steps={steps}, loss='dlr')",
       f"pgd(steps={steps}, loss='margin', restarts=5)",
-      f"apgd(steps={steps}, draws={draws})",
+      *(f"apgd(steps={steps}, draws={number})" for number in draws),
     ),
     surrogates=_surrogates(model, defences),
     names=("square(queries=5000)", "hopskipjump(queries=5000, norm='linf')"),
@@ -65,7 +76,7 @@ def _suite(model: str, defences: tuple[str, ...], steps: int, draws: int) -> con
 
 
 def get_config(size: str = "") -> config.Config:
-  """Eight defences of a CLIP, or of the embedded one `tiny`."""
+  """Ten defences of a CLIP, or of the embedded one `tiny`."""
   if size == "tiny":
     model, defences = "digits-clip", ("transform(kind='bits', bits=2)", "ttc(steps=1)")
     attacks = config.Attacks(
@@ -88,6 +99,7 @@ def get_config(size: str = "") -> config.Config:
     models=(model, *(f"{model}|{defence}" for defence in DEFENCES)),
     data=("imagenet",),
     prompts=("simple",),
-    attacks=_suite(model, DEFENCES, steps=100, draws=4),
+    attacks=_suite(model, DEFENCES, steps=100, draws=(4, 20)),
+    certificates=("certify(samples=10000)",),
     limit=1000,
   )

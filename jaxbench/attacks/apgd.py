@@ -108,7 +108,7 @@ def apgd(
     example = example.fold_in(run)
     clean, epsilon = example.clean, example.epsilon
     noise = epsilon * norms.sphere(norm, example.key, clean)
-    start = ball.project(clean, example.kept(clean + noise), epsilon)
+    start = ball.project(clean, example.begun(clean + noise, run % restarts), epsilon)
     return APGDState(
       example=example,
       image=clean if objective.targeted else start,

@@ -62,7 +62,8 @@ def apgd_l1(steps: int, objective: ascent.Objective, keep_going: bool) -> Attack
     example = example.fold_in(run)
     clean, epsilon = example.clean, example.epsilon
     noise = jax.random.normal(example.key, clean.shape, clean.dtype)
-    start = ball.project(clean, example.kept(clean + noise), scales[0] * epsilon)
+    start = example.begun(clean + noise, run % objective.restarts)
+    start = ball.project(clean, start, scales[0] * epsilon)
     return APGDL1State(
       example=example,
       image=clean,

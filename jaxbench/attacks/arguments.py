@@ -22,6 +22,7 @@ class Arguments(NamedTuple):
   key: jax.Array
   slots: int  # Per device.
   masks: np.ndarray | None  # [B, H, W, 3] bool.
+  starts: np.ndarray | None  # [B, H, W, 3] float32.
 
 
 def single_precision() -> contextlib.AbstractContextManager[None]:
@@ -40,6 +41,7 @@ def check(
   key: Any,
   slots: int | None,
   mask: Any = None,
+  start: Any = None,
 ) -> Arguments:
   """The arguments, as they are used; InputError names the first that is wrong."""
   images, labels = np.asarray(images), np.asarray(labels)
@@ -76,6 +78,7 @@ def check(
     _key(key),
     int(slots),
     _masks(mask, images.shape),
+    _starts(start, images.shape, stages),
   )
 
 
@@ -94,6 +97,21 @@ def _masks(mask: Any, shape: tuple[int, ...]) -> np.ndarray | None:
     raise errors.InputError(
       f"mask {list(array.shape)} does not fit images {list(shape)}; one for all is [H, W, 1]"
     ) from error
+
+
+def _starts(start: Any, shape: tuple[int, ...], stages: Cascade) -> np.ndarray | None:
+  """The images that attacks begin at; those outside the ball are moved into it."""
+  if start is None:
+    return None
+  array = np.asarray(start)
+  if array.shape != shape or array.dtype != np.float32 or not ((array >= 0) & (array <= 1)).all():
+    raise errors.InputError(
+      f"start must be images float32 {list(shape)} in [0, 1], as `images` are"
+    )
+  for name, attack in zip(stages.names, stages.attacks, strict=True):
+    if not attack.starts:
+      raise errors.InputError(f"start: {name} begins where it does, at no image that is given")
+  return array
 
 
 def _classes(stages: Cascade, classifier: Any, images: np.ndarray) -> int:

@@ -40,6 +40,12 @@ class Example:
   label: jax.Array  # [] int32.
   epsilon: jax.Array  # [] float32, radius of the ball around `clean`, in pixel units.
   mask: jax.Array | None = None  # [H, W, 3] bool: what may change; None: everything.
+  start: jax.Array | None = None  # [H, W, 3] float32 in [0, 1]: where to begin; None: anywhere.
+
+  def begun(self, image: jax.Array, run: jax.Array | int = 0) -> jax.Array:
+    """Where a run begins: the first at `start`, if there is one, others at `image` [H, W, 3]."""
+    first = image if self.start is None else jnp.where(jnp.asarray(run) == 0, self.start, image)
+    return self.kept(first)
 
   def kept(self, images: jax.Array) -> jax.Array:
     """`images` [..., H, W, 3], the clean one where nothing may change."""
@@ -126,6 +132,7 @@ class Attack(NamedTuple):
   ends_unevaluated: bool = False
   # It shows the classifier images that are moved or scaled, whose pixels are not the example's.
   transforms: bool = False
+  starts: bool = False  # Its first run begins at the `start` of an example that has one.
 
 
 def kept(images: jax.Array, clean: jax.Array, mask: jax.Array | None) -> jax.Array:

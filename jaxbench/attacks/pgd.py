@@ -85,7 +85,7 @@ def pgd(
   def init(example: Example, run: jax.Array | int = 0) -> PGDState:
     clean, epsilon = example.clean, example.epsilon
     noise = ball.sample(example.fold_in(run).key, clean, epsilon) if random_start else 0.0
-    start = ball.project(clean, example.kept(clean + noise), epsilon)
+    start = ball.project(clean, example.begun(clean + noise, run), epsilon)
     return PGDState(
       example=example,
       image=start,
@@ -123,6 +123,7 @@ def pgd(
     draws=draws,
     classes=2 + (loss == "dlr"),
     ends_unevaluated=not keep_going,
+    starts=True,
   )
 
 

@@ -62,6 +62,7 @@ def run(
   quantize: bool = False,
   evaluations: int = 0,
   mask: Any = None,
+  start: Any = None,
   progress: bool = False,
 ) -> Result:
   """Attacks any callable on all devices of this host.
@@ -96,6 +97,8 @@ def run(
     mask: booleans that broadcast to the images, true where pixels may change; the rest stays to the
       bit. A patch is a mask at epsilon 1 of "linf"; by default everything may change. Attacks that
       draw squares or pixels spend some of their queries where nothing may.
+    start: images like `images`, at which first runs begin (pgd, apgd, the attacks with momentum):
+      what another attack made, or the same one on another model; see `Result.adversarial`.
     progress: show a bar.
 
   Returns:
@@ -111,7 +114,7 @@ def run(
     >>> result.success.mean()
   """
   with arguments.single_precision():
-    checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots, mask)
+    checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots, mask, start)
     if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 0:
       raise errors.InputError(f"evaluations must be a number of them, not {evaluations!r}")
     unclaimed = surrogate is not None or evaluations > 0
@@ -136,7 +139,7 @@ def search(
     settings: of the engine.
     search_dtype: see `run`, as for `progress` and `evaluations`.
   """
-  stages, classifier, images, labels, epsilons, key, _, masks = checked
+  stages, classifier, images, labels, epsilons, key, _, masks, starts = checked
   steady = devices.replicate(
     classifier if stages.draws == 1 else Averaged(classifier, stages.draws)
   )
@@ -171,7 +174,7 @@ def search(
     warnings=warnings,
     occupancy=1.0,
   )
-  examples = batching.Examples(words, images, labels, searched_labels, epsilons, masks)
+  examples = batching.Examples(words, images, labels, searched_labels, epsilons, masks, starts)
   local = examples.some(right)
   tally = batching.Tally()
   with tqdm(total=len(labels), initial=len(labels) - len(right), disable=not progress) as bar:

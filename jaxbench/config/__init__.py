@@ -2,7 +2,7 @@
 
 from jaxbench.config.assigned import attacks_on, by_data, others, prompts_on, subset_on
 from jaxbench.config.checks import checked, checked_search, checked_training, not_in_pixels
-from jaxbench.config.members import EMBEDDING, Member, prompt_sets, surrogates
+from jaxbench.config.members import EMBEDDING, Member, prompt_sets, start_of, surrogates
 from jaxbench.config.schema import (
   AUTO,
   Attacks,
@@ -42,6 +42,7 @@ __all__ = [
   "others",
   "prompt_sets",
   "prompts_on",
+  "start_of",
   "subset_on",
   "surrogates",
 ]

@@ -68,6 +68,7 @@ def _typed(settings: Config) -> Config:
     perturbed=read_names("perturbed", settings.perturbed),
     prompts=entries("prompts", settings.prompts),
     typography=read_names("typography", settings.typography),
+    certificates=read_names("certificates", settings.certificates),
     published=read_names("published", settings.published),
     subset=",".join(entries("subset", settings.subset)),
     universal=dataclasses.replace(

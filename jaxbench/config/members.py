@@ -18,17 +18,38 @@ class Member(NamedTuple):
 
 
 EMBEDDING = "embedding"  # In place of a prompt set: the image encoder alone.
+_THEN = ">"  # "a>b": images are made on a, and from there on b.
 _KNOWN_PROMPTS = re.compile(r"(?P<model>.+)\[(?P<prompts>[^\[\]]+)\]")
 
 
 def surrogates(settings: Config) -> dict[str, tuple[Member, ...]]:
-  """The models of each surrogate of a checked config, by the surrogate's name."""
+  """The models of each surrogate of a checked config, by the surrogate's name.
+
+  Of "a>b" those of both, b on which images are made, and a on whose images that begins.
+  """
   if not (settings.attacks.transfer or settings.attacks.smallest_transfer):
     return {}
+  names = settings.attacks.surrogates or settings.models
   return {
-    name: (Member(name, None),) if name in settings.models else tuple(map(_member, _parts(name)))
-    for name in settings.attacks.surrogates or settings.models
+    name: (*start_of(name, settings), *_members(_last(name, settings), settings)) for name in names
   }
+
+
+def start_of(name: str, settings: Config) -> tuple[Member, ...]:
+  """The models of a surrogate that make the images which the others begin at; often none."""
+  first = name.removesuffix(_last(name, settings)).removesuffix(_THEN)
+  return _members(first, settings) if first else ()
+
+
+def _last(name: str, settings: Config) -> str:
+  """What comes after the > of a surrogate."""
+  return name if name in settings.models else name.rpartition(_THEN)[2]
+
+
+def _members(name: str, settings: Config) -> tuple[Member, ...]:
+  if name.strip() in settings.models:
+    return (Member(name.strip(), None),)
+  return tuple(map(_member, _parts(name)))
 
 
 def prompt_sets(settings: Config) -> tuple[str, ...]:

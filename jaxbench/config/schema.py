@@ -61,7 +61,8 @@ class Attacks:
   smallest_transfer: tuple[str, ...] = ()  # The same, bisected for each target.
   # Models that images for transfer are made on; "a+b" is an ensemble, unless it is one of `models`
   # or b a file of tensors or a folder with a vision tower alone; "a[simple]" knows that prompt set
-  # instead of the first of `prompts`, "a[embedding]" only the image encoder. Empty: `models`.
+  # instead of the first of `prompts`, "a[embedding]" only the image encoder; "a>b" is b, begun at
+  # images made on a. Empty: `models`.
   surrogates: tuple[str, ...] = ()
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
@@ -101,6 +102,9 @@ class Config:
   universal: Universal = dataclasses.field(default_factory=Universal, metadata={"later": True})
   retrieval: Retrieval = dataclasses.field(default_factory=Retrieval, metadata={"later": True})
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
+  # Radii of models within the defence `smooth`: specs of `defences.certificate`, as "certify" or
+  # "certify(samples=10000)".
+  certificates: tuple[str, ...] = dataclasses.field(default=(), metadata={"later": True})
   # Perturb sets of small images (CIFAR, STL-10) at their own size; models resize them inside.
   native: bool = False
   # "resize(short=256, interpolation='bilinear')": how images become inputs of the models' sizes in

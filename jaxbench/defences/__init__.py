@@ -10,8 +10,19 @@ from typing import Any, NamedTuple
 from jaxbench import errors, spec
 from jaxbench.defences.anti_adversary import anti_adversary
 from jaxbench.defences.base import BACKWARDS, Cost, Defence
-from jaxbench.defences.certify import ABSTAINS, Certified, certify, lower_bound, predict
+from jaxbench.defences.certify import (
+  ABSTAINS,
+  Certificate,
+  Certified,
+  certificate,
+  certified,
+  certify,
+  lower_bound,
+  predict,
+  votes,
+)
 from jaxbench.defences.clipure_cos import clipure_cos
+from jaxbench.defences.csr import csr
 from jaxbench.defences.et3 import et3
 from jaxbench.defences.hedge import hedge
 from jaxbench.defences.smooth import Smooth, smooth
@@ -22,6 +33,7 @@ from jaxbench.defences.tte import tte
 DEFENCES: dict[str, Callable[..., Defence]] = {
   "anti_adversary": anti_adversary,
   "clipure_cos": clipure_cos,
+  "csr": csr,
   "et3": et3,
   "hedge": hedge,
   "smooth": smooth,
@@ -34,14 +46,18 @@ __all__ = [
   "ABSTAINS",
   "BACKWARDS",
   "DEFENCES",
+  "Certificate",
   "Certified",
   "Cost",
   "Defence",
   "Smooth",
   "Supplies",
   "anti_adversary",
+  "certificate",
+  "certified",
   "certify",
   "clipure_cos",
+  "csr",
   "defend",
   "et3",
   "hedge",
@@ -52,6 +68,7 @@ __all__ = [
   "transform",
   "ttc",
   "tte",
+  "votes",
 ]
 
 

@@ -15,6 +15,22 @@ ABSTAINS = -1  # The prediction of whoever does not know.
 _MOST = 1 << 30  # Samples, whose counts are int32.
 
 
+class Certificate(NamedTuple):
+  """How much is asked for a certificate; see `certify`."""
+
+  selection: int
+  samples: int
+  alpha: float
+
+
+def certificate(
+  *, selection: int = 100, samples: int = 100_000, alpha: float = 0.001
+) -> Certificate:
+  """What a config asks for; arguments and errors are those of `certify`."""
+  _check(alpha, selection, samples)
+  return Certificate(selection, samples, alpha)
+
+
 class Certified(NamedTuple):
   """Numpy arrays, one row per image; each is wrong with a probability of alpha at most."""
 
@@ -55,14 +71,29 @@ def certify(
     >>> certified = defences.certify(smoothed, images, jax.random.key(0), samples=1000)
     >>> certified.accuracy(labels, [0.1, 0.25, 0.5])
   """
-  _check(alpha, selection, samples)
+  asked = certificate(selection=selection, samples=samples, alpha=alpha)
   keys = _keys(key, len(images), 2)
-  chosen = _counts(smoothed, images, keys[:, 0], selection).argmax(axis=1)
+  chosen = _counts(smoothed, images, keys[:, 0], selection)
   counts = _counts(smoothed, images, keys[:, 1], samples)
-  agreeing = counts[np.arange(len(images)), chosen]
-  share = lower_bound(agreeing, samples, alpha)
+  return certified(asked, smoothed.sigma, chosen, counts)
+
+
+def certified(
+  asked: Certificate, sigma: float, selection: np.ndarray, counts: np.ndarray
+) -> Certified:
+  """What votes certify.
+
+  Args:
+    asked: for.
+    sigma: of the noise.
+    selection: int32 [B, K], votes that choose a class.
+    counts: int32 [B, K], independent ones that vouch for it.
+  """
+  chosen = selection.argmax(axis=1)
+  agreeing = counts[np.arange(len(counts)), chosen]
+  share = lower_bound(agreeing, asked.samples, asked.alpha)
   sure = share > 0.5
-  radius = np.where(sure, smoothed.sigma * scipy.stats.norm.ppf(np.where(sure, share, 0.5)), 0.0)
+  radius = np.where(sure, sigma * scipy.stats.norm.ppf(np.where(sure, share, 0.5)), 0.0)
   return Certified(np.where(sure, chosen, ABSTAINS).astype(np.int32), radius)
 
 
@@ -118,8 +149,9 @@ def _keys(key: jax.Array, images: int, each: int) -> jax.Array:
   return jax.vmap(lambda row: jax.random.split(row, each))(rows)
 
 
-@functools.partial(jax.jit, static_argnums=3)
-def _program(smoothed: Smooth, images: jax.Array, keys: jax.Array, samples: int) -> jax.Array:
+def votes(smoothed: Smooth, images: jax.Array, keys: jax.Array, samples: int) -> jax.Array:
+  """int32 [B, K]: how often images [B, H, W, 3] are taken for each class, by noise of keys [B]."""
+
   def vote(counts: jax.Array, sample: jax.Array) -> tuple[jax.Array, None]:
     def one(image: jax.Array, key: jax.Array) -> jax.Array:
       key = jax.random.fold_in(key, sample)
@@ -130,8 +162,13 @@ def _program(smoothed: Smooth, images: jax.Array, keys: jax.Array, samples: int)
 
   classes = jax.eval_shape(smoothed, images).shape[-1]
   none = jnp.zeros((len(images), classes), jnp.int32)
+  return jax.lax.scan(vote, none, jnp.arange(samples))[0]
+
+
+@functools.partial(jax.jit, static_argnums=3)
+def _program(smoothed: Smooth, images: jax.Array, keys: jax.Array, samples: int) -> jax.Array:
   with jax.default_matmul_precision("highest"):
-    return jax.lax.scan(vote, none, jnp.arange(samples))[0]
+    return votes(smoothed, images, keys, samples)
 
 
 def _counts(smoothed: Smooth, images: np.ndarray, keys: jax.Array, samples: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from jaxbench.metrics.averages import ALL, Average, averages
 from jaxbench.metrics.bootstrap import Estimate, bootstrap
 from jaxbench.metrics.broken import not_finite, refuted
 from jaxbench.metrics.calibration import Reliability, expected_calibration_error, reliability
+from jaxbench.metrics.certified import Certified, certificate_doubts, summarize_certified
 from jaxbench.metrics.consistency import error_consistency
 from jaxbench.metrics.convergence import steps_needed, unconverged
 from jaxbench.metrics.defended import Defended, defence_doubts, summarize_defended
@@ -21,6 +22,7 @@ from jaxbench.metrics.effective import (
   standard_models,
   summarize_shifts,
 )
+from jaxbench.metrics.effort import Effort, effort_doubts, summarize_effort
 from jaxbench.metrics.factors import FACTORS, read_factors, summarize_factors
 from jaxbench.metrics.flip_reference import read_flip_reference
 from jaxbench.metrics.flips import flip_probability
@@ -102,11 +104,13 @@ __all__ = [
   "SHIFTS",
   "TOP_1",
   "Average",
+  "Certified",
   "ClassAccuracy",
   "Comparison",
   "CorruptionErrors",
   "Curve",
   "Defended",
+  "Effort",
   "Estimate",
   "Flips",
   "Line",
@@ -126,6 +130,7 @@ __all__ = [
   "baseline_band",
   "bootstrap",
   "breaking_point",
+  "certificate_doubts",
   "changes_by_sequence",
   "compare",
   "compare_cells",
@@ -135,6 +140,7 @@ __all__ = [
   "defence_doubts",
   "describe_smallest",
   "effective_robustness",
+  "effort_doubts",
   "eleven_point_precision",
   "error_consistency",
   "expected_calibration_error",
@@ -178,8 +184,10 @@ __all__ = [
   "standard_models",
   "steps_needed",
   "summarize",
+  "summarize_certified",
   "summarize_clean_shifts",
   "summarize_defended",
+  "summarize_effort",
   "summarize_factors",
   "summarize_outliers",
   "summarize_overlap",

@@ -76,6 +76,7 @@ class Cell:
         "backwards": perturbation.backwards,
         "preprocess": models.told(self.preprocess),
         "native": self.native,
+        "prediction": self.classifier.passes,
         "size": self.size,
         "examples": self.examples,
         "fingerprint": self.fingerprint,

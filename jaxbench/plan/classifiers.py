@@ -29,6 +29,7 @@ class Classifier:
   preprocess: models.Preprocess
   identity: dict[str, Any] = dataclasses.field(hash=False)  # What decides its logits.
   random: bool = False  # Whether it draws: a defence may.
+  passes: tuple[int, int] | None = None  # Forward and backward ones of a defended prediction.
 
   @property
   def name(self) -> str:
@@ -41,6 +42,7 @@ class Surrogate(NamedTuple):
 
   name: str  # "a+b" for an ensemble.
   members: tuple[Classifier, ...]
+  start: tuple[Classifier, ...] = ()  # Of "a>b" a: the attack begins at images made on it.
 
   @property
   def preprocess(self) -> models.Preprocess:
@@ -60,7 +62,7 @@ class Surrogate(NamedTuple):
   @property
   def knowledge(self) -> str:
     """What an attacker who has it knows."""
-    return " and ".join(_knowledge(member) for member in self.members)
+    return " and ".join(_knowledge(member) for member in (*self.start, *self.members))
 
 
 def targets(
@@ -105,7 +107,13 @@ def surrogates(
         absent.append(Absent(f"transfer from {name} on {data_name}", f"{model}: {error}"))
         break
     else:
-      yield Surrogate(name, tuple(found))
+      count = len(config.start_of(name, settings))
+      surrogate = Surrogate(name, tuple(found[count:]), tuple(found[:count]))
+      if count and found[0].preprocess != surrogate.preprocess:
+        reason = f"{found[0].model} takes images otherwise than {found[count].model}"
+        absent.append(Absent(f"transfer from {name} on {data_name}", reason))
+      else:
+        yield surrogate
 
 
 def _prompt_sets(
@@ -145,20 +153,22 @@ def _classifier(
       identity |= {"captions": prompts}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
-  wanted, random = defending.named(model), False
+  wanted, random, passes = defending.named(model), False, None
   if wanted.defences and source.direction == directions.TEXT_TO_IMAGE:
     raise errors.InputError("a defence is of a classifier; images are found by embeddings alone")
   if wanted.defences:
     blank = functools.partial(models.check_prompts, shape, [""], templates)
     outline = defending.outlined(wanted.defences, supervised=shape.supervised, blank=blank)
     identity |= {"defences": wanted.told}
+    cost = outline.cost
+    passes = cost.forwards, cost.backwards
     random = outline.random
     if random and source.direction is not None:
       raise errors.InputError("it draws anew at each look, so that captions have no ranks")
     if random:
       identity |= {"evaluations": settings.evaluations}
   found = _shown(model, prompts, shape.preprocess, identity, settings)
-  return dataclasses.replace(found, random=random)
+  return dataclasses.replace(found, random=random, passes=passes)
 
 
 def _shown(

@@ -13,12 +13,14 @@ TYPOGRAPHY = "typography"
 UNIVERSAL = "universal"  # One perturbation for all images.
 ATTACK = "attack"  # On the model itself, at one epsilon.
 SMALLEST = "smallest"  # The same, bisected for the smallest epsilon.
+CERTIFIED = "certified"  # Nothing is done but under noise: no smaller perturbation changes more.
 TRANSFER = "transfer"  # Made on a surrogate.
 SMALLEST_TRANSFER = "smallest_transfer"
 
 BISECTED = (SMALLEST, SMALLEST_TRANSFER)
 _NAMES = {"clean": CLEAN, "stylized": STYLIZATION}
 _CALLS = {  # The first that fits.
+  "certify": CERTIFIED,
   "sequence(": SEQUENCE,
   "universal(": UNIVERSAL,
   "smallest(transfer(": SMALLEST_TRANSFER,

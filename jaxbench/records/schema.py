@@ -51,6 +51,9 @@ SCHEMA = pa.schema(
     # Attacks: size of the perturbation in the attack's norm. A bisection looked for the smallest,
     # which is infinite where nothing fooled.
     pa.field("distance", pa.float32()),
+    # Certified: no l2 perturbation below it, in pixel units, changes the prediction; 0 where the
+    # model abstains, whose prediction is then -1.
+    pa.field("radius", pa.float32()),
     # How visible the perturbation is: PSNR in decibels, infinite where nothing has changed, and
     # SSIM, of corruptions, stylizations and attacks. Null where no perturbed image was judged, as
     # where the clean one is misclassified; SSIM also of images smaller than 11 x 11.

@@ -12,7 +12,9 @@ from jaxbench import metrics, records
 from jaxbench.records import directions
 from jaxbench.report import (
   averages,
+  certificates,
   data_set,
+  defended,
   factors,
   first,
   natural,
@@ -22,7 +24,7 @@ from jaxbench.report import (
   training_data,
 )
 from jaxbench.report.classifiers import ByCell, Classifier, Row, of_run
-from jaxbench.report.doubts import doubts, of_defences
+from jaxbench.report.doubts import doubts
 
 _UNFINISHED = "not computed yet; the same command continues the run"
 
@@ -43,7 +45,8 @@ class Run(NamedTuple):
   retrieved: list[retrieved.Retrieved]  # Images with captions.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   factors: factors.Factors | None  # ImageNet-X, where its file was named.
-  defended: list[metrics.Defended]  # Models within test-time defences, beside these without.
+  certified: certificates.Section | None  # Radii of models within randomised smoothing.
+  defended: defended.Section | None  # Models within test-time defences, beside these without.
   overlap: training_data.Overlap | None  # With training data, where it was looked for.
   missing: dict[str, list[str]]  # What could not be run, by the reason.
   spent: dict[str, str]  # How the sessions that tell spent their time, by their names.
@@ -74,7 +77,7 @@ class Run(NamedTuple):
       "attacks": ("attacks", any(one.assaulted for one in data)),
       "text": ("text", any(one.texts for one in data)),
       "calibration": ("calibration, classes", any(one.calibration or one.weakest for one in data)),
-      "defences": ("defences", self.defended),
+      "defences": ("defences", self.defended or self.certified),
       "overlap": ("overlap", self.overlap),
       "cost": ("cost", any(one.costs for one in data)),
       "protocol": ("protocol", True),
@@ -105,7 +108,8 @@ def load(
   classifiers = of_run(run)
   shown = on_disk.gathered(run)
   shifts = metrics.summarize_shifts(summarized).to_pylist()
-  defended = metrics.summarize_defended(rows, run["cells"])
+  within = defended.section(rows, run, classifiers)
+  certified = certificates.section(rows, run, classifiers)
   names = [name for name in run["data"] if name in shown["data"]]
   data = [
     data_set.data_set(name, shown, rows, by_cell, summary, classifiers)
@@ -132,11 +136,16 @@ def load(
     retrieved=captioned,
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     factors=None if known is None else factors.section(rows, known, classifiers),
-    defended=defended,
+    certified=certified,
+    defended=within,
     overlap=None if findings is None else training_data.section(findings, rows, classifiers),
     missing=_missing(run, by_cell, unreadable),
     spent=spent.spent(workdir),
-    warnings=[*doubts(run, rows, unreadable), *of_defences(defended)],
+    warnings=[
+      *doubts(run, rows, unreadable),
+      *(defended.doubts(within, run) if within else []),
+      *(certificates.doubts(certified) if certified else []),
+    ],
     forwards=sum(row["forwards"] for row in summary.values()),
     backwards=sum(row["backwards"] for row in summary.values()),
   )

@@ -1,7 +1,7 @@
 """The first section of a report: what makes its figures doubtful."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 from etils import epath
@@ -41,14 +41,6 @@ def doubtful(workdir: epath.PathLike) -> list[str]:
   rows = records.read_finished(workdir, _COLUMNS)
   items = doubts(records.load_run(workdir), rows, records.unreadable(workdir))
   return [f"{item['what']}: {item['detail']}" for item in items]
-
-
-def of_defences(defended: Iterable[metrics.Defended]) -> Iterator[Row]:
-  """What speaks against the figures of defended models."""
-  for found in defended:
-    where = f"{found.model} on {found.data}, {found.setting}"
-    for reason in metrics.defence_doubts(found):
-      yield {"what": where, "detail": reason}
 
 
 def _unreadable(lost: list[Row]) -> list[Row]:

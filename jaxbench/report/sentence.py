@@ -13,6 +13,7 @@ _SUITES = {  # By kind, one and several.
   kinds.UNIVERSAL: ("universal perturbation", "universal perturbations"),
   kinds.ATTACK: ("attack", "attacks"),
   kinds.SMALLEST: ("search for the smallest epsilon", "searches for the smallest epsilon"),
+  kinds.CERTIFIED: ("certificate", "certificates"),
   kinds.TRANSFER: ("transfer attack", "transfer attacks"),
   kinds.SMALLEST_TRANSFER: ("bisected transfer attack", "bisected transfer attacks"),
 }

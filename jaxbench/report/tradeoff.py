@@ -36,7 +36,7 @@ def tradeoff(title: str, labels: tuple[str, str], points: Sequence[plots.Point])
         axes.annotate(str(point.number), (x, y), (5, 4), textcoords="offset points")
       told.add(point.number)
     axes.set(title=title, xlabel=labels[0], ylabel=labels[1])
-    axes.set(xlim=_span(values[:, 0]), ylim=(-3, 103))
+    axes.set(xlim=span(values[:, 0]), ylim=(-3, 103))
     axes.grid(alpha=0.2)
     return plots.svg_of(figure, title)
 
@@ -48,7 +48,7 @@ def front(values: np.ndarray) -> np.ndarray:
   return ordered[ordered[:, 1] > before][::-1]
 
 
-def _span(values: np.ndarray) -> tuple[float, float]:
+def span(values: np.ndarray) -> tuple[float, float]:
   """Ends of an axis: around the values, wide enough that small differences look small."""
   margin = max(0.08 * np.ptp(values), (_FEWEST - np.ptp(values)) / 2, 2.0)
   return max(-3.0, values.min() - margin), min(101.0, values.max() + margin)

@@ -111,6 +111,47 @@ def test_quantized_images_are_kept_too(problem):
   )
 
 
+STARTING = {
+  "pgd": attacks.pgd(steps=4),
+  "bim": attacks.bim(steps=4, norm="l2"),
+  "mim": attacks.mim(steps=4),
+  "apgd": attacks.apgd(steps=4),
+  "apgd-l1": attacks.apgd(steps=4, norm="l1"),
+}
+
+
+@pytest.mark.parametrize("name", STARTING)
+def test_a_first_run_begins_at_the_image_that_is_given(problem, name):
+  _, images, labels, masks = problem
+  attack, start = STARTING[name], jax.numpy.clip(images[0] + 0.01, 0, 1)
+  epsilon = jax.numpy.float32(0.5)
+  example = attacks.Example(KEY, images[0], labels[0], epsilon, masks[0], start)
+  state = attack.init(example)
+  radius = epsilon * (3 if name == "apgd-l1" else 1)
+  expected = attack.norm.project(images[0], np.where(masks[0], start, images[0]), radius)
+  np.testing.assert_array_equal(getattr(state, "point", state.image), expected)
+
+
+def test_a_start_reaches_the_slots(problem):
+  """What fools is given; an attack without steps that matter finds it, and none without it."""
+  classifier, images, labels, _ = problem
+  weights = np.asarray(classifier.args[0]).reshape(1, SIDE, SIDE, 3)
+  start = images - 0.05 * np.sign(weights) * np.where(labels, -1, 1).reshape(-1, 1, 1, 1)
+  attack = attacks.pgd(steps=1, step_size=1e-6, random_start=False, keep_going=True)
+  arguments = attack, classifier, images, labels, 0.05, KEY
+  assert not attacks.run(*arguments, slots=COUNT).success.any()
+  result = attacks.run(*arguments, slots=COUNT, start=start.astype(np.float32))
+  assert result.success.all()
+
+
+def test_what_begins_nowhere_else_refuses_a_start(problem):
+  classifier, images, labels, _ = problem
+  with pytest.raises(errors.InputError, match="start: attack begins where it does"):
+    attacks.run(attacks.ddn(), classifier, images, labels, 0.1, KEY, start=images)
+  with pytest.raises(errors.InputError, match=r"start must be images float32 \[6, 8, 8, 3\]"):
+    attacks.run(attacks.pgd(), classifier, images, labels, 0.1, KEY, start=images[:2])
+
+
 @pytest.mark.parametrize(
   ("mask", "message"),
   [

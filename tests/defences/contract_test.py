@@ -18,6 +18,7 @@ TEXTS = (
   "anti_adversary",
   "anti_adversary(compat='official')",
   "clipure_cos",
+  "csr(threshold=2.0)",
   "et3(step=0.5)",
   "et3(norm='l2', radius=0.5)",
   "transform",
@@ -79,7 +80,7 @@ def test_three_ways_to_differentiate_have_the_same_outputs_and_finite_gradients(
   np.testing.assert_allclose(logits["smooth"], logits["exact"], atol=1e-5)
 
 
-@pytest.mark.parametrize("text", ["ttc", "hedge(steps=2)", "anti_adversary"])
+@pytest.mark.parametrize("text", ["ttc", "hedge(steps=2)", "anti_adversary", "csr(threshold=2.0)"])
 def test_through_signs_exact_derivatives_are_those_of_bpda_where_the_box_is_far(text):
   images, key = 0.4 + 0.2 * reference.images(4), jax.random.key(0)
   exact, bpda, smooth = (
@@ -134,6 +135,7 @@ def test_features_pass_through_a_transform_alone():
     ("ttc(steps=-1)", "ttc: steps=-1 must be at least 0"),
     ("hedge(backward='none')", "unknown backward of hedge 'none'"),
     ("anti_adversary(compat='old')", "unknown compat of anti_adversary 'old'"),
+    ("csr(kind='blur')", "unknown low pass of csr 'blur'"),
     ("et3(norm='l1')", "unknown norm of et3 'l1'"),
     ("transform(kind='sharpen')", "unknown kind of transform 'sharpen'"),
     ("transform(kind='jpeg', quality=101)", "quality=101 is above 100"),

@@ -60,6 +60,26 @@ def test_ttc_gates_by_how_far_noise_moves_the_features(classifier, starts):
       assert (np.asarray(delta) == start).all() == stays
 
 
+@pytest.mark.parametrize("threshold", [0.85, 2.0, -2.0])
+def test_csr(threshold, classifier):
+  options = {"threshold": threshold, "frequency": 60.0}
+  defended = defences.csr(classifier, **options)
+  theirs = functools.partial(reference.csr, **options)
+  _compare(lambda image: defended.one(image, jax.random.key(0)), theirs, IMAGES)
+
+
+def test_csr_answers_the_best_point_of_its_path(classifier):
+  """Far steps overshoot: the image itself, whose score is known, stays the least."""
+  image, wild = (
+    jnp.asarray(IMAGES[0]),
+    defences.csr(classifier, step=1.0, radius=1.0, threshold=2.0),
+  )
+  moved = image + wild.rectification(image)
+  passed = defences.transform(None, kind="gaussian").transformed(image)
+  own, low = wild.direction(image), wild.direction(passed)
+  assert wild.direction(moved) @ (low - own) >= own @ (low - own) - 1e-6
+
+
 def test_hedge(classifier, starts):
   defended = defences.hedge(classifier, steps=3)
   one = functools.partial(defended.started, key=jax.random.key(0))
@@ -171,6 +191,7 @@ def test_jpeg_is_the_function_that_was_given(classifier):
   [
     functools.partial(defences.anti_adversary, steps=0),
     functools.partial(defences.et3, steps=0),
+    functools.partial(defences.csr, steps=0, threshold=2.0),
     functools.partial(defences.hedge, radius=0.0),
     functools.partial(defences.ttc, radius=0.0),
     functools.partial(defences.tte, crops=0, flip=False),

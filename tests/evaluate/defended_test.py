@@ -6,8 +6,20 @@ import jax
 import numpy as np
 import pytest
 from flax import nnx
+from scipy import stats
 
-from jaxbench import config, data, defences, errors, model_names, models, plan, records
+from jaxbench import (
+  config,
+  data,
+  defences,
+  errors,
+  metrics,
+  model_names,
+  models,
+  plan,
+  records,
+  report,
+)
 from jaxbench.attacks.engine import evaluations
 from jaxbench.evaluate import runner
 from jaxbench.plan import cost, suites
@@ -150,6 +162,65 @@ def test_several_draws_are_for_models_that_draw(base):
   made = plan.make(only)
   with pytest.raises(errors.InputError, match="draws are for randomised models"):
     suites.require(only, made.cells, made.absent)
+
+
+def test_an_attack_through_a_defence_may_begin_at_images_of_the_base(base, tmp_path):
+  hedge = f"{base}|hedge(steps=1, radius=0.2)"
+  begun, fresh = f"{base}>{hedge}", hedge
+  asked = config.Attacks(
+    transfer=("bim(steps=2, draws=2)",), surrogates=(begun, fresh), epsilons=(EPSILON,)
+  )
+  settings = _settings((hedge,), attacks=asked, evaluations=2)
+  made = plan.make(settings)
+  by_name = {
+    cell.perturbation.text: cell for cell in made.cells if cell.perturbation.kind != "clean"
+  }
+  first, second = (
+    by_name[f"transfer(bim(steps=2, draws=2), {begun})"],
+    by_name[f"transfer(bim(steps=2, draws=2), {fresh})"],
+  )
+  assert [member.model for member in first.perturbation.members] == [base, hedge]
+  assert first.fingerprint != second.fingerprint
+  assert first.perturbation.knowledge != second.perturbation.knowledge
+  runner.run(settings, made, tmp_path / "run")
+  rows = [row for row in _rows(tmp_path / "run") if row["perturbation"] != "clean"]
+  costs = {row["perturbation"]: (row["steps"], row["backwards"]) for row in rows}
+  assert costs[first.perturbation.text] == (4, 2 + 2 * 2)
+  assert costs[second.perturbation.text] == (2, 2 * 2)
+  assert set(records.load_run(tmp_path / "run")["identity"]["models"]) == {base, hedge}
+
+
+def test_certificates_are_rows_of_smoothed_models_alone(base, tmp_path):
+  smoothed = f"{base}|smooth(sigma=0.1, samples=4)"
+  asked = config.Attacks(smallest=("bim(steps=2, norm='l2', draws=2)",), epsilons=(2.0,))
+  text = "certify(selection=10, samples=200)"
+  settings = _settings((base, smoothed), attacks=asked, certificates=(text,), evaluations=2)
+  made = plan.make(settings)
+  certificates = [cell for cell in made.cells if cell.perturbation.kind == "certified"]
+  assert [cell.model for cell in certificates] == [smoothed]
+  assert any("put smooth(...) outermost" in absent.reason for absent in made.absent)
+  assert next(certificates[0].perturbation.passes(smoothed))[:2] == (base, 210)
+  runner.run(settings, made, tmp_path / "run")
+  rows = [row for row in _rows(tmp_path / "run") if row["radius"] is not None]
+  assert len(rows) == 24 and {row["perturbation"] for row in rows} == {text}
+  most = 0.1 * stats.norm.ppf(0.001 ** (1 / 200))
+  assert all((row["prediction"] == -1) == (row["radius"] == 0) for row in rows)
+  assert 0 < max(row["radius"] for row in rows) <= most + 1e-6
+  assert {row["forwards"] for row in rows} == {210}
+  # What is certified is what more votes say, by other keys.
+  source, defended = data.load("digits"), defences.smooth(models.load(base), sigma=0.1)
+  ids = [source.ids.index(row["example"]) for row in rows]
+  images, _ = data.load_images(source, ids, models.Preprocess(16))
+  images = images.astype(np.float32) / 255
+  said = defences.predict(defended, images, jax.random.key(9), samples=400)
+  sure = np.array([row["radius"] > 0.02 for row in rows])
+  np.testing.assert_array_equal(np.array([row["prediction"] for row in rows])[sure], said[sure])
+  (found,) = metrics.summarize_certified(
+    records.read(tmp_path / "run"), records.load_run(tmp_path / "run")["cells"]
+  )
+  assert found.attacked is not None and found.refuted == 0
+  report.write([str(tmp_path / "run")], tmp_path / "report.html")
+  assert "Certified radii</h4>" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize(

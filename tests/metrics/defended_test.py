@@ -21,7 +21,7 @@ CELLS = {  # Which of the examples are right, or how far.
 
 
 def _cell(model, level):
-  surrogate = {"gray": BASE, "white": "clip|ttc(backward='bpda', steps=2)"}.get(level)
+  surrogate = {"gray": BASE, "white": "clip>clip|ttc(backward='bpda', steps=2)"}.get(level)
   return {
     "id": f"{model} {level}",
     "model": model,
@@ -32,6 +32,7 @@ def _cell(model, level):
     "severity": None,
     "epsilon": None if level == "clean" else 4 / 255,
     "backwards": 0 if level in ("clean", "black") else 9,
+    "prediction": [4, 2] if model == DEFENDED else None,
   }
 
 
@@ -54,6 +55,13 @@ def found():
     tables.append(records.table(shared, columns))
   cells = [_cell(*key) for key in CELLS]
   return metrics.summarize_defended(pa.concat_tables(tables), cells)
+
+
+def test_levels_are_told_by_derivative_and_attack(found):
+  (row,) = found
+  assert row.white_by == {"bpda, from gray": pytest.approx(7.25 / 8)}
+  assert row.black_by == {"black": pytest.approx(6 / 8)}
+  assert (row.base_clean, row.same, row.passes) == (1, 7 / 8, (4, 2))
 
 
 def test_the_worst_of_each_image_is_compared_with_that_of_the_base(found):
@@ -80,4 +88,37 @@ def test_reasons_for_doubt_are_found(found):
   alone = row._replace(white=None)
   (reason,) = metrics.defence_doubts(alone)
   assert reason.startswith("nothing was made through it")
-  assert not list(metrics.defence_doubts(row._replace(gray=0.95, black=0.95)))
+  sound = row._replace(gray=0.95, black=0.95)
+  assert not list(metrics.defence_doubts(sound))
+  (reason,) = metrics.defence_doubts(sound._replace(same=1.0, low=0.1))
+  assert "hide gradients" in reason
+  (reason,) = metrics.defence_doubts(sound._replace(epsilon=64 / 255), classes=10)
+  assert reason.startswith("at 64/255, where images may look like anything")
+  assert not list(metrics.defence_doubts(sound._replace(epsilon=64 / 255), classes=2))
+
+
+def test_more_of_an_attack_that_takes_more_has_not_converged():
+  texts = {"pgd(steps=10)": 4, "pgd(steps=100)": 3, "pgd(draws=4, steps=10)": 4, "fgsm": 8}
+  tables, cells = [], []
+  for text, count in texts.items():
+    cell = _cell(DEFENDED, "white") | {"id": text, "attack": text, "kind": "transfer"}
+    cells.append(cell)
+    right = np.arange(EXAMPLES) < count
+    columns = {
+      "example": [str(number) for number in range(EXAMPLES)],
+      "label": np.zeros(EXAMPLES, np.int32),
+      "prediction": (~right).astype(np.int32),
+      "clean_prediction": np.zeros(EXAMPLES, np.int32),
+      "forwards": np.ones(EXAMPLES, np.int32),
+      "backwards": np.ones(EXAMPLES, np.int32),
+    }
+    shared = {"cell": text, "model": DEFENDED, "data": "digits", "perturbation": text}
+    tables.append(records.table(shared, columns))
+  efforts = metrics.summarize_effort(pa.concat_tables(tables), cells)
+  by_parameter = {(row.parameter, row.attack): row for row in efforts}
+  assert by_parameter["steps", "pgd"].accuracy == ((10, 0.5), (100, 0.375))
+  assert by_parameter["draws", "pgd(steps=10)"].accuracy == ((1, 0.5), (4, 0.5))
+  assert len(efforts) == 2
+  (reason,) = metrics.effort_doubts(by_parameter["steps", "pgd"])
+  assert reason.startswith("100 steps of pgd instead of 10 take another 12.5 points")
+  assert not list(metrics.effort_doubts(by_parameter["draws", "pgd(steps=10)"]))

@@ -1,6 +1,7 @@
 """A small zero-shot classifier in JAX and in torch, and published defences written in torch."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -118,6 +119,29 @@ def ttc(image, start, *, steps=2, step=1 / 255, radius=4 / 255, threshold=0.2, b
   if steps and moved >= threshold:
     total = first
   return logits(image + total).numpy()
+
+
+def csr(image, *, steps=3, step=2 / 255, radius=4 / 255, threshold=0.85, frequency=40.0):
+  image = _double(image)
+  bins = frequency * SIDE / 224
+  gain = functools.partial(lambda d, radius: (-(d**2) / (2 * radius**2)).exp(), radius=bins)
+
+  def unit(at):
+    found = features(at)
+    return found / found.norm()
+
+  low, own = unit(_double(lowpass(image.numpy(), gain))), unit(image)
+  if own @ low >= threshold:
+    return logits(image).numpy()
+  moved, best, most = image, image, -float("inf")
+  for number in range(steps + 1):
+    value, slope = _gradient(lambda x: unit(x) @ low - unit(x) @ own, moved)
+    if value > most:
+      best, most = moved, value
+    if number < steps:
+      delta = (moved + step * slope.sign() - image).clamp(-radius, radius)
+      moved = (image + delta).clamp(0, 1)
+  return logits(best).numpy()
 
 
 def hedge(image, start, *, steps, step=4 / 255, radius=8 / 255):

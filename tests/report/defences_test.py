@@ -49,10 +49,10 @@ def _row(page, model):
 
 def test_levels_the_worst_and_the_difference_to_the_base_are_in_a_row(page):
   ttc = _row(page, MODELS[1])
-  assert ttc[1:] == ["4/255", "90.0", "45.0", "50.0", "30.0", "30.0", "20.0", "+10.00"]
+  assert ttc[1:] == ["4/255", "90.0", "45.0", "50.0", "30.0", "30.0", "20.0", "+10.00", "3/1"]
   tte = _row(page, MODELS[2])
   # Nothing was made through it; images made through the other count for the worst.
-  assert tte[1:] == ["4/255", "90.0", "45.0", "–", "30.0", "30.0", "20.0", "+10.00"]
+  assert tte[1:] == ["4/255", "90.0", "45.0", "–", "30.0", "30.0", "20.0", "+10.00", "10/0"]
 
 
 def test_reasons_for_doubt_are_above(page):

@@ -32,6 +32,7 @@ class Examples(NamedTuple):
   searched: np.ndarray  # [N] int32: the labels, as the searcher counts classes (`view.searched`).
   epsilons: np.ndarray  # [N] float32; for a bisection, the largest to try.
   masks: np.ndarray | None = None  # [N, H, W, 3] bool: what may change; None: everything.
+  starts: np.ndarray | None = None  # [N, H, W, 3] float32: where to begin; None: anywhere.
 
   def some(self, rows: np.ndarray) -> "Examples":
     """Those at `rows`."""
@@ -273,8 +274,9 @@ class _Work:
       "epsilon": self._examples.epsilons[existing],
       "handicap": self._handicaps[existing],
     }
-    if self._examples.masks is not None:
-      columns["mask"] = self._examples.masks[existing]
+    for name, arrays in {"mask": self._examples.masks, "start": self._examples.starts}.items():
+      if arrays is not None:
+        columns[name] = arrays[existing]
     return Waiting(**devices.scatter(columns))
 
 

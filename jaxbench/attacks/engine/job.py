@@ -30,6 +30,7 @@ class Waiting:
   epsilon: jax.Array  # [] float32; for a bisection, the largest to try.
   handicap: jax.Array  # [] float32, in logits: see `View`.
   mask: jax.Array | None = None  # [H, W, 3] bool: what may change; None: everything.
+  start: jax.Array | None = None  # [H, W, 3] float32: where to begin; None: anywhere.
 
 
 @struct.dataclass
@@ -52,6 +53,7 @@ class Job:
   low: jax.Array  # [] float32: largest epsilon that failed, in a bisection.
   high: jax.Array  # [] float32: size of the smallest perturbation that fooled.
   mask: jax.Array | None = None  # [H, W, 3] bool: what may change.
+  start: jax.Array | None = None  # [H, W, 3] float32: where to begin.
 
 
 def admit(waiting: Waiting) -> Job:
@@ -75,4 +77,5 @@ def admit(waiting: Waiting) -> Job:
     low=jnp.zeros_like(waiting.epsilon),
     high=jnp.full_like(waiting.epsilon, jnp.inf),
     mask=waiting.mask,
+    start=waiting.start,
   )

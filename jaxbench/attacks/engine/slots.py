@@ -161,7 +161,7 @@ def _start(attack: Attack, job: Job, stage: jax.Array) -> Any:
   """States [S] at the beginning of a run."""
   keys = jax.random.wrap_key_data(job.words, impl="threefry2x32")
   keys = jax.vmap(jax.random.fold_in, (0, None))(keys, stage)
-  examples = Example(keys, job.clean, job.label, job.epsilon, job.mask)
+  examples = Example(keys, job.clean, job.label, job.epsilon, job.mask, job.start)
   return jax.vmap(attack.init)(examples, job.run)
 
 

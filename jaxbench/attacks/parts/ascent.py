@@ -164,4 +164,5 @@ def attack(
     draws=objective.draws,
     targets=objective.targets,
     classes=objective.classes,
+    starts=True,
   )

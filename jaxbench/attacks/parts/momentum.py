@@ -94,9 +94,10 @@ def attack(
   ball, value_of = norms.get(norm), losses.get(loss)
 
   def init(example: Example, run: jax.Array | int = 0) -> MomentumState:
+    start = ball.project(example.clean, example.begun(example.clean), example.epsilon)
     return MomentumState(
       example=example,
-      image=example.clean,
+      image=example.clean if example.start is None else start,
       step_size=relative_step * example.epsilon / steps,
       momentum=jnp.zeros_like(example.clean),
       memory=remember(example.clean),
@@ -134,6 +135,7 @@ def attack(
     keep_going=keep_going,
     classes=2 + (loss == "dlr"),
     ends_unevaluated=not keep_going,
+    starts=True,
   )
 
 

@@ -6,6 +6,7 @@ from jaxbench import config
 from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations import (
   attack,
+  certificate,
   clean,
   corruption,
   sequence,
@@ -16,6 +17,7 @@ from jaxbench.plan.perturbations import (
 )
 from jaxbench.plan.perturbations.attack import Attack, Smallest
 from jaxbench.plan.perturbations.base import Columns, Evaluator, Perturbation, Target
+from jaxbench.plan.perturbations.certificate import Certificate
 from jaxbench.plan.perturbations.clean import Clean
 from jaxbench.plan.perturbations.corruption import Corruption
 from jaxbench.plan.perturbations.sequence import Sequence
@@ -27,6 +29,7 @@ from jaxbench.plan.perturbations.universal import Universal
 __all__ = [
   "KINDS",
   "Attack",
+  "Certificate",
   "Clean",
   "Columns",
   "Corruption",
@@ -44,7 +47,7 @@ __all__ = [
   "of_targets",
 ]
 
-_ALONE = (clean, corruption, sequence, stylization, typography, universal, attack)
+_ALONE = (clean, corruption, sequence, stylization, typography, universal, attack, certificate)
 
 KINDS: dict[str, type[Perturbation]] = {
   kind.kind: kind
@@ -59,6 +62,7 @@ KINDS: dict[str, type[Perturbation]] = {
     Smallest,
     Transfer,
     SmallestTransfer,
+    Certificate,
   )
 }
 

@@ -99,10 +99,15 @@ def attackable(
   stream: str, epsilon: float, block: Block, seed: int, searcher: devices.Replicated
 ) -> batching.Examples:
   """The examples of a block as the engine takes them, each with its own randomness of `stream`."""
-  words = _words(seed, data.hash_id(stream), block.hashes)
+  words = example_words(stream, block, seed)
   labels = view.searched(searcher.tree(), block.labels)
   epsilons = np.full(len(block.ids), epsilon, np.float32)
-  return batching.Examples(np.asarray(words), block.images, block.labels, labels, epsilons)
+  return batching.Examples(words, block.images, block.labels, labels, epsilons)
+
+
+def example_words(stream: str, block: Block, seed: int) -> np.ndarray:
+  """uint32 [N, 2]: the data of a key of `stream` for each example."""
+  return np.asarray(_words(seed, data.hash_id(stream), block.hashes))
 
 
 @functools.partial(jax.jit, static_argnums=0)

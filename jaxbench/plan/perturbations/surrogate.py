@@ -27,6 +27,7 @@ class FromSurrogate(Adversary):
   """An attack that is made on a surrogate and judged by a target."""
 
   surrogate: Surrogate
+  begun: attacks.Cascade | None = None  # As it is made on the start of the surrogate.
 
   @property
   def described(self) -> dict[str, Any]:
@@ -36,17 +37,20 @@ class FromSurrogate(Adversary):
   @property
   def members(self) -> tuple[Classifier, ...]:
     """See `Perturbation`."""
-    return self.surrogate.members
+    return (*self.surrogate.start, *self.surrogate.members)
 
   @property
   def member_names(self) -> tuple[config.Member, ...]:
     """The models of the surrogate, as an evaluator knows them."""
-    return tuple(config.Member(member.model, member.prompts) for member in self.surrogate.members)
+    return _names(self.surrogate.members)
 
   def hashed(self, settings: config.Config) -> dict[str, Any]:
     """See `Perturbation`."""
     identities = [member.identity for member in self.surrogate.members]
-    return super().hashed(settings) | {"surrogates": identities}
+    hashed = super().hashed(settings) | {"surrogates": identities}
+    if self.surrogate.start:
+      hashed["start"] = [member.identity for member in self.surrogate.start]
+    return hashed
 
   def seen_by(self, classifier: Classifier) -> Classifier | Surrogate:
     """See `Perturbation`."""
@@ -76,13 +80,33 @@ class FromSurrogate(Adversary):
     Raises:
       InputError: the surrogate's logits are not numbers.
     """
+    if self.begun is None:
+      return self._made(evaluator, self.cascade, surrogate, examples, len(self.surrogate.members))
+    names = _names(self.surrogate.start)
+    start = devices.replicate(view.distinct(evaluator.surrogate(names).tree()))
+    labels = view.searched(start.tree(), examples.labels)
+    first = examples._replace(searched=labels)
+    images, before = self._made(evaluator, self.begun, start, first, len(names))
+    then = examples._replace(starts=images)
+    images, after = self._made(
+      evaluator, self.cascade, surrogate, then, len(self.surrogate.members)
+    )
+    return images, {name: before[name] + after[name] for name in after}
+
+  def _made(
+    self,
+    evaluator: Evaluator,
+    cascade: attacks.Cascade,
+    surrogate: devices.Replicated,
+    examples: batching.Examples,
+    members: int,
+  ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """What an attack makes on one surrogate of so many members."""
     images = np.empty(examples.images.shape, np.float32)
     costs: dict[str, np.ndarray] = {}
     # The surrogate is nobody's judge: its images are made once, whatever becomes of its claims.
     how = batching.Settings(evaluator.slots, evaluator.settings.attacks.quantize, surrogate=True)
-    attacked = batching.attack(
-      self.cascade, surrogate, [surrogate], examples, how, batching.Tally()
-    )
+    attacked = batching.attack(cascade, surrogate, [surrogate], examples, how, batching.Tally())
     broken = 0
     for harvest in attacked:
       images[harvest.rows] = harvest.fetch("image")
@@ -94,7 +118,13 @@ class FromSurrogate(Adversary):
         f"the logits of its surrogate are not finite on {broken} of {len(images)} images"
       )
     costs["forwards"] -= 1  # The engine counts a look at the clean image; nobody took it.
-    return images, costs
+    passes = {name: members * costs[name] for name in ("forwards", "backwards")}
+    return images, costs | passes
+
+
+def _names(members: tuple[Classifier, ...]) -> tuple[config.Member, ...]:
+  """As an evaluator knows them."""
+  return tuple(config.Member(member.model, member.prompts) for member in members)
 
 
 @struct.dataclass

@@ -42,7 +42,7 @@ class Transfer(FromSurrogate):
     the rest.
     """
     left = np.flatnonzero(np.any([target.lacking for target in targets], axis=0))
-    some, members = block.at(left), len(self.members)
+    some = block.at(left)
     surrogate = self.prepared(evaluator, targets[0].data, some)
     program, seed = judge(self.cascade.attacks[0].norm), evaluator.settings.seed
     everything = adversary.attackable(self.stream, self.epsilon, some, seed, surrogate)
@@ -53,8 +53,8 @@ class Transfer(FromSurrogate):
       images, costs = self.make(evaluator, surrogate, examples)
       shared: Columns = {
         "steps": costs["steps"],
-        "forwards": 1 + members * costs["forwards"],
-        "backwards": members * costs["backwards"],
+        "forwards": 1 + costs["forwards"],
+        "backwards": costs["backwards"],
         "picture": pictures.keep(rows, some, {"image": images}.__getitem__),
         **visibility.columns(examples.images, images, evaluator.slots),
       }
@@ -116,7 +116,7 @@ class SmallestTransfer(Bisected, FromSurrogate):
     self, evaluator: Evaluator, target: Target, block: Block, answers: Columns
   ) -> tuple[np.ndarray, Columns]:
     """Rows of the block that the target has right, and their columns."""
-    surrogate, members = self.prepared(evaluator, target.data, block), len(self.members)
+    surrogate = self.prepared(evaluator, target.data, block)
     (attack,) = self.cascade.attacks
     program, classifier = judge(attack.norm), evaluator.classifier(target.member)
     clean, seed = answers["prediction"], evaluator.settings.seed
@@ -147,8 +147,8 @@ class SmallestTransfer(Bisected, FromSurrogate):
         found[name][won] = column[bracket.better]
       low[active], high[active], epsilons[active] = bracket.low, bracket.high, bracket.probe
       costs["steps"][active] += spent["steps"]
-      costs["forwards"][active] += 1 + members * spent["forwards"]
-      costs["backwards"][active] += members * spent["backwards"]
+      costs["forwards"][active] += 1 + spent["forwards"]
+      costs["backwards"][active] += spent["backwards"]
       active = active[bracket.unsettled]
     costs["forwards"] += 1
     verdict = found | {"success": found["prediction"] != everything.labels, "distance": high}
@@ -157,18 +157,27 @@ class SmallestTransfer(Bisected, FromSurrogate):
     return rows, adversary.where_fooled(costs | verdict | seen | {"picture": kept})
 
 
-def _for_transfer(text: str, *, encodes: bool) -> spec.Spec:
+def _for_transfer(text: str, *, encodes: bool, once: bool = False) -> spec.Spec:
   """An attack as it is made for transfer: it never stops early.
 
   Args:
     text: of the attack.
     encodes: whether it is made on an image encoder, by the distance of embeddings.
+    once: leave out its draws, for a model that has none.
 
   Raises:
     InputError: it cannot be made so.
   """
-  loss = {"loss": "distance"} if encodes else {}
-  return spec.resolve(text, attacks.ATTACKS, "attack", keep_going=True, **loss)
+  fixed = ({"loss": "distance"} if encodes else {}) | ({"draws": 1} if once else {})
+  return spec.resolve(text, attacks.ATTACKS, "attack", keep_going=True, **fixed)
+
+
+def _begun(text: str, surrogate: Surrogate) -> attacks.Cascade | None:
+  """As it is made on the start of a surrogate, if there is one."""
+  if not surrogate.start:
+    return None
+  draws = any(member.random for member in surrogate.start)
+  return attacks.cascade(spec.build(_for_transfer(text, encodes=False, once=not draws)))
 
 
 def wanted(
@@ -250,6 +259,7 @@ def _at(written: spec.Spec, surrogate: Surrogate, epsilon: float) -> Transfer:
     norm=adversary.norm_of(attack, epsilon),
     epsilon=epsilon,
     surrogate=surrogate,
+    begun=_begun(written.text, surrogate),
   )
 
 
@@ -272,10 +282,12 @@ def _up_to(
     epsilon=epsilon,
     tolerance=tolerance,
     surrogate=surrogate,
+    begun=_begun(written.text, surrogate),
   )
 
 
 def _once(attack: attacks.Attack, surrogate: Surrogate) -> tuple[int, int]:
   """Forward and backward passes at one epsilon, for one target."""
-  members, steps = len(surrogate.members), attack.steps * attack.runs
+  members = len(surrogate.start) + len(surrogate.members)
+  steps = attack.steps * attack.runs
   return 1 + members * (1 + attack.forwards * steps), members * attack.backwards * steps
