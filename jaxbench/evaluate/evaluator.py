@@ -61,6 +61,8 @@ class Evaluator:
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
     self._checked: set[str] = set()
 
+  aimed = False  # Whether attacks have a goal, see `attacks.Aimed`, and labels are cases.
+
   @property
   def slots(self) -> int:
     """Examples that each device works on at once."""
@@ -118,7 +120,7 @@ class Evaluator:
       # The last batch repeats its last row.
       padded = shown.examples.start + np.arange(len(shown.result))
       rows = np.minimum(padded, len(block.ids) - 1)
-      seen = shown.result, block.labels[rows], block.hashes[rows]
+      seen = shown.result, self.cases(block)[rows], block.hashes[rows]
       results = [self.judge(one, *seen) for one in members]
       if program is not clean.program():
         measured = visibility.measure()(nothing, block.images[rows], shown.result)
@@ -135,6 +137,10 @@ class Evaluator:
       hashes: uint32 [S, 2], of the ids.
     """
     return prediction(self.scored)(self.classifier(member), images, labels, hashes)
+
+  def cases(self, block: Block) -> np.ndarray:
+    """int32 [N]: what programs know examples by, their labels."""
+    return block.labels
 
   def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
     """Where captions of perturbed images stand; nothing, since these have none.

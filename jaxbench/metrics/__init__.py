@@ -26,6 +26,7 @@ from jaxbench.metrics.flips import flip_probability
 from jaxbench.metrics.headline import (
   MEAN_AVERAGE_PRECISION,
   MEAN_PER_CLASS,
+  PREFERRED,
   RECALL,
   TOP_1,
   headline,
@@ -61,6 +62,7 @@ from jaxbench.metrics.precision import (
   eleven_point_precision,
   mean_average_precision,
 )
+from jaxbench.metrics.probes import PROBE_COLUMNS, Probed, Winoground, probes
 from jaxbench.metrics.recall import AT, RECALL_COLUMNS, recalls
 from jaxbench.metrics.shape_bias import shape_bias
 from jaxbench.metrics.shifts import SHIFTS
@@ -94,6 +96,8 @@ __all__ = [
   "MEAN_PER_CLASS",
   "OUTLIERS",
   "OUTLIER_COLUMNS",
+  "PREFERRED",
+  "PROBE_COLUMNS",
   "RECALL",
   "RECALL_COLUMNS",
   "SEQUENCES",
@@ -109,12 +113,14 @@ __all__ = [
   "Flips",
   "Line",
   "Overlap",
+  "Probed",
   "Proportion",
   "Reliability",
   "Stability",
   "Typographic",
   "VideoAccuracy",
   "Visibility",
+  "Winoground",
   "alexnet",
   "auroc",
   "average_precision",
@@ -159,6 +165,7 @@ __all__ = [
   "overview_shifts",
   "overview_tables",
   "pm_k",
+  "probes",
   "proportion",
   "read_factors",
   "read_flip_reference",

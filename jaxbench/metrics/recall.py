@@ -44,7 +44,9 @@ def recalls(rows: pa.Table) -> pa.Table:
     captions look for images, a bootstrap over images, whose captions are alike. `data` is the set
     of the images in both directions.
   """
-  kept = rows.select(RECALL_COLUMNS).filter(pc.is_valid(rows["tied"]))
+  kept = rows.select(RECALL_COLUMNS).filter(
+    pc.and_(pc.is_valid(rows["tied"]), pc.is_valid(rows["direction"]))
+  )
   return pa.Table.from_pylist([_line(table) for table in records.by_cell(kept).values()], _SCHEMA)
 
 

@@ -212,11 +212,13 @@ def _fitting(
 ) -> list[Classifier]:
   """Those that it can be done to; the others become absent."""
   fitting = []
-  named = source.direction is None
+  space = source.label_space
+  if (perturbation.named and isinstance(space, data.Sentences)) or (
+    perturbation.classes and isinstance(space, data.OptionSpace)
+  ):
+    absent.append(Absent(f"{perturbation.text} on {name}", "its images have captions, no classes"))
+    return []
   for target in targets:
-    if perturbation.named and not named:
-      absent.append(Absent(f"{perturbation.text} on {name}", "its images have captions, no names"))
-      break
     if reason := perturbation.unfit(target):
       absent.append(Absent(f"{perturbation.text} of {target.name} on {name}", reason))
     else:

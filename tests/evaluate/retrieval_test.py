@@ -144,7 +144,7 @@ def test_what_cannot_be_is_said_or_refused(tmp_path, model, root):
   defended = [one for one in made.absent if "clipure_cos" in one.what]
   assert all("captions of" in one.what for one in defended)
   words = plan.make(_settings(model, root, typography=("text(size=0.25)",)))
-  assert any("captions, no names" in one.reason for one in words.absent)
+  assert any("captions, no classes" in one.reason for one in words.absent)
   with pytest.raises(errors.InputError, match="clean captions"):
     plan.make(_settings(model, root, retrieval=config.Retrieval(captions=("none",))))
   with pytest.raises(errors.InputError, match=r"retrieval\.directions"):
