@@ -28,6 +28,7 @@ class _Searcher:
 
   classifier: Any  # Images to logits [B, T], one a caption.
   owners: jax.Array  # [T] int32.
+  members: jax.Array  # [N, M] int32, the captions of each image.
   tolerance: jax.Array  # [] float32, of equal logits.
 
 
@@ -55,10 +56,11 @@ class ImageQueries(Evaluator):
   def _load_searcher(self, member: Member) -> devices.Replicated:
     loaded, classifier, _ = self.parts(member)
     assert isinstance(self.label_space, data.CaptionSpace)
-    owners = jnp.asarray(self.label_space.owners, jnp.int32)
+    owners = np.array(self.label_space.owners, np.int32)
+    members = retrieval.members(owners)
     tolerance = jnp.float32(retrieval.TOLERANCE) * loaded.logit_scale
     whole = models.resized(classifier, loaded.preprocess.size)
-    return devices.replicate(_Searcher(whole, owners, tolerance))
+    return devices.replicate(_Searcher(whole, jnp.asarray(owners), jnp.asarray(members), tolerance))
 
 
 @functools.cache
@@ -67,7 +69,8 @@ def _find_captions() -> Callable[..., retrieval.Ranks]:
 
   def find(searcher: _Searcher, images: jax.Array, labels: jax.Array) -> retrieval.Ranks:
     logits = searcher.classifier(images).astype(jnp.float32)
-    return retrieval.judged(logits, labels, searcher.owners, searcher.tolerance)
+    own = searcher.members[labels]
+    return retrieval.judged(logits, own, searcher.owners, searcher.tolerance)
 
   return devices.shard(find)
 

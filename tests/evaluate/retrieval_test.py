@@ -71,6 +71,8 @@ def test_ranks_are_those_of_transformers(tmp_path, network, model, root):
   rows = _run(tmp_path / "run", _settings(model, root)).to_pylist()
   pairs = data.retrieval(root / "wds_flickr30k")
   images, captions = _embedded(network, pairs, models.load(model).preprocess)
+  loaded = models.load(model)
+  np.testing.assert_allclose(models.gallery(loaded, pairs.captions), captions, atol=1e-5)
   owners, places = np.array(pairs.owners), np.arange(len(images))
   for direction, ids, of_queries, of_items, scores in (
     ("image_to_text", pairs.source.ids, places, owners, images @ captions.T),
