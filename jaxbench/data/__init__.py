@@ -127,7 +127,7 @@ def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None
     name: as `load` takes it; what is no published set is there.
     root: likewise.
   """
-  if name not in CATALOG:
+  if (name := directions.images_of(name)) not in CATALOG:
     return None
   try:
     find(name, root)

@@ -9,7 +9,8 @@ import numpy as np
 from jaxbench import config, devices
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory
-from jaxbench.evaluate.evaluator import Evaluator, prediction
+from jaxbench.evaluate.evaluator import Evaluator
+from jaxbench.evaluate.predicting import prediction
 from jaxbench.plan import Cell
 from jaxbench.plan.perturbations.base import Search
 

@@ -64,10 +64,18 @@ class Evaluator(Protocol):
   def surrogate(self, members: tuple[config.Member, ...], /) -> devices.Replicated:
     """What images for transfer are made on."""
 
+  def shape(self, block: Block) -> tuple[int, int]:
+    """Height and width of the images that are perturbed for a block."""
+
   def predict(
-    self, program: Callable[..., Any], inputs: Any, members: Sequence[config.Member], block: Block
+    self,
+    program: Callable[..., Any],
+    inputs: Any,
+    members: Sequence[config.Member],
+    block: Block,
+    name: str = ...,
   ) -> list[Columns]:
-    """What each classifier says of the images that `program` makes."""
+    """What each classifier says of the images that `program`, of that name, makes."""
 
   def cases(self, block: Block) -> np.ndarray:
     """int32 [N]: what programs know examples by."""
