@@ -55,7 +55,16 @@ from jaxbench.metrics.overview import (
   overview_shifts,
   overview_tables,
 )
-from jaxbench.metrics.paired import Comparison, compare, compare_cells, holm, mcnemar, shared
+from jaxbench.metrics.paired import (
+  Comparison,
+  clustered,
+  compare,
+  compare_cells,
+  holm,
+  mcnemar,
+  paired,
+  shared,
+)
 from jaxbench.metrics.per_class import ClassAccuracy, mean_per_class_accuracy, worst_classes
 from jaxbench.metrics.precision import (
   average_precision,
@@ -130,6 +139,7 @@ __all__ = [
   "bootstrap",
   "breaking_point",
   "changes_by_sequence",
+  "clustered",
   "compare",
   "compare_cells",
   "correct_by_cell",
@@ -164,6 +174,7 @@ __all__ = [
   "overview_recalls",
   "overview_shifts",
   "overview_tables",
+  "paired",
   "pm_k",
   "probes",
   "proportion",

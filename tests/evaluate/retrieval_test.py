@@ -195,6 +195,16 @@ def test_the_wording_is_part_of_a_cell(model, root):
   assert len({name.rpartition("#")[2] for name in set.union(*variants)}) == 4
 
 
+def test_runs_of_other_sets_are_known_as_before():
+  """The settings came later."""
+  assert "retrieval" not in models.told(config.Config())
+  assert models.told(config.Config(retrieval=config.Retrieval(prefix="a ")))["retrieval"] == {
+    "directions": ("image_to_text", "text_to_image"),
+    "captions": ("raw",),
+    "prefix": "a ",
+  }
+
+
 def test_the_config_through_the_command_line(tmp_path, model, root):
   out, _ = command.run(
     "--config=configs/retrieval.py:tiny",
