@@ -37,7 +37,9 @@ def entries(path: pathlib.Path, split: str) -> list[Entry]:
     InputError: it cannot be read, or is none of these.
   """
   try:
-    return _reader(path)(path, split)
+    if found := _reader(path)(path, split):
+      return found
+    raise errors.InputError(f"{path} lists no images with captions")
   except errors.InputError:
     raise
   except (LookupError, TypeError, ValueError, AttributeError, OSError) as error:
