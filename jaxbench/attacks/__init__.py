@@ -33,6 +33,7 @@ from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.finite_differences import nes, spsa
 from jaxbench.attacks.fmn import fmn
+from jaxbench.attacks.goals import Aimed, Goal, Pair, beyond, misclassify, pair, towards
 from jaxbench.attacks.hopskipjump import hopskipjump
 from jaxbench.attacks.mim import mim
 from jaxbench.attacks.minimal import Smallest, minimal_epsilon, most_probes
@@ -86,12 +87,15 @@ __all__ = [
   "KEEP_GOING",
   "LOSSES",
   "NORMS",
+  "Aimed",
   "Attack",
   "Cascade",
   "Classifier",
   "Doubt",
   "Ensemble",
   "Example",
+  "Goal",
+  "Pair",
   "Progress",
   "Result",
   "Smallest",
@@ -100,6 +104,7 @@ __all__ = [
   "as_float",
   "as_run",
   "autoattack",
+  "beyond",
   "bim",
   "boundary",
   "cascade",
@@ -116,10 +121,12 @@ __all__ = [
   "hopskipjump",
   "mim",
   "minimal_epsilon",
+  "misclassify",
   "most_probes",
   "nes",
   "ni",
   "norm_name",
+  "pair",
   "pgd",
   "run",
   "si",
@@ -127,5 +134,6 @@ __all__ = [
   "spsa",
   "square",
   "tim",
+  "towards",
   "vmi",
 ]

@@ -12,6 +12,7 @@ from jaxbench.attacks import arguments
 from jaxbench.attacks.base import Attack, Cascade, Classifier
 from jaxbench.attacks.engine import batching, next_run
 from jaxbench.attacks.engine.doubt import Doubt
+from jaxbench.attacks.goals import Goal
 from jaxbench.attacks.run import search
 
 
@@ -63,6 +64,7 @@ def minimal_epsilon(
   quantize: bool = False,
   mask: Any = None,
   progress: bool = False,
+  goal: Goal | None = None,
 ) -> Smallest:
   """Bisects the epsilon of each example by itself, in the slots of `run`.
 
@@ -86,6 +88,7 @@ def minimal_epsilon(
     quantize: as for `run`.
     mask: as for `run`.
     progress: show a bar.
+    goal: as for `run`.
 
   Raises:
     InputError: an argument has the wrong shape, type or range.
@@ -103,7 +106,7 @@ def minimal_epsilon(
   with arguments.single_precision():
     checked = arguments.check(attack, classifier, images, labels, upper, key, slots, mask)
     settings = batching.Settings(checked.slots, quantize, float(tolerance))
-    result = search(checked, checked.classifier, settings, search_dtype, progress)
+    result = search(checked, checked.classifier, settings, search_dtype, progress, goal=goal)
   return Smallest(
     epsilon=np.where(result.success, result.distance, np.inf).astype(np.float32),
     adversarial=result.adversarial,

@@ -5,6 +5,7 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from tqdm.auto import tqdm
@@ -15,6 +16,7 @@ from jaxbench.attacks.base import Attack, Averaged, Cascade, Classifier
 from jaxbench.attacks.engine import batching, checks, outcome, verdict, view
 from jaxbench.attacks.engine.doubt import Doubt
 from jaxbench.attacks.engine.evaluations import Repeated
+from jaxbench.attacks.goals import Aimed, Goal
 
 
 @struct.dataclass
@@ -26,7 +28,7 @@ class Result:
   logits: np.ndarray  # [B, K] float32, of `adversarial`.
   prediction: np.ndarray  # [B] int32, of `adversarial`; -1 where a logit is not finite.
   votes: np.ndarray | None  # [B, R] int32, of `adversarial`, where `evaluations` were asked for.
-  success: np.ndarray  # [B] bool: the prediction is not the label.
+  success: np.ndarray  # [B] bool: the prediction is not the label, or the goal is reached.
   distance: np.ndarray  # [B] float32, from the clean image, in the attack's norm.
   stage: np.ndarray  # [B] int32: index of the attack that succeeded; -1 if none, or none needed.
   steps: np.ndarray  # [B] int32; 0 where the clean image is misclassified already.
@@ -64,6 +66,7 @@ def run(
   mask: Any = None,
   start: Any = None,
   progress: bool = False,
+  goal: Goal | None = None,
 ) -> Result:
   """Attacks any callable on all devices of this host.
 
@@ -100,6 +103,9 @@ def run(
     start: images like `images`, at which first runs begin (pgd, apgd, the attacks with momentum):
       what another attack made, or the same one on another model; see `Result.adversarial`.
     progress: show a bar.
+    goal: what is to be reached, of `attacks.beyond(...)` and its kin, in place of any other class:
+      the attack then climbs its margin, `success` is that it is reached, and what has reached it
+      without an attack is left as it is. Labels are then what the goal takes them for.
 
   Returns:
     Result.
@@ -120,7 +126,7 @@ def run(
     unclaimed = surrogate is not None or evaluations > 0
     settings = batching.Settings(checked.slots, quantize, surrogate=unclaimed)
     searched = checked.classifier if surrogate is None else callables.opened(surrogate)
-    return search(checked, searched, settings, search_dtype, progress, evaluations)
+    return search(checked, searched, settings, search_dtype, progress, evaluations, goal)
 
 
 def search(
@@ -130,6 +136,7 @@ def search(
   search_dtype: str,
   progress: bool,
   evaluations: int = 0,
+  goal: Goal | None = None,
 ) -> Result:
   """What `run` and `minimal_epsilon` share.
 
@@ -137,12 +144,16 @@ def search(
     checked: what is attacked, and how.
     searched: the classifier that the attack sees: that of `checked`, or a surrogate.
     settings: of the engine.
-    search_dtype: see `run`, as for `progress` and `evaluations`.
+    search_dtype: see `run`, as for `progress`, `evaluations` and `goal`.
   """
   stages, classifier, images, labels, epsilons, key, _, masks, starts = checked
   steady = devices.replicate(
     classifier if stages.draws == 1 else Averaged(classifier, stages.draws)
   )
+  if goal is not None:
+    if stages.draws > 1 or evaluations:
+      raise errors.InputError("a goal is for classifiers that are not randomised")
+    searched, settings = Aimed(searched, goal), settings._replace(aimed=True)
   views = view.searchers(searched, search_dtype)
   searchers = [devices.replicate(searcher) for searcher in views]
   searched_labels = view.searched(views[-1], labels)
@@ -154,17 +165,23 @@ def search(
     judge = devices.replicate(Repeated(classifier, evaluations, seed=0))
     logits, prediction, votes = verdict.asked(judge, images, words, settings.slots)
   warnings = (
-    *checks.of_cascade(stages, logits.shape[-1]),
+    *checks.of_cascade(stages, logits.shape[-1] if goal is None else 2),
     *checks.of_classifier(steady, images, labels, first, settings.slots),
   )
-  right = np.flatnonzero(prediction == labels)
+  if goal is None:
+    reached = prediction != labels
+  else:
+    judge = devices.replicate(Aimed(classifier, goal))
+    excess = Aimed(None, goal).excess(jnp.asarray(logits), jnp.asarray(labels))
+    reached = np.array(excess > 0)
+  right = np.flatnonzero(~reached)
   ones, none = np.ones(len(labels), np.int32), np.zeros(len(labels), np.int32)
   result = Result(
     adversarial=images.copy(),
     logits=logits,
     prediction=prediction.copy(),
     votes=votes,
-    success=prediction != labels,
+    success=reached,
     distance=np.zeros(len(labels), np.float32),
     stage=-ones,
     steps=none.copy(),
@@ -192,7 +209,7 @@ def search(
     stages,
     result.stage,
     result.prediction,
-    labels,
+    result.success,
     result.steps,
     result.refuted,
     bisected=settings.tolerance is not None,

@@ -15,7 +15,8 @@ from jaxbench.data.arrays import Arrays
 from jaxbench.data.captioned import Captions, Images, Pairs, is_retrieval, retrieval
 from jaxbench.data.captioned import read as read_retrieval
 from jaxbench.data.captioned.caption import CLEANINGS, Wording
-from jaxbench.data.captioned.space import CaptionSpace
+from jaxbench.data.captioned.probe import Probe, is_probe, probe
+from jaxbench.data.captioned.space import CaptionSpace, OptionSpace, Sentences
 from jaxbench.data.decode import BadImage
 from jaxbench.data.digits import Digits
 from jaxbench.data.folder import folder
@@ -92,6 +93,8 @@ def _own(name: str) -> Source | None:
 
 
 def _reader(path: pathlib.Path) -> Callable[..., Source]:
+  if is_probe(path):
+    return probe
   return read_retrieval if is_retrieval(path) else custom.read
 
 
@@ -124,7 +127,7 @@ def absence(name: str, root: str | os.PathLike[str] | None = None) -> str | None
     name: as `load` takes it; what is no published set is there.
     root: likewise.
   """
-  if name not in CATALOG:
+  if (name := directions.images_of(name)) not in CATALOG:
     return None
   try:
     find(name, root)
@@ -182,7 +185,10 @@ __all__ = [
   "Images",
   "LabelSpace",
   "Labelled",
+  "OptionSpace",
   "Pairs",
+  "Probe",
+  "Sentences",
   "Source",
   "Typographic",
   "Wording",
@@ -207,6 +213,7 @@ __all__ = [
   "load_images",
   "parquet",
   "printed",
+  "probe",
   "retrieval",
   "rta_100",
   "sample",

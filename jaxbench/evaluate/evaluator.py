@@ -5,30 +5,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import struct
 
 from jaxbench import attacks, config, data, devices, models
 from jaxbench.attacks.engine import batching, checks, evaluations, verdict, view, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.config import Member
 from jaxbench.evaluate.heads import Heads
+from jaxbench.evaluate.predicting import prediction
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import defending
 from jaxbench.plan.perturbations import Columns, clean
 from jaxbench.plan.prompting import prompting
-
-
-@struct.dataclass
-class _Prediction:
-  """Of one classifier; arrays [S, ...]."""
-
-  prediction: jax.Array  # [] int32.
-  rank: jax.Array  # [] int32, of the label.
-  confidence: jax.Array  # [] float32.
-  right: jax.Array | None  # [] float32: the share of a randomised one's evaluations.
-  scores: jax.Array | None  # [K] float32, the logits; None where the set needs none.
 
 
 class Evaluator:
@@ -61,6 +49,8 @@ class Evaluator:
     self.warnings: list[dict[str, str]] = []  # What makes an attack's figures doubtful.
     self._checked: set[str] = set()
 
+  aimed = False  # Whether attacks have a goal, see `attacks.Aimed`, and labels are cases.
+
   @property
   def slots(self) -> int:
     """Examples that each device works on at once."""
@@ -75,8 +65,18 @@ class Evaluator:
     """Predictions on the images as they are."""
     return self.predict(clean.program(), None, members, block)
 
+  def shape(self, block: Block) -> tuple[int, int]:
+    """Height and width of the images that are perturbed for a block."""
+    _, height, width, _ = block.images.shape
+    return height, width
+
   def predict(
-    self, program: Callable[..., Any], inputs: Any, members: Sequence[Member], block: Block
+    self,
+    program: Callable[..., Any],
+    inputs: Any,
+    members: Sequence[Member],
+    block: Block,
+    name: str = "",
   ) -> list[Columns]:
     """What each classifier says of the same images.
 
@@ -85,10 +85,12 @@ class Evaluator:
       inputs: its first argument.
       members: the classifiers.
       block: of clean examples.
+      name: of what the program does, which nobody needs where it is done block by block.
 
     Returns:
       Columns of `records.SCHEMA` for each classifier.
     """
+    del name
     parts: list[list[Any]] = [[] for _ in members]
     kept: list[bytes | None] = []
     seen: list[visibility.Visibility] = []
@@ -118,7 +120,7 @@ class Evaluator:
       # The last batch repeats its last row.
       padded = shown.examples.start + np.arange(len(shown.result))
       rows = np.minimum(padded, len(block.ids) - 1)
-      seen = shown.result, block.labels[rows], block.hashes[rows]
+      seen = shown.result, self.cases(block)[rows], block.hashes[rows]
       results = [self.judge(one, *seen) for one in members]
       if program is not clean.program():
         measured = visibility.measure()(nothing, block.images[rows], shown.result)
@@ -135,6 +137,10 @@ class Evaluator:
       hashes: uint32 [S, 2], of the ids.
     """
     return prediction(self.scored)(self.classifier(member), images, labels, hashes)
+
+  def cases(self, block: Block) -> np.ndarray:
+    """int32 [N]: what programs know examples by, their labels."""
+    return block.labels
 
   def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
     """Where captions of perturbed images stand; nothing, since these have none.
@@ -226,32 +232,3 @@ class Evaluator:
 def _columns(prediction: Any) -> Columns:
   columns = {name: column for name, column in vars(prediction).items() if column is not None}
   return columns | ({"scores": list(columns["scores"])} if "scores" in columns else {})
-
-
-@functools.cache
-def prediction(scored: bool) -> jax.stages.Wrapped:
-  """A program (classifier, images, labels, hashes of ids) -> what is predicted.
-
-  All logits too if `scored`.
-  """
-
-  def predict(
-    classifier: attacks.Classifier, images: jax.Array, labels: jax.Array, hashes: jax.Array
-  ) -> _Prediction:
-    answers = evaluations.ask(classifier, images, hashes)
-    scores, finite, votes = answers.scores, answers.finite, answers.votes
-    return _Prediction(
-      prediction=verdict.chosen(answers),
-      rank=jnp.where(finite, jax.vmap(_rank)(scores, labels), scores.shape[-1]),
-      confidence=jnp.where(finite, answers.confidence, 0),
-      right=None if votes is None else (votes == labels[:, None]).mean(axis=1),
-      scores=answers.logits if scored else None,
-    )
-
-  return devices.shard(predict)
-
-
-def _rank(logits: jax.Array, label: jax.Array) -> jax.Array:
-  """How many classes come before the label []; of equal logits [K] the first does."""
-  earlier = (logits == logits[label]) & (jnp.arange(logits.size) < label)
-  return ((logits > logits[label]) | earlier).sum().astype(jnp.int32)

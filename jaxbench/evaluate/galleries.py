@@ -5,18 +5,28 @@ import hashlib
 import io
 import json
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 from absl import logging
 from etils import epath
 
-from jaxbench import attacks, blocks, data, devices, errors, models
+from jaxbench import blocks, data, devices, errors, models
 from jaxbench.distributed import hosts
 from jaxbench.models.parts.layers import normalize
 from jaxbench.storage import atomic
 
 FOLDER = "galleries"
+
+
+class Shown(NamedTuple):
+  """What is done to the images of a gallery."""
+
+  preprocess: models.Preprocess
+  name: str  # Of what the program does, with all that decides it.
+  program: Callable[..., jax.Array]  # As for `Evaluator.predict`.
+  inputs: Any
 
 
 class Galleries:
@@ -44,18 +54,18 @@ class Galleries:
   def embeddings(
     self,
     source: data.Source,
+    shown: Shown,
     encoder: devices.Replicated,
     weights: str,
-    preprocess: models.Preprocess,
     slots: int,
   ) -> np.ndarray:
     """float32 [N, D] of all images of a source, unit rows.
 
     Args:
       source: of the images.
+      shown: what becomes of them before the encoder.
       encoder: from images to features [B, D].
       weights: hash of what decides them.
-      preprocess: what is done to images.
       slots: images per device and batch.
 
     Raises:
@@ -63,42 +73,55 @@ class Galleries:
     """
     places = range(0, len(source), self._size)
     parts = [list(range(start, min(start + self._size, len(source)))) for start in places]
-    folder = self._folder / self._address(source, weights, preprocess)
+    folder = self._folder / self._address(source, shown, weights)
     first = len(parts) * self._host.index // self._host.count
     order = [*range(first, len(parts)), *range(first)]
-    while lacking := [number for number in order if not _file(folder, number).exists()]:
-      number = lacking[0]
-      piece = self._piece(source, parts[number], encoder, preprocess, slots)
-      _keep(_file(folder, number), piece)
-    found = [_read(_file(folder, number), len(part)) for number, part in enumerate(parts)]
-    if damaged := [number for number, piece in enumerate(found) if piece is None]:
-      for number in damaged:
-        _file(folder, number).unlink(missing_ok=True)
-      return self.embeddings(source, encoder, weights, preprocess, slots)
-    return np.concatenate([piece for piece in found if piece is not None])
+    while True:
+      while lacking := [number for number in order if not _file(folder, number).exists()]:
+        share = lacking[: -(-len(lacking) // self._host.count)]  # The rest may be another host's.
+        self._make(
+          source, {number: parts[number] for number in share}, shown, encoder, folder, slots
+        )
+      found = [_read(_file(folder, number), len(part)) for number, part in enumerate(parts)]
+      whole = [piece for piece in found if piece is not None]
+      if len(whole) == len(parts):
+        return np.concatenate(whole)
 
-  def _address(self, source: data.Source, weights: str, preprocess: models.Preprocess) -> str:
+  def _address(self, source: data.Source, shown: Shown, weights: str) -> str:
     """Of what decides the embeddings, and of what rounds them."""
     device = jax.local_devices()[0].device_kind
-    decisive = [weights, source.sha256, repr(preprocess), self._size, jax.__version__, device]
-    return hashlib.blake2b(json.dumps(decisive).encode(), digest_size=16).hexdigest()
+    how = [shown.name, repr(shown.preprocess), self._size, jax.__version__, device]
+    decisive = json.dumps([weights, source.sha256, *how]).encode()
+    return hashlib.blake2b(decisive, digest_size=16).hexdigest()
 
-  def _piece(
+  def _make(
     self,
     source: data.Source,
-    part: list[int],
+    parts: dict[int, list[int]],
+    shown: Shown,
     encoder: devices.Replicated,
-    preprocess: models.Preprocess,
+    folder: epath.Path,
     slots: int,
-  ) -> np.ndarray:
-    ((block, lost),) = blocks.stream(source, [part], preprocess, [0], self._workers, self._cache)
-    if lost.ids:
-      raise errors.InputError(
-        f"{lost.errors[0]}: it is searched with all the others, which without it would be found "
-        "more often; mend it, or leave its captions out too"
+  ) -> None:
+    """Writes pieces, but for those that another host has written meanwhile."""
+    stream = blocks.stream(
+      source, list(parts.values()), shown.preprocess, [0] * len(parts), self._workers, self._cache
+    )
+    inputs = devices.replicate(shown.inputs)
+    for number, (block, lost) in zip(parts, stream, strict=True):
+      if lost.ids:
+        raise errors.InputError(
+          f"{lost.errors[0]}: it is searched with all the others, which without it would be found "
+          "more often; mend it, or leave its captions out too"
+        )
+      if _file(folder, number).exists():
+        continue
+      batches = devices.dispatch(shown.program, inputs, (block.hashes, block.images), slots)
+      embedded = (
+        devices.Batch(batch.examples, _embed()(encoder, batch.result)) for batch in batches
       )
-    batches = devices.stream(_embed(), encoder, (block.images,), slots)
-    return np.concatenate([batch.fetch() for batch in batches])
+      pieces = [batch.fetch() for batch in devices.late(embedded)]
+      _keep(_file(folder, number), np.concatenate(pieces))
 
 
 @functools.cache
@@ -106,7 +129,7 @@ def _embed() -> Callable[..., jax.Array]:
   """A sharded program (encoder, images) -> float32 [B, D], unit rows."""
 
   def embed(encoder: Callable[[jax.Array], jax.Array], images: jax.Array) -> jax.Array:
-    return normalize(encoder(attacks.as_float(images)))
+    return normalize(encoder(images))
 
   return devices.shard(embed)
 
@@ -123,12 +146,13 @@ def _keep(file: epath.Path, piece: np.ndarray) -> None:
 
 
 def _read(file: epath.Path, rows: int) -> np.ndarray | None:
-  """float32 [rows, D]; None if it is damaged, which is logged."""
+  """float32 [rows, D]; None if it is damaged, which is logged, and gone then."""
   try:
     piece = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
     if piece.dtype != np.float32 or piece.ndim != 2 or len(piece) != rows:
       raise ValueError(f"it holds {piece.dtype} {list(piece.shape)}")
   except (ValueError, EOFError) as error:
     logging.warning("%s is damaged (%s): its images are embedded anew", file, error)
+    file.unlink(missing_ok=True)
     return None
   return piece

@@ -8,6 +8,7 @@ from jaxbench.evaluate import memory, programs
 from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.galleries import Galleries
 from jaxbench.evaluate.heads import Heads
+from jaxbench.evaluate.probing import OptionQueries
 from jaxbench.evaluate.retrieving import CaptionQueries, ImageQueries
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Plan, defending
@@ -43,6 +44,8 @@ class Loaded:
     given = self._settings, space, model, self._heads, self._slots, self.tally
     if isinstance(source, data.Captions):
       return CaptionQueries(self._galleries, source, *given)
+    if isinstance(space, data.OptionSpace):
+      return OptionQueries(*given)
     return (Evaluator if source.direction is None else ImageQueries)(*given)
 
   def fastest(self, plan: Plan) -> int:

@@ -9,7 +9,8 @@ import numpy as np
 from jaxbench import config, devices
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory
-from jaxbench.evaluate.evaluator import Evaluator, prediction
+from jaxbench.evaluate.evaluator import Evaluator
+from jaxbench.evaluate.predicting import prediction
 from jaxbench.plan import Cell
 from jaxbench.plan.perturbations.base import Search
 
@@ -20,9 +21,9 @@ def of(evaluator: Evaluator, cells: list[Cell]) -> list[memory.Program]:
   for cell in cells:
     member = config.Member(cell.model, cell.prompts)
     searches = cell.perturbation.searches(evaluator, member)
-    quantize = evaluator.settings.attacks.quantize
+    how = evaluator.settings.attacks.quantize, evaluator.aimed
     for search in searches:
-      trace = functools.partial(_search, search, quantize, cell.preprocess.size)
+      trace = functools.partial(_search, search, how, cell.preprocess.size)
       key = search.models, search.attack, search.tolerance is None
       programs[key] = memory.Program(search.searcher, trace)
     if not searches:
@@ -32,8 +33,9 @@ def of(evaluator: Evaluator, cells: list[Cell]) -> list[memory.Program]:
   return list(programs.values())
 
 
-def _search(search: Search, quantize: bool, side: int, slots: int) -> jax.stages.Traced:
-  settings = batching.Settings(slots, quantize, search.tolerance)
+def _search(search: Search, how: tuple[bool, bool], side: int, slots: int) -> jax.stages.Traced:
+  quantize, aimed = how
+  settings = batching.Settings(slots, quantize, search.tolerance, aimed=aimed)
   return batching.trace(search.attack, search.searcher, settings, side)
 
 

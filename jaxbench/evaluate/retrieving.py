@@ -1,9 +1,11 @@
 """The two sides of a retrieval set: images that look for captions, captions that look for images.
 
 Images go through the classifier of captions as those of any other set do; what is told of them is
-the rank of their captions. Captions are compared with a gallery of all images.
+the rank of their captions. Captions are compared with a gallery of all images, as they are or all
+perturbed.
 """
 
+import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -17,9 +19,11 @@ from jaxbench import config, data, devices, models, retrieval
 from jaxbench.blocks import Block
 from jaxbench.config import Member
 from jaxbench.evaluate.evaluator import Evaluator
-from jaxbench.evaluate.galleries import Galleries
+from jaxbench.evaluate.galleries import Galleries, Shown
 from jaxbench.plan import defending
-from jaxbench.plan.perturbations import Columns
+from jaxbench.plan.perturbations import Columns, clean
+
+_GALLERIES = 4  # That are in memory; others are read again.
 
 
 @struct.dataclass
@@ -28,6 +32,7 @@ class _Searcher:
 
   classifier: Any  # Images to logits [B, T], one a caption.
   owners: jax.Array  # [T] int32.
+  members: jax.Array  # [N, M] int32, the captions of each image.
   tolerance: jax.Array  # [] float32, of equal logits.
 
 
@@ -55,10 +60,11 @@ class ImageQueries(Evaluator):
   def _load_searcher(self, member: Member) -> devices.Replicated:
     loaded, classifier, _ = self.parts(member)
     assert isinstance(self.label_space, data.CaptionSpace)
-    owners = jnp.asarray(self.label_space.owners, jnp.int32)
+    owners = np.array(self.label_space.owners, np.int32)
+    members = retrieval.members(owners)
     tolerance = jnp.float32(retrieval.TOLERANCE) * loaded.logit_scale
     whole = models.resized(classifier, loaded.preprocess.size)
-    return devices.replicate(_Searcher(whole, owners, tolerance))
+    return devices.replicate(_Searcher(whole, jnp.asarray(owners), jnp.asarray(members), tolerance))
 
 
 @functools.cache
@@ -67,7 +73,8 @@ def _find_captions() -> Callable[..., retrieval.Ranks]:
 
   def find(searcher: _Searcher, images: jax.Array, labels: jax.Array) -> retrieval.Ranks:
     logits = searcher.classifier(images).astype(jnp.float32)
-    return retrieval.judged(logits, labels, searcher.owners, searcher.tolerance)
+    own = searcher.members[labels]
+    return retrieval.judged(logits, own, searcher.owners, searcher.tolerance)
 
   return devices.shard(find)
 
@@ -84,16 +91,32 @@ class CaptionQueries(Evaluator):
   def __init__(self, galleries: Galleries, source: data.Captions, *given: Any):
     super().__init__(*given)
     self._galleries, self._source = galleries, source
-    self._gallery = functools.cache(self._load_gallery)
+    self._gallery = functools.lru_cache(_GALLERIES)(self._load_gallery)
     self._queries = functools.cache(self._load_queries)
+
+  def shape(self, block: Block) -> tuple[int, int]:
+    """See `Evaluator.shape`: of the images that are searched."""
+    return block.preprocess.size, block.preprocess.size
 
   def clean(self, members: Sequence[Member], block: Block) -> list[Columns]:
     """Where the images of captions stand; see `Evaluator.clean`."""
-    return [self._found(member, block) for member in members]
+    return self.predict(clean.program(), None, members, block, "clean")
 
-  def _found(self, member: Member, block: Block) -> Columns:
+  def predict(
+    self,
+    program: Callable[..., Any],
+    inputs: Any,
+    members: Sequence[Member],
+    block: Block,
+    name: str = "",
+  ) -> list[Columns]:
+    """The same among images that all are perturbed; see `Evaluator.predict`."""
+    shown = Shown(block.preprocess, f"{name}, seed {self.settings.seed}", program, inputs)
+    return [self._found(member, shown, block) for member in members]
+
+  def _found(self, member: Member, shown: Shown, block: Block) -> Columns:
+    gallery = self._gallery(member.model, _Key(shown.preprocess, shown.name, shown))
     arrays = self._queries(member)[block.indices], block.labels
-    gallery = self._gallery(member.model, block.preprocess)
     batches = devices.stream(retrieval.find(), gallery, arrays, retrieval.ROWS)
     parts = [vars(batch.fetch()) for batch in batches]
     none = np.zeros(len(block.ids), np.int32)
@@ -105,10 +128,19 @@ class CaptionQueries(Evaluator):
     _, classifier, _ = self.parts(member)
     return np.asarray(classifier.text).T
 
-  def _load_gallery(self, model: str, preprocess: models.Preprocess) -> devices.Replicated:
+  def _load_gallery(self, model: str, key: "_Key") -> devices.Replicated:
     encoder = self.classifier(Member(model, config.EMBEDDING))
     images = self._source.pairs.source
     known = models.describe(defending.base(model))
     weights = f"{known.sha256} {models.told(known.config)}"
-    items = self._galleries.embeddings(images, encoder, weights, preprocess, self.slots)
+    items = self._galleries.embeddings(images, key.shown, encoder, weights, self.slots)
     return devices.replicate(retrieval.Gallery.of(items, range(len(images))))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Key:
+  """What a gallery shows, by its name."""
+
+  preprocess: models.Preprocess
+  name: str
+  shown: Shown = dataclasses.field(compare=False)

@@ -29,6 +29,7 @@ from jaxbench.metrics.flips import flip_probability
 from jaxbench.metrics.headline import (
   MEAN_AVERAGE_PRECISION,
   MEAN_PER_CLASS,
+  PREFERRED,
   RECALL,
   TOP_1,
   headline,
@@ -57,13 +58,23 @@ from jaxbench.metrics.overview import (
   overview_shifts,
   overview_tables,
 )
-from jaxbench.metrics.paired import Comparison, compare, compare_cells, holm, mcnemar, shared
+from jaxbench.metrics.paired import (
+  Comparison,
+  clustered,
+  compare,
+  compare_cells,
+  holm,
+  mcnemar,
+  paired,
+  shared,
+)
 from jaxbench.metrics.per_class import ClassAccuracy, mean_per_class_accuracy, worst_classes
 from jaxbench.metrics.precision import (
   average_precision,
   eleven_point_precision,
   mean_average_precision,
 )
+from jaxbench.metrics.probes import PROBE_COLUMNS, Probed, Winoground, probes
 from jaxbench.metrics.recall import AT, RECALL_COLUMNS, recalls
 from jaxbench.metrics.shape_bias import shape_bias
 from jaxbench.metrics.shifts import SHIFTS
@@ -98,6 +109,8 @@ __all__ = [
   "MEAN_PER_CLASS",
   "OUTLIERS",
   "OUTLIER_COLUMNS",
+  "PREFERRED",
+  "PROBE_COLUMNS",
   "RECALL",
   "RECALL_COLUMNS",
   "SEQUENCES",
@@ -115,12 +128,14 @@ __all__ = [
   "Flips",
   "Line",
   "Overlap",
+  "Probed",
   "Proportion",
   "Reliability",
   "Stability",
   "Typographic",
   "VideoAccuracy",
   "Visibility",
+  "Winoground",
   "alexnet",
   "attack_success",
   "auroc",
@@ -132,6 +147,7 @@ __all__ = [
   "breaking_point",
   "certificate_doubts",
   "changes_by_sequence",
+  "clustered",
   "compare",
   "compare_cells",
   "correct_by_cell",
@@ -167,7 +183,9 @@ __all__ = [
   "overview_recalls",
   "overview_shifts",
   "overview_tables",
+  "paired",
   "pm_k",
+  "probes",
   "proportion",
   "read_factors",
   "read_flip_reference",

@@ -4,6 +4,7 @@
 TOP_1, MEAN_PER_CLASS = "top-1", "mean per class"
 MEAN_AVERAGE_PRECISION = "mean average precision"
 RECALL = "R@1"  # Of images with captions, of which `recalls` tells more.
+PREFERRED = "right option preferred"  # Of probes, of which `probes` does.
 _FIELDS = {
   MEAN_PER_CLASS: "per_class_accuracy",
   MEAN_AVERAGE_PRECISION: "mean_average_precision",

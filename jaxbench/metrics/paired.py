@@ -9,9 +9,12 @@ import pyarrow.compute as pc
 import scipy
 
 from jaxbench import errors, records
+from jaxbench.metrics.bootstrap import bootstrap
 from jaxbench.metrics.summary import is_correct, is_example
+from jaxbench.records import directions
 
 _RESAMPLES = 10_000
+_AT_A_TIME = 500  # Of them, where each has a number for every cluster.
 
 
 class Comparison(NamedTuple):
@@ -21,8 +24,9 @@ class Comparison(NamedTuple):
   only_first: int  # Examples that only the first cell gets right.
   only_second: int
   difference: float  # Accuracy of the first minus that of the second.
-  p_value: float  # Exact McNemar, two-sided.
-  low: float  # 95 % percentile bootstrap interval of the difference, over the examples.
+  # Two-sided: exact McNemar; of captions, signs of whole images are flipped.
+  p_value: float
+  low: float  # 95 % percentile bootstrap interval of the difference, over the examples or images.
   high: float
 
 
@@ -47,11 +51,21 @@ def compare(rows: pa.Table, first: str, second: str) -> Comparison:
 def compare_cells(first: pa.Table, second: pa.Table) -> Comparison:
   """Compares the rows of one cell with those of another, which may be of another run.
 
+  Captions that look for images count by their images, since those of one are alike.
+
   Raises:
     InputError: they share no example.
   """
   left, right = shared(first, second)
-  return mcnemar(is_correct(left).to_numpy(), is_correct(right).to_numpy())
+  return paired(is_correct(left).to_numpy(), is_correct(right).to_numpy(), left)
+
+
+def paired(first: np.ndarray, second: np.ndarray, rows: pa.Table) -> Comparison:
+  """Compares bool [N] with bool [N] of the examples of `rows`, alone or by what they are of."""
+  direction = rows["direction"][0].as_py()
+  if direction == directions.TEXT_TO_IMAGE:
+    return clustered(first, second, rows["label"].to_numpy())
+  return mcnemar(first, second)
 
 
 def shared(first: pa.Table, second: pa.Table) -> tuple[pa.Table, pa.Table]:
@@ -84,6 +98,36 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
   return Comparison(
     total, only_first, only_second, difference, float(p_value), float(low), float(high)
   )
+
+
+def clustered(first: np.ndarray, second: np.ndarray, clusters: np.ndarray) -> Comparison:
+  """As `mcnemar`, of examples that are alike within a cluster, as the captions of an image are.
+
+  If there were no difference, each cluster's could as well have the other sign: the p-value is the
+  share of random signs (10,000) under which the sum is as far from zero. The bootstrap takes whole
+  clusters.
+
+  Args:
+    first: bool [N].
+    second: bool [N].
+    clusters: [N] integers, the cluster of each.
+  """
+  _, members = np.unique(clusters, return_inverse=True)
+  lead = first.astype(np.int64) - second.astype(np.int64)
+  sums, sizes = np.bincount(members, weights=lead), np.bincount(members)
+  moved, rng, beyond = sums[sums != 0].astype(np.float32), np.random.default_rng(0), 0
+  for _ in range(_RESAMPLES // _AT_A_TIME):
+    signs = rng.integers(0, 2, (_AT_A_TIME, len(moved)), np.int8) * np.int8(2) - np.int8(1)
+    beyond += int((np.abs(signs.astype(np.float32) @ moved) >= abs(moved.sum())).sum())
+  # The difference itself is one of the sums.
+  p_value = (beyond + 1) / (_RESAMPLES + 1)
+
+  def share(means: np.ndarray) -> dict[str, np.ndarray]:
+    return {"difference": means[..., 0] / means[..., 1]}
+
+  found = bootstrap(np.stack([sums, sizes], axis=1), share)["difference"]
+  counts = int((lead > 0).sum()), int((lead < 0).sum())
+  return Comparison(len(first), *counts, float(lead.mean()), p_value, found.low, found.high)
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:

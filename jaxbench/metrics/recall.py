@@ -44,8 +44,16 @@ def recalls(rows: pa.Table) -> pa.Table:
     captions look for images, a bootstrap over images, whose captions are alike. `data` is the set
     of the images in both directions.
   """
-  kept = rows.select(RECALL_COLUMNS).filter(pc.is_valid(rows["tied"]))
-  return pa.Table.from_pylist([_line(table) for table in records.by_cell(kept).values()], _SCHEMA)
+  ranked = pc.and_(pc.is_valid(rows["tied"]), pc.is_valid(rows["direction"]))
+  tables = records.by_cell(rows.select(RECALL_COLUMNS).filter(ranked))
+  lines = sorted((_line(table) for table in tables.values()), key=_order)
+  return pa.Table.from_pylist(lines, _SCHEMA)
+
+
+def _order(line: dict[str, Any]) -> tuple[Any, ...]:
+  """By sets and models; images first."""
+  names = (line[name] for name in ("data", "model", "prompts", "perturbation"))
+  return *names, line["severity"] or 0, line["epsilon"] or 0, line["direction"]
 
 
 def _line(rows: pa.Table) -> dict[str, Any]:

@@ -73,6 +73,7 @@ def summarize(rows: pa.Table) -> pa.Table:
     >>> metrics.summarize(records.read("runs/quickstart")).to_pandas()
   """
   clean = _is_label(rows, "clean_prediction")
+  of_options = pc.and_(pc.is_valid(rows["tied"]), pc.is_null(rows["direction"]))
   counts = is_example(rows)
   counted = rows.select([*_CELL, *_MEANS, "label", "forwards", "backwards"])
   for name, column in {
@@ -81,7 +82,9 @@ def summarize(rows: pa.Table) -> pa.Table:
     "fooled": pc.and_(clean, rows["success"]),  # Null where nothing attacks.
     "followed": pc.equal(rows["prediction"], rows["target"]),  # Null without a target.
     "attacked": pc.if_else(pc.is_valid(rows["success"]), clean, None),
-    "top_5": pc.and_(pc.less(rows["rank"], 5), pc.not_equal(rows["prediction"], NOTHING)),
+    "top_5": pc.if_else(
+      of_options, None, pc.and_(pc.less(rows["rank"], 5), pc.not_equal(rows["prediction"], NOTHING))
+    ),
     "not_finite": pc.equal(rows["prediction"], NOTHING),
   }.items():
     shown = pc.if_else(counts, column.cast(pa.int64()), None)
@@ -129,7 +132,8 @@ def _per_class(counted: pa.Table) -> Callable[[str], dict]:
 
 def _precision(rows: pa.Table) -> Callable[[str], dict]:
   columns = ["cell", "label", "labels", "prediction", "scores"]
-  scored = rows.select(columns).filter(pc.is_valid(rows["scores"]))
+  classes = pc.is_null(rows["tied"])  # Of options there is no class.
+  scored = rows.select(columns).filter(pc.and_(pc.is_valid(rows["scores"]), classes))
   by_cell = {cell: mean_average_precision(table) for cell, table in records.by_cell(scored).items()}
   names = ("mean_average_precision", "eleven_point_precision")
   return lambda cell: dict(zip(names, by_cell.get(cell) or (None, None), strict=True))

@@ -25,7 +25,7 @@ from jaxbench.models.prompting.prompt_loss import Task, prompt_task
 from jaxbench.models.prompting.prompts import PROMPTS, imagenet_class_names, searched_on, templates
 from jaxbench.models.prompting.soft_prompt import learn_prompt
 from jaxbench.models.prompting.trigger_search import Scored, Search, Step, search_prompts
-from jaxbench.models.prompting.zero_shot import ZeroShot, check_prompts, zero_shot
+from jaxbench.models.prompting.zero_shot import ZeroShot, check_prompts, gallery, zero_shot
 from jaxbench.models.resized import Resized, resized
 from jaxbench.models.weights.checkpoint import Description, abstract
 from jaxbench.models.weights.orbax import save
@@ -69,6 +69,7 @@ __all__ = [
   "describe",
   "encode",
   "from_torch",
+  "gallery",
   "imagenet_class_names",
   "learn_prompt",
   "list_models",

@@ -120,7 +120,7 @@ def _prompt_sets(
   description: models.Description, settings: config.Config, data_name: str, source: data.Source
 ) -> tuple[str | None, ...]:
   """Those that a model is evaluated with on a data set; of captions, how they are put to it."""
-  if source.direction is not None:
+  if isinstance(source.label_space, data.Sentences):
     prefix = settings.retrieval.prefix
     return tuple(data.Wording(each, prefix).name for each in settings.retrieval.captions)
   return (None,) if description.config.supervised else config.prompts_on(settings, data_name)
@@ -149,7 +149,7 @@ def _classifier(
     if isinstance(templates, models.SoftPrompts) and templates.weights != description.sha256:
       raise errors.InputError("these vectors were learnt for other weights")
     identity |= {"classes": list(names), "templates": templates}
-    if source.direction is not None:
+    if isinstance(space, data.Sentences):
       identity |= {"captions": prompts}
   if groups is not None:
     identity |= {"groups": groups, "pool": space.pool}
@@ -163,7 +163,7 @@ def _classifier(
     cost = outline.cost
     passes = cost.forwards, cost.backwards
     random = outline.random
-    if random and source.direction is not None:
+    if random and isinstance(space, data.Sentences):
       raise errors.InputError("it draws anew at each look, so that captions have no ranks")
     if random:
       identity |= {"evaluations": settings.evaluations}

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 import jaxbench
 from jaxbench import config, data, errors, models
 from jaxbench.metrics import published
-from jaxbench.plan import classifiers, defending, perturbations, pixels, prompting
+from jaxbench.plan import classifiers, defending, fitting, pixels, prompting
 from jaxbench.plan.cells import Cell, DataSet, Plan
 from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
-from jaxbench.plan.perturbations import Clean, Perturbation
+from jaxbench.plan.perturbations import Perturbation
 from jaxbench.records import directions
 
 
@@ -30,7 +30,7 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
   cells: list[Cell] = []
   absent: list[Absent] = []
   opened: dict[str, DataSet] = {}
-  alone = _alone(settings, absent)
+  alone = fitting.alone(settings, absent)
   for prompts in config.prompt_sets(settings):
     prompting.check(prompts)  # An unknown prompt set is an error even if no model uses it.
   for name in config.others(settings):
@@ -70,13 +70,13 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
       )
       _check_unseen(searched_on, side, [source.ids[index] for index in sample])
       targets = list(classifiers.targets(settings, source, side, absent))
-      wanted = _wanted(settings, source, side, alone, absent)
+      wanted = fitting.wanted(settings, source, side, alone, absent)
       for perturbation in wanted:
         perturbation.check_unseen(source.sha256, [source.ids[index] for index in sample])
       cells += [
         _cell(settings, source, side, perturbation, target, len(sample), content)
         for perturbation in wanted
-        for target in _fitting(perturbation, targets, source, side, absent)
+        for target in fitting.targets(perturbation, targets, source, side, absent)
       ]
   ids = [cell.id for cell in cells]
   if len(set(ids)) < len(ids):
@@ -98,27 +98,6 @@ def _sides(
   }
   for direction in settings.retrieval.directions:
     yield sides[direction]
-
-
-def _wanted(
-  settings: config.Config,
-  source: data.Source,
-  name: str,
-  alone: Mapping[tuple[str, ...], list[Perturbation]],
-  absent: list[Absent],
-) -> list[Perturbation]:
-  """What is to be done to the images of a data set."""
-  there = source.direction != directions.TEXT_TO_IMAGE
-  if not (there and name in (settings.perturbed or settings.data)):
-    return [each for each in alone[config.attacks_on(settings, name)] if isinstance(each, Clean)]
-  surrogates = list(classifiers.surrogates(settings, source, name, absent))
-  wanted = [
-    *alone[config.attacks_on(settings, name)],
-    *perturbations.of_surrogates(settings, surrogates, name, absent),
-  ]
-  if data.has_several_labels(source):
-    wanted = _without_attacks(wanted, name, absent)
-  return wanted
 
 
 def _cell(
@@ -143,20 +122,6 @@ def _cell(
     examples=examples,
     fingerprint=content and _fingerprint(classifier, perturbation, source, content, settings),
   )
-
-
-def _alone(
-  settings: config.Config, absent: list[Absent]
-) -> dict[tuple[str, ...], list[Perturbation]]:
-  """What needs no other model, by the attacks that data sets ask for: mostly the same."""
-  found: dict[tuple[str, ...], list[Perturbation]] = {}
-  for names in dict.fromkeys(config.attacks_on(settings, name) for name in settings.data):
-    asked = dataclasses.replace(settings.attacks, names=names)
-    lacking: list[Absent] = []
-    of_these = dataclasses.replace(settings, attacks=asked)
-    found[names] = list(perturbations.of_targets(of_these, lacking))
-    absent += [each for each in lacking if each not in absent]
-  return found
 
 
 def _check_unseen(searched_on: Mapping[str, frozenset[str]], name: str, ids: list[str]) -> None:
@@ -193,38 +158,6 @@ def _without_models(settings: config.Config, absent: list[Absent]) -> config.Con
     attacked = dataclasses.replace(attacked, transfer=(), smallest_transfer=())
   there = tuple(model for model in settings.models if model not in reasons)
   return dataclasses.replace(settings, models=there, attacks=attacked)
-
-
-def _without_attacks(
-  wanted: list[Perturbation], name: str, absent: list[Absent]
-) -> list[Perturbation]:
-  """What can be done to a data set whose images have several right answers."""
-  kept = [perturbation for perturbation in wanted if not perturbation.one_label]
-  if len(kept) < len(wanted):
-    reason = "an attack needs one right answer, and its images have several"
-    absent.append(Absent(f"attacks on {name}", reason))
-  return kept
-
-
-def _fitting(
-  perturbation: Perturbation,
-  targets: list[Classifier],
-  source: data.Source,
-  name: str,
-  absent: list[Absent],
-) -> list[Classifier]:
-  """Those that it can be done to; the others become absent."""
-  fitting = []
-  named = source.direction is None
-  for target in targets:
-    if perturbation.named and not named:
-      absent.append(Absent(f"{perturbation.text} on {name}", "its images have captions, no names"))
-      break
-    if reason := perturbation.unfit(target):
-      absent.append(Absent(f"{perturbation.text} of {target.name} on {name}", reason))
-    else:
-      fitting.append(target)
-  return fitting
 
 
 def _native(

@@ -44,7 +44,7 @@ def prompting(prompts: str, space: data.LabelSpace) -> Prompting:
   Raises:
     InputError: there is no such prompt set, or the data set has none of its own.
   """
-  if isinstance(space, data.CaptionSpace):
+  if isinstance(space, data.Sentences):
     return Prompting("", space.worded(prompts), ["{}"], space.prompted_groups)
   own = _OWN.fullmatch(prompts)
   if own is None:

@@ -13,7 +13,7 @@ from jaxbench.report.classifiers import Row
 
 _COLUMNS = (
   *("cell", "example", "label", "labels", "clean_prediction", "prediction"),
-  *("success", "distance", "offset"),
+  *("success", "distance", "offset", "direction"),
 )
 _LEVEL = 0.05
 
@@ -104,18 +104,23 @@ def _compared(
   if after["kind"] not in kinds.BISECTED:
     right = [metrics.is_correct(table).to_numpy() for table in (first, second)]
     label = f"{after['perturbation']} {after['setting']}".strip()
-    yield _difference(classifier, after["data"], label, *right)
+    yield _difference(classifier, after["data"], label, first, *right)
     return
   distances = [table["distance"].to_numpy() for table in (first, second)]
   for epsilon in epsilons:
     right = [distance > np.float32(epsilon) for distance in distances]
     at = f"{255 * epsilon:g}/255" if after["norm"] == "linf" else f"{epsilon:g}"
-    yield _difference(classifier, after["data"], f"{after['perturbation']} at {at}", *right)
+    yield _difference(classifier, after["data"], f"{after['perturbation']} at {at}", first, *right)
 
 
 def _difference(
-  classifier: str, data: str, perturbation: str, before: np.ndarray, after: np.ndarray
+  classifier: str,
+  data: str,
+  perturbation: str,
+  rows: pa.Table,
+  before: np.ndarray,
+  after: np.ndarray,
 ) -> Difference:
-  comparison = metrics.mcnemar(after, before)
+  comparison = metrics.paired(after, before, rows)
   means = float(before.mean()), float(after.mean())
   return Difference(classifier, data, perturbation, *means, comparison, 1.0)

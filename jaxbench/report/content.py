@@ -19,6 +19,7 @@ from jaxbench.report import (
   first,
   natural,
   on_disk,
+  probed,
   retrieved,
   spent,
   training_data,
@@ -43,6 +44,7 @@ class Run(NamedTuple):
   shifts: list[Row]  # Effective robustness, a row per natural shift and classifier.
   averages: list[averages.Suite]  # Over data sets.
   retrieved: list[retrieved.Retrieved]  # Images with captions.
+  probes: list[probed.Section]  # Of composition.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   factors: factors.Factors | None  # ImageNet-X, where its file was named.
   certified: certificates.Section | None  # Radii of models within randomised smoothing.
@@ -73,6 +75,7 @@ class Run(NamedTuple):
       "natural": ("natural shifts", self.natural),
       "averages": ("averages over data sets", self.averages),
       "retrieval": ("retrieval", self.retrieved),
+      "probes": ("composition", self.probes),
       "corruptions": ("corruptions", any(one.worsened for one in data)),
       "attacks": ("attacks", any(one.assaulted for one in data)),
       "text": ("text", any(one.texts for one in data)),
@@ -134,6 +137,7 @@ def load(
     shifts=[row | {"differs": natural.unlike(row, summary.values(), run)} for row in shifts],
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     retrieved=captioned,
+    probes=probed.sections(rows, classifiers),
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     factors=None if known is None else factors.section(rows, known, classifiers),
     certified=certified,

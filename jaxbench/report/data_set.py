@@ -125,7 +125,8 @@ def data_set(
   )
   class_names = run["data"][name]["class_names"]
   metric = run["data"][name].get("metric", "")  # Runs of before have none.
-  groups = {} if metric == metrics.RECALL else trust.groups_of(everything)  # Each image is a class.
+  captioned = metric in (metrics.RECALL, metrics.PREFERRED)  # Whose classes tell nothing.
+  groups = {} if captioned else trust.groups_of(everything)
   return DataSet(
     name=name,
     examples=everything[0]["examples"] if everything else 0,

@@ -1,5 +1,15 @@
 """Ranks: where what belongs to a query stands among all that could be found."""
 
-from jaxbench.retrieval.ranks import NOTHING, ROWS, TOLERANCE, Gallery, Ranks, find, judged, ranks
+from jaxbench.retrieval.ranks import (
+  NOTHING,
+  ROWS,
+  TOLERANCE,
+  Gallery,
+  Ranks,
+  find,
+  judged,
+  members,
+  ranks,
+)
 
-__all__ = ["NOTHING", "ROWS", "TOLERANCE", "Gallery", "Ranks", "find", "judged", "ranks"]
+__all__ = ["NOTHING", "ROWS", "TOLERANCE", "Gallery", "Ranks", "find", "judged", "members", "ranks"]

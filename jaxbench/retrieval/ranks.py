@@ -35,41 +35,59 @@ class Gallery:
 
   items: jax.Array  # [G, D] float32, unit rows.
   owners: jax.Array  # [G] int32.
+  members: jax.Array  # [N, M] int32, see `members`.
   tolerance: jax.Array  # [] float32.
 
   @classmethod
   def of(cls, items: ArrayLike, owners: ArrayLike) -> "Gallery":
     """Of unit rows [G, D] and whose they are [G], on the host."""
-    content: Any = np.asarray(items, np.float32), np.asarray(owners, np.int32), TOLERANCE
+    whose = np.asarray(owners, np.int32)
+    content: Any = np.asarray(items, np.float32), whose, members(whose), np.float32(TOLERANCE)
     return cls(*content)
 
 
+def members(owners: np.ndarray) -> np.ndarray:
+  """int32 [N, M]: of each owner the places among int32 [G] that are its own, filled with -1."""
+  order = np.argsort(owners, kind="stable")
+  counts = np.bincount(owners)
+  inside = np.arange(counts.max()) < counts[:, None]
+  found = np.full(inside.shape, -1, np.int32)
+  found[inside] = order
+  return found
+
+
 def judged(
-  similarities: jax.Array, owners: jax.Array, of_items: jax.Array, tolerance: jax.Array
+  similarities: jax.Array, own: jax.Array, owners: jax.Array, tolerance: jax.Array
 ) -> Ranks:
   """Ranks of queries whose similarities to all items are known.
 
-  The best of one's own is taken from the same similarities, and one's own are left out by whose
-  they are: else rounding would put an item before itself.
+  The best of one's own is taken from the same similarities, and one's own are left out by their
+  places: else rounding would put an item before itself.
 
   Args:
     similarities: [Q, G] float32.
-    owners: [Q] int32, whose each query is.
-    of_items: [G] int32, whose each item is.
+    own: [Q, M] int32, the places of each query's own items, filled with -1.
+    owners: [G] int32, whose each item is.
     tolerance: [] float32, of equal similarities.
   """
-  own = owners[:, None] == of_items[None]
-  lead = similarities - jnp.where(own, similarities, -jnp.inf).max(axis=1, keepdims=True)
-  lead = jnp.where(own, -jnp.inf, lead)
-  finite = jnp.isfinite(similarities).all(axis=1)
-  ahead = (lead > tolerance).sum(axis=1)
-  equal = (jnp.abs(lead) <= tolerance).sum(axis=1)
-  found = of_items[similarities.argmax(axis=1)]
+  mine = jnp.take_along_axis(similarities, jnp.maximum(own, 0), axis=1)
+  mine = jnp.where(own >= 0, mine, -jnp.inf)
+  best = mine.max(axis=1, keepdims=True)
+  ahead = _count(similarities > best + tolerance)  # None of one's own is.
+  own_near = _count(mine >= best - tolerance)
+  equal = _count(similarities >= best - tolerance) - ahead - own_near
+  finite = jnp.isfinite(similarities.sum(axis=1))
+  found = owners[similarities.argmax(axis=1)]
   return Ranks(
-    prediction=jnp.where(finite, found, NOTHING).astype(jnp.int32),
-    rank=jnp.where(finite, ahead, len(of_items)).astype(jnp.int32),
-    tied=jnp.where(finite, equal, 0).astype(jnp.int32),
+    prediction=jnp.where(finite, found, NOTHING),
+    rank=jnp.where(finite, ahead, similarities.shape[1]),
+    tied=jnp.where(finite, equal, 0),
   )
+
+
+def _count(these: jax.Array) -> jax.Array:
+  """int32 [Q] of bool [Q, G]: by floats, whose sums are quick on CPUs, and exact up to 2^24."""
+  return these.astype(jnp.float32).sum(axis=1).astype(jnp.int32)
 
 
 @functools.cache
@@ -77,7 +95,8 @@ def find() -> Callable[..., Ranks]:
   """A sharded program (`Gallery`, queries [Q, D] float32, owners [Q] int32) -> `Ranks`."""
 
   def program(gallery: Gallery, queries: jax.Array, owners: jax.Array) -> Ranks:
-    return judged(queries @ gallery.items.T, owners, gallery.owners, gallery.tolerance)
+    similarities = queries @ gallery.items.T
+    return judged(similarities, gallery.members[owners], gallery.owners, gallery.tolerance)
 
   return devices.shard(program)
 

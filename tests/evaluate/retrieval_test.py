@@ -1,14 +1,16 @@
 """Runs on images with captions: ranks of an encoder, killed and shared, refused and reported."""
 
+import functools
 import re
 import shutil
 
+import jax
 import numpy as np
 import pytest
 import torch
 from references import captioned, checkpoints, command
 
-from jaxbench import config, data, errors, metrics, models, plan, records
+from jaxbench import config, corruptions, data, errors, metrics, models, plan, records, retrieval
 from jaxbench.distributed.hosts import Host
 from jaxbench.evaluate import runner
 
@@ -71,6 +73,8 @@ def test_ranks_are_those_of_transformers(tmp_path, network, model, root):
   rows = _run(tmp_path / "run", _settings(model, root)).to_pylist()
   pairs = data.retrieval(root / "wds_flickr30k")
   images, captions = _embedded(network, pairs, models.load(model).preprocess)
+  loaded = models.load(model)
+  np.testing.assert_allclose(models.gallery(loaded, pairs.captions), captions, atol=1e-5)
   owners, places = np.array(pairs.owners), np.arange(len(images))
   for direction, ids, of_queries, of_items, scores in (
     ("image_to_text", pairs.source.ids, places, owners, images @ captions.T),
@@ -116,11 +120,32 @@ def test_a_sample_is_of_queries_and_searches_everything(tmp_path, model, root):
   assert {row["label"] for row in captions} == {row["label"] for row in images}
 
 
+def test_corrupted_images_are_searched_as_they_are_asked(tmp_path, model, root):
+  """Both directions see the same corrupted images: those of the library."""
+  asked = config.Corruptions(names=("contrast",), severities=(5,))
+  settings = _settings(model, root, corruptions=asked)
+  rows = [row for row in _run(tmp_path / "run", settings).to_pylist() if row["severity"]]
+  assert {row["direction"] for row in rows} == {"image_to_text", "text_to_image"}
+  pairs, loaded = data.retrieval(root / "wds_flickr30k"), models.load(model)
+  clean, _ = data.load_images(pairs.source, range(len(pairs.source)), loaded.preprocess)
+  corrupt = functools.partial(corruptions.corrupt, name="contrast", severity=5)
+  images = jax.vmap(lambda image: corrupt(jax.random.key(0), image))(clean / np.float32(255))
+  embedded = np.array(loaded.visual(images))
+  embedded /= np.linalg.norm(embedded, axis=1, keepdims=True)
+  captions = np.array(models.gallery(loaded, pairs.captions))
+  owners, places = np.array(pairs.owners), np.arange(len(images))
+  to_text = retrieval.ranks(embedded, places, captions, owners).rank
+  to_image = retrieval.ranks(captions, owners, embedded, places).rank
+  expected = dict(zip(pairs.source.ids, to_text, strict=True))
+  expected |= zip(pairs.caption_ids, to_image, strict=True)
+  assert {row["example"]: row["rank"] for row in rows} == expected
+
+
 def test_captions_attacked_through_their_images(tmp_path, model, root):
   """The pooled classifier of captions is attacked as any; ranks are those of captions."""
   attack = config.Attacks(names=("pgd(steps=3)",), epsilons=(0.0, 16 / 255), transfer=("fgsm",))
-  retrieval = config.Retrieval(directions=("image_to_text",), captions=("raw", "albef"))
-  settings = _settings(model, root, attacks=attack, retrieval=retrieval)
+  asked = config.Retrieval(directions=("image_to_text",), captions=("raw", "albef"))
+  settings = _settings(model, root, attacks=attack, retrieval=asked)
   rows = _run(tmp_path / "run", settings).to_pylist()
   assert {row["prompts"] for row in rows} == {"raw captions", "albef captions"}
   clean = {(row["prompts"], row["example"]): row for row in rows if row["perturbation"] == "clean"}
@@ -144,7 +169,7 @@ def test_what_cannot_be_is_said_or_refused(tmp_path, model, root):
   defended = [one for one in made.absent if "clipure_cos" in one.what]
   assert all("captions of" in one.what for one in defended)
   words = plan.make(_settings(model, root, typography=("text(size=0.25)",)))
-  assert any("captions, no names" in one.reason for one in words.absent)
+  assert any("captions, no classes" in one.reason for one in words.absent)
   with pytest.raises(errors.InputError, match="clean captions"):
     plan.make(_settings(model, root, retrieval=config.Retrieval(captions=("none",))))
   with pytest.raises(errors.InputError, match=r"retrieval\.directions"):
@@ -168,6 +193,16 @@ def test_the_wording_is_part_of_a_cell(model, root):
   variants = [ids(), ids(captions=("albef",)), ids(captions=("leaf",)), ids(prefix="a photo of ")]
   assert len(set.union(*variants)) == 8
   assert len({name.rpartition("#")[2] for name in set.union(*variants)}) == 4
+
+
+def test_runs_of_other_sets_are_known_as_before():
+  """The settings came later."""
+  assert "retrieval" not in models.told(config.Config())
+  assert models.told(config.Config(retrieval=config.Retrieval(prefix="a ")))["retrieval"] == {
+    "directions": ("image_to_text", "text_to_image"),
+    "captions": ("raw",),
+    "prefix": "a ",
+  }
 
 
 def test_the_config_through_the_command_line(tmp_path, model, root):

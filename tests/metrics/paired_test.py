@@ -97,3 +97,38 @@ def test_rows_of_a_cell_are_found_wherever_they_stand():
   }
   assert records.is_value(rows["cell"], "other").to_pylist() == [False, True, False]
   assert records.is_value(rows["prompts"], None).to_pylist() == [True] * 3
+
+
+def test_what_is_alike_within_a_cluster_counts_once():
+  """Each example five times over: as if it were there once."""
+  rng = np.random.default_rng(3)
+  one, two = rng.random((2, 80)) < np.array([[0.7], [0.5]])
+  alone = metrics.mcnemar(one, two)
+  found = metrics.clustered(np.repeat(one, 5), np.repeat(two, 5), np.repeat(np.arange(80), 5))
+  assert found.difference == pytest.approx(alone.difference)
+  assert (found.only_first, found.only_second) == (5 * alone.only_first, 5 * alone.only_second)
+  assert found.p_value == pytest.approx(alone.p_value, abs=0.01)
+  assert (found.low, found.high) == pytest.approx((alone.low, alone.high), abs=0.03)
+  naive = metrics.mcnemar(np.repeat(one, 5), np.repeat(two, 5))
+  assert naive.p_value < found.p_value
+
+
+def test_clusters_without_a_difference_have_none():
+  same = np.array([True, False, True, True])
+  found = metrics.clustered(same, same, np.array([0, 0, 1, 1]))
+  assert (found.difference, found.p_value, found.low, found.high) == (0, 1, 0, 0)
+
+
+def test_captions_are_compared_by_their_images():
+  def rows(hits):
+    none = np.zeros(len(hits), np.int32)
+    columns = {"label": np.repeat(np.arange(20), 2), "prediction": np.repeat(np.arange(20), 2)}
+    columns["prediction"] = np.where(hits, columns["label"], 99)
+    columns |= {"example": [f"{row}" for row in range(len(hits))], "forwards": none}
+    columns |= {"direction": ["text_to_image"] * len(hits), "clean_prediction": none}
+    shared = {"cell": "c", "model": "m", "data": "captions of d", "perturbation": "clean"}
+    return records.table(shared, columns | {"backwards": none})
+
+  one, two = np.arange(40) < 30, np.arange(40) < 20
+  found = metrics.compare_cells(rows(one), rows(two))
+  assert found == metrics.clustered(one, two, np.repeat(np.arange(20), 2))

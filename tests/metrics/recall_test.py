@@ -7,7 +7,7 @@ from scipy import stats
 
 from jaxbench import metrics, records
 from jaxbench.metrics import published
-from jaxbench.report import retrieved
+from jaxbench.report import classifiers, retrieved
 
 
 def _rows(direction, labels, rank, tied):
@@ -87,3 +87,49 @@ def test_open_clips_recalls_are_known_by_our_names(model):
   # No caption was cut: the shares are whole numbers of so many.
   assert pytest.approx(round(0.5594 * 25_010), abs=1.5) == 0.5594 * 25_010
   assert not published.recall(model, "flickr8k", "text_to_image")
+
+
+MODEL = "openai/clip-vit-base-patch32"
+
+
+def _shown(queries, prompts):
+  """The section of a run of OpenAI's ViT-B/32 on so many of Flickr30k's images, all found."""
+  pixels = {"size": 224, "resize": None, "interpolation": "bicubic", "squash": False}
+  cell = {"id": "c", "data": "flickr30k", "model": MODEL, "prompts": prompts, "kind": "clean"}
+  cell |= {"native": None, "preprocess": pixels}
+  run = {
+    "cells": [cell],
+    "data": {"flickr30k": {"subset": ""}},
+    "identity": {
+      "config": {"subset": "", "attacks": {}},
+      "models": {MODEL: {"config": {"preprocess": pixels}}},
+    },
+  }
+  rank = np.where(np.arange(queries) < 0.789 * queries, 0, 3)
+  none = np.zeros(queries, np.int32)
+  columns = {"example": [str(row) for row in range(queries)], "label": range(queries), "rank": rank}
+  columns |= dict.fromkeys(
+    ("clean_prediction", "prediction", "tied", "forwards", "backwards"), none
+  )
+  columns["direction"] = ["image_to_text"] * queries
+  names = {"cell": "c", "model": MODEL, "data": "flickr30k", "prompts": prompts}
+  rows = records.table(names | {"perturbation": "clean"}, columns)
+  classifier = classifiers.Classifier(MODEL, prompts, False, "#000", "-")
+  (found,) = retrieved.retrieved(rows, [classifier], run)
+  return found
+
+
+def test_a_published_recall_is_marked_where_it_was_measured_alike():
+  found = _shown(1_000, "raw captions")
+  assert found.columns == [("image to text", k) for k in (1, 5, 10)]
+  (line,) = found.lines
+  marks = [beside.mark(share.low, share.high) for share, beside in line.cells]
+  assert marks == ["≈", "≠", "≠"]
+  assert not found.unlike
+
+
+def test_what_differs_from_a_published_recall_is_told():
+  (told,) = _shown(50, "albef captions").unlike
+  assert told == (
+    "captions: albef captions instead of raw captions; examples: 50 instead of all 1,000"
+  )

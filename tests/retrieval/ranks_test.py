@@ -129,7 +129,9 @@ def test_recall_is_that_of_topk_where_nothing_ties():
 def test_ranks_of_pooled_logits_are_another_thing():
   """They count images: one image with two captions ahead is one there, and two here."""
   similarities = jnp.array([[0.5, 0.9, 0.8, 0.1]])
-  found = retrieval.judged(similarities, jnp.array([0]), jnp.array([0, 1, 1, 2]), jnp.float32(0))
+  found = retrieval.judged(
+    similarities, jnp.array([[0, -1]]), jnp.array([0, 1, 1, 2]), jnp.float32(0)
+  )
   assert (found.rank.item(), found.tied.item()) == (2, 0)
   pooled = models.pooled(lambda images: similarities, [(0,), (1, 2), (3,)])(jnp.zeros((1, 1, 1, 3)))
   assert (pooled > pooled[0, 0]).sum() == 1
@@ -137,6 +139,8 @@ def test_ranks_of_pooled_logits_are_another_thing():
 
 def test_what_is_no_number_is_found_by_nobody():
   similarities = jnp.array([[jnp.nan, 0.1, 0.2], [0.9, 0.1, 0.2]])
-  found = retrieval.judged(similarities, jnp.array([0, 0]), jnp.array([0, 1, 2]), jnp.float32(0))
+  found = retrieval.judged(
+    similarities, jnp.array([[0], [0]]), jnp.array([0, 1, 2]), jnp.float32(0)
+  )
   assert found.prediction.tolist() == [retrieval.NOTHING, 0]
   assert found.rank.tolist() == [3, 0]

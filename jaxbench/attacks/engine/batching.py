@@ -48,6 +48,7 @@ class Settings(NamedTuple):
   tolerance: float | None = None  # Bisect for the smallest epsilon.
   surrogate: bool = False  # What is searched is not what judges, so that claims are not about it.
   visibility: bool = False  # Also measure how visible what is returned is.
+  aimed: bool = False  # Classifier and searchers are `Aimed`, and success is that of their goal.
 
 
 @dataclasses.dataclass
@@ -104,7 +105,7 @@ def attack(
   costs["forwards"] += 1
   for stage, written in enumerate(cascade.attacks):
     runnable = as_run(written, bisected=settings.tolerance is not None)
-    search = Search(runnable, settings.quantize, settings.tolerance)
+    search = Search(runnable, settings.quantize, settings.tolerance, settings.aimed)
     handicaps, survivors = np.zeros(len(examples.labels), np.float32), []
     turns = deque(searchers[:1] if settings.surrogate else [*searchers, *[searchers[-1]] * _AGAIN])
     while turns and len(rows):
@@ -112,7 +113,7 @@ def attack(
       engine = stage, settings.slots, settings.visibility
       work = _Work(search, engine, classifier, searcher, examples, handicaps, tally)
       for finished, fetch in work.run(rows):
-        success, steps = fetch("prediction") != examples.labels[finished], fetch("steps")
+        success, steps = _success(settings, fetch, examples.labels[finished]), fetch("steps")
         wrong = fetch("claimed") & ~success & (not settings.surrogate)
         costs["steps"][finished] += steps
         costs["forwards"][finished] += 1 + runnable.forwards * steps
@@ -120,7 +121,7 @@ def attack(
         costs["refuted"][finished] += wrong
         again, left = wrong & bool(turns), ~success & ~(wrong & bool(turns))
         if again.any() and searcher is searchers[-1]:
-          lead, size = verdict.leads(fetch("logits")[again], examples.labels[finished[again]])
+          lead, size = _leads(settings, fetch, again, examples.labels[finished[again]])
           lacking = lead + _ULPS * size
           handicaps[finished[again]] = 2 * np.maximum(handicaps[finished[again]], lacking)
         refuted += finished[again].tolist()
@@ -132,12 +133,29 @@ def attack(
     rows = sorted(survivors)
 
 
+def _success(
+  settings: Settings, fetch: Callable[[str], np.ndarray], labels: np.ndarray
+) -> np.ndarray:
+  return fetch("excess") > 0 if settings.aimed else fetch("prediction") != labels
+
+
+def _leads(
+  settings: Settings, fetch: Callable[[str], np.ndarray], rows: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+  """By how much what was claimed is lacking in some rows, and the size of logits there."""
+  logits = fetch("logits")[rows]
+  if settings.aimed:
+    return -fetch("excess")[rows], np.abs(logits).max(axis=1)
+  return verdict.leads(logits, labels)
+
+
 def trace(
   attack: Attack, searcher: devices.Replicated, settings: Settings, side: int
 ) -> jax.stages.Traced:
   """The program that an attack spends its time in, for uint8 images [side, side, 3]."""
   runnable = as_run(attack, bisected=settings.tolerance is not None)
-  search, count = Search(runnable, settings.quantize, settings.tolerance), devices.mesh().size
+  search = Search(runnable, settings.quantize, settings.tolerance, settings.aimed)
+  count = devices.mesh().size
 
   def like(dtype: Any, *shape: int) -> Any:
     return jax.ShapeDtypeStruct((settings.slots * count, *shape), dtype)

@@ -17,6 +17,7 @@ class Search(NamedTuple):
   attack: Attack
   quantize: bool = False  # Classify and return images rounded to 8 bits.
   tolerance: float | None = None  # Bisect for the smallest epsilon, to so much; None: one epsilon.
+  aimed: bool = False  # What is searched is an `Aimed`, of which the attack sees two logits.
 
 
 @struct.dataclass

@@ -21,7 +21,7 @@ def doubts(
   cascade: Cascade,
   stage: np.ndarray,
   prediction: np.ndarray,
-  label: np.ndarray,
+  success: np.ndarray,
   steps: np.ndarray,
   refuted: np.ndarray,
   *,
@@ -33,16 +33,16 @@ def doubts(
     cascade: what was run.
     stage: int32, which attack of it succeeded, or -1.
     prediction: int32, of what is returned.
-    label: int32.
+    success: bool, by what is returned.
     steps: int32, of all attacks together.
     refuted: int32, claims that the judge refuted.
     bisected: whether the smallest epsilon was looked for.
   """
-  unfinished = () if bisected else _unconverged(cascade, steps, prediction != label)
+  unfinished = () if bisected else _unconverged(cascade, steps, success)
   return (
     *_masked(cascade, stage),
     *_broken(stage, prediction),
-    *_refuted(refuted, prediction == label),
+    *_refuted(refuted, ~success),
     *unfinished,
   )
 

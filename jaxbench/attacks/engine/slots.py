@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench.attacks.base import Attack, Classifier, Example
+from jaxbench.attacks.base import Classifier, Example
 from jaxbench.attacks.engine import next_run
 from jaxbench.attacks.engine.job import NOBODY, Job, Search, Waiting, admit
 from jaxbench.attacks.engine.view import View
@@ -66,7 +66,7 @@ def shapes(search: Search, waiting: Waiting) -> Slots:
 @functools.partial(jax.jit, static_argnums=0)  # Traced once, for all cells of an attack.
 def _begin(search: Search, waiting: Waiting) -> Slots:
   job = admit(waiting)
-  return Slots(job, _start(search.attack, job, jnp.int32(0)))
+  return Slots(job, _start(search, job, jnp.int32(0)))
 
 
 def _blank(like: jax.ShapeDtypeStruct) -> Any:
@@ -112,7 +112,7 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
     seat = jnp.minimum(place, size - 1)
     job = where(leaves, jax.tree.map(lambda x: x[seat], incoming), job)
     state = where(
-      job.active & slots.state.progress.done, _start(attack, job, orders.stage[0]), slots.state
+      job.active & slots.state.progress.done, _start(search, job, orders.stage[0]), slots.state
     )
     return Slots(job, state), left, taken + leaves.sum(dtype=jnp.int32)
 
@@ -157,12 +157,13 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
   return run
 
 
-def _start(attack: Attack, job: Job, stage: jax.Array) -> Any:
+def _start(search: Search, job: Job, stage: jax.Array) -> Any:
   """States [S] at the beginning of a run."""
   keys = jax.random.wrap_key_data(job.words, impl="threefry2x32")
   keys = jax.vmap(jax.random.fold_in, (0, None))(keys, stage)
-  examples = Example(keys, job.clean, job.label, job.epsilon, job.mask, job.start)
-  return jax.vmap(attack.init)(examples, job.run)
+  label = jnp.zeros_like(job.label) if search.aimed else job.label
+  examples = Example(keys, job.clean, label, job.epsilon, job.mask, job.start)
+  return jax.vmap(search.attack.init)(examples, job.run)
 
 
 def where(condition: jax.Array, first: Any, second: Any) -> Any:

@@ -1,7 +1,8 @@
 """The only judge of success: a float32 forward pass on the image that is returned.
 
 What is returned is inside the ball and [0, 1], or it is the clean image. Where a logit of it is no
-number, `NOTHING` is predicted. An attack has had success where the prediction is not the label.
+number, `NOTHING` is predicted. An attack has had success where the prediction is not the label, or
+where the goal of an `Aimed` classifier is reached.
 """
 
 import functools
@@ -17,6 +18,7 @@ from jaxbench import devices
 from jaxbench.attacks.base import Classifier, as_float
 from jaxbench.attacks.engine import evaluations
 from jaxbench.attacks.engine.job import NOBODY, Job
+from jaxbench.attacks.goals import Aimed
 from jaxbench.attacks.parts.norms import Norm
 
 NOTHING = -1  # In place of a class.
@@ -35,6 +37,7 @@ class Verdict:
   distance: jax.Array  # [] float32, from the clean image; never more than the radius.
   steps: jax.Array  # [] int32.
   votes: jax.Array | None  # [R] int32: of a randomised classifier, its predictions.
+  excess: jax.Array | None  # [] float32: of an `Aimed` one, above 0 where its goal is reached.
 
 
 @functools.cache
@@ -50,6 +53,9 @@ def judge(norm: Norm) -> Callable[..., Verdict]:
     nothing = jax.tree.map(jnp.zeros_like, jax.eval_shape(classified, image))
     # Often nobody has left, as when the first ones have only come in.
     answers = jax.lax.cond((job.row != NOBODY).any(), classified, lambda _: nothing, image)
+    excess = None
+    if isinstance(classifier, Aimed):
+      excess = classifier.excess(answers.logits, job.label)
     return Verdict(
       row=job.row,
       image=image,
@@ -59,6 +65,7 @@ def judge(norm: Norm) -> Callable[..., Verdict]:
       distance=distance,
       steps=job.steps,
       votes=answers.votes,
+      excess=excess,
     )
 
   return devices.shard(verdict)

@@ -9,12 +9,16 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.attacks.base import kept
+from jaxbench.attacks.goals import Aimed
 from jaxbench.attacks.parts import grid
 
 
 @struct.dataclass
 class View:
-  """Called as the classifier is: images [B, H, W, 3] -> logits float32 [B, K]."""
+  """Called as the classifier is: images [B, H, W, 3] -> logits float32 [B, K].
+
+  Of an `Aimed` one they are two: of the goal that is not reached, and of the goal that is.
+  """
 
   classifier: Any
   clean: jax.Array  # [H, W, 3] float32: the example.
@@ -35,6 +39,10 @@ class View:
     if self.quantize:
       shown = jax.vmap(self.quantize, (None, 0))(self.clean, images)
     logits = self.classifier(_shown(images, shown), **key).astype(jnp.float32)
+    if isinstance(self.classifier, Aimed):
+      reached = self.classifier.excess(logits, self.label)
+      reached = jnp.where(reached == jnp.inf, jnp.nan, reached)  # What is broken fools as ever.
+      return jnp.stack([jnp.broadcast_to(self.handicap, reached.shape), reached], axis=-1)
     return logits + self.handicap * jax.nn.one_hot(self.label, logits.shape[-1])[None]
 
 

@@ -2,15 +2,12 @@
 
 import os
 import pathlib
-from collections.abc import Sequence
 
 from jaxbench import errors
 from jaxbench.data.captioned import lists, multilingual, shards
 from jaxbench.data.captioned.lists import Entry
 from jaxbench.data.captioned.pairs import Captions, Images, Pairs
-from jaxbench.data.folder import Folder
-from jaxbench.data.image_files import Files
-from jaxbench.data.tar import Tar
+from jaxbench.data.captioned.places import files_of, rows_of
 
 __all__ = ["Captions", "Images", "Pairs", "is_retrieval", "read", "retrieval"]
 _LISTS = (".json", ".jsonl", ".txt", ".token")
@@ -57,8 +54,8 @@ def retrieval(
     if listed:
       found = lists.listed(found, pathlib.Path(listed).expanduser())
     folder = place if place.is_dir() else place.parent
-    files = _files(folder if images is None else pathlib.Path(images).expanduser())
-    rows = _rows(files, found)
+    files = files_of(folder if images is None else pathlib.Path(images).expanduser())
+    rows = rows_of(files, [one.name for one in found])
     named = [(row, one.file, one.captions) for row, one in zip(rows, found, strict=True)]
   return Pairs.of(files, [(row, name, texts[: each or None]) for row, name, texts in named])
 
@@ -97,37 +94,3 @@ def _entries(place: pathlib.Path, split: str, language: str | None) -> list[Entr
       "that lists them"
     )
   return lists.entries(place, split)
-
-
-def _files(place: pathlib.Path) -> Files:
-  return Tar([place]) if place.is_file() else Folder(place)
-
-
-def _rows(files: Files, found: Sequence[Entry]) -> list[int]:
-  """The place of each image among the files.
-
-  Raises:
-    InputError: it is not there, or its name is there twice.
-  """
-  whole = {name: row for row, name in enumerate(files.names)}
-  by_file: dict[str, list[int]] = {}
-  for row, name in enumerate(files.names):
-    by_file.setdefault(name.rpartition("/")[2], []).append(row)
-  rows, lost = [], []
-  for entry in found:
-    likely = by_file.get(entry.file, [])
-    if entry.name in whole:
-      rows.append(whole[entry.name])
-    elif len(likely) == 1:
-      rows.append(likely[0])
-    elif likely:
-      twice = " and ".join(files.names[row] for row in likely[:2])
-      raise errors.InputError(f"{files.where}: {entry.name} may be {twice}; name the folder of one")
-    else:
-      lost.append(entry.name)
-  if lost:
-    raise errors.InputError(
-      f"{len(lost)} of {len(found)} images with captions are not in {files.where}, as {lost[0]}: "
-      "without them the others would be found more often"
-    )
-  return rows

@@ -22,6 +22,7 @@ from jaxbench.models.resized import resize_images
 
 _BATCH = 256  # Sentences embedded at a time.
 _STEP = 4  # Tokens by which the lengths of batches differ.
+_MOST_TOLD = 5  # Names that several classes have; of captions there may be hundreds.
 
 
 @struct.dataclass
@@ -129,6 +130,25 @@ def _embed_sentences(clip: CLIP | SigLIP | Custom, sentences: Sequence[Sequence[
   return normalize(jax.ops.segment_sum(each, owners, len(sentences)))
 
 
+def gallery(clip: CLIP | SigLIP | Custom, captions: Sequence[str]) -> jax.Array:
+  """float32 [T, D], unit rows, of captions as they are: what images are compared with in retrieval.
+
+  Args:
+    clip: the model; a `Custom` with `encode_texts` too.
+    captions: T sentences, cut off where the model reads no further.
+
+  Raises:
+    InputError: the model's embedding table was cut and lacks a word, or there are no captions.
+
+  Example:
+    >>> pairs = data.retrieval("wds_flickr30k")
+    >>> captions = models.gallery(clip, pairs.captions)
+    >>> found = retrieval.ranks(images, range(len(images)), captions, pairs.owners)
+  """
+  check_prompts(clip.config, captions, ["{}"])
+  return _embed_sentences(clip, [[caption] for caption in captions])
+
+
 def _embed_texts(clip: CLIP | SigLIP, texts: list[str]) -> jax.Array:
   """float32 [N, D], unit rows."""
   tokens = clip.tokenize(texts)
@@ -150,10 +170,12 @@ def _same_as(
     places[key].append(index)
   if len(places) == len(called):
     return None
-  for indices in places.values():
-    if len(indices) > 1:
-      name = class_names[indices[0]]
-      logging.warning("classes %s are all called %r: the first is predicted", indices, name)
+  alike = [indices for indices in places.values() if len(indices) > 1]
+  for indices in alike[:_MOST_TOLD]:
+    name = class_names[indices[0]]
+    logging.warning("classes %s are all called %r: the first is predicted", indices, name)
+  if more := len(alike[_MOST_TOLD:]):
+    logging.warning("%d more names are those of several classes", more)
   return jnp.asarray([places[key][0] for key in called], jnp.int32)
 
 

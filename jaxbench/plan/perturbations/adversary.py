@@ -96,11 +96,19 @@ def norm_of(attack: attacks.Attack, epsilon: float) -> str:
 
 
 def attackable(
-  stream: str, epsilon: float, block: Block, seed: int, searcher: devices.Replicated
+  stream: str,
+  epsilon: float,
+  block: Block,
+  cases: np.ndarray,
+  seed: int,
+  searcher: devices.Replicated,
 ) -> batching.Examples:
-  """The examples of a block as the engine takes them, each with its own randomness of `stream`."""
+  """The examples of a block as the engine takes them, each with its own randomness of `stream`.
+
+  `cases` [N] are what the searcher knows them by, mostly their labels.
+  """
   words = example_words(stream, block, seed)
-  labels = view.searched(searcher.tree(), block.labels)
+  labels = view.searched(searcher.tree(), cases)
   epsilons = np.full(len(block.ids), epsilon, np.float32)
   return batching.Examples(words, block.images, block.labels, labels, epsilons)
 

@@ -154,13 +154,16 @@ def _verdicts(
   untouched = adversary.untouched(some, answers, wrong) | target.ranks(lacking[wrong])
   yield lacking[wrong], untouched
   right = np.flatnonzero(clean == some.labels)
+  cases = evaluator.cases(some)
   everything = adversary.attackable(
-    perturbation.stream, perturbation.epsilon, some, settings.seed, searchers[-1]
+    perturbation.stream, perturbation.epsilon, some, cases, settings.seed, searchers[-1]
   )
   examples = everything.some(right)
   # Of what draws anew for its verdict, a search claims nothing.
   random, quantize = target.classifier.random, settings.attacks.quantize
-  how = batching.Settings(evaluator.slots, quantize, tolerance, surrogate=random, visibility=True)
+  how = batching.Settings(
+    evaluator.slots, quantize, tolerance, random, visibility=True, aimed=evaluator.aimed
+  )
   shown = ("psnr", "ssim") if visibility.has_windows(block.images.shape) else ("psnr",)
   harvest: batching.Harvest
   for harvest in batching.attack(cascade, classifier, searchers, examples, how, evaluator.tally):
@@ -169,7 +172,9 @@ def _verdicts(
     columns: Columns = {name: harvest.fetch(name) for name in names}
     kept = pictures.keep(rows, some, harvest.fetch)
     columns |= adversary.right(harvest.fetch("votes") if random else None, some.labels[rows])
-    columns |= evaluator.ranks(member, functools.partial(harvest.fetch, "image"), some.labels[rows])
+    columns |= evaluator.ranks(member, functools.partial(harvest.fetch, "image"), cases[rows])
+    if evaluator.aimed:  # What the goal is reached by is no class.
+      columns["prediction"] = harvest.success.astype(np.int32)
     columns |= {"success": harvest.success, "picture": kept} | harvest.costs
     columns["found_by"] = [stage if success else None for success in harvest.success]
     keep = np.flatnonzero(harvest.final)

@@ -35,8 +35,10 @@ class Target:
 
   def ranks(self, rows: np.ndarray) -> Columns:
     """Where captions of some clean images stand; nothing of sets without captions."""
-    names = ("rank", "tied") if "tied" in self.clean else ()
-    return {name: self.clean[name][rows] for name in names}
+    if "tied" not in self.clean:
+      return {}
+    names = [name for name in ("rank", "tied", "scores") if name in self.clean]
+    return {name: [self.clean[name][row] for row in rows] for name in names}
 
 
 Judged = tuple[Target, np.ndarray, Columns]  # Rows of the block, and their columns.
@@ -47,6 +49,7 @@ class Evaluator(Protocol):
 
   settings: config.Config
   tally: batching.Tally
+  aimed: bool  # Whether attacks have a goal, and labels are cases.
 
   @property
   def slots(self) -> int:
@@ -61,15 +64,29 @@ class Evaluator(Protocol):
   def surrogate(self, members: tuple[config.Member, ...], /) -> devices.Replicated:
     """What images for transfer are made on."""
 
+  def shape(self, block: Block) -> tuple[int, int]:
+    """Height and width of the images that are perturbed for a block."""
+
   def predict(
-    self, program: Callable[..., Any], inputs: Any, members: Sequence[config.Member], block: Block
+    self,
+    program: Callable[..., Any],
+    inputs: Any,
+    members: Sequence[config.Member],
+    block: Block,
+    name: str = ...,
   ) -> list[Columns]:
-    """What each classifier says of the images that `program` makes."""
+    """What each classifier says of the images that `program`, of that name, makes."""
+
+  def cases(self, block: Block) -> np.ndarray:
+    """int32 [N]: what programs know examples by."""
 
   def ranks(
     self, member: config.Member, images: Callable[[], np.ndarray], labels: np.ndarray
   ) -> Columns:
-    """Where captions of images that were judged stand; nothing of sets without captions."""
+    """Where captions of images that were judged stand; nothing of sets without captions.
+
+    `labels` are some of `cases`.
+    """
 
   def check(
     self,
@@ -115,6 +132,7 @@ class Perturbation:
   moves: bool = False  # Whether the image does, so that more of it is needed than a model is given.
   one_label: bool = False  # Whether it needs one right answer to each image.
   named: bool = False  # Whether it writes names of classes.
+  classes: bool = False  # Whether it is judged by classes alone, which options are not.
 
   @property
   def setting(self) -> str:

@@ -87,9 +87,12 @@ class Corruption(Perturbation):
 
   def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:
     """See `Perturbation`."""
-    inputs, program = self.inputs(block.images.shape[1:3]), self.program(evaluator.settings.seed)
+    inputs = self.inputs(evaluator.shape(block))
+    program = self.program(evaluator.settings.seed)
+    name = f"{self.stream} {self.setting} {self.hashed(evaluator.settings)}"
     members = [target.member for target in targets]
-    yield from everywhere(targets, block, evaluator.predict(program, inputs, members, block))
+    columns = evaluator.predict(program, inputs, members, block, name)
+    yield from everywhere(targets, block, columns)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

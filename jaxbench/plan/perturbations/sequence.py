@@ -27,6 +27,7 @@ class Sequence(Perturbation):
   kind: ClassVar[str] = kinds.SEQUENCE
   field: ClassVar[str] = "corruptions.sequences"
 
+  classes: bool = True
   name: str
   variant: str  # These are explained in `config.Corruptions`.
   im_round: str

@@ -26,6 +26,7 @@ from jaxbench.plan.perturbations.base import Evaluator, Search
 class FromSurrogate(Adversary):
   """An attack that is made on a surrogate and judged by a target."""
 
+  classes: bool = True
   surrogate: Surrogate
   begun: attacks.Cascade | None = None  # As it is made on the start of the surrogate.
 
