@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from jaxbench import config, data
 from jaxbench.plan import classifiers, perturbations
 from jaxbench.plan.classifiers import Absent, Classifier
-from jaxbench.plan.perturbations import Clean, Corruption, Perturbation
+from jaxbench.plan.perturbations import Clean, Corruption, Perturbation, Universal
 from jaxbench.records import directions
 
 
@@ -38,7 +38,7 @@ def wanted(
   ):
     return [each for each in asked if isinstance(each, Clean)]
   if source.direction == directions.TEXT_TO_IMAGE:  # Among images that all are perturbed alike.
-    return [each for each in asked if isinstance(each, Clean | Corruption)]
+    return [each for each in asked if isinstance(each, Clean | Corruption | Universal)]
   surrogates = list(classifiers.surrogates(settings, source, name, absent))
   asked = [*asked, *perturbations.of_surrogates(settings, surrogates, name, absent)]
   if data.has_several_labels(source):

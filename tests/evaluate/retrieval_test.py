@@ -109,6 +109,24 @@ def test_blocks_kills_and_hosts_change_no_rank(tmp_path, model, root):
   assert again.equals(expected)
 
 
+def test_under_a_universal_perturbation_all_images_are_perturbed(tmp_path, model, root):
+  universal = config.Universal(paths=("digits-universal",))
+  attacks = config.Attacks(epsilons=(0.0, 16 / 255))
+  rows = _run(tmp_path / "run", _settings(model, root, universal=universal, attacks=attacks))
+  found = {}
+  for row in rows.to_pylist():
+    found.setdefault((row["direction"], row["epsilon"]), {})[row["example"]] = row
+  assert len(found) == 6
+  for direction in ("image_to_text", "text_to_image"):
+    clean, nothing = found[direction, None], found[direction, 0.0]
+    assert clean.keys() == nothing.keys() == found[direction, 16 / 255].keys()
+    for row in nothing.values():
+      assert row["success"] == (row["prediction"] != row["label"])
+      assert row["rank"] is not None
+  assert {row["distance"] for row in found["text_to_image", 0.0].values()} == {None}
+  assert {row["distance"] for row in found["image_to_text", 0.0].values()} == {0.0}
+
+
 def test_a_sample_is_of_queries_and_searches_everything(tmp_path, model, root):
   whole = _run(tmp_path / "one", _settings(model, root)).to_pylist()
   some = _run(tmp_path / "two", _settings(model, root, limit=3)).to_pylist()

@@ -22,7 +22,7 @@ from jaxbench.plan.perturbations.base import (
   Target,
   everywhere,
 )
-from jaxbench.records import kinds, wording
+from jaxbench.records import directions, kinds, wording
 from jaxbench.universal import Universal as Learnt
 from jaxbench.universal import apply, files
 
@@ -74,18 +74,15 @@ class Universal(Perturbation):
     inputs = self.learnt.delta, self.learnt.mask, np.float32(self.epsilon or 0)
     program = _program(self.learnt, self.epsilon is not None)
     members = [target.member for target in targets]
-    columns = evaluator.predict(program, inputs, members, block)
-    shared = {} if self.epsilon is None else self._distance(evaluator, block, self.epsilon)
-    yield from everywhere(
-      targets,
-      block,
-      [
-        {key: one[key] for key in one if key not in ("rank", "confidence")}
-        | shared
-        | {"success": one["prediction"] != block.labels}
-        for one in columns
-      ],
-    )
+    name = f"{self.stream} {self.setting}"
+    shared: Columns = {}
+    if self.epsilon is not None and block.source.direction != directions.TEXT_TO_IMAGE:
+      shared = self._distance(evaluator, block, self.epsilon)
+    columns = [
+      shared | _judged(one, block)
+      for one in evaluator.predict(program, inputs, members, block, name)
+    ]
+    yield from everywhere(targets, block, columns)
 
   def _distance(self, evaluator: Evaluator, block: Block, epsilon: float) -> Columns:
     """How far images have moved, which is at most epsilon; raises InputError where it is more."""
@@ -116,6 +113,13 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Universal]
         learnt=learnt,
         epsilon=epsilon,
       )
+
+
+def _judged(columns: Columns, block: Block) -> Columns:
+  """As rows of attacks have them: with success, and with ranks of captions alone."""
+  left_out = () if "tied" in columns else ("rank", "confidence")
+  kept = {name: column for name, column in columns.items() if name not in left_out}
+  return kept | {"success": columns["prediction"] != block.labels}
 
 
 def _at(usual: models.Preprocess, side: int) -> models.Preprocess:
