@@ -131,6 +131,18 @@ def _columns(
       Column("attacked", title, "share", True, about),
       {line.classifier: line.worst for line in attacks.lines if line.worst},
     )
+  if one := next((one for one in data if one.universals), None):
+    table = one.universals[0].table
+    setting = table.settings[table.middle]
+    about = f"accuracy on {one.name} under {table.perturbation} {setting}".strip()
+    yield (
+      Column("universal", f"universal{setting and ', '}{setting}", "share", True, about),
+      {
+        each: tuple(cell[name] for name in ("accuracy", "accuracy_low", "accuracy_high"))
+        for each, cells in table.lines
+        if (cell := cells[table.middle])
+      },
+    )
   if (one := next((one for one in data if one.searches), None)) and one.searches:
     search = one.searches[0]
     about = f"median of the smallest {search.norm} epsilons at which {search.attack} fooled"

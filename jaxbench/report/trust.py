@@ -54,7 +54,8 @@ def calibration(
   cells: list[Row], by_cell: ByCell, summary: dict[str, Row], classifiers: list[Classifier]
 ) -> Calibration | None:
   """How far confidence is from accuracy, where nothing attacks; the mean over cells of a kind."""
-  groups = groups_of([cell for cell in cells if cell["kind"] != kinds.ATTACK])
+  attacks = (kinds.ATTACK, kinds.UNIVERSAL)
+  groups = groups_of([cell for cell in cells if cell["kind"] not in attacks])
   lines = []
   curves: dict[str, list[plots.Reliability]] = {}
   for classifier in classifiers:
