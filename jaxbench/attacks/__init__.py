@@ -6,6 +6,7 @@ Epsilon is in [0, 1] pixel units (4/255). An attack is a pair of pure functions 
 
 from collections.abc import Callable
 
+from jaxbench.attacks import text
 from jaxbench.attacks.apgd import apgd
 from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import (
@@ -133,6 +134,7 @@ __all__ = [
   "simba",
   "spsa",
   "square",
+  "text",
   "tim",
   "towards",
   "vmi",

@@ -223,7 +223,7 @@ def _shade(column: Column, value: float) -> float | None:
   return min(max(1 - value, 0.0), 1.0) if column.key == "typographic_drop" else None
 
 
-_AGAINST = ("attacked", "corruptions", "natural")  # The first that there is.
+_AGAINST = ("attacked", "universal", "corruptions", "natural")  # The first that there is.
 
 
 def _plot(columns: list[Column], lines: list[Line]) -> str:

@@ -1,0 +1,182 @@
+"""Searches for a sentence: Charmer, LEAF's attack in training, substitutes from a list.
+
+Each is a generator: it yields candidates, is sent their scores [n] float32, larger better, and
+yields a sentence in a tuple of one after every edit. It returns nothing; what it yielded last, in a
+tuple, is its answer. So a queue can score candidates of many sentences at once.
+"""
+
+import dataclasses
+import json
+import pathlib
+import string
+from collections.abc import Generator, Sequence
+
+import numpy as np
+
+from jaxbench import errors
+from jaxbench.attacks.text import edits
+from jaxbench.attacks.text.objectives import OBJECTIVES
+from jaxbench.attacks.text.words import Words
+
+PRINTABLE = "".join(sorted(set(string.printable) - set("\t\n\r\x0b\x0c")))
+Search = Generator[list[str] | tuple[str], np.ndarray | None, None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Charmer:
+  """See `charmer`."""
+
+  n: int
+  edits: int
+  objective: str
+  alphabet: str
+  words: Words | None
+
+  def search(self, sentence: str, draw: np.random.Generator) -> Search:
+    """Over one sentence; nothing is drawn."""
+    del draw
+    for _ in range(self.edits):
+      places = edits.positions(sentence)
+      scores = yield [edits.write(sentence, place, " ", deletes=True) for place in places]
+      assert scores is not None
+      best = np.sort(np.argsort(-scores, kind="stable")[: self.n])
+      tried = [
+        _allowed(sentence, edits.write(sentence, place, character), self.words)
+        for place in best
+        for character in ("", *self.alphabet)
+      ]
+      sentence = tried[_best((yield tried))]
+      yield (sentence,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Leaf:
+  """See `leaf`."""
+
+  rho: int
+  edits: int
+  objective: str
+  alphabet: str
+  words: Words | None
+
+  def search(self, sentence: str, draw: np.random.Generator) -> Search:
+    """Over one sentence, with its own draws."""
+    for _ in range(self.edits):
+      places = edits.positions(sentence)
+      some = draw.choice(len(places), self.rho, replace=self.rho > len(places))
+      scores = yield [edits.write(sentence, place, " ", deletes=True) for place in some]
+      place = some[_best(scores)]
+      letters = draw.choice(["", *self.alphabet], self.rho, replace=True)
+      tried = [
+        _allowed(sentence, edits.write(sentence, place, letter), self.words) for letter in letters
+      ]
+      sentence = tried[_best((yield tried))]
+      yield (sentence,)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listed:
+  """See `listed`."""
+
+  substitutes: dict[str, tuple[str, ...]] = dataclasses.field(hash=False)
+  edits: int
+  objective: str
+
+  def search(self, sentence: str, draw: np.random.Generator) -> Search:
+    """Over one sentence; nothing is drawn."""
+    del draw
+    for _ in range(self.edits):
+      parts = sentence.split(" ")
+      tried = [sentence] + [
+        " ".join([*parts[:place], other, *parts[place + 1 :]])
+        for place, word in enumerate(parts)
+        for other in self.substitutes.get(word.lower(), ())
+      ]
+      sentence = tried[_best((yield tried))]
+      yield (sentence,)
+
+
+TextAttack = Charmer | Leaf | Listed
+
+
+def charmer(
+  n: int = 20,
+  edits: int = 1,
+  objective: str = "margin",
+  alphabet: str = PRINTABLE,
+  words: Words | None = None,
+) -> Charmer:
+  """Charmer (Abad Rocamora et al., 2024, arXiv:2405.04346): the best edit, again and again.
+
+  At every position a space is written (one that stands there deleted); at the `n` positions that
+  this helps most all characters are tried. The best candidate is taken even if it is worse.
+
+  Args:
+    n: positions; of 2 L + 1 all are tried, and the search is exhaustive for one edit.
+    edits: how many, at most: a search for a goal ends where it is met.
+    objective: one of `OBJECTIVES`.
+    alphabet: what may be written; deletions are tried too.
+    words: that no edit may make, each breaking one; None allows all.
+  """
+  _check(objective, n=n, edits=edits)
+  return Charmer(n, edits, objective, alphabet, words)
+
+
+def leaf(
+  rho: int = 20,
+  edits: int = 1,
+  objective: str = "l2",
+  alphabet: str = PRINTABLE,
+  words: Words | None = None,
+) -> Leaf:
+  """LEAF's attack in training (Rocamora et al., 2025, arXiv:2506.03355): 2 rho passes an edit.
+
+  A space at `rho` random positions, then `rho` random characters at the best of them.
+
+  Args:
+    rho: how many of each.
+    edits: see `charmer`, as the others.
+    objective: one of `OBJECTIVES`.
+    alphabet: what may be written; a deletion is drawn as a character is.
+    words: see `charmer`.
+  """
+  _check(objective, rho=rho, edits=edits)
+  return Leaf(rho, edits, objective, alphabet, words)
+
+
+def listed(file: str | pathlib.Path, edits: int = 1, objective: str = "dissim") -> Listed:
+  """Words are substituted by those that a file lists: {"word": ["other", ...], ...}.
+
+  Co-Attack and SGA take substitutes from BERT; with a list that somebody else has made no parity
+  with them is claimed.
+
+  Raises:
+    InputError: the file cannot be read.
+  """
+  _check(objective, edits=edits)
+  try:
+    content = json.loads(pathlib.Path(file).read_text())
+    table = {word.lower(): tuple(map(str, others)) for word, others in content.items()}
+  except (OSError, ValueError, AttributeError, TypeError) as error:
+    raise errors.InputError(
+      f'{file} lists no substitutes, {{"word": ["other"]}}: {errors.reason(error)}'
+    ) from error
+  return Listed(table, edits, objective)
+
+
+def _check(objective: str, **counts: int) -> None:
+  if objective not in OBJECTIVES:
+    raise errors.unknown("objective of a text attack", objective, OBJECTIVES)
+  for name, count in counts.items():
+    if count < 1:
+      raise errors.InputError(f"{name}={count} must be at least 1")
+
+
+def _allowed(before: str, after: str, words: Words | None) -> str:
+  return after if words is None or words.allow(before, after) else before
+
+
+def _best(scores: np.ndarray | Sequence[float] | None) -> int:
+  """The first of the largest."""
+  assert scores is not None
+  return int(np.argmax(scores))
