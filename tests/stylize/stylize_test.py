@@ -157,6 +157,7 @@ def test_a_run_shows_models_the_images_that_a_notebook_makes(folder, paintings, 
   ]
   assert {row["perturbation"] for row in rows} == {"stylized"}
   assert len(rows) == 12
+  assert all(0 < row["psnr"] < 40 and row["ssim"] < 1 for row in rows)
   shown = [row for row in rows if row["picture"]]
   assert len(shown) == 2
   source, art, network = data.load("digits"), stylize.Paintings(paintings), stylize.load(folder)

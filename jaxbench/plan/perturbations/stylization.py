@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from jaxbench import config, devices, spec, stylize
+from jaxbench.attacks.engine import visibility
 from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Absent
 from jaxbench.plan.perturbations import clean
@@ -32,7 +33,8 @@ class Stylization(Perturbation):
     rendered = dataclasses.replace(block, images=images)
     members = [target.member for target in targets]
     columns = evaluator.predict(clean.program(), None, members, rendered)
-    yield from everywhere(targets, block, columns)
+    visible = visibility.columns(block.images, images, evaluator.slots)
+    yield from everywhere(targets, block, [one | visible for one in columns])
 
 
 def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Stylization]:
