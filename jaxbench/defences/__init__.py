@@ -25,6 +25,7 @@ from jaxbench.defences.clipure_cos import clipure_cos
 from jaxbench.defences.csr import csr
 from jaxbench.defences.et3 import et3
 from jaxbench.defences.hedge import hedge
+from jaxbench.defences.rtpt import Prompts, rtpt, tpt
 from jaxbench.defences.smooth import Smooth, smooth
 from jaxbench.defences.transform import Jpeg, transform
 from jaxbench.defences.ttc import ttc
@@ -36,7 +37,9 @@ DEFENCES: dict[str, Callable[..., Defence]] = {
   "csr": csr,
   "et3": et3,
   "hedge": hedge,
+  "rtpt": rtpt,
   "smooth": smooth,
+  "tpt": tpt,
   "transform": transform,
   "tte": tte,
   "ttc": ttc,
@@ -50,6 +53,7 @@ __all__ = [
   "Certified",
   "Cost",
   "Defence",
+  "Prompts",
   "Smooth",
   "Supplies",
   "anti_adversary",
@@ -64,7 +68,9 @@ __all__ = [
   "lower_bound",
   "predict",
   "resolve",
+  "rtpt",
   "smooth",
+  "tpt",
   "transform",
   "ttc",
   "tte",
@@ -77,6 +83,7 @@ class Supplies(NamedTuple):
 
   blank: Callable[[], Any]  # The text embedding of prompts without a name: see `clipure_cos`.
   jpeg: Jpeg  # See `transform`.
+  prompts: Callable[[], Prompts]  # Before the classifier's class names: see `rtpt`.
 
 
 def resolve(texts: Sequence[str]) -> list[spec.Spec]:
@@ -103,6 +110,7 @@ def defend(classifier: Any, defences: Sequence[spec.Spec], supplies: Supplies) -
     more: dict[Callable[..., Defence], Callable[[], Any]] = {
       clipure_cos: supplies.blank,
       transform: lambda: supplies.jpeg,
+      **dict.fromkeys((rtpt, tpt), supplies.prompts),
     }
     needed = [more[resolved.call]()] if resolved.call in more else []
     try:

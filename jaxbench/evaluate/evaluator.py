@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxbench import attacks, config, data, devices, models
+from jaxbench import attacks, config, data, defences, devices, models
 from jaxbench.attacks.engine import batching, checks, evaluations, verdict, view, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.config import Member
@@ -197,6 +197,7 @@ class Evaluator:
     loaded, space = self._model(member.model).tree(), self.label_space
     name, classifier, groups = defending.named(member.model), loaded, None
     templates: Any = None
+    names: Any = ()
     if member.prompts is None:
       groups = space.supervised_groups(loaded.config.num_classes, loaded.config.class_names)
     elif member.prompts == config.EMBEDDING:
@@ -207,7 +208,8 @@ class Evaluator:
       classifier = self._heads.zero_shot(loaded, weights, names, templates)
     if name.defences:
       blank = functools.partial(self._blank, loaded, name.base, templates)
-      classifier = defending.defended(classifier, name.defences, blank)
+      prompts = functools.partial(_prompts, loaded, names)
+      classifier = defending.defended(classifier, name.defences, blank, prompts)
     return loaded, classifier, groups
 
   def _blank(self, loaded: Any, model: str, templates: Any) -> jax.Array:
@@ -227,6 +229,11 @@ class Evaluator:
     loaded = [evaluations.single(self.classifier(member).tree()) for member in members]
     whole = loaded[0] if len(loaded) == 1 else attacks.ensemble(loaded)
     return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
+
+
+def _prompts(loaded: Any, names: Sequence[str]) -> defences.Prompts:
+  """What reads contexts before class names."""
+  return defences.Prompts(*models.prompter(loaded, names))
 
 
 def _columns(prediction: Any) -> Columns:

@@ -22,6 +22,7 @@ from jaxbench.models.pooled import POOLS, Pooled, pooled
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.prompting.context import EncoderPrompts, SoftPrompts, TokenPrompts
 from jaxbench.models.prompting.prompt_loss import Task, prompt_task
+from jaxbench.models.prompting.prompter import Prompter, phrase, prompter
 from jaxbench.models.prompting.prompts import PROMPTS, imagenet_class_names, searched_on, templates
 from jaxbench.models.prompting.soft_prompt import learn_prompt
 from jaxbench.models.prompting.trigger_search import Scored, Search, Step, search_prompts
@@ -47,6 +48,7 @@ __all__ = [
   "Model",
   "Pooled",
   "Preprocess",
+  "Prompter",
   "ResNet",
   "ResNetConfig",
   "Resized",
@@ -74,8 +76,10 @@ __all__ = [
   "learn_prompt",
   "list_models",
   "load",
+  "phrase",
   "pooled",
   "prompt_task",
+  "prompter",
   "resized",
   "save",
   "search_prompts",

@@ -141,6 +141,7 @@ def _classifier(
   }
   space = source.label_space
   templates: Any = ()
+  names: Any = ()
   if shape.supervised:
     groups = space.supervised_groups(shape.num_classes, shape.class_names)
   else:
@@ -158,7 +159,10 @@ def _classifier(
     raise errors.InputError("a defence is of a classifier; images are found by embeddings alone")
   if wanted.defences:
     blank = functools.partial(models.check_prompts, shape, [""], templates)
-    outline = defending.outlined(wanted.defences, supervised=shape.supervised, blank=blank)
+    reads = functools.partial(models.check_prompts, shape, names, models.phrase())
+    outline = defending.outlined(
+      wanted.defences, supervised=shape.supervised, blank=blank, prompts=reads
+    )
     identity |= {"defences": wanted.told}
     cost = outline.cost
     passes = cost.forwards, cost.backwards

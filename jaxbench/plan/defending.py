@@ -35,25 +35,46 @@ def base(model: str) -> str:
 
 
 def defended(
-  classifier: Any, wanted: Sequence[spec.Spec], blank: Callable[[], Any]
+  classifier: Any,
+  wanted: Sequence[spec.Spec],
+  blank: Callable[[], Any],
+  prompts: Callable[[], defences.Prompts],
 ) -> defences.Defence:
-  """A classifier within one or more defences; `blank` embeds the prompts without a name.
+  """A classifier within one or more defences.
+
+  Args:
+    classifier: a pytree callable.
+    wanted: the innermost first.
+    blank: embeds the prompts without a name.
+    prompts: reads contexts before the class names.
 
   Raises:
     InputError: a value is out of range, or a defence needs features that the classifier lacks.
   """
-  return defences.defend(classifier, wanted, defences.Supplies(blank, jpeg.round_trip))
+  return defences.defend(classifier, wanted, defences.Supplies(blank, jpeg.round_trip, prompts))
 
 
 def outlined(
-  wanted: Sequence[spec.Spec], *, supervised: bool, blank: Callable[[], Any] = lambda: None
+  wanted: Sequence[spec.Spec],
+  *,
+  supervised: bool,
+  blank: Callable[[], Any] = lambda: None,
+  prompts: Callable[[], Any] = lambda: None,
 ) -> defences.Defence:
   """As `defended`, around what stands for a classifier: checked, and good to be asked its cost."""
-  return defended(object() if supervised else _Encoder(), wanted, blank)
+  if supervised:  # It has no prompts; what needs features says so.
+    return defended(object(), wanted, _nothing, _nothing)
+  return defended(_Encoder(), wanted, blank, prompts)
+
+
+def _nothing() -> Any:
+  return None
 
 
 class _Encoder:
   """Has what a zero-shot classifier has."""
+
+  text = None
 
   def features(self, images: Any) -> Any:
     """See `models.ZeroShot`; nobody asks."""

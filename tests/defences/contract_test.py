@@ -11,8 +11,17 @@ from references import defences as reference
 from jaxbench import defences, errors
 from jaxbench.corruptions import jpeg
 
-SUPPLIES = defences.Supplies(lambda: reference.BLANK, jpeg.round_trip)
-RANDOM = ("hedge(steps=2)", "smooth(samples=3)", "ttc", "ttc(steps=0)")
+PROMPTS = defences.Prompts(*reference.prompts())
+SUPPLIES = defences.Supplies(lambda: reference.BLANK, jpeg.round_trip, lambda: PROMPTS)
+FEW = "views=5, chosen=2"
+RANDOM = (
+  f"rtpt({FEW}, neighbours=2)",
+  f"tpt({FEW})",
+  "hedge(steps=2)",
+  "smooth(samples=3)",
+  "ttc",
+  "ttc(steps=0)",
+)
 TEXTS = (
   *RANDOM,
   "anti_adversary",
@@ -140,6 +149,8 @@ def test_features_pass_through_a_transform_alone():
     ("transform(kind='sharpen')", "unknown kind of transform 'sharpen'"),
     ("transform(kind='jpeg', quality=101)", "quality=101 is above 100"),
     ("tte(padding=1, crops=5)", "a padding of 1 has 4 different crops, not 5"),
+    ("rtpt(views=9, chosen=10, neighbours=2)", "rtpt: of 9 views 10 cannot be chosen"),
+    ("rtpt(views=9)", "rtpt: a view of 9 has fewer than neighbours=20 others"),
     ("smooth(samples=0)", "smooth: samples=0 must be at least 1"),
     ("ttc(steps='two')", "\"ttc(steps='two')\": "),
   ],

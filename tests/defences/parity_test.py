@@ -1,5 +1,6 @@
 """Published defences against the same in torch, with the same draws; and extremes of them."""
 
+import dataclasses
 import functools
 
 import jax
@@ -13,6 +14,7 @@ from jaxbench import defences
 from jaxbench.corruptions import jpeg
 from jaxbench.defences import inner
 from jaxbench.defences.hedge import all_cross_entropies
+from jaxbench.defences.rtpt import resized_crop
 
 IMAGES = reference.images(3, seed=5)
 RADIUS = 8 / 255
@@ -125,6 +127,35 @@ def test_clipure_cos(steps, classifier):
   defended = defences.clipure_cos(classifier, jnp.asarray(reference.BLANK), steps=steps)
   theirs = functools.partial(reference.clipure_cos, steps=steps)
   _compare(lambda image: defended.one(image, jax.random.key(0)), theirs, IMAGES)
+
+
+@pytest.mark.parametrize("robust", [True, False])
+def test_prompt_tuning(robust, classifier):
+  prompts, shown = defences.Prompts(*reference.prompts()), reference.images(6, seed=9)
+  options = {"chosen": 3, "rate": 0.2}
+  if robust:
+    defended = defences.rtpt(classifier, prompts, views=6, neighbours=2, **options)
+  else:
+    defended = defences.tpt(classifier, prompts, views=6, **options)
+  theirs = reference.rtpt(shown, neighbours=2, robust=robust, **options)
+  np.testing.assert_allclose(jax.jit(defended.viewed)(shown), theirs, atol=2e-4)
+  untuned = dataclasses.replace(defended, steps=0)
+  assert np.abs(jax.jit(untuned.viewed)(shown) - theirs).max() > 1e-2
+
+
+def test_views_are_boxes_of_the_image_at_full_size():
+  rows, columns = np.meshgrid(np.linspace(0, 1, 8), np.linspace(0, 1, 8), indexing="ij")
+  image = np.stack([rows, columns, np.ones_like(rows)], axis=-1).astype(np.float32)
+  keys = jax.random.split(jax.random.key(0), 64)
+  made = np.asarray(jax.jit(jax.vmap(lambda key: resized_crop(image, key)))(keys))
+  assert made.min() >= 0 and made.max() <= 1
+  np.testing.assert_allclose(made[..., 2], 1, atol=1e-5)
+  down, across = np.diff(made[..., 0], axis=1), np.diff(made[..., 1], axis=2)
+  assert (down > -1e-5).all()  # Never upside down,
+  mirrored = (across < 1e-5).all(axis=(1, 2))
+  assert 16 < mirrored.sum() < 48 and ((across > -1e-5).all(axis=(1, 2)) | mirrored).all()
+  heights = np.ptp(made[..., 0], axis=(1, 2))
+  assert heights.min() < 0.5 and heights.max() > 0.8
 
 
 def test_tte(classifier):

@@ -228,6 +228,7 @@ def test_certificates_are_rows_of_smoothed_models_alone(base, tmp_path):
   [
     ("digits-resnet|tt", "unknown defence 'tt'"),
     ("digits-resnet|ttc", "ttc works on the features of an image encoder"),
+    ("digits-resnet|tpt", "tpt works on the features of an image encoder"),
     ("digits-clip|ttc(steps=-1)", "ttc: steps=-1 must be at least 0"),
   ],
 )

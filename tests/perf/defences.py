@@ -19,7 +19,7 @@ import numpy as np
 from absl import app, flags
 from flax import nnx
 
-from jaxbench import data, defences, models
+from jaxbench import data, defences, errors, models
 from jaxbench.corruptions import jpeg
 
 _TINY = flags.DEFINE_bool("tiny", False, "The digits' CLIP.")
@@ -38,6 +38,10 @@ def _classifier() -> tuple[Any, int]:
   text = np.random.default_rng(0).normal(size=(config.embed_dim, 1000)).astype(np.float32)
   text /= np.linalg.norm(text, axis=0)
   return models.ZeroShot(visual, jnp.asarray(text), jnp.float32(100), jnp.float32(0)), 224
+
+
+def _no_prompts() -> defences.Prompts:
+  raise errors.InputError("rtpt and tpt are not measured here")
 
 
 def _forward(classifier: Any, images: jax.Array) -> jax.Array:
@@ -75,7 +79,7 @@ def main(_: list[str]) -> None:
   images = np.random.default_rng(0).random((_IMAGES.value, side, side, 3), np.float32)
   shown = jnp.asarray(images)
   blank = jnp.asarray(base.text).mean(axis=1)
-  supplies = defences.Supplies(lambda: blank, jpeg.round_trip)
+  supplies = defences.Supplies(lambda: blank, jpeg.round_trip, _no_prompts)
   plain = {name: _compiled(call, base, shown) for name, call in _CALLS.items()}
   print(f"{'defence':24} {'passes':>8} {'forward':>8} {'images/s':>9}   gradient (memory)")
   for text in _NAMES.value:

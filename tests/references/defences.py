@@ -18,6 +18,8 @@ TEXT = _DRAW.normal(size=(12, 5)).astype(np.float32)
 TEXT /= np.linalg.norm(TEXT, axis=0)
 BLANK = (TEXT.mean(axis=1) + 0.3 * _DRAW.normal(size=12)).astype(np.float32)
 SCALE = 20.0
+WORDS = _DRAW.normal(size=(3, 6)).astype(np.float32)  # A context of three vectors.
+MIXED = _DRAW.normal(size=(6, 12)).astype(np.float32)
 
 
 @struct.dataclass
@@ -40,6 +42,23 @@ class Encoder:
 
   def classify(self, features):
     return SCALE * features / jnp.linalg.norm(features, axis=1, keepdims=True) @ self.text
+
+
+@struct.dataclass
+class Reader:
+  """Of a context before class names: their texts, moved by its mean."""
+
+  mixed: jax.Array
+  text: jax.Array
+
+  def __call__(self, context):
+    moved = jnp.tanh(context.mean(axis=0)) @ self.mixed / 4
+    rows = self.text.T + moved[None] * self.text.T**2
+    return rows / jnp.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def prompts():
+  return Reader(jnp.asarray(MIXED), jnp.asarray(TEXT)), jnp.asarray(WORDS)
 
 
 def encoder(**changes):
@@ -196,6 +215,34 @@ def clipure_cos(image, *, steps=10, step=30.0):
     point = point + step * slope / slope.norm()
     point = point / point.norm()
   return classify(point).numpy()
+
+
+def rtpt(shown, *, chosen, neighbours, robust, rate=5e-3, decay=0.01, temperature=0.01):
+  """Of views, the image first."""
+  found = torch.stack([features(_double(view)) for view in shown])
+  units = found / found.norm(dim=1, keepdim=True)
+
+  def read(context, some):
+    rows = _double(TEXT).T
+    rows = rows + torch.tanh(context.mean(0)) @ _double(MIXED) / 4 * rows**2
+    return SCALE * some @ (rows / rows.norm(dim=1, keepdim=True)).T
+
+  def entropy(shares):
+    return -(shares * shares.log()).sum(-1)
+
+  context = _double(WORDS).requires_grad_(True)
+  optimizer = torch.optim.AdamW([context], lr=rate, weight_decay=decay)
+  first = entropy(read(context, units).softmax(-1))
+  shares = read(context, units[first.argsort()[:chosen]]).softmax(-1)
+  (entropy(shares).mean() if robust else entropy(shares.mean(0))).backward()
+  optimizer.step()
+  answers = read(context.detach(), units)
+  if not robust:
+    return answers[0].numpy()
+  alike = units @ units.T
+  alike.fill_diagonal_(-float("inf"))
+  nearest = alike.topk(neighbours, dim=1).values.mean(1)
+  return ((nearest / temperature).softmax(0) @ answers).numpy()
 
 
 def tte(image, views):

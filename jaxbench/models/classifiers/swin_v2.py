@@ -8,7 +8,7 @@ import jax
 from flax import nnx
 
 from jaxbench.models.classifiers.classifier import imagenet
-from jaxbench.models.classifiers.swin import (
+from jaxbench.models.classifiers.swin_stages import (
   EPSILON,
   SIZES,
   UNREAD,
@@ -130,7 +130,7 @@ def _named() -> Iterator[tuple[str, str, SwinV2Config]]:
     size, windows, pixels = name.split("_")
     first, *then = (int(number) for number in re.findall(r"\d+", windows))
     side = int(pixels.rpartition("to")[2])
-    depths, heads, width, _ = SIZES[size[0]]
+    depths, heads, width = SIZES[size[0]]
     config = SwinV2Config(
       depths=depths,
       heads=heads,

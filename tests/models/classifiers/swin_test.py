@@ -4,7 +4,7 @@ from references import checkpoints, parity
 from references.writers import timm
 
 from jaxbench import errors, models
-from jaxbench.models.classifiers.swin import SwinConfig
+from jaxbench.models.classifiers.swin_stages import SwinConfig
 
 CONFIG = SwinConfig(
   depths=(2, 2), heads=(2, 4), width=16, window=4, num_classes=5, preprocess=models.Preprocess(32)

@@ -191,3 +191,14 @@ def test_printable_tokens_are_those_that_openai_decodes_to_text():
     if shown[token]:
       assert models.decode([token]) == text
   assert 45_000 < shown.sum() < START
+
+
+def test_a_prompter_reads_names_behind_a_context_as_prompts_are_read():
+  clip = models.load("digits-clip")
+  embed, vectors = models.prompter(clip, NAMES)
+  assert models.phrase().ids == (PHOTO,)
+  text = jax.jit(lambda embed, vectors: embed(vectors))(embed, vectors)
+  expected = models.zero_shot(clip, NAMES, models.phrase()).text.T
+  np.testing.assert_allclose(text, expected, atol=1e-5)
+  with pytest.raises(errors.InputError, match="this model's embedding table"):
+    models.prompter(clip, ["zebra"])
