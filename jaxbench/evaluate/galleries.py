@@ -1,11 +1,12 @@
 """Embeddings of all images of a retrieval set, made once: kept beside the run, piece by piece."""
 
+import dataclasses
 import functools
 import hashlib
 import io
 import json
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,13 +21,14 @@ from jaxbench.storage import atomic
 FOLDER = "galleries"
 
 
-class Shown(NamedTuple):
-  """What is done to the images of a gallery."""
+@dataclasses.dataclass(frozen=True)
+class Shown:
+  """What is done to the images of a gallery; it is known by its name."""
 
   preprocess: models.Preprocess
   name: str  # Of what the program does, with all that decides it.
-  program: Callable[..., jax.Array]  # As for `Evaluator.predict`.
-  inputs: Any
+  program: Callable[..., jax.Array] = dataclasses.field(compare=False)  # See `Evaluator.predict`.
+  inputs: Any = dataclasses.field(compare=False)
 
 
 class Galleries:

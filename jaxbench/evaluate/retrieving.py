@@ -5,7 +5,6 @@ the rank of their captions. Captions are compared with a gallery of all images, 
 perturbed.
 """
 
-import dataclasses
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -115,7 +114,7 @@ class CaptionQueries(Evaluator):
     return [self._found(member, shown, block) for member in members]
 
   def _found(self, member: Member, shown: Shown, block: Block) -> Columns:
-    gallery = self._gallery(member.model, _Key(shown.preprocess, shown.name, shown))
+    gallery = self._gallery(member.model, shown)
     arrays = self._queries(member)[block.indices], block.labels
     batches = devices.stream(retrieval.find(), gallery, arrays, retrieval.ROWS)
     parts = [vars(batch.fetch()) for batch in batches]
@@ -128,19 +127,10 @@ class CaptionQueries(Evaluator):
     _, classifier, _ = self.parts(member)
     return np.asarray(classifier.text).T
 
-  def _load_gallery(self, model: str, key: "_Key") -> devices.Replicated:
+  def _load_gallery(self, model: str, shown: Shown) -> devices.Replicated:
     encoder = self.classifier(Member(model, config.EMBEDDING))
     images = self._source.pairs.source
     known = models.describe(defending.base(model))
     weights = f"{known.sha256} {models.told(known.config)}"
-    items = self._galleries.embeddings(images, key.shown, encoder, weights, self.slots)
+    items = self._galleries.embeddings(images, shown, encoder, weights, self.slots)
     return devices.replicate(retrieval.Gallery.of(items, range(len(images))))
-
-
-@dataclasses.dataclass(frozen=True)
-class _Key:
-  """What a gallery shows, by its name."""
-
-  preprocess: models.Preprocess
-  name: str
-  shown: Shown = dataclasses.field(compare=False)

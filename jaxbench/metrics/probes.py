@@ -62,7 +62,8 @@ def probes(rows: pa.Table) -> list[Probed]:
   Args:
     rows: of `records.read`, with `PROBE_COLUMNS` at least.
   """
-  kept = pc.and_(pc.is_valid(rows["tied"]), pc.is_null(rows["direction"]))
+  kept = pc.and_(pc.is_valid(rows["rank"]), pc.is_valid(rows["tied"]))
+  kept = pc.and_(kept, pc.is_null(rows["direction"]))
   tables = records.by_cell(rows.select(PROBE_COLUMNS).filter(kept))
   return [_probed(table) for table in tables.values()]
 

@@ -44,7 +44,7 @@ def recalls(rows: pa.Table) -> pa.Table:
     captions look for images, a bootstrap over images, whose captions are alike. `data` is the set
     of the images in both directions.
   """
-  ranked = pc.and_(pc.is_valid(rows["tied"]), pc.is_valid(rows["direction"]))
+  ranked = pc.and_(pc.is_valid(rows["rank"]), pc.is_valid(rows["direction"]))
   tables = records.by_cell(rows.select(RECALL_COLUMNS).filter(ranked))
   lines = sorted((_line(table) for table in tables.values()), key=_order)
   return pa.Table.from_pylist(lines, _SCHEMA)

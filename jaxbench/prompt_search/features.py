@@ -98,7 +98,7 @@ def _attack(
   logits = verdict.logits(classifier, block.images, asked.slots)
   right = np.flatnonzero(verdict.predict(logits, np) == block.labels)
   searcher = devices.replicate(view.distinct(classifier.tree()))
-  everything = adversary.attackable(name, epsilon, block, block.labels, asked.seed, searcher)
+  everything = adversary.attackable(name, epsilon, block, asked.seed, searcher)
   examples = everything.some(right)
   settings = batching.Settings(asked.slots)
   for found in batching.attack(

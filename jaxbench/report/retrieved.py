@@ -52,12 +52,11 @@ def retrieved(rows: pa.Table, classifiers: list[Classifier], run: Row) -> list[R
 def text_to_image(found: list[Retrieved]) -> dict[Classifier, metrics.Proportion]:
   """Recall at 1 of clean captions, of the first set; for the first screen."""
   column = _words(directions.TEXT_TO_IMAGE), 1
-  shares = {}
-  for line in found[0].lines if found else ():
-    share, _ = dict(zip(found[0].columns, line.cells, strict=True)).get(column, (None, None))
-    if line.perturbation == kinds.CLEAN and share:
-      shares[line.classifier] = share
-  return shares
+  if not found or column not in found[0].columns:
+    return {}
+  place = found[0].columns.index(column)
+  clean = (line for line in found[0].lines if line.perturbation == kinds.CLEAN)
+  return {line.classifier: share for line in clean if (share := line.cells[place][0])}
 
 
 def hanging_on_order(rows: pa.Table) -> Iterable[Row]:

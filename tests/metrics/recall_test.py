@@ -62,8 +62,8 @@ def test_a_recall_is_a_share_of_captions_however_many_an_image_has():
 
 def test_rows_without_ranks_have_no_recall():
   rows = _rows("image_to_text", [0], np.array([0]), np.array([0]))
-  place = rows.schema.get_field_index("tied")
-  without = rows.set_column(place, "tied", pa.nulls(1, pa.int32()))
+  place = rows.schema.get_field_index("rank")
+  without = rows.set_column(place, "rank", pa.nulls(1, pa.int32()))
   assert metrics.recalls(without).num_rows == 0
 
 

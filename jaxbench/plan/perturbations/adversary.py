@@ -99,16 +99,16 @@ def attackable(
   stream: str,
   epsilon: float,
   block: Block,
-  cases: np.ndarray,
   seed: int,
   searcher: devices.Replicated,
+  cases: np.ndarray | None = None,
 ) -> batching.Examples:
   """The examples of a block as the engine takes them, each with its own randomness of `stream`.
 
-  `cases` [N] are what the searcher knows them by, mostly their labels.
+  `cases` [N] are what the searcher knows them by, where that is not their labels.
   """
   words = example_words(stream, block, seed)
-  labels = view.searched(searcher.tree(), cases)
+  labels = view.searched(searcher.tree(), block.labels if cases is None else cases)
   epsilons = np.full(len(block.ids), epsilon, np.float32)
   return batching.Examples(words, block.images, block.labels, labels, epsilons)
 

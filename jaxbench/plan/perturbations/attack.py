@@ -156,7 +156,7 @@ def _verdicts(
   right = np.flatnonzero(clean == some.labels)
   cases = evaluator.cases(some)
   everything = adversary.attackable(
-    perturbation.stream, perturbation.epsilon, some, cases, settings.seed, searchers[-1]
+    perturbation.stream, perturbation.epsilon, some, settings.seed, searchers[-1], cases
   )
   examples = everything.some(right)
   # Of what draws anew for its verdict, a search claims nothing.

@@ -45,7 +45,7 @@ class Transfer(FromSurrogate):
     some = block.at(left)
     surrogate = self.prepared(evaluator, targets[0].data, some)
     program, seed = judge(self.cascade.attacks[0].norm), evaluator.settings.seed
-    everything = adversary.attackable(self.stream, self.epsilon, some, some.labels, seed, surrogate)
+    everything = adversary.attackable(self.stream, self.epsilon, some, seed, surrogate)
     size = evaluator.slots * devices.mesh().size
     for start in range(0, len(left), size):
       rows = np.arange(start, min(start + size, len(left)))
@@ -121,9 +121,7 @@ class SmallestTransfer(Bisected, FromSurrogate):
     program, classifier = judge(attack.norm), evaluator.classifier(target.member)
     clean, seed = answers["prediction"], evaluator.settings.seed
     rows = np.flatnonzero(clean == block.labels)
-    attackable = adversary.attackable(
-      self.stream, self.epsilon, block, block.labels, seed, surrogate
-    )
+    attackable = adversary.attackable(self.stream, self.epsilon, block, seed, surrogate)
     everything = attackable.some(rows)
     best = everything.images / np.float32(255)
     found = {name: column[rows] for name, column in answers.items()}
