@@ -20,6 +20,11 @@ from jaxbench.attacks.text.searches import Listed, Search, TextAttack
 
 Encoder = Callable[[jax.Array], jax.Array]  # A pytree: tokens int32 [B, T] -> features [B, D].
 Tokenize = Callable[[list[str]], np.ndarray]  # Texts -> int32 [B, T].
+Lengths = Callable[[np.ndarray], np.ndarray]  # Tokens [B, T] -> [B].
+_WIDTHS = (
+  16,
+  32,
+)  # Positions that shorter texts are encoded at: few, so that few programs compile.
 _ACTIVE = 64  # Sentences whose candidates wait together.
 
 
@@ -45,6 +50,7 @@ def run(
   *,
   seed: int = 0,
   ids: Sequence[str] | None = None,
+  lengths: Lengths | None = None,
   rows: int = 2048,
 ) -> Result:
   """Attacks texts, each by itself; those that meet the goal as they are stay so.
@@ -58,6 +64,8 @@ def run(
     labels: int [N] which anchor is a text's; by default its own.
     seed: of what is drawn.
     ids: by which draws are a text's own, whatever is attacked beside it; by default the texts.
+    lengths: how many of its tokens each text needs, of an encoder that gives the same features with
+      the rest cut off; candidates are then encoded at 16, 32 or all positions.
     rows: candidates of a batch, on all devices together.
 
   Raises:
@@ -66,7 +74,8 @@ def run(
 
   Example:
     >>> encoder = jax.tree_util.Partial(lambda clip, tokens: clip.encode_text(tokens), clip)
-    >>> found = attacks.text.run(attacks.text.charmer(), encoder, clip.tokenize, news, classes, y)
+    >>> attack = attacks.text.charmer(objective="dissim")
+    >>> found = attacks.text.run(attack, encoder, clip.tokenize, captions, images)
   """
   anchors = np.asarray(anchors, np.float32)
   labels = np.arange(len(texts)) if labels is None else np.asarray(labels)
@@ -75,7 +84,7 @@ def run(
     raise errors.InputError(
       f"{len(texts)} texts, {len(labels)} labels, {len(names)} ids and {len(anchors)} anchors"
     )
-  score = _Scorer(attack.objective, encoder, tokenize, anchors, rows)
+  score = _Scorer(attack.objective, encoder, tokenize, lengths, anchors, rows)
   clean = score(list(texts), labels)
   reached = REACHED.get(attack.objective, np.inf)
   found, counts = list(texts), np.zeros(len(texts), np.int32)
@@ -130,11 +139,18 @@ class _Scorer:
   """Scores texts in batches of one shape."""
 
   def __init__(
-    self, objective: str, encoder: Encoder, tokenize: Tokenize, anchors: np.ndarray, rows: int
+    self,
+    objective: str,
+    encoder: Encoder,
+    tokenize: Tokenize,
+    lengths: Lengths | None,
+    anchors: np.ndarray,
+    rows: int,
   ):
     self._program = _program(objective)
     self._inputs = devices.replicate((encoder, jnp.asarray(anchors)))
-    self._tokenize, self._slots = tokenize, -(-rows // devices.mesh().size)
+    self._tokenize, self._lengths = tokenize, lengths
+    self._slots = -(-rows // devices.mesh().size)
 
   def __call__(self, texts: list[str], labels: np.ndarray) -> np.ndarray:
     """float32 [B] of texts, each with its label [B]."""
@@ -147,9 +163,7 @@ class _Scorer:
     tokens = self._tokenize(texts)
     keyed = np.column_stack([owners, tokens]).astype(np.int32)
     different, back = np.unique(keyed, axis=0, return_inverse=True)
-    arrays = np.ascontiguousarray(different[:, 1:]), labels[different[:, 0]].astype(np.int32)
-    batches = devices.stream(self._program, self._inputs, arrays, self._slots)
-    scores = np.concatenate([batch.fetch() for batch in batches])
+    scores = self._scored(different[:, 1:], labels[different[:, 0]].astype(np.int32))
     if not np.isfinite(scores).all():
       bad = texts[int(np.argmin(np.isfinite(scores[back.ravel()])))]
       raise errors.InputError(
@@ -157,6 +171,20 @@ class _Scorer:
       )
     count = dict(zip(*np.unique(different[:, 0], return_counts=True), strict=True))
     return scores[back.ravel()], {int(one): int(many) for one, many in count.items()}
+
+  def _scored(self, tokens: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """float32 [B], each at the fewest positions."""
+    whole = tokens.shape[1]
+    widths = sorted({min(width, whole) for width in (*_WIDTHS, whole)})
+    needed = np.full(len(tokens), whole) if self._lengths is None else self._lengths(tokens)
+    places = np.searchsorted(widths, needed)
+    scores = np.empty(len(tokens), np.float32)
+    for place in np.unique(places):
+      rows = np.flatnonzero(places == place)
+      arrays = np.ascontiguousarray(tokens[rows, : widths[place]]), labels[rows]
+      batches = devices.stream(self._program, self._inputs, arrays, self._slots)
+      scores[rows] = np.concatenate([batch.fetch() for batch in batches])
+    return scores
 
 
 @functools.cache

@@ -40,6 +40,7 @@ class Universal(Perturbation):
   epsilon: float | None
   knowledge: str | None = _KNOWLEDGE
   one_label: bool = True
+  classes: bool = True
 
   @property
   def setting(self) -> str:

@@ -3,6 +3,7 @@
 import functools
 import itertools
 import json
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -145,6 +146,24 @@ def test_a_text_fares_alike_in_any_company_and_batch(attack):
   ]
   assert whole.texts == [one.texts[0] for one in alone]
   assert whole.candidates.tolist() == [one.candidates[0] for one in alone]
+
+
+def test_short_texts_are_encoded_at_fewer_positions(monkeypatch):
+  monkeypatch.setattr(sys.modules["jaxbench.attacks.text.run"], "_WIDTHS", (3, 5))
+  sentences = ["ab", "abcx", "abc xyz"]
+  anchors, shapes = _features(sentences), set()
+
+  def encode(weights, tokens):
+    shapes.add(tokens.shape[1])
+    return _encode((weights[0], weights[1][: tokens.shape[1]]), tokens)
+
+  encoder = jax.tree_util.Partial(encode, ENCODER.args[0])
+  attack = text.charmer(4, 1, "l2", ALPHABET)
+  lengths = lambda tokens: (tokens > 0).sum(axis=1)  # noqa: E731
+  found = text.run(attack, encoder, tokenize, sentences, anchors, lengths=lengths)
+  whole = text.run(attack, ENCODER, tokenize, sentences, anchors)
+  assert found.texts == whole.texts
+  assert shapes == {3, 5, 12}
 
 
 def test_leaf_is_its_loop_with_the_same_draws():
