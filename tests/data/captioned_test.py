@@ -63,6 +63,8 @@ def test_no_order_matters(tmp_path, folder):
 def test_a_part_of_the_captions_or_of_the_images(tmp_path, folder):
   file = captioned.karpathy(tmp_path / "x.json")
   assert len(data.retrieval(file, images=str(folder), each=1).captions) == 3
+  with pytest.raises(errors.InputError, match="each=-1"):
+    data.retrieval(file, images=str(folder), each=-1)
   restval = data.retrieval(file, images=str(folder), split="restval")
   assert restval.source.ids == ["z9.jpg"]
   with pytest.raises(errors.InputError, match=r"no split 'val'; it has restval, test"):

@@ -44,6 +44,8 @@ def retrieval(
     (5000, 25010)
   """
   place = pathlib.Path(path).expanduser()
+  if not isinstance(each, int) or each < 0:
+    raise errors.InputError(f"{path}: each={each!r} is no number of captions")
   if shards.are_shards(place):
     if images or listed or language:
       raise errors.InputError(f"{path} holds its images itself, and all of them count")

@@ -93,8 +93,11 @@ def is_probe(path: pathlib.Path) -> bool:
   file = min(path.glob("*.json"), default=None) if path.is_dir() else path
   if file is None or file.suffix not in (".json", ".jsonl"):
     return False
-  with file.open("rb") as content:
-    start = content.read(_START).decode("utf-8", errors="replace")
+  try:
+    with file.open("rb") as content:
+      start = content.read(_START).decode("utf-8", errors="replace")
+  except OSError:  # Whoever reads it will say why.
+    return False
   return any(mark in start for mark in _MARKS)
 
 
