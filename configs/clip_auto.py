@@ -24,8 +24,7 @@ from jaxbench import config
 
 def get_config(goal: str = "clean") -> config.PromptSearch:
   """On the training scans of digits, evaluated on the held-out ones."""
+  config.check_argument(goal, "clean", "robust")
   if goal == "robust":
     return config.PromptSearch(corruptions=("contrast",))
-  if goal != "clean":
-    raise ValueError(f"{goal!r} is no goal: clean or robust")
   return config.PromptSearch(start="plastic large four many")

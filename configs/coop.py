@@ -33,6 +33,7 @@ SETS = (
 
 def get_config(where: str = "clean") -> config.Config:
   """The sets with CoOp's prompts; `attacked` or `tiny` with those of the defences."""
+  config.check_argument(where, "clean", "attacked", "tiny")
   clean = where == "clean"
   steps = 3 if where == "tiny" else 100
   pgd = config.Attacks(names=(f"pgd(steps={steps}, step_size={1 / 255})",), epsilons=(4 / 255,))

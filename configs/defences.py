@@ -77,6 +77,7 @@ def _suite(
 
 def get_config(size: str = "") -> config.Config:
   """Ten defences of a CLIP, or of the embedded one `tiny`."""
+  config.check_argument(size, "", "tiny")
   if size == "tiny":
     model, defences = "digits-clip", ("transform(kind='bits', bits=2)", "ttc(steps=1)")
     attacks = config.Attacks(

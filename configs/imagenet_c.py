@@ -17,6 +17,7 @@ from jaxbench import config, corruptions
 
 def get_config(where: str = "imagenet") -> config.Config:
   """All corruptions as ImageNet-C's files hold them, or on `digits`."""
+  config.check_argument(where, "imagenet", "digits")
   digits = where == "digits"
   return config.Config(
     models=(

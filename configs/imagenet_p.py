@@ -18,6 +18,7 @@ from jaxbench import config, corruptions
 
 def get_config(where: str = "imagenet") -> config.Config:
   """All sequences, on ImageNet or on `digits`."""
+  config.check_argument(where, "imagenet", "digits")
   digits = where == "digits"
   return config.Config(
     models=(

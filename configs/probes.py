@@ -18,6 +18,7 @@ from jaxbench import config
 
 def get_config(where: str = "clean") -> config.Config:
   """`clean`, `attacked` or `tiny`."""
+  config.check_argument(where, "clean", "attacked", "tiny")
   attacks = {
     "clean": config.Attacks(),
     "attacked": config.Attacks(names=("apgd(loss='margin')",), epsilons=(2 / 255, 4 / 255)),

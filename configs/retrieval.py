@@ -23,6 +23,7 @@ LIMITS = {"clean": 0, "attacked": 1_000, "tiny": 3}
 
 def get_config(where: str = "clean") -> config.Config:
   """`clean`, `attacked` or `tiny`."""
+  config.check_argument(where, "clean", "attacked", "tiny")
   names = {
     "clean": (),
     "attacked": ("autoattack(attacks=('apgd-ce', 'apgd-t'))",),

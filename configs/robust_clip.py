@@ -54,6 +54,7 @@ def _attacks(numbers: str = "", epsilons: tuple[float, ...] = (2 / 255, 4 / 255)
 
 def get_config(where: str = "attacked") -> config.Config:
   """The protocol: `attacked`, `clean`, `tiny`, or on the embedded `digits`."""
+  config.check_argument(where, "attacked", "clean", "tiny", "digits")
   if where == "digits":
     return config.Config(
       models=("digits-clip", "digits-clip-robust"),

@@ -16,6 +16,7 @@ from jaxbench import config
 
 def get_config(where: str = "imagenet") -> config.Config:
   """The protocol on ImageNet, or on `digits`."""
+  config.check_argument(where, "imagenet", "digits")
   digits = where == "digits"
   return config.Config(
     models=("digits-clip", "digits-clip-robust") if digits else ("models/resnet50",),

@@ -46,8 +46,7 @@ _FEW_SCORES = ("nes(queries=820, pairs=20)", "spsa(queries=820, pairs=20)")
 
 def get_config(size: str = "full") -> config.Config:
   """The benchmark in one of its sizes: `tiny`, `small` or `full`."""
-  if size not in ("tiny", "small", "full"):
-    raise ValueError(f"{size!r} is no size: tiny, small or full")
+  config.check_argument(size, "full", "small", "tiny")
   tiny = size == "tiny"
   return config.Config(
     models=(

@@ -24,6 +24,7 @@ SHORT = (
 
 def get_config(where: str = "imagenet") -> config.Config:
   """The curve on ImageNet, or on `digits`."""
+  config.check_argument(where, "imagenet", "digits")
   digits = where == "digits"
   return config.Config(
     models=("digits-clip", "digits-clip-robust", "digits-resnet") if digits else ("models/clip",),

@@ -40,6 +40,7 @@ _OTHERS = ("imagenet", "country211", "eurosat-all", "pcam")
 
 def get_config(where: str = "") -> config.Config:
   """The protocol, or `tiny`."""
+  config.check_argument(where, "", "tiny")
   tiny = where == "tiny"
   return config.Config(
     models=("models/tecoa-vit-b-32",),

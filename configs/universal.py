@@ -16,6 +16,7 @@ from jaxbench import config
 
 def get_config(size: str = "full") -> config.Config:
   """ImageNet and X-Transfer's largest perturbation; `tiny` is digits and its own."""
+  config.check_argument(size, "full", "tiny")
   epsilons = (4 / 255, 8 / 255, 12 / 255, 16 / 255)
   if size == "tiny":
     return config.Config(
@@ -25,8 +26,6 @@ def get_config(size: str = "full") -> config.Config:
       universal=config.Universal(paths=("digits-universal",)),
       attacks=config.Attacks(epsilons=epsilons),
     )
-  if size != "full":
-    raise ValueError(f"{size!r} is no size: tiny or full")
   return config.Config(
     models=("openai/clip-vit-base-patch32",),
     data=("imagenet",),

@@ -57,6 +57,7 @@ SETS = (
 
 def get_config(where: str = "") -> config.Config:
   """All of them, or `tiny`."""
+  config.check_argument(where, "", "tiny")
   return config.Config(
     models=("laion/CLIP-ViT-B-32-laion2B-s34B-b79K",),
     data=SETS,

@@ -80,4 +80,6 @@ def _broken_config(arguments: Sequence[str], reason: str) -> str:
     if dataclasses.is_dataclass(kind):
       names = [field.name for field in dataclasses.fields(kind)]
       reason = str(errors.unknown(f"field of {mistake['kind']}", mistake[2], names))
-  return f"{naming[0] if naming else '--config'}: {reason.removeprefix('ValueError: ')}"
+  for said in ("ValueError: ", f"{errors.__name__}.InputError: "):
+    reason = reason.removeprefix(said)
+  return f"{naming[0] if naming else '--config'}: {reason}"

@@ -205,7 +205,7 @@ def test_help_shows_the_handful_of_flags():
 
 BAD = {  # The rest is in wrong_inputs_test.py, in one process.
   "flags": ((*SMALL, "--wrkdir=x"), "Did you mean: workdir"),
-  "a config": (("--config=configs/roz.py:huge",), "'huge' is no size"),
+  "a config": (("--config=configs/roz.py:huge",), "unknown argument of this config 'huge'"),
   "settings": ((*SMALL, "--config.models=digits-clp"), "Did you mean 'digits-clip'"),
 }
 

@@ -2,12 +2,13 @@
 
 import ast
 import importlib.util
+import inspect
 import pathlib
 import re
 
 import pytest
 
-from jaxbench import attacks, config, corruptions, plan, spec
+from jaxbench import attacks, config, corruptions, errors, plan, spec
 
 CONFIGS = pathlib.Path(__file__).parent.parent / "configs"
 ARGUMENTS = {
@@ -55,6 +56,15 @@ def test_roz_has_its_eleven_attacks_in_both_readings():
 def test_a_search_of_prompts_can_be_had(goal):
   settings = config.checked_search(_load("clip_auto").get_config(goal))
   assert bool(settings.corruptions) == (goal == "robust")
+
+
+@pytest.mark.parametrize("file", sorted(CONFIGS.glob("*.py")), ids=lambda file: file.stem)
+def test_an_argument_that_a_config_does_not_take_is_refused(file):
+  """Else a run of everything begins where a small one was meant."""
+  get_config = _load(file.stem).get_config
+  if inspect.signature(get_config).parameters:
+    with pytest.raises(errors.InputError, match="unknown argument of this config 'tny'"):
+      get_config("tny")
 
 
 def test_every_file_is_tested_or_trains():

@@ -1,7 +1,13 @@
 """The settings: `schema` declares them, `checks` makes what was written what was meant."""
 
 from jaxbench.config.assigned import attacks_on, by_data, others, prompts_on, subset_on
-from jaxbench.config.checks import checked, checked_search, checked_training, not_in_pixels
+from jaxbench.config.checks import (
+  check_argument,
+  checked,
+  checked_search,
+  checked_training,
+  not_in_pixels,
+)
 from jaxbench.config.members import EMBEDDING, Member, prompt_sets, start_of, surrogates
 from jaxbench.config.schema import (
   AUTO,
@@ -34,6 +40,7 @@ __all__ = [
   "Universal",
   "attacks_on",
   "by_data",
+  "check_argument",
   "checked",
   "checked_search",
   "checked_training",

@@ -24,6 +24,17 @@ _LARGEST_SEED = 2**32 - 1  # Of what is larger, keys hold the last 32 bits.
 _DTYPES = ("float32", "bfloat16")  # In which attacks may search.
 
 
+def check_argument(argument: str, *known: str) -> None:
+  """Raises InputError for what a config does not take after its name, as `tiny` in FILE:tiny.
+
+  Args:
+    argument: as `get_config` has it.
+    known: those that it takes; "" is none.
+  """
+  if argument not in known:
+    raise errors.unknown("argument of this config", argument, filter(None, known))
+
+
 def checked(settings: Config) -> Config:
   """A copy of `settings` with every list in its proper type.
 

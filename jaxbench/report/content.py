@@ -119,9 +119,11 @@ def load(
     for name in shown["data"]
     if not directions.are_captions(name)
   ]
+  captioned = retrieved.retrieved(rows, classifiers, run)
+  found = {each.name for each in captioned}
+  names = [name for name in names if directions.images_of(name) not in found]
   of_nature = natural.natural(list(summary.values()), shifts, classifiers, names, run)
   metric = {name: known.get("metric", "") for name, known in run["data"].items()}
-  captioned = retrieved.retrieved(rows, classifiers, run)
   found_images = retrieved.text_to_image(captioned)
   return Run(
     workdir=str(workdir),
