@@ -73,9 +73,9 @@ def _learn(arguments: Sequence[str]) -> int:
     step_size=step_size,
     steps=_STEPS.value,
     batch=_BATCH.value,
-    seed=_SEED.value,
+    key=_SEED.value,
     targets=[_text(model) for model in loaded] if _TARGET.value else None,
-    choose=universal.UCB(_UCB.value) if _UCB.value else None,
+    choose=f"ucb(k={_UCB.value})" if _UCB.value else "all",
     folder=folder,
   )
   found = files.with_source(found, source.sha256, [source.ids[row] for row in rows])

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxbench import devices, errors
+from jaxbench import devices, errors, spec
 from jaxbench.storage import atomic
 from jaxbench.universal.perturbation import LINF, Universal, apply
 
@@ -37,6 +37,11 @@ class UCB(NamedTuple):
   k: int = 4
   decay: float = 0.9
 
+  @classmethod
+  def of(cls, *, k: int = 4, decay: float = 0.9) -> "UCB":
+    """As a spec writes it."""
+    return cls(k, decay)
+
   def __call__(self, losses: np.ndarray, counts: np.ndarray, step: int) -> np.ndarray:
     """Sorted places [k] among models with decayed losses [M] float64 and counts [M] int64."""
     bonus = np.sqrt(math.log(step + 1) / np.maximum(counts, 1))
@@ -53,9 +58,9 @@ def learn(
   step_size: float = 0.5 / 255,
   steps: int = 1000,
   batch: int = 64,
-  seed: int = 0,
+  key: int = 0,
   targets: Sequence[jax.Array] | None = None,
-  choose: UCB | None = None,
+  choose: str = "all",
   folder: pathlib.Path | None = None,
 ) -> Universal:
   """Learns one perturbation for all images and models.
@@ -72,29 +77,30 @@ def learn(
     step_size: its learning rate, in pixel units.
     steps: how many.
     batch: images of a step, on all devices together; a multiple of their number.
-    seed: of the first perturbation, uniform within the radius, and of the order of the images.
+    key: of the first perturbation, uniform within the radius, and of the order of the images.
     targets: what outputs are to become like.
-    choose: which models a step is made on; None is all of them.
+    choose: which models a step is made on: "all", or "ucb(k=4)", see `UCB`.
     folder: where the search is kept, to go on with it.
 
   Raises:
-    InputError: the batch does not divide among devices, there are fewer images, or the folder has
-      a search of other settings.
+    InputError: a name is unknown, the batch does not divide among devices, there are fewer images,
+      or the folder has a search of other settings.
   """
-  _require(models, images, batch, targets, choose)
+  some = spec.build(spec.resolve(choose, {"all": _all, "ucb": UCB.of}, "choice of models"))
+  _require(models, images, batch, targets, some)
   rule = _rule(optimizer)(step_size)
   told = {
     "optimizer": optimizer,
     "step_size": step_size,
     "steps": steps,
     "batch": batch,
-    "seed": seed,
-    "choose": "all" if choose is None else f"ucb(k={choose.k})",
+    "key": key,
+    "choose": choose,
     "loss": "cosine" if targets is None else "target",
   }
   place = None if folder is None else folder / _FILE
   # Of no change at all the likeness is largest: its slope is what rounding leaves.
-  start = np.random.default_rng(seed).uniform(-epsilon, epsilon, images.shape[1:])
+  start = np.random.default_rng(key).uniform(-epsilon, epsilon, images.shape[1:])
   delta = jnp.asarray(start, jnp.float32)
   count = len(models)
   state = _State(
@@ -105,13 +111,13 @@ def learn(
   replicas = [devices.replicate(model).tree() for model in models]
   wanted = [None] * count if targets is None else [jnp.asarray(each) for each in targets]
   for step in range(int(state.step), steps):
-    shown = devices.scatter(images[_rows(len(images), batch, seed, step)])
-    chosen = np.arange(count) if choose is None else choose(state.losses, state.counts, step)
+    shown = devices.scatter(images[_rows(len(images), batch, key, step)])
+    chosen = np.arange(count) if some is None else some(state.losses, state.counts, step)
     found = [_slope()(replicas[i], state.delta, shown, wanted[i]) for i in chosen]
     slope = jnp.mean(jnp.stack([each for _, each in found]), axis=0)
     losses, counts = state.losses.copy(), state.counts.copy()
     for i, (loss, _) in zip(chosen, found, strict=True):
-      old = choose.decay if choose and counts[i] else 0.0
+      old = some.decay if some and counts[i] else 0.0
       losses[i] = old * losses[i] + (1 - old) * float(loss)
       counts[i] += 1
     delta, memory = _step(rule, epsilon)(slope, state.memory, state.delta)
@@ -170,6 +176,10 @@ def _step(rule: optax.GradientTransformation, epsilon: float) -> Callable[..., A
   return jax.jit(step)
 
 
+def _all() -> None:
+  return None
+
+
 def _require(
   models: Sequence[Model],
   images: np.ndarray,
@@ -190,10 +200,10 @@ def _require(
     raise errors.InputError(f"k={choose.k} models of {len(models)} cannot be chosen")
 
 
-def _rows(count: int, batch: int, seed: int, step: int) -> np.ndarray:
+def _rows(count: int, batch: int, key: int, step: int) -> np.ndarray:
   """Places [batch] of the images of a step: an epoch is a permutation, whose rest is left."""
   each = count // batch
-  order = np.random.default_rng((seed, step // each)).permutation(count)
+  order = np.random.default_rng((key, step // each)).permutation(count)
   return order[(step % each) * batch :][:batch]
 
 

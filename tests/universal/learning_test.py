@@ -18,7 +18,7 @@ def _linear(seed, outputs=5):
 
 
 def _learn(models, **changes):
-  asked = {"epsilon": 8 / 255, "step_size": 2 / 255, "steps": 6, "batch": 8, "seed": 3} | changes
+  asked = {"epsilon": 8 / 255, "step_size": 2 / 255, "steps": 6, "batch": 8, "key": 3} | changes
   return universal.learn(models, IMAGES, **asked)
 
 
@@ -48,7 +48,7 @@ def test_images_lose_their_likeness_within_the_radius(optimizer):
 
 def test_a_search_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
   models = [_linear(seed) for seed in range(3)]
-  asked = {"choose": universal.UCB(2), "optimizer": "adam", "steps": 12}
+  asked = {"choose": "ucb(k=2)", "optimizer": "adam", "steps": 12}
   whole = _learn(models, **asked)
   monkeypatch.setattr(learning, "_SAVED_EACH", 5)
   keep = learning._keep
@@ -65,7 +65,7 @@ def test_a_search_goes_on_where_it_was_stopped(tmp_path, monkeypatch):
   np.testing.assert_array_equal(again.delta, whole.delta)
   assert again.told == whole.told
   with pytest.raises(errors.InputError, match="a search with other settings"):
-    _learn(models, **asked, seed=4, folder=tmp_path)
+    _learn(models, **asked, key=4, folder=tmp_path)
 
 
 def test_any_number_of_devices_learns_the_same(monkeypatch):
@@ -96,7 +96,8 @@ def test_every_model_is_chosen_once_and_then_the_one_that_is_least_fooled():
     ({"batch": 9}, "does not divide among 8 devices"),
     ({"batch": 32}, "24 images do not fill a batch of 32"),
     ({"targets": []}, "0 targets for 1 models"),
-    ({"choose": universal.UCB(2)}, "k=2 models of 1"),
+    ({"choose": "ucb(k=2)"}, "k=2 models of 1"),
+    ({"choose": "best"}, "unknown choice of models 'best'"),
     ({"optimizer": "sgd"}, "unknown optimizer 'sgd'"),
   ],
 )
