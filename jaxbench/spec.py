@@ -24,6 +24,13 @@ _LITERALS: dict[Any, tuple[type, ...]] = {
   str: (str,),
   types.NoneType: (types.NoneType,),
 }
+_WORDS = {
+  bool: "True or False",
+  int: "a whole number",
+  float: "a number",
+  str: "a text",
+  types.NoneType: "None",
+}
 
 
 class Spec(NamedTuple):
@@ -60,8 +67,8 @@ def resolve(text: str, table: Mapping[str, Callable[..., Any]], kind: str, **alw
     if argument not in defaults:
       raise errors.unknown(f"argument of {kind} {name}", argument, defaults)
     if not _fits(arguments[argument], kinds[argument]):
-      wanted = _named(kinds[argument])
-      raise errors.InputError(f"{kind} {text!r}: {argument} must be {wanted}")
+      said = f"{argument}={arguments[argument]!r}"
+      raise errors.InputError(f"{kind} {text!r}: {said} must be {_named(kinds[argument])}")
   given = {key: arguments[key] for key in defaults if key in arguments}
   told = {
     key: value
@@ -117,9 +124,11 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _named(kind: Any) -> str:
-  """A type as a person would write it."""
-  kind = typing.get_args(kind)[0] if typing.get_origin(kind) is Annotated else kind
-  return getattr(kind, "__name__", str(kind)) if isinstance(kind, type) else str(kind)
+  """A type in words."""
+  inside = typing.get_args(kind)
+  if typing.get_origin(kind) is Annotated:
+    return _named(inside[0])
+  return " or ".join(map(_named, inside)) if inside else _WORDS.get(kind, str(kind))
 
 
 def write(name: str, arguments: Mapping[str, Any]) -> str:

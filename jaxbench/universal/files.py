@@ -19,7 +19,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors import numpy as safetensors
 
-from jaxbench import errors
+from jaxbench import data, errors
 from jaxbench.storage import atomic
 from jaxbench.universal.perturbation import L2, LINF, PATCH, Universal
 
@@ -140,11 +140,13 @@ def _patch(delta: np.ndarray, told: dict[str, Any], folder: pathlib.Path) -> Uni
 _KINDS = {"uap": _patch, "delta_param": _l2, "delta": _linf}
 
 
-def refuse_learnt(perturbation: Universal, source: str, ids: Sequence[str]) -> None:
-  """Raises InputError if some of the examples `ids` of the set `source` have been learnt from."""
+def refuse_learnt(perturbation: Universal, source: data.Source, ids: Sequence[str]) -> None:
+  """Raises InputError if some of the examples `ids` of a set have been learnt from."""
   learnt = perturbation.told.get("learnt_from", {})
-  seen = set(learnt.get("ids", ())) if learnt.get("data") == source else set()
-  if common := [one for one in ids if one_way(one) in seen]:
+  seen = set(learnt.get("ids", ()))
+  common = [one for one in ids if one_way(one) in seen]
+  # Other sets may have examples of these names; to know reads all of them.
+  if common and learnt["data"] == source.sha256:
     raise errors.InputError(
       f"the perturbation was learnt from {len(common)} of these images, {common[0]} among them: "
       "evaluate it on others"

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from jaxbench import attacks, config, devices
+from jaxbench import attacks, config, data, devices
 from jaxbench.attacks.engine import batching
 from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Classifier, Surrogate
@@ -159,8 +159,8 @@ class Perturbation:
     del settings
     return {}
 
-  def check_unseen(self, source: str, ids: Sequence[str]) -> None:
-    """Raises InputError if it was made from some of the examples `ids` of a set of that SHA-256."""
+  def check_unseen(self, source: data.Source, ids: Sequence[str]) -> None:
+    """Raises InputError if it was made from some of the examples `ids` of a set."""
     del source, ids
 
   def unfit(self, classifier: Classifier) -> str | None:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import attacks, config, devices, errors, models, spec
+from jaxbench import attacks, config, data, devices, errors, models, spec
 from jaxbench.attacks.parts import norms
 from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Absent, Classifier, Surrogate
@@ -62,7 +62,7 @@ class Universal(Perturbation):
     del settings
     return {"epsilon": self.epsilon}
 
-  def check_unseen(self, source: str, ids: Sequence[str]) -> None:
+  def check_unseen(self, source: data.Source, ids: Sequence[str]) -> None:
     """See `Perturbation`."""
     files.refuse_learnt(self.learnt, source, ids)
 
