@@ -4,6 +4,7 @@ The same classes carry real weights. The robust twin is CLIP fine-tuned on adver
 (Madry et al., 2018); a ResNet's batch norms stay on their initial statistics.
 """
 
+import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -177,11 +178,10 @@ def _fit(
 
   params = jax.tree.map(jnp.copy, params)  # The caller's arrays are not donated.
   state = optimizer.init(params)
-  progress = Progress(steps, 0, "step")
-  for step in range(steps):
-    params, state, value = update(params, state, jnp.int32(step))
-    progress.update(1)
-    if step % 20 == 0:
-      progress.show(f"{type(model).__name__}, loss {value:.4f}")
-  progress.close()
+  with contextlib.closing(Progress(steps, 0, "step")) as progress:
+    for step in range(steps):
+      params, state, value = update(params, state, jnp.int32(step))
+      progress.update(1)
+      if step % 20 == 0:
+        progress.show(f"{type(model).__name__}, loss {value:.4f}")
   return nnx.merge(graph, params, *fixed)

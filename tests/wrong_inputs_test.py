@@ -101,7 +101,8 @@ def test_wrong_input_is_one_line_and_status_2(
   status = command(*line.format(here=here).replace("WORK", f"--workdir={tmp_path / 'run'}").split())
   out, err = capsys.readouterr()
   assert (status, out) == (2, "")
-  (only,) = err.strip().splitlines()
+  assert err.count("\n") == 1, err
+  only = err.strip()
   assert only.startswith("jaxbench")
   assert told.format(here=here) in only
   assert not any(tmp_path.iterdir())

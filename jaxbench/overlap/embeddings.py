@@ -4,6 +4,7 @@ A folder holds `img_emb/img_emb_0000.npy` (float16, [N, D], unit vectors) and wh
 `metadata/metadata_0000.parquet`; `embeddings.json` tells what made them.
 """
 
+import contextlib
 import io
 import json
 from collections.abc import Mapping
@@ -72,14 +73,14 @@ def embed(
     for name, indices in chosen.items()
     for start in range(0, len(indices), _SHARD)
   ]
-  progress = Progress(sum(map(len, chosen.values())), 0, "image")
-  for number, (name, indices) in enumerate(parts):
-    file = root / "img_emb" / f"img_emb_{number:04d}.npy"
-    if not file.exists():
-      progress.show(name)
-      _write_shard(file, encoder, name, sources[name], indices, slots, workers)
-    progress.update(len(indices))
-  progress.close()
+  total = sum(map(len, chosen.values()))
+  with contextlib.closing(Progress(total, 0, "image")) as progress:
+    for number, (name, indices) in enumerate(parts):
+      file = root / "img_emb" / f"img_emb_{number:04d}.npy"
+      if not file.exists():
+        progress.show(name)
+        _write_shard(file, encoder, name, sources[name], indices, slots, workers)
+      progress.update(len(indices))
 
 
 def read(folder: epath.PathLike) -> Embeddings:

@@ -5,6 +5,7 @@ goes on with what there is, and hosts that take shares of the shards need no wor
 Whoever finds all shards done merges them; the order of merging decides nothing.
 """
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Iterable
@@ -71,14 +72,14 @@ def search(
   embeddings.claim(root / "search.json", described)
   (root / "parts").mkdir(parents=True, exist_ok=True)
   share = listed[index::count]
-  progress = Progress(sum(shard.rows for shard in share), 0, "vector")
-  for number, shard in enumerate(share):
-    file = _part(root, index + number * count)
-    if not file.exists():
-      progress.show(shard.file.name)
-      _write(file, _nearest(queries.vectors, shard, settings))
-    progress.update(shard.rows)
-  progress.close()
+  total = sum(shard.rows for shard in share)
+  with contextlib.closing(Progress(total, 0, "vector")) as progress:
+    for number, shard in enumerate(share):
+      file = _part(root, index + number * count)
+      if not file.exists():
+        progress.show(shard.file.name)
+        _write(file, _nearest(queries.vectors, shard, settings))
+      progress.update(shard.rows)
   left = sum(not _part(root, number).exists() for number in range(len(listed)))
   if not left:
     parts = ((number, _read(_part(root, number))) for number in range(len(listed)))

@@ -91,7 +91,7 @@ def test_a_fixed_class_is_written_on_all_but_its_own_examples():
     ("text(target='third')", "unknown target 'third'"),
     ("text(font='nowhere.ttf')", "font 'nowhere.ttf': no such file"),
     ("text(fond='x')", "Did you mean 'font'"),
-    ("text(size='big')", "not supported between"),
+    ("text(size='big')", "size='big' must be a number"),
   ],
 )
 def test_a_bad_spec_is_one_clear_line(text, message):
