@@ -80,5 +80,5 @@ def _config(name: str) -> str:
 def table() -> str:
   """What --help says of them, and of how they end."""
   told = EVALUATIONS | {name: about for name, (_, about) in PROGRAMS.items()}
-  lines = [f"  jaxbench {name:8}  {about}" for name, about in told.items()]
+  lines = [f"  jaxbench {name:9}  {about}" for name, about in told.items()]
   return "\n".join(["Commands, each with --help of its own:", *lines, "", _ENDS])

@@ -89,6 +89,7 @@ def learn(
   some = spec.build(spec.resolve(choose, {"all": _all, "ucb": UCB.of}, "choice of models"))
   _require(models, images, batch, targets, some)
   rule = _rule(optimizer)(step_size)
+  move = _mover(rule, epsilon)
   told = {
     "optimizer": optimizer,
     "step_size": step_size,
@@ -116,11 +117,11 @@ def learn(
     found = [_slope()(replicas[i], state.delta, shown, wanted[i]) for i in chosen]
     slope = jnp.mean(jnp.stack([each for _, each in found]), axis=0)
     losses, counts = state.losses.copy(), state.counts.copy()
-    for i, (loss, _) in zip(chosen, found, strict=True):
+    for i, loss in zip(chosen, jax.device_get([loss for loss, _ in found]), strict=True):
       old = some.decay if some and counts[i] else 0.0
       losses[i] = old * losses[i] + (1 - old) * float(loss)
       counts[i] += 1
-    delta, memory = _step(rule, epsilon)(slope, state.memory, state.delta)
+    delta, memory = move(slope, state.memory, state.delta)
     state = _State(delta, memory, losses, counts, np.asarray(step + 1))
     if place and ((step + 1) % _SAVED_EACH == 0 or step + 1 == steps):
       _keep(place, state, settings)
@@ -164,8 +165,7 @@ def _rule(name: str) -> Callable[[float], optax.GradientTransformation]:
   return rules[name]
 
 
-@functools.cache
-def _step(rule: optax.GradientTransformation, epsilon: float) -> Callable[..., Any]:
+def _mover(rule: optax.GradientTransformation, epsilon: float) -> Callable[..., Any]:
   """A program (slope, memory, delta) -> delta within the radius, memory."""
 
   def step(slope: jax.Array, memory: Any, delta: jax.Array) -> tuple[jax.Array, Any]:

@@ -13,18 +13,6 @@ from jaxbench.evaluate import runner
 
 
 @pytest.fixture(scope="module")
-def network():
-  return checkpoints.clip()
-
-
-@pytest.fixture(scope="module")
-def model(network, tmp_path_factory):
-  """A random CLIP with the whole vocabulary."""
-  folder = tmp_path_factory.mktemp("clip")
-  return checkpoints.write_huggingface(network, folder, checkpoints.CLIP_PROCESSOR)
-
-
-@pytest.fixture(scope="module")
 def sets(tmp_path_factory):
   """Names of three probes."""
   root = tmp_path_factory.mktemp("sets")

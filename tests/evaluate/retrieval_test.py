@@ -24,18 +24,6 @@ CAPTIONS["4.jpg"].append(CAPTIONS["7.jpg"][0])
 
 
 @pytest.fixture(scope="module")
-def network():
-  return checkpoints.clip()
-
-
-@pytest.fixture(scope="module")
-def model(network, tmp_path_factory):
-  """A random CLIP with the whole vocabulary."""
-  folder = tmp_path_factory.mktemp("clip")
-  return checkpoints.write_huggingface(network, folder, checkpoints.CLIP_PROCESSOR)
-
-
-@pytest.fixture(scope="module")
 def root(tmp_path_factory):
   root = tmp_path_factory.mktemp("sets")
   captioned.shards(root / "wds_flickr30k", CAPTIONS)

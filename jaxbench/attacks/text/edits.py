@@ -4,8 +4,6 @@ Charmer's space (Abad Rocamora et al., 2024, arXiv:2405.04346): a sentence of L 
 2 L + 1 positions, before, at and after each; odd ones are characters, even ones the gaps.
 """
 
-from collections.abc import Iterable, Iterator
-
 import numpy as np
 
 
@@ -28,13 +26,6 @@ def write(sentence: str, position: int, character: str, *, deletes: bool = False
   if deletes and at_character and sentence[place] == character:
     character = ""
   return sentence[:place] + character + rest
-
-
-def once(sentence: str, alphabet: Iterable[str]) -> Iterator[str]:
-  """What one edit can make of a sentence, some of it several times: deletions too."""
-  for position in positions(sentence):
-    for character in ("", *alphabet):
-      yield write(sentence, position, character)
 
 
 def distance(one: str, other: str) -> int:
