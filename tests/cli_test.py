@@ -116,7 +116,7 @@ def _has(pattern):
   return lambda process, workdir: any(workdir.glob(pattern))
 
 
-MOMENTS = {  # Python itself catches SIGINT, so that SIGTERM tells when jaxbench does.
+MOMENTS = {  # Python itself catches SIGINT; SIGTERM, caught after it, tells when jaxbench does.
   "imports": lambda process, workdir: _catches(process, signal.SIGTERM),
   "the folder": _has("run.json"),
   "compilation": _has("leases/*.0"),

@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)  # In this order, so that who sees the last has both.
 _GRACE = 20.0  # Seconds from the first signal; from a second one, 1.
 _LAST_WORDS = 5.0  # More seconds to save what is finished.
 
