@@ -9,7 +9,8 @@ from flax import nnx
 from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig, imagenet
 from jaxbench.models.classifiers.vgg import Head
 from jaxbench.models.family import TORCHVISION, Family
-from jaxbench.models.parts.layers import Conv, LayerList, adaptive_average_pool, max_pool
+from jaxbench.models.parts.layers import Conv, LayerList
+from jaxbench.models.parts.pooling import adaptive_average_pool, max_pool
 from jaxbench.models.weights.mapping import Renamings
 
 

@@ -14,14 +14,8 @@ from flax import nnx
 from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig, imagenet
 from jaxbench.models.family import HUGGINGFACE, TIMM, TORCHVISION, Family, Timm, Transformers
 from jaxbench.models.later import later
-from jaxbench.models.parts.layers import (
-  Conv,
-  FrozenBatchNorm,
-  LayerList,
-  Linear,
-  average_pool,
-  max_pool,
-)
+from jaxbench.models.parts.layers import Conv, FrozenBatchNorm, LayerList, Linear
+from jaxbench.models.parts.pooling import average_pool, max_pool
 from jaxbench.models.weights import config_json
 from jaxbench.models.weights.mapping import Renamings
 from jaxbench.models.weights.processor import Images

@@ -8,14 +8,8 @@ from flax import nnx
 
 from jaxbench.models.classifiers.classifier import Classifier, ClassifierConfig, imagenet
 from jaxbench.models.family import TIMM, TORCHVISION, Family, Timm
-from jaxbench.models.parts.layers import (
-  Conv,
-  FrozenBatchNorm,
-  LayerList,
-  Linear,
-  adaptive_average_pool,
-  max_pool,
-)
+from jaxbench.models.parts.layers import Conv, FrozenBatchNorm, LayerList, Linear
+from jaxbench.models.parts.pooling import adaptive_average_pool, max_pool
 from jaxbench.models.weights.mapping import Renamings
 
 

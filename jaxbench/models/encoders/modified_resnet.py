@@ -15,8 +15,8 @@ from jaxbench.models.parts.layers import (
   Linear,
   Network,
   attend,
-  average_pool,
 )
+from jaxbench.models.parts.pooling import average_pool
 from jaxbench.models.weights.mapping import Renamings
 
 

@@ -99,7 +99,7 @@ def windows(x: jax.Array, size: list[int], window: Window, around: float = 0.0) 
   ]
 
 
-def _phases(
+def phases(
   y: jax.Array, kernel: jax.Array, window: Window, shape: tuple[int, ...]
 ) -> tuple[jax.Array, Window]:
   """The transpose as a convolution of y without strides, whose outputs are neighbours in x.
@@ -123,7 +123,7 @@ def _phases(
   return kernel[::-1, :, ::-1], Window((1, 1), tuple(padding), window.dilation)
 
 
-def _joined(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+def joined(x: jax.Array, shape: tuple[int, ...]) -> jax.Array:
   """[B, H / s, s, W / s', s', I] -> `shape`."""
   batch, rows, down, columns, across, inputs = x.shape
   x = x.reshape(batch, rows * down, columns * across, inputs)
@@ -141,14 +141,14 @@ def _depthwise(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
 def _depthwise_transposed(
   y: jax.Array, kernel: jax.Array, window: Window, shape: tuple[int, ...]
 ) -> jax.Array:
-  kernel, window = _phases(y, kernel, window, shape)
+  kernel, window = phases(y, kernel, window, shape)
   height, down, width, across, _, channels = kernel.shape
   weights = kernel.swapaxes(1, 2).reshape(-1, 1, 1, down, 1, across, channels)
   seen = [x[:, :, None, :, None] for x in windows(y, [height, width], window)]
   x = _sum_of_products(seen, weights)
   if channels != shape[-1]:
     x = x.reshape(*x.shape[:-1], shape[-1], -1).sum(axis=-1)
-  return _joined(x, shape)
+  return joined(x, shape)
 
 
 def _sum_of_products(seen: list[jax.Array], weights: jax.Array) -> jax.Array:
@@ -181,13 +181,13 @@ def _grouped_transposed(
 ) -> jax.Array:
   """Neighbours that strides make are outputs of their group; XLA takes 50 times as long."""
   groups = window.groups
-  kernel, window = _phases(y, kernel, window, shape)
+  kernel, window = phases(y, kernel, window, shape)
   height, down, width, across, inputs, outputs = kernel.shape
   apart = kernel.reshape(height, down, width, across, inputs, groups, outputs // groups)
   apart = apart.transpose(0, 2, 6, 5, 1, 3, 4).reshape(height, width, outputs // groups, -1)
   x = _grouped(y, apart, window._replace(groups=groups))
   x = x.reshape(*x.shape[:3], groups, down, across, inputs).transpose(0, 1, 4, 2, 5, 3, 6)
-  return _joined(x.reshape(*x.shape[:5], groups * inputs), shape)
+  return joined(x.reshape(*x.shape[:5], groups * inputs), shape)
 
 
 def _product(x: jax.Array, kernel: jax.Array, window: Window) -> jax.Array:
@@ -204,11 +204,11 @@ def _image_transposed(
   y: jax.Array, kernel: jax.Array, window: Window, shape: tuple[int, ...]
 ) -> jax.Array:
   """With the few channels of neighbours as outputs of one product."""
-  kernel, window = _phases(y, kernel, window, shape)
+  kernel, window = phases(y, kernel, window, shape)
   height, down, width, across, inputs, outputs = kernel.shape
   kernel = kernel.transpose(0, 2, 5, 1, 3, 4).reshape(height, width, outputs, -1)
   x = window.xla(y, kernel)
-  return _joined(x.reshape(*x.shape[:3], down, across, inputs).swapaxes(2, 3), shape)
+  return joined(x.reshape(*x.shape[:3], down, across, inputs).swapaxes(2, 3), shape)
 
 
 def _by_jax(forward: _Forward) -> Code:

@@ -11,7 +11,6 @@ from jax import lax
 from jax.experimental import checkify
 
 from jaxbench import errors
-from jaxbench.models.parts import convolution_cpu
 from jaxbench.models.parts.convolution import convolve
 
 # A backward pass computes them again: a ViT-B/32 gradient takes a third less memory, and less time.
@@ -215,45 +214,6 @@ def prepend(token: jax.Array, x: jax.Array) -> jax.Array:
   """One [D] vector before every sequence: float [B, T, D] -> [B, 1 + T, D]."""
   tokens = jnp.broadcast_to(token.astype(x.dtype), (x.shape[0], 1, x.shape[-1]))
   return jnp.concatenate([tokens, x], axis=1)
-
-
-def max_pool(x: jax.Array, window: int, stride: int, padding: int = 0) -> jax.Array:
-  """float [B, H, W, C] -> the largest of each window, padded as torch pads."""
-  margins = ((padding, padding), (padding, padding))
-
-  def larger(one: jax.Array, other: jax.Array) -> jax.Array:
-    """Of equals the first has the gradient, as in XLA and torch."""
-    return jnp.where((other > one) | jnp.isnan(other), other, one)
-
-  def on_cpu(x: jax.Array) -> jax.Array:
-    """XLA's own takes 9 to 27 times as long for the gradient."""
-    moves = convolution_cpu.Window((stride, stride), margins)
-    return functools.reduce(larger, convolution_cpu.windows(x, [window, window], moves, -jnp.inf))
-
-  pool = functools.partial(
-    nnx.max_pool, window_shape=(window, window), strides=(stride, stride), padding=margins
-  )
-  return lax.platform_dependent(x, cpu=on_cpu, default=pool)
-
-
-def average_pool(x: jax.Array, window: int) -> jax.Array:
-  """float [B, H, W, C] -> the mean of each window; windows do not overlap."""
-  batch, height, width, channels = x.shape
-  rows, columns = height // window, width // window
-  x = x[:, : rows * window, : columns * window]
-  return x.reshape(batch, rows, window, columns, window, channels).mean(axis=(2, 4))
-
-
-def adaptive_average_pool(x: jax.Array, size: int) -> jax.Array:
-  """float [B, H, W, C] -> [B, size, size, C], with torch's bins."""
-  if x.shape[1:3] == (size, size):
-    return x
-  for axis in (1, 2):
-    length = x.shape[axis]
-    bins = [(i * length // size, -(-(i + 1) * length // size)) for i in range(size)]
-    means = [lax.slice_in_dim(x, *ends, axis=axis).mean(axis=axis, keepdims=True) for ends in bins]
-    x = jnp.concatenate(means, axis=axis)
-  return x
 
 
 def _like(vector: jax.Array, x: jax.Array) -> jax.Array:
