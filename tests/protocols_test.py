@@ -43,7 +43,6 @@ def _run(name, workdir, model, root, *more):
     f"--config.models={model}",
     f"--config.data_root={root}",
     *more,
-    exact=False,
   )
   return out, records.load_run(workdir), records.read(workdir)
 

@@ -15,10 +15,21 @@ def _radius(attack):
   return RADII[laws.norm_of(attack)]
 
 
-@pytest.mark.parametrize("quantize", [False, True], ids=["float", "8 bits"])
-@pytest.mark.parametrize("attack", TABLE.values(), ids=TABLE)
-def test_of_an_attack(attack, quantize):
-  classifier, (images, labels, _) = awkward.classifier(), awkward.examples()
+def _alternating(first):
+  """Rows of the table, in floats and in 8 bits; one of the two is slow, by turns.
+
+  So each attack is run and bisected, in floats and in 8 bits, in two programs in place of four.
+  """
+  for place, row in enumerate(TABLE):
+    for quantize, name in enumerate(("float", "8 bits")):
+      usual = quantize == (place + first) % 2
+      marks = () if usual else (pytest.mark.slow,)
+      yield pytest.param(row, bool(quantize), id=f"{row}-{name}", marks=marks)
+
+
+@pytest.mark.parametrize(("row", "quantize"), list(_alternating(0)))
+def test_of_an_attack(row, quantize):
+  attack, classifier, (images, labels, _) = TABLE[row], awkward.classifier(), awkward.examples()
   radius = _radius(attack)
   result = attacks.run(
     attack, classifier, images, labels, radius, 0, slots=SLOTS, quantize=quantize
@@ -67,8 +78,9 @@ def test_at_the_bound_all_figures_agree():
     np.testing.assert_array_equal(withstood, ~plain.success)
 
 
-@pytest.mark.parametrize("quantize", [False, True], ids=["float", "8 bits"])
-@pytest.mark.parametrize("row", [row for row in TABLE if row != "autoattack"])
+@pytest.mark.parametrize(
+  ("row", "quantize"), [one for one in _alternating(1) if one.values[0] != "autoattack"]
+)
 def test_of_a_bisection(row, quantize):
   attack, classifier = TABLE[row], awkward.classifier()
   images, labels, _ = awkward.examples()

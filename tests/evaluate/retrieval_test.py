@@ -219,7 +219,6 @@ def test_the_config_through_the_command_line(tmp_path, model, root):
     f"--config.data_root={root}",
     "--config.data=flickr30k",
     "--config.attacks.names=",  # They are above, in this process.
-    exact=False,
   )
   assert "recall of retrieval, percent" in out
   rows = records.read(tmp_path / "run")

@@ -47,7 +47,7 @@ def _workers(workdir):
 @pytest.mark.slow
 @needs_ray
 def test_a_killed_workers_block_is_retried_and_rows_are_as_of_one_process(tmp_path):
-  run(*SMALL, f"--workdir={tmp_path / 'alone'}")
+  run(*SMALL, f"--workdir={tmp_path / 'alone'}", exact=True)
   workdir = tmp_path / "run"
   process = _start(*SMALL, f"--workdir={workdir}", "--nodes=2")
   while parts(workdir) < 2 and process.poll() is None:

@@ -56,6 +56,7 @@ def _run(workdir, hosts, examples):
     start(
       *arguments,
       f"--host={index}/{hosts}",
+      exact=True,
       preexec_fn=lambda core=index: os.sched_setaffinity(0, {core}),
     )
     for index in range(hosts)

@@ -198,7 +198,7 @@ def file(tmp_path_factory, scans):
 
 def test_a_file_is_evaluated_as_any_other_model(file, tmp_path, scans):
   names = f"--config.models={file},{file}:zero-shot"
-  command.run(*SMALL, names, f"--workdir={tmp_path / 'run'}", exact=False)
+  command.run(*SMALL, names, f"--workdir={tmp_path / 'run'}")
   rows = records.read(tmp_path / "run").to_pandas()
   cells = {cell["id"]: cell for cell in records.load_run(tmp_path / "run")["cells"]}
   found = {(cell["model"], cell["perturbation"]) for cell in cells.values()}
