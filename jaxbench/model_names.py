@@ -1,7 +1,7 @@
 """Names of models as people write them.
 
-"base+tower" is a vision tower on the CLIP before it, "model|defence|defence" a model within
-test-time defences.
+"base+tower" is a vision tower on the CLIP before it, "base+tower.pt:model_ema" that of one network
+in a file of several, "model|defence|defence" a model within test-time defences.
 """
 
 import json
@@ -11,6 +11,7 @@ import re
 from jaxbench import errors
 
 WEIGHTS = (".safetensors", ".safetensors.index.json", ".pt", ".pth", ".pth.tar", ".bin", ".ckpt")
+_OF_SEVERAL = re.compile(rf"(?P<file>.*({'|'.join(map(re.escape, WEIGHTS))})):(?P<key>.+)")
 
 
 def without_revision(name: str) -> str:
@@ -42,15 +43,27 @@ def split(name: str) -> tuple[str, str | None]:
     return name, None
   places = [place for place, character in enumerate(name) if character == "+"]
   pairs = [(name[:place], name[place + 1 :]) for place in places]
-  base, tower = next((pair for pair in pairs if pathlib.Path(pair[1]).exists()), pairs[-1])
+  on_disk = (pair for pair in pairs if pathlib.Path(split_key(pair[1])[0]).exists())
+  base, tower = next(on_disk, pairs[-1])
   if not (base and tower):
     raise errors.InputError(f"{name!r} is no base+tower: name a model on both sides of the +")
   return base, tower
 
 
+def split_key(name: str) -> tuple[str, str | None]:
+  """The file of bare tensors and the `key` of a network in it that a name says, or all and None.
+
+  What is on the disk under the whole name is a file.
+  """
+  match = _OF_SEVERAL.fullmatch(name)
+  if match is None or pathlib.Path(name).exists():
+    return name, None
+  return match["file"], match["key"]
+
+
 def is_tower(name: str) -> bool:
   """Whether a name can be only a tower's: of a file of bare tensors, or a folder of one alone."""
-  name, _ = split_defences(name)
+  name, _ = split_key(split_defences(name)[0])
   if name.lower().endswith(WEIGHTS):
     return True
   try:

@@ -82,8 +82,9 @@ class Universal:
 class Config:
   """One evaluation: models x data sets x prompt sets x (clean, corruptions, attacks)."""
 
-  # Names, paths or base+tower, as `models.load` takes them; "name|ttc(steps=2)" is a model within a
-  # test-time defence, one of `defences.DEFENCES`, and there may be several.
+  # Names, paths, base+tower or base+tower.pt:model_ema, as `models.load` takes them;
+  # "name|ttc(steps=2)" is a model within a test-time defence, one of `defences.DEFENCES`, and there
+  # may be several.
   models: tuple[str, ...] = ()
   download: bool = False  # Fetch models that are named but not on this disk.
   data: tuple[str, ...] = ()  # Names or paths, as `data.load` takes them.

@@ -84,7 +84,7 @@ def load(
       "mine.py:argument", whose `get_model()` or `get_model(argument)` returns a `models.Custom`;
       or, with the extra `torch`, a model that another package builds: "timm:NAME",
       "open_clip:ARCHITECTURE/TAG", "robustbench:DATA/THREAT/NAME". "base+tower" is
-      load(base, visual=tower).
+      load(base, visual=tower), "base+tower.pt:model_ema" with key="model_ema".
     visual: a vision tower alone, to put on the CLIP or SigLIP whose text tower it shares: a file
       of bare tensors (RobustVLM's FARE and TeCoA; "vision_encoder_state_dict" of TeCoA's kin), or
       a folder or repository of transformers' CLIPVisionModel. Activation, normalisation and
@@ -152,6 +152,12 @@ def _tower(
   name: str, base: str, config: Any, key: str | None, image_size: int | None, download: bool
 ) -> vision_tower.Tower:
   """The tower `name`, to be put on the model `base`."""
+  name, named = model_names.split_key(name)
+  if named and key:
+    raise errors.InputError(
+      f"{name}:{named} says which network of the file is meant; key={key!r} too"
+    )
+  key = named or key
   missing = errors.InputError(f"{name}: no vision tower is there: no such file or folder")
   place = pathlib.Path(_locate(name, download, missing))
   resizes = image_size is not None

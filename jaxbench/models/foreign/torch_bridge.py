@@ -43,7 +43,7 @@ _WAY_OUT = (
 class Bridged:
   """A pytree callable: images float32 [B, H, W, 3] in [0, 1] -> what the module says of them."""
 
-  weights: dict[str, jax.Array]  # Parameters and buffers that images meet.
+  weights: dict[str, jax.Array]  # Parameters and buffers that images meet; see `kept`.
   mean: jax.Array  # [3] float32.
   std: jax.Array  # [3] float32.
   function: Callable[..., Any] = struct.field(pytree_node=False)
@@ -167,7 +167,10 @@ def _bridged(
 
   def function(weights: Mapping[str, jax.Array], images: jax.Array) -> jax.Array:
     # What images do not meet, as a text tower, stays out of programs.
-    named = {name: weights.get(name, nothing) for name in everything}
+    named = {
+      name: torch_operators.as_in_torch(weights[name]) if name in weights else nothing
+      for name in everything
+    }
     tensors, inputs = environment.j2t_iso((named, images))
     some = {name: tensors.pop(name) for name in buffers}
     with environment:
@@ -175,7 +178,10 @@ def _bridged(
     return environment.t2j_iso(_tensor(output))
 
   nothing = jnp.zeros(())
-  weights = {name: jnp.asarray(array.detach().numpy()) for name, array in everything.items()}
+  weights = {
+    name: torch_operators.kept(jnp.asarray(array.detach().numpy()))
+    for name, array in everything.items()
+  }
   images = jax.ShapeDtypeStruct((2, 3, size, size), jnp.float32)
   with _any_promotion(), _told(module, "cannot be run inside XLA", _WAY_OUT):
     traced = jax.make_jaxpr(function)(weights, images).jaxpr

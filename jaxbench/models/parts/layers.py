@@ -124,7 +124,7 @@ class Conv(nnx.Module):
 
 
 class LayerNorm(nnx.Module):
-  """Two passes over the data, in float32, as torch does it: E[x^2] - E[x]^2 loses digits."""
+  """See `layer_norm`."""
 
   def __init__(self, width: int, epsilon: float):
     self.scale, self.bias = nnx.Param(jnp.ones(width)), nnx.Param(jnp.zeros(width))
@@ -132,10 +132,18 @@ class LayerNorm(nnx.Module):
 
   def __call__(self, x: jax.Array) -> jax.Array:
     """float [..., D] -> [..., D]."""
-    y = x.astype(jnp.float32)
-    y = y - y.mean(axis=-1, keepdims=True)
-    y = y * lax.rsqrt(jnp.square(y).mean(axis=-1, keepdims=True) + self.epsilon)
-    return (y * _like(self.scale[...], y) + _like(self.bias[...], y)).astype(x.dtype)
+    return layer_norm(x, self.scale[...], self.bias[...], self.epsilon)
+
+
+def layer_norm(x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float) -> jax.Array:
+  """float [..., D], [D], [D] -> [..., D].
+
+  Two passes over the data, in float32, as torch does it: E[x^2] - E[x]^2 loses digits.
+  """
+  y = x.astype(jnp.float32)
+  y = y - y.mean(axis=-1, keepdims=True)
+  y = y * lax.rsqrt(jnp.square(y).mean(axis=-1, keepdims=True) + epsilon)
+  return (y * _like(scale, y) + _like(bias, y)).astype(x.dtype)
 
 
 class FrozenBatchNorm(nnx.Module):

@@ -31,8 +31,8 @@ def chosen(path: Any, content: Any, key: str | None) -> Mapping[str, Any]:
     last = list(networks)[-1]
     raise errors.InputError(
       f"{path}: holds {len(networks)} networks, {', '.join(networks)}; say which is meant, as in "
-      f"key={last!r} (of a run, convert it first: `python -m jaxbench.models.convert ... "
-      f"--key={last}`)"
+      f"key={last!r} (in a run a vision tower is base+{path}:{last}; convert a whole model first: "
+      f"`python -m jaxbench.models.convert ... --key={last}`)"
     )
   return next(iter(networks.values()))
 

@@ -69,7 +69,12 @@ def read(
   Raises:
     InputError: the base has no text tower, or there is something else, or another model's tower.
   """
-  if config.supervised or not isinstance(config, Config):
+  if not isinstance(config, Config):
+    raise errors.InputError(
+      f"{base}: a vision tower goes on networks of this package, and this is another; put it in "
+      "where that is made"
+    )
+  if config.supervised:
     raise errors.InputError(
       f"{base}: a vision tower needs the CLIP or SigLIP whose text tower it shares, and this is "
       "none; models.list_models() has them"
@@ -80,6 +85,7 @@ def read(
   sources = {name: mapping.source(name, renamings) for name in _names(config)}
   convolution = next(name for name in sources if len(shapes[name].shape) == 4)
   _check_alone(opened, sources[convolution])
+  source = f"{source}:{key}" if key else source
   if _PROJECTION in sources and sources[_PROJECTION].names[0] not in opened.names:
     del sources[_PROJECTION]
     source = f"{source} without a projection, which is the base's"

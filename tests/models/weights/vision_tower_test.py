@@ -141,8 +141,20 @@ def test_one_of_several_networks_is_asked_for_by_its_key(tmp_path, base, tower):
   with pytest.raises(errors.InputError, match=r"2 networks, state_dict, .*key='model_ema\.module'"):
     models.load(base, visual=file)
   assert same(models.load(base, visual=file, key="model_ema.module"), tower)
-  keys = ("model_ema", "state_dict")
-  assert len({models.describe(base, visual=file, key=key).sha256 for key in keys}) == 2
+  found = models.describe(f"{base}+{file}:model_ema.module")
+  assert found == models.describe(base, visual=file, key="model_ema.module")
+  assert found.source.endswith("two.pt:model_ema.module")
+  assert same(models.load(f"{base}+{file}:model_ema.module"), tower)
+  names = (
+    f"{base}+{file}:model_ema",
+    f"{base}+{file}:state_dict",
+    f"{base}+{file}:model_ema.module",
+  )
+  assert len({models.describe(name).sha256 for name in names}) == 3
+  with pytest.raises(errors.InputError, match="no network is called 'ema' in it; it holds state"):
+    models.load(f"{base}+{file}:ema")
+  with pytest.raises(errors.InputError, match=r"two\.pt:ema says which.*key='model_ema' too"):
+    models.load(f"{base}+{file}:ema", key="model_ema")
   call("jaxbench.models.convert", base, tmp_path / "out", f"--visual={file}", "--key=model_ema")
   assert same(models.load(str(tmp_path / "out")), tower)
   with pytest.raises(errors.InputError, match="no network is called 'ema' in it; it holds state"):
@@ -312,6 +324,14 @@ def test_the_model_of_a_python_file_is_a_base_and_its_argument_no_tower(tmp_path
   _write_digits(tower, robust)
   assert equal(models.load(f"{mine}+{tower}").visual, robust.visual)
   assert equal(models.load(mine), clip)
+  (tmp_path / "mine.py").write_text(
+    "from jaxbench import models\n"
+    "def get_model():\n"
+    "  clip = models.load('digits-resnet')\n"
+    "  return models.Custom(clip, clip.preprocess)\n"
+  )
+  with pytest.raises(errors.InputError, match=r"mine\.py: a vision tower goes on networks of this"):
+    models.load(f"{mine}+{tower}")
 
 
 def test_without_a_base_the_way_out_is_told(others):
@@ -324,6 +344,7 @@ def test_without_a_base_the_way_out_is_told(others):
 def test_in_surrogates_a_tower_belongs_to_the_model_before_it(others):
   tower, folder = str(others / "deep.pt"), str(others / "gelu")
   names = (f"digits-resnet+digits-clip+{tower}[simple]", f"a+{folder}+b", "x+org/tower", "x+y")
+  names += (f"a+{tower}:model_ema[simple]+b",)
   asked = config.Attacks(transfer=("mim",), surrogates=names)
   found = config.surrogates(config.Config(models=("x+org/tower",), attacks=asked))
   assert [[member.model for member in members] for members in found.values()] == [
@@ -331,12 +352,13 @@ def test_in_surrogates_a_tower_belongs_to_the_model_before_it(others):
     [f"a+{folder}", "b"],
     ["x+org/tower"],
     ["x", "y"],
+    [f"a+{tower}:model_ema", "b"],
   ]
   assert found[names[0]][1].prompts == "simple"
 
 
-def _write_digits(file, model, scale=1.0):
-  """The tower of an embedded model, as RobustVLM writes one."""
+def _write_digits(file, model, scale=1.0, averaged=False):
+  """The tower of an embedded model, as RobustVLM writes one, or beside another in its training."""
 
   def tensor(array):
     return torch.tensor(scale * np.asarray(array[...]))
@@ -356,13 +378,14 @@ def _write_digits(file, model, scale=1.0):
       state[f"{place}.{name}bias"] = tensor(module.bias)
   for name, module in norms.items():
     state[f"{name}.weight"], state[f"{name}.bias"] = tensor(module.scale), tensor(module.bias)
-  torch.save(state, file)
+  other = {name: tensor + 1 for name, tensor in state.items()}
+  torch.save({"model": other, "model_ema": state} if averaged else state, file)
 
 
 def test_a_run_with_a_tower_and_no_other(tmp_path):
   robust, file = models.load("digits-clip-robust"), tmp_path / "robust.pt"
-  _write_digits(file, robust)
-  name = f"digits-clip+{file}"
+  _write_digits(file, robust, averaged=True)
+  name = f"digits-clip+{file}:model_ema"
   assert equal(models.load(name).visual, robust.visual)
   asked = config.Attacks(transfer=("fgsm",), surrogates=(name,), epsilons=(8 / 255,))
   sizes = {"data": ("digits",), "limit": 8, "slots": 1, "attacks": asked}
@@ -378,7 +401,7 @@ def test_a_run_with_a_tower_and_no_other(tmp_path):
   rows = records.read(tmp_path / "run")
   run()
   assert records.read(tmp_path / "run").equals(rows)
-  _write_digits(file, robust, scale=0.999)
+  _write_digits(file, robust, scale=0.999, averaged=True)
   with pytest.raises(errors.InputError, match=r"another configuration: .*sha256"):
     run()
 
