@@ -76,7 +76,7 @@ def main() -> None:
     clip = models.load(name)
   encoder = jax.tree_util.Partial(lambda model, tokens: model.encode_text(tokens), clip)
   anchors = _features(network, sentences)
-  attack = attacks.text.charmer(N, 1, "l2")
+  attack = attacks.text.charmer(n=N, objective="l2")
 
   def ours(some):
     return attacks.text.run(

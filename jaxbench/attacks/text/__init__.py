@@ -2,7 +2,18 @@
 
 from jaxbench.attacks.text.objectives import OBJECTIVES
 from jaxbench.attacks.text.run import Result, run
-from jaxbench.attacks.text.searches import PRINTABLE, charmer, leaf, listed
+from jaxbench.attacks.text.searches import ATTACKS, PRINTABLE, TextAttack, charmer, leaf, listed
 from jaxbench.attacks.text.words import Words
 
-__all__ = ["OBJECTIVES", "PRINTABLE", "Result", "Words", "charmer", "leaf", "listed", "run"]
+__all__ = [
+  "ATTACKS",
+  "OBJECTIVES",
+  "PRINTABLE",
+  "Result",
+  "TextAttack",
+  "Words",
+  "charmer",
+  "leaf",
+  "listed",
+  "run",
+]
