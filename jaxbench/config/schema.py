@@ -71,6 +71,13 @@ class Attacks:
 
 
 @dataclasses.dataclass
+class TextAttacks:
+  """Attacks on texts: on those of sets of texts, and on captions."""
+
+  names: tuple[str, ...] = ()  # Specs of `attacks.text.ATTACKS`: "charmer(edits=2)".
+
+
+@dataclasses.dataclass
 class Universal:
   """Perturbations that are the same for all images, within each of `attacks.epsilons`."""
 
@@ -100,6 +107,9 @@ class Config:
   stylization: Stylization = dataclasses.field(default_factory=Stylization)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   universal: Universal = dataclasses.field(default_factory=Universal, metadata={"later": True})
+  text_attacks: TextAttacks = dataclasses.field(
+    default_factory=TextAttacks, metadata={"later": True}
+  )
   retrieval: Retrieval = dataclasses.field(default_factory=Retrieval, metadata={"later": True})
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Radii of models within the defence `smooth`: specs of `defences.certificate`, as "certify" or

@@ -15,7 +15,7 @@ from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.predicting import prediction
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import defending
-from jaxbench.plan.perturbations import Columns, clean
+from jaxbench.plan.perturbations import Columns, TextAttack, clean
 from jaxbench.plan.prompting import prompting
 
 
@@ -152,6 +152,17 @@ class Evaluator:
     """
     del member, images, labels
     return {}
+
+  def rewritten(self, member: Member, wanted: TextAttack, block: Block, clean: Columns) -> Columns:
+    """What a model says of texts that are attacked; not of images, which have none.
+
+    Args:
+      member: the model.
+      wanted: the attack.
+      block: of examples with texts.
+      clean: what it says of them as they are.
+    """
+    raise NotImplementedError
 
   def check(
     self,

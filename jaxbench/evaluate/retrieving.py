@@ -17,10 +17,12 @@ from flax import struct
 from jaxbench import config, data, devices, models, retrieval
 from jaxbench.blocks import Block
 from jaxbench.config import Member
+from jaxbench.evaluate import reading
 from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.galleries import Galleries, Shown
 from jaxbench.plan import defending
-from jaxbench.plan.perturbations import Columns, clean
+from jaxbench.plan.perturbations import Columns, TextAttack
+from jaxbench.plan.perturbations import clean as clean_images
 
 _GALLERIES = 4  # That are in memory; others are read again.
 
@@ -99,7 +101,7 @@ class CaptionQueries(Evaluator):
 
   def clean(self, members: Sequence[Member], block: Block) -> list[Columns]:
     """Where the images of captions stand; see `Evaluator.clean`."""
-    return self.predict(clean.program(), None, members, block, "clean")
+    return self.predict(clean_images.program(), None, members, block, "clean")
 
   def predict(
     self,
@@ -110,17 +112,40 @@ class CaptionQueries(Evaluator):
     name: str = "",
   ) -> list[Columns]:
     """The same among images that all are perturbed; see `Evaluator.predict`."""
-    shown = Shown(block.preprocess, f"{name}, seed {self.settings.seed}", program, inputs)
+    shown = Shown(block.preprocess, self._name(name), program, inputs)
     return [self._found(member, shown, block) for member in members]
+
+  def rewritten(self, member: Member, wanted: TextAttack, block: Block, clean: Columns) -> Columns:
+    """Where the images of attacked captions stand, among images as they are; see `Evaluator`.
+
+    Attacks without a goal have all captions, also those that do not find their image first.
+    """
+    loaded, texts = self._model(member.model).tree(), self._worded(member, block)
+    plain = Shown(block.preprocess, self._name("clean"), clean_images.program(), None)
+    gallery = self._gallery(member.model, plain)
+    found = reading.attacked(wanted, loaded, texts, gallery.tree().items, block, self.settings.seed)
+    queries = reading.embedded(loaded, found.texts, self.slots)
+    ranks = _ranked(gallery, queries, block.labels)
+    same = np.array([one == other for one, other in zip(found.texts, texts, strict=True)])
+    ranks = {name: np.where(same, clean[name], each) for name, each in ranks.items()}
+    success = ranks["prediction"] != block.labels
+    return ranks | reading.columns(found) | {"success": success, "protocol": ["query"] * len(texts)}
+
+  def _worded(self, member: Member, block: Block) -> list[str]:
+    """The captions of a block as a model reads them."""
+    assert isinstance(self.label_space, data.CaptionSpace)
+    captions = self.label_space.worded(str(member.prompts))
+    return [captions[index] for index in block.indices]
 
   def _found(self, member: Member, shown: Shown, block: Block) -> Columns:
     gallery = self._gallery(member.model, shown)
-    arrays = self._queries(member)[block.indices], block.labels
-    batches = devices.stream(retrieval.find(), gallery, arrays, retrieval.ROWS)
-    parts = [vars(batch.fetch()) for batch in batches]
     none = np.zeros(len(block.ids), np.int32)
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    found = _ranked(gallery, self._queries(member)[block.indices], block.labels)
     return found | {"forwards": none + 1, "backwards": none}
+
+  def _name(self, what: str) -> str:
+    """Of what is done to all images."""
+    return f"{what}, seed {self.settings.seed}"
 
   def _load_queries(self, member: Member) -> np.ndarray:
     """float32 [T, D] of all captions, unit rows."""
@@ -134,3 +159,10 @@ class CaptionQueries(Evaluator):
     weights = f"{known.sha256} {models.told(known.config)}"
     items = self._galleries.embeddings(images, shown, encoder, weights, self.slots)
     return devices.replicate(retrieval.Gallery.of(items, range(len(images))))
+
+
+def _ranked(gallery: devices.Replicated, queries: np.ndarray, labels: np.ndarray) -> Columns:
+  """Where the items of queries stand: unit rows [B, D], whose labels are [B]."""
+  batches = devices.stream(retrieval.find(), gallery, (queries, labels), retrieval.ROWS)
+  parts = [vars(batch.fetch()) for batch in batches]
+  return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

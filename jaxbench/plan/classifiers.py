@@ -140,6 +140,8 @@ def _classifier(
     "model": models.told(shape),
   }
   space = source.label_space
+  if isinstance(source, data.Texts):
+    _check_reader(source, description, defending.named(model))
   templates: Any = ()
   names: Any = ()
   if shape.supervised:
@@ -173,6 +175,18 @@ def _classifier(
       identity |= {"evaluations": settings.evaluations}
   found = _shown(model, prompts, shape.preprocess, identity, settings)
   return dataclasses.replace(found, random=random, passes=passes)
+
+
+def _check_reader(
+  source: data.Texts, description: models.Description, name: defending.Named
+) -> None:
+  """Raises InputError for a model that cannot read the texts of a set."""
+  if name.defences:
+    raise errors.InputError("a defence is of a classifier of images, and the set has texts")
+  if isinstance(description.config, models.CustomConfig):
+    raise errors.InputError("it reads texts by a function of its own, outside of programs")
+  if not description.config.supervised:
+    models.check_prompts(description.config, source.texts, ["{}"])
 
 
 def _shown(

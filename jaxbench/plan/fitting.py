@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from jaxbench import config, data
 from jaxbench.plan import classifiers, perturbations
 from jaxbench.plan.classifiers import Absent, Classifier
-from jaxbench.plan.perturbations import Clean, Corruption, Perturbation, Universal
+from jaxbench.plan.perturbations import Clean, Corruption, Perturbation, TextAttack, Universal
 from jaxbench.records import directions
 
 
@@ -37,8 +37,12 @@ def wanted(
     settings.perturbed or map(directions.images_of, settings.data)
   ):
     return [each for each in asked if isinstance(each, Clean)]
+  if isinstance(source, data.Texts):
+    return [each for each in asked if isinstance(each, Clean | TextAttack)]
   if source.direction == directions.TEXT_TO_IMAGE:  # Among images that all are perturbed alike.
-    return [each for each in asked if isinstance(each, Clean | Corruption | Universal)]
+    kept = Clean | Corruption | Universal | TextAttack
+    return [each for each in asked if isinstance(each, kept)]
+  asked = [each for each in asked if not isinstance(each, TextAttack)]
   surrogates = list(classifiers.surrogates(settings, source, name, absent))
   asked = [*asked, *perturbations.of_surrogates(settings, surrogates, name, absent)]
   if data.has_several_labels(source):

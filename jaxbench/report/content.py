@@ -21,6 +21,7 @@ from jaxbench.report import (
   on_disk,
   probed,
   retrieved,
+  rewritten,
   spent,
   training_data,
 )
@@ -45,6 +46,7 @@ class Run(NamedTuple):
   averages: list[averages.Suite]  # Over data sets.
   retrieved: list[retrieved.Retrieved]  # Images with captions.
   probes: list[probed.Section]  # Of composition.
+  rewritten: list[rewritten.Section]  # Attacked texts.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   factors: factors.Factors | None  # ImageNet-X, where its file was named.
   certified: certificates.Section | None  # Radii of models within randomised smoothing.
@@ -79,6 +81,7 @@ class Run(NamedTuple):
       "corruptions": ("corruptions", any(one.worsened for one in data)),
       "attacks": ("attacks", any(one.assaulted for one in data)),
       "text": ("text", any(one.texts for one in data)),
+      "rewritten": ("attacked texts", self.rewritten),
       "calibration": ("calibration, classes", any(one.calibration or one.weakest for one in data)),
       "defences": ("defences", self.defended or self.certified),
       "overlap": ("overlap", self.overlap),
@@ -140,6 +143,7 @@ def load(
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     retrieved=captioned,
     probes=probed.sections(rows, classifiers),
+    rewritten=rewritten.sections(rows, classifiers),
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     factors=None if known is None else factors.section(rows, known, classifiers),
     certified=certified,

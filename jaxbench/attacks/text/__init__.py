@@ -1,7 +1,7 @@
 """Attacks on the text of a dual encoder, character by character."""
 
 from jaxbench.attacks.text.objectives import OBJECTIVES
-from jaxbench.attacks.text.run import Result, run
+from jaxbench.attacks.text.run import TOGETHER, Encoder, Result, run
 from jaxbench.attacks.text.searches import ATTACKS, PRINTABLE, TextAttack, charmer, leaf, listed
 from jaxbench.attacks.text.words import Words
 
@@ -9,6 +9,8 @@ __all__ = [
   "ATTACKS",
   "OBJECTIVES",
   "PRINTABLE",
+  "TOGETHER",
+  "Encoder",
   "Result",
   "TextAttack",
   "Words",

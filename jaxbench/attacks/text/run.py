@@ -25,7 +25,7 @@ _WIDTHS = (
   16,
   32,
 )  # Positions that shorter texts are encoded at: few, so that few programs compile.
-_ACTIVE = 64  # Sentences whose candidates wait together.
+TOGETHER = 64  # Sentences whose candidates wait together.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,7 +45,7 @@ def run(
   encoder: Encoder,
   tokenize: Tokenize,
   texts: Sequence[str],
-  anchors: Any,
+  anchors: Any = None,
   labels: Any = None,
   *,
   seed: int = 0,
@@ -60,7 +60,8 @@ def run(
     encoder: of the texts.
     tokenize: what it reads of them.
     texts: N sentences.
-    anchors: float32 [K, D] what features are compared with: classes, or a vector for each text.
+    anchors: float32 [K, D] what features are compared with: classes, or a vector for each text; by
+      default the features of the texts as they are.
     labels: int [N] which anchor is a text's; by default its own.
     seed: of what is drawn.
     ids: by which draws are a text's own, whatever is attacked beside it; by default the texts.
@@ -77,7 +78,9 @@ def run(
     >>> attack = attacks.text.charmer(objective="dissim")
     >>> found = attacks.text.run(attack, encoder, clip.tokenize, captions, images)
   """
-  anchors = np.asarray(anchors, np.float32)
+  if anchors is None:
+    anchors = _features(encoder, tokenize(list(texts)), rows)
+  anchors = jnp.asarray(anchors, jnp.float32)
   labels = np.arange(len(texts)) if labels is None else np.asarray(labels)
   names = texts if ids is None else ids
   if not len(labels) == len(names) == len(texts) or labels.max(initial=0) >= len(anchors):
@@ -89,8 +92,8 @@ def run(
   reached = REACHED.get(attack.objective, np.inf)
   found, counts = list(texts), np.zeros(len(texts), np.int32)
   left = np.flatnonzero(clean <= reached).tolist()
-  for start in range(0, len(left), _ACTIVE):
-    some = left[start : start + _ACTIVE]
+  for start in range(0, len(left), TOGETHER):
+    some = left[start : start + TOGETHER]
     going = {
       row: _Going(attack.search(texts[row], _draw(seed, names[row])), texts[row]) for row in some
     }
@@ -144,11 +147,11 @@ class _Scorer:
     encoder: Encoder,
     tokenize: Tokenize,
     lengths: Lengths | None,
-    anchors: np.ndarray,
+    anchors: jax.Array,
     rows: int,
   ):
     self._program = _program(objective)
-    self._inputs = devices.replicate((encoder, jnp.asarray(anchors)))
+    self._inputs = devices.replicate((encoder, anchors))
     self._tokenize, self._lengths = tokenize, lengths
     self._slots = -(-rows // devices.mesh().size)
 
@@ -185,6 +188,19 @@ class _Scorer:
       batches = devices.stream(self._program, self._inputs, arrays, self._slots)
       scores[rows] = np.concatenate([batch.fetch() for batch in batches])
     return scores
+
+
+def _features(encoder: Encoder, tokens: np.ndarray, rows: int) -> np.ndarray:
+  """float32 [B, D] of tokens int32 [B, T]."""
+  slots = min(-(-rows // devices.mesh().size), len(tokens))
+  batches = devices.stream(_encoded(), devices.replicate(encoder), (tokens,), slots)
+  return np.concatenate([batch.fetch() for batch in batches])
+
+
+@functools.cache
+def _encoded() -> Callable[..., jax.Array]:
+  """A sharded program (encoder, tokens [B, T]) -> float32 [B, D]."""
+  return devices.shard(lambda encoder, tokens: encoder(tokens).astype(jnp.float32))
 
 
 @functools.cache

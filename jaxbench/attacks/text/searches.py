@@ -33,6 +33,16 @@ class Charmer:
   alphabet: str
   words: Words | None
 
+  @property
+  def files(self) -> dict[str, str]:
+    """SHA-256 of the files of arguments."""
+    return {} if self.words is None else {"words": self.words.sha256}
+
+  def most_candidates(self, length: int) -> int:
+    """Of a sentence of so many characters."""
+    tried = min(self.n, 2 * length + 1) * (len(self.alphabet) + 1)
+    return self.edits * (2 * length + 1 + tried)
+
   def search(self, sentence: str, draw: np.random.Generator) -> Search:
     """Over one sentence; nothing is drawn."""
     del draw
@@ -60,6 +70,16 @@ class Leaf:
   alphabet: str
   words: Words | None
 
+  @property
+  def files(self) -> dict[str, str]:
+    """SHA-256 of the files of arguments."""
+    return {} if self.words is None else {"words": self.words.sha256}
+
+  def most_candidates(self, length: int) -> int:
+    """Of any sentence."""
+    del length
+    return self.edits * 2 * self.rho
+
   def search(self, sentence: str, draw: np.random.Generator) -> Search:
     """Over one sentence, with its own draws."""
     for _ in range(self.edits):
@@ -83,6 +103,16 @@ class Listed:
   edits: int
   objective: str
   sha256: str  # Of the file.
+
+  @property
+  def files(self) -> dict[str, str]:
+    """SHA-256 of the files of arguments."""
+    return {"file": self.sha256}
+
+  def most_candidates(self, length: int) -> int:
+    """Of a sentence of so many characters: words have at least one, and a space."""
+    most = max(map(len, self.substitutes.values()), default=0)
+    return self.edits * (1 + (length + 1) // 2 * most)
 
   def search(self, sentence: str, draw: np.random.Generator) -> Search:
     """Over one sentence; nothing is drawn."""
