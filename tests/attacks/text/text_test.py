@@ -160,7 +160,7 @@ def test_a_text_fares_alike_in_any_company_and_batch(attack):
 
 
 def test_short_texts_are_encoded_at_fewer_positions(monkeypatch):
-  monkeypatch.setattr(sys.modules["jaxbench.attacks.text.run"], "_WIDTHS", (3, 5))
+  monkeypatch.setattr(sys.modules["jaxbench.attacks.text.scoring"], "_WIDTHS", (3, 5))
   sentences = ["ab", "abcx", "abc xyz"]
   anchors, shapes = _features(sentences), set()
 
@@ -171,7 +171,7 @@ def test_short_texts_are_encoded_at_fewer_positions(monkeypatch):
   encoder = jax.tree_util.Partial(encode, ENCODER.args[0])
   attack = text.charmer(n=4, objective="l2", alphabet=ALPHABET)
   lengths = lambda tokens: (tokens > 0).sum(axis=1)  # noqa: E731
-  found = text.run(attack, encoder, tokenize, sentences, anchors, lengths=lengths)
+  found = text.run(attack, encoder, tokenize, sentences, anchors, lengths=lengths, rows=8)
   whole = text.run(attack, ENCODER, tokenize, sentences, anchors)
   assert found.texts == whole.texts
   assert shapes == {3, 5, 12}
