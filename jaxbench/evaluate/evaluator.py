@@ -164,6 +164,23 @@ class Evaluator:
     """
     raise NotImplementedError
 
+  def among_texts(self, member: Member, wanted: TextAttack, block: Block) -> Columns:
+    """Where the captions of images stand when all captions are attacked; other sets have none."""
+    raise NotImplementedError
+
+  def among_images(
+    self, made: Any, members: Sequence[Member], block: Block, name: str
+  ) -> list[Columns]:
+    """Where the images of captions stand when all images are attacked; other sets have none.
+
+    Args:
+      made: of a block of images, batches of them attacked, on the devices.
+      members: the models.
+      block: of captions.
+      name: of what is done to the images, with all that decides it.
+    """
+    raise NotImplementedError
+
   def check(
     self,
     names: tuple[str, str],

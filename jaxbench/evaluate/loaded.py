@@ -5,12 +5,13 @@ import functools
 from jaxbench import config, data, devices, models, seats
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory, programs
+from jaxbench.evaluate.caption_queries import CaptionQueries
 from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.galleries import Galleries
 from jaxbench.evaluate.heads import Heads
+from jaxbench.evaluate.image_queries import ImageQueries
 from jaxbench.evaluate.probing import OptionQueries
 from jaxbench.evaluate.reading import TextQueries
-from jaxbench.evaluate.retrieving import CaptionQueries, ImageQueries
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Plan, defending
 
@@ -45,10 +46,12 @@ class Loaded:
     if isinstance(source, data.Texts):
       return TextQueries(*given)
     if isinstance(source, data.Captions):
-      return CaptionQueries(self._galleries, source, *given)
+      return CaptionQueries(self._galleries, source.pairs, *given)
+    if isinstance(source, data.Images):
+      return ImageQueries(self._galleries, source.pairs, *given)
     if isinstance(space, data.OptionSpace):
       return OptionQueries(*given)
-    return (Evaluator if source.direction is None else ImageQueries)(*given)
+    return Evaluator(*given)
 
   def fastest(self, plan: Plan) -> int:
     """The fastest slots for the data set with the hardest cell, of those that fit the memory."""

@@ -58,7 +58,7 @@ def attacked(
   wanted: TextAttack,
   loaded: Any,
   texts: list[str],
-  anchors: jax.Array,
+  anchors: Any,
   block: Block,
   seed: int,
 ) -> attacks.text.Result:

@@ -45,6 +45,8 @@ class Target:
     return {name: [self.clean[name][row] for row in rows] for name in names}
 
 
+# Of a block of images, batches of what is made of them, on the devices.
+Made = Callable[[Block], Iterator[devices.Batch]]
 Judged = tuple[Target, np.ndarray, Columns]  # Rows of the block, and their columns.
 
 
@@ -102,6 +104,21 @@ class Evaluator(Protocol):
       wanted: the attack, a `TextAttack`.
       block: of examples with texts.
       clean: what it says of them as they are.
+    """
+
+  def among_texts(self, member: config.Member, wanted: Any, block: Block, /) -> Columns:
+    """Where the captions of images stand when all captions are attacked; see `rewritten`."""
+
+  def among_images(
+    self, made: Made, members: Sequence[config.Member], block: Block, name: str, /
+  ) -> list[Columns]:
+    """Where the images of captions stand when all images are attacked.
+
+    Args:
+      made: attacks a block of images.
+      members: the models.
+      block: of captions.
+      name: of what is done to the images, with all that decides it.
     """
 
   def check(

@@ -63,7 +63,12 @@ class TextAttack(Perturbation):
     for start in range(0, len(lacking), attacks.text.TOGETHER):
       rows = lacking[start : start + attacks.text.TOGETHER]
       clean = {name: np.array(each) for name, each in target.found(rows).items()}
-      yield target, rows, evaluator.rewritten(target.member, self, block.at(rows), clean)
+      columns = evaluator.rewritten(target.member, self, block.at(rows), clean)
+      yield target, rows, columns | self._protocol(len(rows), target)
+
+  def _protocol(self, rows: int, target: Target) -> Columns:
+    """Of captions: one is attacked among images as they are."""
+    return {"protocol": ["query"] * rows} if "tied" in target.clean else {}
 
 
 def _untouched(target: Target, rows: np.ndarray) -> Columns:

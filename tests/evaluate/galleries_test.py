@@ -1,0 +1,99 @@
+"""Runs in which all of one side of a retrieval set is attacked, and the other looks for it."""
+
+import jax
+import numpy as np
+import pytest
+from references import captioned
+
+from jaxbench import attacks, config, data, models, plan, records, retrieval
+from jaxbench.evaluate import runner
+
+WORDS = ("a red bus", "two dogs on grass", "an old man", "the sea at night")
+CAPTIONS = {
+  f"{number}.jpg": [f"{WORDS[number % 4]} {place}, {number}" for place in range(1 + number % 2)]
+  for number in range(6)
+}
+EPSILON = 16 / 255
+
+
+@pytest.fixture(scope="module")
+def finished(model, tmp_path_factory):
+  patch = pytest.MonkeyPatch()
+  root = tmp_path_factory.mktemp("root")
+  patch.setenv("XDG_CACHE_HOME", str(root / "xdg"))
+  name = str(captioned.shards(root / "wds_flickr30k", CAPTIONS))
+  settings = config.checked(
+    config.Config(
+      models=(model,),
+      data=(name,),
+      attacks=config.Attacks(transfer=("fgsm",), epsilons=(0.0, EPSILON)),
+      text_attacks=config.TextAttacks(names=("leaf(rho=3, alphabet='xyz')",)),
+      slots=2,
+      block=4,
+    )
+  )
+  made = plan.make(settings)
+  runner.run(settings, made, root / "run", quiet=True)
+  patch.undo()
+  rows = records.read(root / "run").to_pylist()
+  return name, made, rows
+
+
+def _of(rows, direction, kind, epsilon=None):
+  rows = [row for row in rows if (row["direction"], row["epsilon"]) == (direction, epsilon)]
+  return [row for row in rows if row["perturbation"].startswith(kind)]
+
+
+def _unit(features):
+  features = np.asarray(features)
+  return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+def _matches(rows, ids, expected):
+  for row in rows:
+    at = ids.index(row["example"])
+    assert row["rank"] == expected.rank[at]
+    assert row["prediction"] == expected.prediction[at]
+    assert row["success"] == (row["prediction"] != row["label"])
+    assert row["protocol"] == "gallery"
+
+
+def test_captions_look_among_all_attacked_images(finished, model):
+  name, made, rows = finished
+  pairs, clip = data.load(name).pairs, models.load(model)
+  stored = [pairs.source[row].image for row in range(len(pairs.source))]
+  images = np.stack([clip.preprocess(image) for image in stored]).astype(np.float32) / 255
+  texts = models.gallery(clip, pairs.captions)
+  captions = models.zero_shot(clip, pairs.captions, ["{}"])
+  classifier = models.pooled(captions, pairs.space.prompted_groups, "max")
+  labels = np.arange(len(images))
+  attack = attacks.fgsm(keep_going=True)
+  result = attacks.run(
+    attack, classifier, images, labels, EPSILON, jax.random.key(0), surrogate=classifier, slots=2
+  )
+  unit = _unit(clip.encode_image(result.adversarial))
+  expected = retrieval.ranks(np.asarray(texts), pairs.owners, unit, labels)
+  found = _of(rows, "text_to_image", "transfer", EPSILON)
+  assert len(found) == len(pairs.captions)
+  _matches(found, pairs.caption_ids, expected)
+  clean = {row["example"]: row["rank"] for row in _of(rows, "text_to_image", "clean")}
+  assert any(row["rank"] != clean[row["example"]] for row in found)
+  still = _of(rows, "text_to_image", "transfer", 0.0)
+  assert {row["example"]: row["rank"] for row in still} == clean
+  cell = next(each for each in made.cells if each.perturbation.kind == "transfer")
+  assert cell.examples == len(images)
+
+
+def test_images_look_among_all_attacked_captions(finished, model):
+  name, _, rows = finished
+  pairs, clip = data.load(name).pairs, models.load(model)
+  became = {row["example"]: row["text"] for row in _of(rows, "text_to_image", "leaf")}
+  assert any(text not in pairs.captions for text in became.values())
+  texts = _unit(models.gallery(clip, [became[each] for each in pairs.caption_ids]))
+  stored = [pairs.source[row].image for row in range(len(pairs.source))]
+  images = np.stack([clip.preprocess(image) for image in stored]).astype(np.float32) / 255
+  labels = np.arange(len(images))
+  expected = retrieval.ranks(_unit(clip.encode_image(images)), labels, texts, pairs.owners)
+  found = _of(rows, "image_to_text", "leaf")
+  assert len(found) == len(images)
+  _matches(found, list(pairs.source.ids), expected)
