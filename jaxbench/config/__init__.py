@@ -8,7 +8,15 @@ from jaxbench.config.checks import (
   checked_training,
   not_in_pixels,
 )
-from jaxbench.config.members import EMBEDDING, Member, prompt_sets, start_of, surrogates
+from jaxbench.config.members import (
+  EMBEDDING,
+  ENCODERS,
+  TOKENS,
+  Member,
+  prompt_sets,
+  start_of,
+  surrogates,
+)
 from jaxbench.config.schema import (
   AUTO,
   Attacks,
@@ -28,6 +36,8 @@ from jaxbench.config.schema import (
 __all__ = [
   "AUTO",
   "EMBEDDING",
+  "ENCODERS",
+  "TOKENS",
   "Attacks",
   "Config",
   "Corruptions",

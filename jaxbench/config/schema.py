@@ -61,8 +61,8 @@ class Attacks:
   smallest_transfer: tuple[str, ...] = ()  # The same, bisected for each target.
   # Models that images for transfer are made on; "a+b" is an ensemble, unless it is one of `models`
   # or b a file of tensors or a folder with a vision tower alone; "a[simple]" knows that prompt set
-  # instead of the first of `prompts`, "a[embedding]" only the image encoder; "a>b" is b, begun at
-  # images made on a. Empty: `models`.
+  # instead of the first of `prompts`, "a[embedding]" only the image encoder, "a[tokens]" its patch
+  # tokens; "a>b" is b, begun at images made on a. Empty: `models`.
   surrogates: tuple[str, ...] = ()
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.

@@ -230,6 +230,8 @@ class Evaluator:
       groups = space.supervised_groups(loaded.config.num_classes, loaded.config.class_names)
     elif member.prompts == config.EMBEDDING:
       classifier = loaded.visual
+    elif member.prompts == config.TOKENS:
+      classifier = models.patch_tokens(loaded.visual)
     else:
       weights = models.describe(name.base).sha256
       _, names, templates, groups = prompting(member.prompts, space)

@@ -3,7 +3,8 @@
 import jax
 import numpy as np
 import pytest
-from references import captioned
+import torch
+from references import captioned, checkpoints
 
 from jaxbench import attacks, config, data, models, plan, records, retrieval
 from jaxbench.evaluate import runner
@@ -26,7 +27,11 @@ def finished(model, tmp_path_factory):
     config.Config(
       models=(model,),
       data=(name,),
-      attacks=config.Attacks(transfer=("fgsm",), epsilons=(0.0, EPSILON)),
+      attacks=config.Attacks(
+        transfer=("fgsm", "pgd(steps=2)"),
+        surrogates=(model, f"{model}[tokens]"),
+        epsilons=(0.0, EPSILON),
+      ),
       text_attacks=config.TextAttacks(names=("leaf(rho=3, alphabet='xyz')",)),
       slots=2,
       block=4,
@@ -73,12 +78,12 @@ def test_captions_look_among_all_attacked_images(finished, model):
   )
   unit = _unit(clip.encode_image(result.adversarial))
   expected = retrieval.ranks(np.asarray(texts), pairs.owners, unit, labels)
-  found = _of(rows, "text_to_image", "transfer", EPSILON)
+  found = _of(rows, "text_to_image", "transfer(fgsm", EPSILON)
   assert len(found) == len(pairs.captions)
   _matches(found, pairs.caption_ids, expected)
   clean = {row["example"]: row["rank"] for row in _of(rows, "text_to_image", "clean")}
   assert any(row["rank"] != clean[row["example"]] for row in found)
-  still = _of(rows, "text_to_image", "transfer", 0.0)
+  still = _of(rows, "text_to_image", "transfer(fgsm", 0.0)
   assert {row["example"]: row["rank"] for row in still} == clean
   cell = next(each for each in made.cells if each.perturbation.kind == "transfer")
   assert cell.examples == len(images)
@@ -97,3 +102,22 @@ def test_images_look_among_all_attacked_captions(finished, model):
   found = _of(rows, "image_to_text", "leaf")
   assert len(found) == len(images)
   _matches(found, list(pairs.source.ids), expected)
+
+
+def test_tokens_move_as_veattack_moves_them(finished, model, network):
+  """The loss by transformers, of two images of the set."""
+  name, _, rows = finished
+  pairs, clip = data.load(name).pairs, models.load(model)
+  images = np.stack([clip.preprocess(pairs.source[row].image) for row in (0, 1)])
+  images = images.astype(np.float32) / 255
+  one, other = np.asarray(models.patch_tokens(clip.visual)(images))
+  processor = checkpoints.CLIP_PROCESSOR
+  mean, std = (np.array(processor[key], np.float32) for key in ("image_mean", "image_std"))
+  with torch.no_grad():
+    pixels = torch.tensor((images - mean) / std).permute(0, 3, 1, 2)
+    tokens = network.vision_model(pixel_values=pixels).last_hidden_state[:, 1:]
+  cosines = torch.nn.functional.cosine_similarity(*tokens, dim=-1)
+  np.testing.assert_allclose(((one - other) ** 2).sum(), (1 - cosines).mean(), rtol=1e-4)
+  moved = [row for row in rows if "[tokens]" in row["perturbation"] and row["epsilon"]]
+  assert {row["direction"] for row in moved} == {"image_to_text", "text_to_image"}
+  assert any(row["success"] for row in moved)

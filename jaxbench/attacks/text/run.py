@@ -59,7 +59,7 @@ def run(
     ids: by which draws are a text's own, whatever is attacked beside it; by default the texts.
     lengths: how many of its tokens each text needs, of an encoder that gives the same features with
       the rest cut off; candidates are then encoded at about as many positions as they need.
-    rows: candidates of a batch, on all devices together; by default 256 on a CPU, else 2,048.
+    rows: candidates of a batch, on all devices together; by default 128 on a CPU, else 2,048.
 
   Raises:
     InputError: labels or ids do not fit the texts, or features hold values that are no numbers, as

@@ -16,8 +16,8 @@ Tokenize = Callable[[list[str]], np.ndarray]  # Texts -> int32 [B, T].
 Lengths = Callable[[np.ndarray], np.ndarray]  # Tokens [B, T] -> [B].
 Scored = Callable[[], tuple[np.ndarray, dict[int, int]]]
 # Positions that shorter texts are encoded at: few, so that few programs compile.
-_WIDTHS = (16, 20, 24, 32, 48)
-_ROWS, _ROWS_ON_CPU = 2048, 256  # Of a batch: cores are as busy with few, and fewer are filled up.
+_WIDTHS = (16, 18, 20, 22, 24, 28, 32, 40, 48, 56, 64)
+_ROWS, _ROWS_ON_CPU = 2048, 128  # Of a batch: cores are as busy with few, and fewer are filled up.
 
 
 def usual_rows() -> int:
