@@ -2,8 +2,8 @@
 
 Command: python tests/perf/text.py [--sentences 16]
 A text tower of ViT-B/32's size with random weights; one edit at 20 positions; sentences of some 60
-characters. The authors' loop takes one sentence at a time, makes strings, tokenises them with
-transformers' fast tokenizer, and encodes all 77 positions in batches of 256. One sentence is
+characters. The authors' loop takes one sentence at a time, makes strings, tokenises them (here as
+we do), and encodes all 77 positions in batches of 256. One sentence is
 attacked by ours, and one batch read by torch, before the clock starts.
 """
 
