@@ -128,6 +128,7 @@ def load(
   of_nature = natural.natural(list(summary.values()), shifts, classifiers, names, run)
   metric = {name: known.get("metric", "") for name, known in run["data"].items()}
   found_images = retrieved.text_to_image(captioned)
+  of_texts = rewritten.sections(rows, classifiers)
   return Run(
     workdir=str(workdir),
     run=run,
@@ -135,7 +136,14 @@ def load(
     summary=summarized,
     classifiers=classifiers,
     first=first.first(
-      run, data, of_nature, shifts, list(summary.values()), classifiers, found_images
+      run,
+      data,
+      of_nature,
+      shifts,
+      list(summary.values()),
+      classifiers,
+      found_images,
+      rewritten.left(of_texts),
     ),
     data=data,
     natural=of_nature,
@@ -143,7 +151,7 @@ def load(
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     retrieved=captioned,
     probes=probed.sections(rows, classifiers),
-    rewritten=rewritten.sections(rows, classifiers),
+    rewritten=of_texts,
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     factors=None if known is None else factors.section(rows, known, classifiers),
     certified=certified,

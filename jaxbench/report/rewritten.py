@@ -54,6 +54,20 @@ def sections(rows: pa.Table, classifiers: list[Classifier]) -> list[Section]:
   return [_section(name, lines) for name, lines in by_set.items()]
 
 
+def left(found: list[Section]) -> tuple[str, dict[Classifier, tuple[float, None, None]]] | None:
+  """What the first attack on the first set leaves of it, and what that is; for the first screen."""
+  if not found:
+    return None
+  first = found[0].lines[0].found.perturbation
+  shares = {
+    line.classifier: (line.found.drops[1].attacked, None, None)
+    for line in found[0].lines
+    if line.found.perturbation == first
+  }
+  what = "R@1 of captions" if found[0].ranked else "accuracy"
+  return f"{what} on {found[0].name} under {first}", shares
+
+
 def _section(name: str, lines: list[Line]) -> Section:
   first = lines[0].found
   return Section(name, first.ranks is not None, list(first.drops), lines)

@@ -150,6 +150,7 @@ def test_the_page_and_the_exports_tell_of_them(finished, tmp_path):
   assert "Attacked texts: do a few characters change the answer?" in page
   assert page.count("captions are attacked and look for their images") == 1
   assert "became “" in page
+  assert "texts attacked" in page
   report.export(finished, tmp_path / "tables")
   assert "charmer" in (tmp_path / "tables/cells.csv").read_text()
 
