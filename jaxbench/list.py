@@ -48,12 +48,14 @@ def _data() -> Iterator[_Line]:
   for name, published in data.CATALOG.items():
     place = published.find(root) if root.parts else None
     where = published.origin if place is None else str(place)
-    yield _HERE if place else _AWAY, name, f"{published.examples:,} images: {where}"
+    yield _HERE if place else _AWAY, name, f"{published.examples:,} examples: {where}"
 
 
 def _attacks() -> Iterator[_Line]:
   for name, attack in attacks.ATTACKS.items():
     yield "", name, _first_line(attack)
+  for name, on_texts in attacks.text.ATTACKS.items():
+    yield "", name, f"on texts: {_first_line(on_texts)}"
 
 
 def _corruptions() -> Iterator[_Line]:

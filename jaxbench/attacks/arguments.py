@@ -44,7 +44,7 @@ def check(
   start: Any = None,
 ) -> Arguments:
   """The arguments, as they are used; InputError names the first that is wrong."""
-  images, labels = np.asarray(images), np.asarray(labels)
+  images = np.asarray(images)
   if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.float32 or not len(images):
     raise errors.InputError(
       f"images must be float32 [B, H, W, 3] with B >= 1, not {images.dtype} {list(images.shape)}"
@@ -56,9 +56,7 @@ def check(
     )
   stages, classifier = cascade(attack), callables.opened(classifier)
   classes = _classes(stages, classifier, images)
-  integer = np.issubdtype(labels.dtype, np.integer)
-  if not integer or labels.shape != images.shape[:1] or labels.min() < 0 or labels.max() >= classes:
-    raise errors.InputError(f"labels must be {len(images)} integers in 0..{classes - 1}")
+  known = _of_classes("labels", labels, len(images), classes)
   epsilons = np.asarray(epsilon, np.float32)
   fits = epsilons.ndim == 0 or epsilons.shape == images.shape[:1]
   if not fits or not (epsilons >= 0).all():
@@ -73,13 +71,34 @@ def check(
     stages,
     classifier,
     images,
-    labels.astype(np.int32),
+    known,
     np.broadcast_to(epsilons, len(images)),
     _key(key),
     int(slots),
     _masks(mask, images.shape),
     _starts(start, images.shape, stages),
   )
+
+
+def targeted(checked: Arguments, targets: Any, goal: Any) -> Arguments:
+  """With targets [B] in the place of labels; InputError if they cannot be meant."""
+  if goal is not None:
+    raise errors.InputError("targets are a goal: give the one or the other")
+  classes = _classes(checked.cascade, checked.classifier, checked.images)
+  wanted = _of_classes("targets", targets, len(checked.labels), classes)
+  if (same := wanted == checked.labels).any():
+    row = int(np.argmax(same))
+    raise errors.InputError(f"the target of image {row} is its label, {wanted[row]}")
+  return checked._replace(labels=wanted)
+
+
+def _of_classes(what: str, values: Any, count: int, classes: int) -> np.ndarray:
+  """int32 [B]: labels, or targets."""
+  array = np.asarray(values)
+  integer = np.issubdtype(array.dtype, np.integer)
+  if not integer or array.shape != (count,) or array.min() < 0 or array.max() >= classes:
+    raise errors.InputError(f"{what} must be {count} integers in 0..{classes - 1}")
+  return array.astype(np.int32)
 
 
 def _masks(mask: Any, shape: tuple[int, ...]) -> np.ndarray | None:

@@ -76,12 +76,13 @@ class Pair(Goal):
 class Towards(Goal):
   """One class is predicted."""
 
-  target: jax.Array  # int32: [], or by label.
+  # int32: [], or by label; None where labels are themselves what is to be predicted.
+  target: jax.Array | None
 
   def margin(self, logits: jax.Array, label: jax.Array) -> jax.Array:
     """See `Goal`: by how much it leads all others."""
-    target = self.target if self.target.ndim == 0 else self.target[label]
-    return -losses.margin(logits, target)
+    target = label if self.target is None else self.target
+    return -losses.margin(logits, target[label] if target.ndim else target)
 
 
 def misclassify() -> Misclassify:
@@ -130,7 +131,7 @@ def towards(target: ArrayLike) -> Towards:
   """A targeted attack: only that one class counts as a success.
 
   Args:
-    target: an integer, or one for each label.
+    target: an integer, or one for each label; for one of each image see `targets` of `run`.
   """
   return Towards(jnp.asarray(target, jnp.int32))
 

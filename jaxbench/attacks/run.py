@@ -16,7 +16,7 @@ from jaxbench.attacks.base import Attack, Averaged, Cascade, Classifier
 from jaxbench.attacks.engine import batching, checks, outcome, verdict, view
 from jaxbench.attacks.engine.doubt import Doubt
 from jaxbench.attacks.engine.evaluations import Repeated
-from jaxbench.attacks.goals import Aimed, Goal
+from jaxbench.attacks.goals import Aimed, Goal, Towards
 
 
 @struct.dataclass
@@ -67,6 +67,7 @@ def run(
   start: Any = None,
   progress: bool = False,
   goal: Goal | None = None,
+  targets: Any = None,
 ) -> Result:
   """Attacks any callable on all devices of this host.
 
@@ -106,6 +107,8 @@ def run(
     goal: what is to be reached, of `attacks.beyond(...)` and its kin, in place of any other class:
       the attack then climbs its margin, `success` is that it is reached, and what has reached it
       without an attack is left as it is. Labels are then what the goal takes them for.
+    targets: integers [B], a class for each image that is to be predicted, and not its label: a
+      targeted attack, of which `success` is that it is. It has no other goal.
 
   Returns:
     Result.
@@ -121,6 +124,8 @@ def run(
   """
   with arguments.single_precision():
     checked = arguments.check(attack, classifier, images, labels, epsilon, key, slots, mask, start)
+    if targets is not None:
+      checked, goal = arguments.targeted(checked, targets, goal), Towards(None)
     if isinstance(evaluations, bool) or not isinstance(evaluations, int) or evaluations < 0:
       raise errors.InputError(f"evaluations must be a number of them, not {evaluations!r}")
     unclaimed = surrogate is not None or evaluations > 0

@@ -8,7 +8,15 @@ from jaxbench.config.checks import (
   checked_training,
   not_in_pixels,
 )
-from jaxbench.config.members import EMBEDDING, Member, prompt_sets, start_of, surrogates
+from jaxbench.config.members import (
+  EMBEDDING,
+  ENCODERS,
+  TOKENS,
+  Member,
+  prompt_sets,
+  start_of,
+  surrogates,
+)
 from jaxbench.config.schema import (
   AUTO,
   Attacks,
@@ -19,6 +27,7 @@ from jaxbench.config.schema import (
   Retrieval,
   Slots,
   Stylization,
+  TextAttacks,
   Training,
   Universal,
   fields,
@@ -27,6 +36,8 @@ from jaxbench.config.schema import (
 __all__ = [
   "AUTO",
   "EMBEDDING",
+  "ENCODERS",
+  "TOKENS",
   "Attacks",
   "Config",
   "Corruptions",
@@ -36,6 +47,7 @@ __all__ = [
   "Retrieval",
   "Slots",
   "Stylization",
+  "TextAttacks",
   "Training",
   "Universal",
   "attacks_on",

@@ -85,6 +85,10 @@ def _typed(settings: Config) -> Config:
     universal=dataclasses.replace(
       settings.universal, paths=read_names("universal.paths", settings.universal.paths)
     ),
+    text_attacks=dataclasses.replace(
+      settings.text_attacks,
+      names=read_names("text_attacks.names", settings.text_attacks.names),
+    ),
     retrieval=dataclasses.replace(
       retrieval,
       directions=read_names("retrieval.directions", retrieval.directions),

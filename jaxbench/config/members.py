@@ -14,10 +14,12 @@ class Member(NamedTuple):
   """A model that images for transfer are made on, alone or with others."""
 
   model: str
-  prompts: str | None  # None: those it is first evaluated with. EMBEDDING: none at all.
+  prompts: str | None  # None: those it is first evaluated with. Of `ENCODERS`: none at all.
 
 
-EMBEDDING = "embedding"  # In place of a prompt set: the image encoder alone.
+# In place of a prompt set: the image encoder alone, or the patch tokens in it.
+EMBEDDING, TOKENS = "embedding", "tokens"
+ENCODERS = (EMBEDDING, TOKENS)
 _THEN = ">"  # "a>b": images are made on a, and from there on b.
 _KNOWN_PROMPTS = re.compile(r"(?P<model>.+)\[(?P<prompts>[^\[\]]+)\]")
 
@@ -55,7 +57,7 @@ def _members(name: str, settings: Config) -> tuple[Member, ...]:
 def prompt_sets(settings: Config) -> tuple[str, ...]:
   """The prompt sets of the evaluation, then those that only surrogates have."""
   members = itertools.chain(*surrogates(settings).values())
-  more = [member.prompts for member in members if member.prompts not in (None, EMBEDDING)]
+  more = [member.prompts for member in members if member.prompts not in (None, *ENCODERS)]
   return tuple(dict.fromkeys([*assigned.values(settings.prompts, settings), *more]))
 
 

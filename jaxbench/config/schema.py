@@ -61,13 +61,20 @@ class Attacks:
   smallest_transfer: tuple[str, ...] = ()  # The same, bisected for each target.
   # Models that images for transfer are made on; "a+b" is an ensemble, unless it is one of `models`
   # or b a file of tensors or a folder with a vision tower alone; "a[simple]" knows that prompt set
-  # instead of the first of `prompts`, "a[embedding]" only the image encoder; "a>b" is b, begun at
-  # images made on a. Empty: `models`.
+  # instead of the first of `prompts`, "a[embedding]" only the image encoder, "a[tokens]" its patch
+  # tokens; "a>b" is b, begun at images made on a. Empty: `models`.
   surrogates: tuple[str, ...] = ()
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
   quantize: bool = False  # Attack images of 8 bits: what is classified is rounded to them.
   search_dtype: str = "float32"  # "bfloat16" searches in it; verdicts are always in float32.
+
+
+@dataclasses.dataclass
+class TextAttacks:
+  """Attacks on texts: on those of sets of texts, and on captions."""
+
+  names: tuple[str, ...] = ()  # Specs of `attacks.text.ATTACKS`: "charmer(edits=2)".
 
 
 @dataclasses.dataclass
@@ -101,6 +108,9 @@ class Config:
   stylization: Stylization = dataclasses.field(default_factory=Stylization)
   attacks: Attacks = dataclasses.field(default_factory=Attacks)
   universal: Universal = dataclasses.field(default_factory=Universal, metadata={"later": True})
+  text_attacks: TextAttacks = dataclasses.field(
+    default_factory=TextAttacks, metadata={"later": True}
+  )
   retrieval: Retrieval = dataclasses.field(default_factory=Retrieval, metadata={"later": True})
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Radii of models within the defence `smooth`: specs of `defences.certificate`, as "certify" or

@@ -32,6 +32,7 @@ from jaxbench.data.printed_digits import printed
 from jaxbench.data.sample import blocks, hash_content, hash_sample, image_hashes, sample
 from jaxbench.data.source import Example, Frame, Source, check_classes
 from jaxbench.data.subsets import SUBSETS
+from jaxbench.data.texts import Texts, TextSpace, are_texts, read_texts
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, Typographic, rta_100, scam
 from jaxbench.data.webdataset import webdataset
@@ -95,6 +96,8 @@ def _own(name: str) -> Source | None:
 def _reader(path: pathlib.Path) -> Callable[..., Source]:
   if is_probe(path):
     return probe
+  if are_texts(path):
+    return read_texts
   return read_retrieval if is_retrieval(path) else custom.read
 
 
@@ -190,6 +193,8 @@ __all__ = [
   "Probe",
   "Sentences",
   "Source",
+  "TextSpace",
+  "Texts",
   "Typographic",
   "Wording",
   "Wrapper",

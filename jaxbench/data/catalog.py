@@ -10,6 +10,7 @@ from jaxbench.data.captioned import read as read_retrieval
 from jaxbench.data.label_space import LabelSpace
 from jaxbench.data.published import Published
 from jaxbench.data.source import Source
+from jaxbench.data.texts import ag_news
 from jaxbench.data.tfds import tfds
 from jaxbench.data.typographic import SCAM_TYPES, rta_100, scam
 from jaxbench.data.webdataset import webdataset
@@ -201,6 +202,7 @@ CATALOG: dict[str, Published] = {
   "mscoco_captions": _captioned("mscoco_captions", 5_000),
   "flickr30k": _captioned("flickr30k", 1_000),
   "flickr8k": _captioned("flickr8k", 1_000),
+  "ag_news": Published(("ag_news",), ag_news, 7_600, _HUB + "fancyzhx/ag_news"),
   "rta-100": Published(("rta-100", "RTA-100"), rta_100, 1_000, "https://arxiv.org/abs/2304.04512"),
   **{
     kind.lower(): Published(

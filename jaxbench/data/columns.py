@@ -43,6 +43,11 @@ def of(
   return columns[0], columns[1]
 
 
+def has_images(schema: pa.Schema) -> bool:
+  """Whether a file has a column of images by one of the usual names."""
+  return not set(_IMAGES).isdisjoint(schema.names)
+
+
 def small(
   file: pq.ParquetFile, image: str, label: str, path: pathlib.Path
 ) -> tuple[list[str | None], list[Any]]:

@@ -15,7 +15,7 @@ from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.predicting import prediction
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import defending
-from jaxbench.plan.perturbations import Columns, clean
+from jaxbench.plan.perturbations import Columns, TextAttack, clean
 from jaxbench.plan.prompting import prompting
 
 
@@ -153,6 +153,34 @@ class Evaluator:
     del member, images, labels
     return {}
 
+  def rewritten(self, member: Member, wanted: TextAttack, block: Block, clean: Columns) -> Columns:
+    """What a model says of texts that are attacked; not of images, which have none.
+
+    Args:
+      member: the model.
+      wanted: the attack.
+      block: of examples with texts.
+      clean: what it says of them as they are.
+    """
+    raise NotImplementedError
+
+  def among_texts(self, member: Member, wanted: TextAttack, block: Block) -> Columns:
+    """Where the captions of images stand when all captions are attacked; other sets have none."""
+    raise NotImplementedError
+
+  def among_images(
+    self, made: Any, members: Sequence[Member], block: Block, name: str
+  ) -> list[Columns]:
+    """Where the images of captions stand when all images are attacked; other sets have none.
+
+    Args:
+      made: of a block of images, batches of them attacked, on the devices.
+      members: the models.
+      block: of captions.
+      name: of what is done to the images, with all that decides it.
+    """
+    raise NotImplementedError
+
   def check(
     self,
     names: tuple[str, str],
@@ -202,6 +230,8 @@ class Evaluator:
       groups = space.supervised_groups(loaded.config.num_classes, loaded.config.class_names)
     elif member.prompts == config.EMBEDDING:
       classifier = loaded.visual
+    elif member.prompts == config.TOKENS:
+      classifier = models.patch_tokens(loaded.visual)
     else:
       weights = models.describe(name.base).sha256
       _, names, templates, groups = prompting(member.prompts, space)

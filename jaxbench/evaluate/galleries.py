@@ -1,12 +1,12 @@
-"""Embeddings of all images of a retrieval set, made once: kept beside the run, piece by piece."""
+"""Embeddings of one side of a retrieval set, made once: kept beside the run, piece by piece."""
 
 import dataclasses
 import functools
 import hashlib
 import io
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -21,14 +21,24 @@ from jaxbench.storage import atomic
 FOLDER = "galleries"
 
 
+Made = Callable[[blocks.Block], Iterator[devices.Batch]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Shown:
-  """What is done to the images of a gallery; it is known by its name."""
+  """What is done to the items of a gallery; it is known by its name."""
 
   preprocess: models.Preprocess
-  name: str  # Of what the program does, with all that decides it.
-  program: Callable[..., jax.Array] = dataclasses.field(compare=False)  # See `Evaluator.predict`.
-  inputs: Any = dataclasses.field(compare=False)
+  name: str  # Of what is done, with all that decides it.
+  # Of a block of items, batches of what encoders take: images or tokens.
+  made: Made = dataclasses.field(compare=False)
+
+
+class Encoder(NamedTuple):
+  """What embeds items."""
+
+  program: devices.Replicated  # From items to features [B, D].
+  weights: str  # Hash of what decides these.
 
 
 class Galleries:
@@ -36,7 +46,7 @@ class Galleries:
 
   Args:
     workdir: of the run; a piece that is there wins, so that all hosts have the same bits.
-    size: images of a piece.
+    size: items of a piece.
     workers: processes that decode; 0 is threads of this one.
     cache: folder of decoded images; None decodes all.
     host: this process's place among the others.
@@ -53,41 +63,41 @@ class Galleries:
     self._folder, self._size = epath.Path(workdir) / FOLDER, size
     self._workers, self._cache, self._host = workers, cache, host
 
-  def embeddings(
-    self,
-    source: data.Source,
-    shown: Shown,
-    encoder: devices.Replicated,
-    weights: str,
-    slots: int,
-  ) -> np.ndarray:
-    """float32 [N, D] of all images of a source, unit rows.
+  def embeddings(self, source: data.Source, shown: Shown, encoder: Encoder) -> np.ndarray:
+    """float32 [N, D] of all items of a source, unit rows; see `fill`."""
+    parts, folder = self._parts(source), self._place(source, shown, encoder)
+    while True:
+      self.fill(source, shown, [encoder])
+      found = [_read(_file(folder, number), len(part)) for number, part in enumerate(parts)]
+      whole = [piece for piece in found if piece is not None]
+      if len(whole) == len(found):
+        return np.concatenate(whole)
+
+  def fill(self, source: data.Source, shown: Shown, encoders: Sequence[Encoder]) -> None:
+    """Makes the embeddings that are lacking: items are made once for all encoders.
 
     Args:
-      source: of the images.
-      shown: what becomes of them before the encoder.
-      encoder: from images to features [B, D].
-      weights: hash of what decides them.
-      slots: images per device and batch.
+      source: of the items.
+      shown: what becomes of them before the encoders.
+      encoders: each has a gallery of its own.
 
     Raises:
       InputError: an image cannot be read: without it, the others would be found more often.
     """
-    places = range(0, len(source), self._size)
-    parts = [list(range(start, min(start + self._size, len(source)))) for start in places]
-    folder = self._folder / self._address(source, shown, weights)
+    parts = self._parts(source)
+    folders = {self._place(source, shown, each): each for each in encoders}
     first = len(parts) * self._host.index // self._host.count
     order = [*range(first, len(parts)), *range(first)]
-    while True:
-      while lacking := [number for number in order if not _file(folder, number).exists()]:
-        share = lacking[: -(-len(lacking) // self._host.count)]  # The rest may be another host's.
-        self._make(
-          source, {number: parts[number] for number in share}, shown, encoder, folder, slots
-        )
-      found = [_read(_file(folder, number), len(part)) for number, part in enumerate(parts)]
-      whole = [piece for piece in found if piece is not None]
-      if len(whole) == len(parts):
-        return np.concatenate(whole)
+    while lacking := [number for number in order if _lacking(folders, number)]:
+      share = lacking[: -(-len(lacking) // self._host.count)]  # The rest may be another host's.
+      self._make(source, {number: parts[number] for number in share}, shown, folders)
+
+  def _parts(self, source: data.Source) -> list[list[int]]:
+    places = range(0, len(source), self._size)
+    return [list(range(start, min(start + self._size, len(source)))) for start in places]
+
+  def _place(self, source: data.Source, shown: Shown, encoder: Encoder) -> epath.Path:
+    return self._folder / self._address(source, shown, encoder.weights)
 
   def _address(self, source: data.Source, shown: Shown, weights: str) -> str:
     """Of what decides the embeddings, and of what rounds them."""
@@ -101,37 +111,47 @@ class Galleries:
     source: data.Source,
     parts: dict[int, list[int]],
     shown: Shown,
-    encoder: devices.Replicated,
-    folder: epath.Path,
-    slots: int,
+    folders: dict[epath.Path, Encoder],
   ) -> None:
     """Writes pieces, but for those that another host has written meanwhile."""
     stream = blocks.stream(
       source, list(parts.values()), shown.preprocess, [0] * len(parts), self._workers, self._cache
     )
-    inputs = devices.replicate(shown.inputs)
     for number, (block, lost) in zip(parts, stream, strict=True):
       if lost.ids:
         raise errors.InputError(
           f"{lost.errors[0]}: it is searched with all the others, which without it would be found "
           "more often; mend it, or leave its captions out too"
         )
-      if _file(folder, number).exists():
+      if not (left := _lacking(folders, number)):
         continue
-      batches = devices.dispatch(shown.program, inputs, (block.hashes, block.images), slots)
-      embedded = (
-        devices.Batch(batch.examples, _embed()(encoder, batch.result)) for batch in batches
-      )
-      pieces = [batch.fetch() for batch in devices.late(embedded)]
-      _keep(_file(folder, number), np.concatenate(pieces))
+      pieces: list[list[np.ndarray]] = [[] for _ in left]
+      for batch, embedded in devices.late(_embedded(shown.made(block), left)):
+        for piece, result in zip(pieces, embedded, strict=True):
+          piece.append(devices.Batch(batch.examples, result).fetch())
+      for (folder, _), piece in zip(left, pieces, strict=True):
+        _keep(_file(folder, number), np.concatenate(piece))
+
+
+def _lacking(folders: dict[epath.Path, Encoder], number: int) -> list[tuple[epath.Path, Encoder]]:
+  """The folders that have no such piece."""
+  return [each for each in folders.items() if not _file(each[0], number).exists()]
+
+
+def _embedded(
+  batches: Iterator[devices.Batch], encoders: list[tuple[epath.Path, Encoder]]
+) -> Iterator[tuple[devices.Batch, list[jax.Array]]]:
+  """Items, and their embeddings by each encoder; nothing is waited for."""
+  for batch in batches:
+    yield batch, [_embed()(encoder.program, batch.result) for _, encoder in encoders]
 
 
 @functools.cache
 def _embed() -> Callable[..., jax.Array]:
-  """A sharded program (encoder, images) -> float32 [B, D], unit rows."""
+  """A sharded program (encoder, items) -> float32 [B, D], unit rows."""
 
-  def embed(encoder: Callable[[jax.Array], jax.Array], images: jax.Array) -> jax.Array:
-    return normalize(encoder(images))
+  def embed(encoder: Callable[[jax.Array], jax.Array], items: jax.Array) -> jax.Array:
+    return normalize(encoder(items))
 
   return devices.shard(embed)
 
@@ -154,7 +174,7 @@ def _read(file: epath.Path, rows: int) -> np.ndarray | None:
     if piece.dtype != np.float32 or piece.ndim != 2 or len(piece) != rows:
       raise ValueError(f"it holds {piece.dtype} {list(piece.shape)}")
   except (ValueError, EOFError) as error:
-    logging.warning("%s is damaged (%s): its images are embedded anew", file, error)
+    logging.warning("%s is damaged (%s): it is made anew", file, error)
     file.unlink(missing_ok=True)
     return None
   return piece

@@ -5,14 +5,15 @@ import functools
 from jaxbench import config, data, devices, models, seats
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory, programs
+from jaxbench.evaluate.caption_queries import CaptionQueries
 from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.galleries import Galleries
 from jaxbench.evaluate.heads import Heads
+from jaxbench.evaluate.image_queries import ImageQueries
 from jaxbench.evaluate.probing import OptionQueries
-from jaxbench.evaluate.retrieving import CaptionQueries, ImageQueries
+from jaxbench.evaluate.reading import TextQueries
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Plan, defending
-from jaxbench.records import directions
 
 
 class Loaded:
@@ -42,15 +43,19 @@ class Loaded:
     source = self.source(name)
     space, model = source.label_space, self._model
     given = self._settings, space, model, self._heads, self._slots, self.tally
+    if isinstance(source, data.Texts):
+      return TextQueries(*given)
     if isinstance(source, data.Captions):
-      return CaptionQueries(self._galleries, source, *given)
+      return CaptionQueries(self._galleries, source.pairs, *given)
+    if isinstance(source, data.Images):
+      return ImageQueries(self._galleries, source.pairs, *given)
     if isinstance(space, data.OptionSpace):
       return OptionQueries(*given)
-    return (Evaluator if source.direction is None else ImageQueries)(*given)
+    return Evaluator(*given)
 
   def fastest(self, plan: Plan) -> int:
     """The fastest slots for the data set with the hardest cell, of those that fit the memory."""
-    seen = [cell for cell in plan.cells if not directions.are_captions(cell.data)] or plan.cells
+    seen = [cell for cell in plan.cells if self.source(cell.data).image_size != 0] or plan.cells
     hardest = max(seen, key=lambda cell: (cell.cost, cell.examples))
     cells = [cell for cell in plan.cells if cell.data == hardest.data]
     names = {cell.model for cell in cells}
@@ -58,6 +63,8 @@ class Loaded:
     largest = max((self._model(name).leaves for name in sorted(names)), key=seats.weight)
     block = min(self._settings.block, hardest.examples)
     count = seats.fastest(largest, block, seats.MOST)
+    if isinstance(self.source(hardest.data), data.Texts):
+      return count  # An attack on texts has batches of its own.
     if seats.on_cpu() and seats.is_small(largest):
       return count  # Which fits anywhere.
     most = memory.most_slots(programs.of(self.evaluator(hardest.data), cells), count)

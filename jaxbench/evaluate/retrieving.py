@@ -1,136 +1,96 @@
-"""The two sides of a retrieval set: images that look for captions, captions that look for images.
-
-Images go through the classifier of captions as those of any other set do; what is told of them is
-the rank of their captions. Captions are compared with a gallery of all images, as they are or all
-perturbed.
-"""
+"""What the two sides of a retrieval set share: galleries of images and of captions."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from flax import struct
 
-from jaxbench import config, data, devices, models, retrieval
+from jaxbench import config, data, devices, models
 from jaxbench.blocks import Block
 from jaxbench.config import Member
+from jaxbench.evaluate import reading
 from jaxbench.evaluate.evaluator import Evaluator
-from jaxbench.evaluate.galleries import Galleries, Shown
+from jaxbench.evaluate.galleries import Encoder, Galleries, Shown
 from jaxbench.plan import defending
-from jaxbench.plan.perturbations import Columns, clean
-
-_GALLERIES = 4  # That are in memory; others are read again.
+from jaxbench.plan.perturbations import TextAttack, clean
 
 
-@struct.dataclass
-class _Searcher:
-  """What ranks captions for images."""
-
-  classifier: Any  # Images to logits [B, T], one a caption.
-  owners: jax.Array  # [T] int32.
-  members: jax.Array  # [N, M] int32, the captions of each image.
-  tolerance: jax.Array  # [] float32, of equal logits.
-
-
-class ImageQueries(Evaluator):
-  """The classifiers of a set whose images look for their captions."""
-
-  @functools.cached_property
-  def _searcher(self) -> Callable[[Member], devices.Replicated]:
-    return functools.cache(self._load_searcher)
-
-  def judge(
-    self, member: Member, images: jax.Array, labels: jax.Array, hashes: jax.Array
-  ) -> retrieval.Ranks:
-    """Where the captions of images stand; see `Evaluator.judge`."""
-    del hashes
-    return _find_captions()(self._searcher(member), images, labels)
-
-  def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
-    """Where captions of perturbed images stand; see `Evaluator.ranks`."""
-    arrays = images(), labels
-    batches = devices.stream(_find_captions(), self._searcher(member), arrays, self.slots)
-    parts = [vars(batch.fetch()) for batch in batches]
-    return {name: np.concatenate([part[name] for part in parts]) for name in ("rank", "tied")}
-
-  def _load_searcher(self, member: Member) -> devices.Replicated:
-    loaded, classifier, _ = self.parts(member)
-    assert isinstance(self.label_space, data.CaptionSpace)
-    owners = np.array(self.label_space.owners, np.int32)
-    members = retrieval.members(owners)
-    tolerance = jnp.float32(retrieval.TOLERANCE) * loaded.logit_scale
-    whole = models.resized(classifier, loaded.preprocess.size)
-    return devices.replicate(_Searcher(whole, jnp.asarray(owners), jnp.asarray(members), tolerance))
-
-
-@functools.cache
-def _find_captions() -> Callable[..., retrieval.Ranks]:
-  """A sharded program (`_Searcher`, images, labels) -> `Ranks` among captions."""
-
-  def find(searcher: _Searcher, images: jax.Array, labels: jax.Array) -> retrieval.Ranks:
-    logits = searcher.classifier(images).astype(jnp.float32)
-    own = searcher.members[labels]
-    return retrieval.judged(logits, own, searcher.owners, searcher.tolerance)
-
-  return devices.shard(find)
-
-
-class CaptionQueries(Evaluator):
-  """The models of a set whose captions look for their images.
+class Side(Evaluator):
+  """The models of one side.
 
   Args:
     galleries: of the run.
-    source: the captions.
+    pairs: images with captions.
     given: the other arguments of `Evaluator`.
   """
 
-  def __init__(self, galleries: Galleries, source: data.Captions, *given: Any):
+  def __init__(self, galleries: Galleries, pairs: data.Pairs, *given: Any):
     super().__init__(*given)
-    self._galleries, self._source = galleries, source
-    self._gallery = functools.lru_cache(_GALLERIES)(self._load_gallery)
-    self._queries = functools.cache(self._load_queries)
+    self.galleries, self.pairs = galleries, pairs
 
-  def shape(self, block: Block) -> tuple[int, int]:
-    """See `Evaluator.shape`: of the images that are searched."""
-    return block.preprocess.size, block.preprocess.size
+  def images(self, model: str, shown: Shown) -> np.ndarray:
+    """float32 [N, D] of all images, unit rows."""
+    return self.galleries.embeddings(self.pairs.source, shown, self.encoder(model))
 
-  def clean(self, members: Sequence[Member], block: Block) -> list[Columns]:
-    """Where the images of captions stand; see `Evaluator.clean`."""
-    return self.predict(clean.program(), None, members, block, "clean")
+  def encoder(self, model: str) -> Encoder:
+    """What embeds images."""
+    return Encoder(self.classifier(Member(model, config.EMBEDDING)), _weights(model))
 
-  def predict(
-    self,
-    program: Callable[..., Any],
-    inputs: Any,
-    members: Sequence[Member],
-    block: Block,
-    name: str = "",
-  ) -> list[Columns]:
-    """The same among images that all are perturbed; see `Evaluator.predict`."""
-    shown = Shown(block.preprocess, f"{name}, seed {self.settings.seed}", program, inputs)
-    return [self._found(member, shown, block) for member in members]
+  def plain(self, preprocess: models.Preprocess) -> Shown:
+    """Images as they are."""
+    return self.shown(preprocess, "clean", clean.program(), None)
 
-  def _found(self, member: Member, shown: Shown, block: Block) -> Columns:
-    gallery = self._gallery(member.model, shown)
-    arrays = self._queries(member)[block.indices], block.labels
-    batches = devices.stream(retrieval.find(), gallery, arrays, retrieval.ROWS)
-    parts = [vars(batch.fetch()) for batch in batches]
-    none = np.zeros(len(block.ids), np.int32)
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return found | {"forwards": none + 1, "backwards": none}
+  def shown(
+    self, preprocess: models.Preprocess, name: str, program: Callable[..., Any], inputs: Any
+  ) -> Shown:
+    """Images as a program makes them; see `Evaluator.predict`."""
+    everywhere = devices.replicate(inputs)
 
-  def _load_queries(self, member: Member) -> np.ndarray:
-    """float32 [T, D] of all captions, unit rows."""
-    _, classifier, _ = self.parts(member)
-    return np.asarray(classifier.text).T
+    def made(block: Block) -> Any:
+      arrays = block.hashes, block.images
+      return devices.dispatch(program, everywhere, arrays, self.slots)
 
-  def _load_gallery(self, model: str, shown: Shown) -> devices.Replicated:
-    encoder = self.classifier(Member(model, config.EMBEDDING))
-    images = self._source.pairs.source
-    known = models.describe(defending.base(model))
-    weights = f"{known.sha256} {models.told(known.config)}"
-    items = self._galleries.embeddings(images, shown, encoder, weights, self.slots)
-    return devices.replicate(retrieval.Gallery.of(items, range(len(images))))
+    return Shown(preprocess, self.named(name), made)
+
+  def named(self, what: str) -> str:
+    """Of what is done to all items."""
+    return f"{what}, seed {self.settings.seed}"
+
+  def worded(self, member: Member, block: Block) -> list[str]:
+    """The captions of a block of captions as a model reads them."""
+    captions = self.pairs.space.worded(str(member.prompts))
+    return [captions[index] for index in block.indices]
+
+  def attacked_captions(
+    self, member: Member, wanted: TextAttack, preprocess: models.Preprocess
+  ) -> np.ndarray:
+    """float32 [T, D] of all captions, each attacked among images as they are; unit rows."""
+    loaded = self._model(member.model).tree()
+
+    def made(block: Block) -> Any:
+      anchors = self._anchors(member.model, self.plain(preprocess))
+      texts = self.worded(member, block)
+      found = reading.attacked(wanted, loaded, texts, anchors, block, self.settings.seed)
+      tokens = loaded.tokenize(found.texts)
+      return devices.dispatch(_same(), devices.replicate(()), (tokens,), self.slots)
+
+    shown = Shown(preprocess, self.named(f"{wanted.stream} of {member.prompts}"), made)
+    encoder = Encoder(devices.replicate(loaded.text), _weights(member.model))
+    return self.galleries.embeddings(data.Captions(self.pairs), shown, encoder)
+
+  @functools.cached_property
+  def _anchors(self) -> Callable[[str, Shown], np.ndarray]:
+    return functools.lru_cache(1)(self.images)
+
+
+def _weights(model: str) -> str:
+  known = models.describe(defending.base(model))
+  return f"{known.sha256} {models.told(known.config)}"
+
+
+@functools.cache
+def _same() -> Callable[..., jax.Array]:
+  """A sharded program ((), tokens [B, T]) -> the tokens, on the devices."""
+  return devices.shard(lambda _, tokens: tokens)

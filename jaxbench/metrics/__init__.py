@@ -94,6 +94,7 @@ from jaxbench.metrics.stability import (
   sequence_name,
 )
 from jaxbench.metrics.summary import is_correct, summarize
+from jaxbench.metrics.text_attacks import Drop, TextAttacked, text_attacks
 from jaxbench.metrics.typographic import Typographic, typographic
 from jaxbench.metrics.video import VideoAccuracy, pm_k
 from jaxbench.metrics.visibility import Visibility, visibility
@@ -123,6 +124,7 @@ __all__ = [
   "CorruptionErrors",
   "Curve",
   "Defended",
+  "Drop",
   "Effort",
   "Estimate",
   "Flips",
@@ -132,6 +134,7 @@ __all__ = [
   "Proportion",
   "Reliability",
   "Stability",
+  "TextAttacked",
   "Typographic",
   "VideoAccuracy",
   "Visibility",
@@ -211,6 +214,7 @@ __all__ = [
   "summarize_overlap",
   "summarize_shifts",
   "summarize_smallest",
+  "text_attacks",
   "typographic",
   "unconverged",
   "visibility",

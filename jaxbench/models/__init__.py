@@ -18,6 +18,7 @@ from jaxbench.models.later import told
 from jaxbench.models.listing import Listing, Weights
 from jaxbench.models.parts.layers import compute_in
 from jaxbench.models.parts.transformer import TowerConfig
+from jaxbench.models.patch_tokens import PatchTokens, patch_tokens
 from jaxbench.models.pooled import POOLS, Pooled, pooled
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.prompting.context import EncoderPrompts, SoftPrompts, TokenPrompts
@@ -46,6 +47,7 @@ __all__ = [
   "EncoderPrompts",
   "Listing",
   "Model",
+  "PatchTokens",
   "Pooled",
   "Preprocess",
   "Prompter",
@@ -76,6 +78,7 @@ __all__ = [
   "learn_prompt",
   "list_models",
   "load",
+  "patch_tokens",
   "phrase",
   "pooled",
   "prompt_task",

@@ -25,7 +25,7 @@ class Classifier:
   """A model with one set of prompts."""
 
   model: str
-  prompts: str | None  # None for a supervised model; config.EMBEDDING for an encoder of images.
+  prompts: str | None  # None for a supervised model; of config.ENCODERS for one of images.
   preprocess: models.Preprocess
   identity: dict[str, Any] = dataclasses.field(hash=False)  # What decides its logits.
   random: bool = False  # Whether it draws: a defence may.
@@ -52,7 +52,7 @@ class Surrogate(NamedTuple):
   @property
   def encodes(self) -> bool:
     """Whether it is an image encoder, which has embeddings in place of logits."""
-    return self.members[0].prompts == config.EMBEDDING
+    return self.members[0].prompts in config.ENCODERS
 
   @property
   def random(self) -> bool:
@@ -95,8 +95,9 @@ def surrogates(
       base = defending.named(model).base
       description = models.describe(base, download=settings.download)
       try:
-        if prompts == config.EMBEDDING:
-          found.append(_encoder(model, description, settings, alone=len(members) == 1))
+        if prompts in config.ENCODERS:
+          alone = len(members) == 1
+          found.append(_encoder(model, prompts, description, settings, alone=alone))
           continue
         if not (sets := _prompt_sets(description, settings, data_name, source)):
           raise errors.InputError(_NO_PROMPTS)
@@ -140,6 +141,8 @@ def _classifier(
     "model": models.told(shape),
   }
   space = source.label_space
+  if isinstance(source, data.Texts):
+    _check_reader(source, description, defending.named(model))
   templates: Any = ()
   names: Any = ()
   if shape.supervised:
@@ -175,6 +178,18 @@ def _classifier(
   return dataclasses.replace(found, random=random, passes=passes)
 
 
+def _check_reader(
+  source: data.Texts, description: models.Description, name: defending.Named
+) -> None:
+  """Raises InputError for a model that cannot read the texts of a set."""
+  if name.defences:
+    raise errors.InputError("a defence is of a classifier of images, and the set has texts")
+  if isinstance(description.config, models.CustomConfig):
+    raise errors.InputError("it reads texts by a function of its own, outside of programs")
+  if not description.config.supervised:
+    models.check_prompts(description.config, source.texts, ["{}"])
+
+
 def _shown(
   model: str,
   prompts: str | None,
@@ -190,7 +205,12 @@ def _shown(
 
 
 def _encoder(
-  model: str, description: models.Description, settings: config.Config, *, alone: bool
+  model: str,
+  outputs: str,
+  description: models.Description,
+  settings: config.Config,
+  *,
+  alone: bool,
 ) -> Classifier:
   """Raises InputError if it has no embeddings of its own, or is to be averaged with others."""
   shape = description.config
@@ -203,9 +223,18 @@ def _encoder(
   identity = {
     "weights": description.sha256,
     "model": models.told(shape),
-    "outputs": config.EMBEDDING,
+    "outputs": outputs,
   }
-  return _shown(model, config.EMBEDDING, shape.preprocess, identity, settings)
+  if outputs == config.TOKENS:
+    models.patch_tokens(_outline(model, shape).visual)
+  return _shown(model, outputs, shape.preprocess, identity, settings)
+
+
+def _outline(model: str, shape: Any) -> Any:
+  """A network of the model's kind, for which nothing is read but what is one's own."""
+  if isinstance(shape, models.CustomConfig):
+    return models.load(defending.base(model))
+  return models.abstract(shape)
 
 
 def _knowledge(member: Classifier) -> str:
@@ -213,4 +242,6 @@ def _knowledge(member: Classifier) -> str:
     return f"the weights of {member.model}"
   if member.prompts == config.EMBEDDING:
     return f"the image encoder of {member.model}, no prompts"
+  if member.prompts == config.TOKENS:
+    return f"the patch tokens of the image encoder of {member.model}, no prompts"
   return f"the weights of {member.model}, prompts {member.prompts}"

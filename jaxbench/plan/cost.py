@@ -33,8 +33,8 @@ def lines(plan: Plan) -> Iterator[str]:
     forwards, backwards = cell.examples * one.forwards, cell.examples * one.backwards
     yield f"{cell.id:{width}}  {cell.examples:9,} {forwards:11,} {backwards:11,}"
   yield ""
-  forwards = sum(forwards for _, forwards, _ in _work(plan))
-  backwards = sum(backwards for _, _, backwards in _work(plan))
+  forwards = sum(forwards for *_, forwards, _ in _work(plan))
+  backwards = sum(backwards for *_, backwards in _work(plan))
   yield f"{len(plan.cells)} cells, at most {forwards:,} forward and {backwards:,} backward passes"
   total = _flops(plan)
   yield _time(total)
@@ -45,8 +45,8 @@ def lines(plan: Plan) -> Iterator[str]:
     yield f"cannot be run: {absent.what}: {absent.reason}"
 
 
-def _work(plan: Plan) -> Iterator[tuple[str, int, int]]:
-  """Models, and forward and backward passes of them; images for several targets are made once."""
+def _work(plan: Plan) -> Iterator[tuple[str, bool, int, int]]:
+  """Models, whether they read, and their passes; images for several targets are made once."""
   made = set()
   for cell in plan.cells:
     for passes in cell.perturbation.passes(cell.model):
@@ -55,14 +55,18 @@ def _work(plan: Plan) -> Iterator[tuple[str, int, int]]:
         if images in made:
           continue
         made.add(images)
-      yield passes.model, cell.examples * passes.forwards, cell.examples * passes.backwards
+      counts = cell.examples * passes.forwards, cell.examples * passes.backwards
+      yield passes.model, passes.reads, *counts
 
 
 def _flops(plan: Plan) -> float:
-  passes: dict[str, int] = collections.defaultdict(int)
-  for model, forwards, backwards in _work(plan):
-    passes[model] += forwards + 2 * backwards
-  return sum(count * forward_flops(model) for model, count in passes.items())
+  passes: dict[tuple[str, bool], int] = collections.defaultdict(int)
+  for model, reads, forwards, backwards in _work(plan):
+    passes[model, reads] += forwards + 2 * backwards
+  return sum(
+    count * (text_flops(model) if reads else forward_flops(model))
+    for (model, reads), count in passes.items()
+  )
 
 
 def _time(total: float) -> str:
@@ -112,6 +116,14 @@ def forward_flops(model: str) -> float:
     cost = defending.outlined(name.defences, supervised=config.supervised).cost
     passes = cost.forwards + 2 * cost.backwards
   return passes * count_flops(forward, network, image)
+
+
+def text_flops(model: str) -> float:
+  """Floating-point operations of one text's features, at the length that the model reads."""
+  shape: Any = models.describe(defending.base(model)).config
+  tokens = jax.ShapeDtypeStruct((1, shape.context_length), jnp.int32)
+  network = models.abstract(shape)
+  return count_flops(lambda network, tokens: network.encode_text(tokens), network, tokens)
 
 
 def count_flops(function: Callable[..., Any], *arguments: Any) -> float:

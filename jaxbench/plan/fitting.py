@@ -1,12 +1,20 @@
 """What can be done to a data set, and to whom: the rest becomes absent, with the reason."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from jaxbench import config, data
 from jaxbench.plan import classifiers, perturbations
 from jaxbench.plan.classifiers import Absent, Classifier
-from jaxbench.plan.perturbations import Clean, Corruption, Perturbation, Universal
+from jaxbench.plan.perturbations import (
+  Clean,
+  Corruption,
+  Perturbation,
+  TextAttack,
+  Transfer,
+  Universal,
+  galleries,
+)
 from jaxbench.records import directions
 
 
@@ -37,13 +45,31 @@ def wanted(
     settings.perturbed or map(directions.images_of, settings.data)
   ):
     return [each for each in asked if isinstance(each, Clean)]
+  if isinstance(source, data.Texts):
+    return [each for each in asked if isinstance(each, Clean | TextAttack)]
   if source.direction == directions.TEXT_TO_IMAGE:  # Among images that all are perturbed alike.
-    return [each for each in asked if isinstance(each, Clean | Corruption | Universal)]
+    kept = Clean | Corruption | Universal | TextAttack
+    asked = [each for each in asked if isinstance(each, kept)]
+  else:
+    asked = list(_without_texts(asked, source))
   surrogates = list(classifiers.surrogates(settings, source, name, absent))
-  asked = [*asked, *perturbations.of_surrogates(settings, surrogates, name, absent)]
+  made = perturbations.of_surrogates(settings, surrogates, name, absent)
+  if isinstance(source, data.Captions):
+    pairs = source.pairs
+    return [*asked, *(galleries.of_images(one, pairs) for one in made if isinstance(one, Transfer))]
+  asked = [*asked, *made]
   if data.has_several_labels(source):
     asked = _without_attacks(asked, name, absent)
   return asked
+
+
+def _without_texts(asked: list[Perturbation], source: data.Source) -> Iterator[Perturbation]:
+  """What can be done to images; attacks on texts make galleries of their captions, if any."""
+  for each in asked:
+    if not isinstance(each, TextAttack):
+      yield each
+    elif isinstance(source, data.Images):
+      yield galleries.of_texts(each, source.pairs)
 
 
 def targets(

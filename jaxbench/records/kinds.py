@@ -1,4 +1,4 @@
-"""What is done to the images of a cell: the kinds of perturbation, as `run.json` names them."""
+"""What is done to the examples of a cell: the kinds of perturbation, as `run.json` names them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ SEQUENCE = "sequence"
 STYLIZATION = "stylization"
 TYPOGRAPHY = "typography"
 UNIVERSAL = "universal"  # One perturbation for all images.
+TEXT_ATTACK = "text_attack"  # Of the texts, in place of images.
 ATTACK = "attack"  # On the model itself, at one epsilon.
 SMALLEST = "smallest"  # The same, bisected for the smallest epsilon.
 CERTIFIED = "certified"  # Nothing is done but under noise: no smaller perturbation changes more.
@@ -19,6 +20,7 @@ SMALLEST_TRANSFER = "smallest_transfer"
 
 BISECTED = (SMALLEST, SMALLEST_TRANSFER)
 _NAMES = {"clean": CLEAN, "stylized": STYLIZATION}
+_OF_TEXTS = ("charmer", "leaf", "listed")
 _CALLS = {  # The first that fits.
   "certify": CERTIFIED,
   "sequence(": SEQUENCE,
@@ -42,6 +44,8 @@ def of(cell: Mapping[str, Any]) -> str:
   for start, kind in _CALLS.items():
     if text.startswith(start):
       return kind
+  if text.partition("(")[0] in _OF_TEXTS:
+    return TEXT_ATTACK
   if cell["severity"] is not None:
     return CORRUPTION
   return TYPOGRAPHY if cell["epsilon"] is None else ATTACK

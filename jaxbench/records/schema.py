@@ -59,6 +59,15 @@ SCHEMA = pa.schema(
     # where the clean one is misclassified; SSIM also of images smaller than 11 x 11.
     pa.field("psnr", pa.float32()),
     pa.field("ssim", pa.float32()),
+    # What `prediction` is of, of sets of texts, and of captions that are attacked.
+    pa.field("text", pa.string()),
+    # Attacks on texts: how many characters (Levenshtein's distance) or listed words have changed,
+    # and how many different token sequences were scored.
+    pa.field("edits", pa.int32()),
+    pa.field("candidates", pa.int32()),
+    # Of retrieval under attack: "query", one attacked among items as they are; "gallery", one as it
+    # is among items that are all attacked.
+    pa.field("protocol", NAME),
     pa.field("steps", pa.int32()),  # Attacks.
     # Attacks: claims on this example that did not hold when judged; null for transfer.
     pa.field("refuted", pa.int32()),

@@ -21,6 +21,7 @@ from jaxbench.report import (
   on_disk,
   probed,
   retrieved,
+  rewritten,
   spent,
   training_data,
 )
@@ -45,6 +46,7 @@ class Run(NamedTuple):
   averages: list[averages.Suite]  # Over data sets.
   retrieved: list[retrieved.Retrieved]  # Images with captions.
   probes: list[probed.Section]  # Of composition.
+  rewritten: list[rewritten.Section]  # Attacked texts.
   outliers: list[Row]  # How well they are told from what is known, by classifier and score.
   factors: factors.Factors | None  # ImageNet-X, where its file was named.
   certified: certificates.Section | None  # Radii of models within randomised smoothing.
@@ -79,6 +81,7 @@ class Run(NamedTuple):
       "corruptions": ("corruptions", any(one.worsened for one in data)),
       "attacks": ("attacks", any(one.assaulted for one in data)),
       "text": ("text", any(one.texts for one in data)),
+      "rewritten": ("attacked texts", self.rewritten),
       "calibration": ("calibration, classes", any(one.calibration or one.weakest for one in data)),
       "defences": ("defences", self.defended or self.certified),
       "overlap": ("overlap", self.overlap),
@@ -125,6 +128,7 @@ def load(
   of_nature = natural.natural(list(summary.values()), shifts, classifiers, names, run)
   metric = {name: known.get("metric", "") for name, known in run["data"].items()}
   found_images = retrieved.text_to_image(captioned)
+  of_texts = rewritten.sections(rows, classifiers)
   return Run(
     workdir=str(workdir),
     run=run,
@@ -132,7 +136,14 @@ def load(
     summary=summarized,
     classifiers=classifiers,
     first=first.first(
-      run, data, of_nature, shifts, list(summary.values()), classifiers, found_images
+      run,
+      data,
+      of_nature,
+      shifts,
+      list(summary.values()),
+      classifiers,
+      found_images,
+      rewritten.left(of_texts),
     ),
     data=data,
     natural=of_nature,
@@ -140,6 +151,7 @@ def load(
     averages=averages.suites(summary, metrics.averages(summarized, metric), run),
     retrieved=captioned,
     probes=probed.sections(rows, classifiers),
+    rewritten=of_texts,
     outliers=metrics.summarize_outliers(rows).to_pylist(),
     factors=None if known is None else factors.section(rows, known, classifiers),
     certified=certified,

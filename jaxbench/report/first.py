@@ -62,6 +62,7 @@ def first(
   summary: Sequence[Row],
   classifiers: list[Classifier],
   found_images: Found,
+  of_texts: tuple[str, Found] | None,
 ) -> First:
   """Gathers it from the sections.
 
@@ -73,12 +74,16 @@ def first(
     summary: rows of `metrics.summarize`.
     classifiers: of the run.
     found_images: recall at 1 of captions that look for images.
+    of_texts: what an attack on texts leaves, and what stands behind that.
   """
   found = list(_columns(data, natural, shifts, summary))
   if found_images:
     about = "share of captions whose image is found first; the other way round is clean accuracy"
     column = Column("text_to_image", "text to image R@1", "share", True, about)
     found.insert(1, (column, found_images))
+  if of_texts:
+    about, left = of_texts
+    found.append((Column("text_attacked", "texts attacked", "share", True, about), left))
   values = [_values(column, each) for column, each in found]
   lines = [Line(each, [column.get(each) for column in values]) for each in classifiers]
   columns = [column for column, _ in found]

@@ -127,6 +127,24 @@ def test_a_targeted_attack_succeeds_at_its_target_alone(linear):
   assert 0 < result.success.sum() <= untargeted.success.sum()
 
 
+def test_each_image_may_have_a_target_of_its_own(linear):
+  classifier, images, _ = linear
+  clean = np.asarray(classifier(images)).argmax(axis=1).astype(np.int32)
+  targets = (clean + 1 + np.arange(len(clean)) % (CLASSES - 1)) % CLASSES
+  epsilons = np.where(np.arange(len(clean)) % 2, 0.4, 0.0)
+  asked = attacks.pgd(steps=10), classifier, images, clean, epsilons, jax.random.key(0)
+  result = attacks.run(*asked, targets=targets)
+  np.testing.assert_array_equal(result.success, result.prediction == targets)
+  np.testing.assert_array_equal(result.success, epsilons > 0)
+  for row in np.flatnonzero(result.success)[:2]:  # Alike towards the same class for all.
+    same = attacks.run(*asked, goal=attacks.towards(int(targets[row])))
+    np.testing.assert_allclose(result.adversarial[row], same.adversarial[row], atol=1e-5)
+  with pytest.raises(errors.InputError, match="the target of image 0 is its label"):
+    attacks.run(*asked, targets=clean)
+  with pytest.raises(errors.InputError, match="the one or the other"):
+    attacks.run(*asked, targets=targets, goal=attacks.towards(0))
+
+
 def test_recall_at_two_takes_more_than_recall_at_one(linear):
   labels = np.arange(24, dtype=np.int32) % 4
   sizes = []

@@ -1,31 +1,23 @@
 """Attacks on texts: candidates of many sentences in one queue, scored on the devices.
 
-Strings are made and tokenised on the host; candidates with the same tokens are scored once, in one
-program of fixed shapes. The verdict is apart: what is returned is tokenised and scored anew.
+Strings are made and tokenised on the host, of one half of the sentences while the devices score
+those of the other. The verdict is apart: what is returned is tokenised and scored anew.
 """
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxbench import devices, errors
-from jaxbench.attacks.text import edits
-from jaxbench.attacks.text.objectives import OBJECTIVES, REACHED
+from jaxbench import errors
+from jaxbench.attacks.text import edits, scoring
+from jaxbench.attacks.text.objectives import REACHED
+from jaxbench.attacks.text.scoring import Encoder, Lengths, Scorer, Tokenize
 from jaxbench.attacks.text.searches import Listed, Search, TextAttack
 
-Encoder = Callable[[jax.Array], jax.Array]  # A pytree: tokens int32 [B, T] -> features [B, D].
-Tokenize = Callable[[list[str]], np.ndarray]  # Texts -> int32 [B, T].
-Lengths = Callable[[np.ndarray], np.ndarray]  # Tokens [B, T] -> [B].
-_WIDTHS = (
-  16,
-  32,
-)  # Positions that shorter texts are encoded at: few, so that few programs compile.
-_ACTIVE = 64  # Sentences whose candidates wait together.
+TOGETHER = 64  # Sentences whose candidates wait together.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +37,13 @@ def run(
   encoder: Encoder,
   tokenize: Tokenize,
   texts: Sequence[str],
-  anchors: Any,
+  anchors: Any = None,
   labels: Any = None,
   *,
   seed: int = 0,
   ids: Sequence[str] | None = None,
   lengths: Lengths | None = None,
-  rows: int = 2048,
+  rows: int | None = None,
 ) -> Result:
   """Attacks texts, each by itself; those that meet the goal as they are stay so.
 
@@ -60,13 +52,14 @@ def run(
     encoder: of the texts.
     tokenize: what it reads of them.
     texts: N sentences.
-    anchors: float32 [K, D] what features are compared with: classes, or a vector for each text.
+    anchors: float32 [K, D] what features are compared with: classes, or a vector for each text; by
+      default the features of the texts as they are.
     labels: int [N] which anchor is a text's; by default its own.
     seed: of what is drawn.
     ids: by which draws are a text's own, whatever is attacked beside it; by default the texts.
     lengths: how many of its tokens each text needs, of an encoder that gives the same features with
-      the rest cut off; candidates are then encoded at 16, 32 or all positions.
-    rows: candidates of a batch, on all devices together.
+      the rest cut off; candidates are then encoded at about as many positions as they need.
+    rows: candidates of a batch, on all devices together; by default 128 on a CPU, else 2,048.
 
   Raises:
     InputError: labels or ids do not fit the texts, or features hold values that are no numbers, as
@@ -77,30 +70,29 @@ def run(
     >>> attack = attacks.text.charmer(objective="dissim")
     >>> found = attacks.text.run(attack, encoder, clip.tokenize, captions, images)
   """
-  anchors = np.asarray(anchors, np.float32)
+  rows = rows or scoring.usual_rows()
+  if anchors is None:
+    anchors = scoring.features(encoder, tokenize(list(texts)), rows)
+  anchors = jnp.asarray(anchors, jnp.float32)
   labels = np.arange(len(texts)) if labels is None else np.asarray(labels)
   names = texts if ids is None else ids
   if not len(labels) == len(names) == len(texts) or labels.max(initial=0) >= len(anchors):
     raise errors.InputError(
       f"{len(texts)} texts, {len(labels)} labels, {len(names)} ids and {len(anchors)} anchors"
     )
-  score = _Scorer(attack.objective, encoder, tokenize, lengths, anchors, rows)
+  score = Scorer(attack.objective, encoder, tokenize, lengths, anchors, rows)
   clean = score(list(texts), labels)
   reached = REACHED.get(attack.objective, np.inf)
   found, counts = list(texts), np.zeros(len(texts), np.int32)
   left = np.flatnonzero(clean <= reached).tolist()
-  for start in range(0, len(left), _ACTIVE):
-    some = left[start : start + _ACTIVE]
+  for start in range(0, len(left), TOGETHER):
+    some = left[start : start + TOGETHER]
     going = {
       row: _Going(attack.search(texts[row], _draw(seed, names[row])), texts[row]) for row in some
     }
-    while waiting := [row for row, one in going.items() if one.asked]:
-      asked = [going[row].asked for row in waiting]
-      owners = np.repeat(waiting, list(map(len, asked)))
-      scores, different = score.owned([text for each in asked for text in each], owners, labels)
-      for row in waiting:
-        going[row].answer(scores[owners == row], reached)
-        counts[row] += different[row]
+    halves = [_Half({row: going[row] for row in part}, score, labels) for part in _halved(some)]
+    while halves:
+      halves = [half for half in halves if half.answered(counts, reached)]
     for row, one in going.items():
       found[row] = one.sentence
   return _judged(attack, score, texts, found, labels, clean, counts)
@@ -135,73 +127,45 @@ class _Going:
       pass
 
 
-class _Scorer:
-  """Scores texts in batches of one shape."""
+class _Half:
+  """Some searches: the host makes their candidates while the devices score those of others."""
 
-  def __init__(
-    self,
-    objective: str,
-    encoder: Encoder,
-    tokenize: Tokenize,
-    lengths: Lengths | None,
-    anchors: np.ndarray,
-    rows: int,
-  ):
-    self._program = _program(objective)
-    self._inputs = devices.replicate((encoder, jnp.asarray(anchors)))
-    self._tokenize, self._lengths = tokenize, lengths
-    self._slots = -(-rows // devices.mesh().size)
+  def __init__(self, going: dict[int, _Going], score: Scorer, labels: np.ndarray):
+    self._going, self._score, self._labels = going, score, labels
+    self._ask()
 
-  def __call__(self, texts: list[str], labels: np.ndarray) -> np.ndarray:
-    """float32 [B] of texts, each with its label [B]."""
-    return self.owned(texts, np.arange(len(texts)), labels)[0]
+  def _ask(self) -> None:
+    """Has the candidates of all of them scored; nothing is waited for."""
+    self._waiting = [row for row, one in self._going.items() if one.asked]
+    asked = [self._going[row].asked for row in self._waiting]
+    self._owners = np.repeat(self._waiting, list(map(len, asked)))
+    if self._waiting:
+      whole = [text for each in asked for text in each]
+      self._scores = self._score.owned(whole, self._owners, self._labels)
 
-  def owned(
-    self, texts: list[str], owners: np.ndarray, labels: np.ndarray
-  ) -> tuple[np.ndarray, dict[int, int]]:
-    """float32 [B] of texts of sentences [B], and how many different ones of each were scored."""
-    tokens = self._tokenize(texts)
-    keyed = np.column_stack([owners, tokens]).astype(np.int32)
-    different, back = np.unique(keyed, axis=0, return_inverse=True)
-    scores = self._scored(different[:, 1:], labels[different[:, 0]].astype(np.int32))
-    if not np.isfinite(scores).all():
-      bad = texts[int(np.argmin(np.isfinite(scores[back.ravel()])))]
-      raise errors.InputError(
-        f"the encoder gives no numbers for {bad!r}: a cut vocabulary has no characters to write"
-      )
-    count = dict(zip(*np.unique(different[:, 0], return_counts=True), strict=True))
-    return scores[back.ravel()], {int(one): int(many) for one, many in count.items()}
+  def answered(self, counts: np.ndarray, reached: float) -> bool:
+    """Takes the scores and asks again; whether there is anything left.
 
-  def _scored(self, tokens: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """float32 [B], each at the fewest positions."""
-    whole = tokens.shape[1]
-    widths = sorted({min(width, whole) for width in (*_WIDTHS, whole)})
-    needed = np.full(len(tokens), whole) if self._lengths is None else self._lengths(tokens)
-    places = np.searchsorted(widths, needed)
-    scores = np.empty(len(tokens), np.float32)
-    for place in np.unique(places):
-      rows = np.flatnonzero(places == place)
-      arrays = np.ascontiguousarray(tokens[rows, : widths[place]]), labels[rows]
-      batches = devices.stream(self._program, self._inputs, arrays, self._slots)
-      scores[rows] = np.concatenate([batch.fetch() for batch in batches])
-    return scores
+    Args:
+      counts: int32 [N], to which the candidates of each text are added.
+      reached: see `_Going.answer`.
+    """
+    if self._waiting:
+      scores, different = self._scores()
+      for row in self._waiting:
+        self._going[row].answer(scores[self._owners == row], reached)
+        counts[row] += different[row]
+      self._ask()
+    return bool(self._waiting)
 
 
-@functools.cache
-def _program(objective: str) -> Callable[..., jax.Array]:
-  """A sharded program ((encoder, anchors), tokens [B, T], labels [B]) -> scores [B]."""
-
-  def score(inputs: Any, tokens: jax.Array, labels: jax.Array) -> jax.Array:
-    encoder, anchors = inputs
-    features = encoder(tokens).astype(jnp.float32)
-    return jax.vmap(OBJECTIVES[objective], (0, None, 0))(features, anchors, labels)
-
-  return devices.shard(score)
+def _halved(rows: list[int]) -> list[list[int]]:
+  return [part for part in (rows[::2], rows[1::2]) if part]
 
 
 def _judged(
   attack: TextAttack,
-  score: _Scorer,
+  score: Scorer,
   texts: Sequence[str],
   found: list[str],
   labels: np.ndarray,

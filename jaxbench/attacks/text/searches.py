@@ -6,10 +6,11 @@ tuple, is its answer. So a queue can score candidates of many sentences at once.
 """
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import string
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
@@ -31,6 +32,16 @@ class Charmer:
   objective: str
   alphabet: str
   words: Words | None
+
+  @property
+  def files(self) -> dict[str, str]:
+    """SHA-256 of the files of arguments."""
+    return {} if self.words is None else {"words": self.words.sha256}
+
+  def most_candidates(self, length: int) -> int:
+    """Of a sentence of so many characters."""
+    tried = min(self.n, 2 * length + 1) * (len(self.alphabet) + 1)
+    return self.edits * (2 * length + 1 + tried)
 
   def search(self, sentence: str, draw: np.random.Generator) -> Search:
     """Over one sentence; nothing is drawn."""
@@ -59,6 +70,16 @@ class Leaf:
   alphabet: str
   words: Words | None
 
+  @property
+  def files(self) -> dict[str, str]:
+    """SHA-256 of the files of arguments."""
+    return {} if self.words is None else {"words": self.words.sha256}
+
+  def most_candidates(self, length: int) -> int:
+    """Of any sentence."""
+    del length
+    return self.edits * 2 * self.rho
+
   def search(self, sentence: str, draw: np.random.Generator) -> Search:
     """Over one sentence, with its own draws."""
     for _ in range(self.edits):
@@ -81,6 +102,17 @@ class Listed:
   substitutes: dict[str, tuple[str, ...]] = dataclasses.field(hash=False)
   edits: int
   objective: str
+  sha256: str  # Of the file.
+
+  @property
+  def files(self) -> dict[str, str]:
+    """SHA-256 of the files of arguments."""
+    return {"file": self.sha256}
+
+  def most_candidates(self, length: int) -> int:
+    """Of a sentence of so many characters: words have at least one, and a space."""
+    most = max(map(len, self.substitutes.values()), default=0)
+    return self.edits * (1 + (length + 1) // 2 * most)
 
   def search(self, sentence: str, draw: np.random.Generator) -> Search:
     """Over one sentence; nothing is drawn."""
@@ -100,11 +132,12 @@ TextAttack = Charmer | Leaf | Listed
 
 
 def charmer(
+  *,
   n: int = 20,
   edits: int = 1,
   objective: str = "margin",
   alphabet: str = PRINTABLE,
-  words: Words | None = None,
+  words: str | Words | None = None,
 ) -> Charmer:
   """Charmer (Abad Rocamora et al., 2024, arXiv:2405.04346): the best edit, again and again.
 
@@ -116,18 +149,19 @@ def charmer(
     edits: how many, at most: a search for a goal ends where it is met.
     objective: one of `OBJECTIVES`.
     alphabet: what may be written; deletions are tried too.
-    words: that no edit may make, each breaking one; None allows all.
+    words: that no edit may make, each breaking one: of `Words`, or their file; None allows all.
   """
   _check(objective, n=n, edits=edits)
-  return Charmer(n, edits, objective, alphabet, words)
+  return Charmer(n, edits, objective, alphabet, _read(words))
 
 
 def leaf(
+  *,
   rho: int = 20,
   edits: int = 1,
   objective: str = "l2",
   alphabet: str = PRINTABLE,
-  words: Words | None = None,
+  words: str | Words | None = None,
 ) -> Leaf:
   """LEAF's attack in training (Rocamora et al., 2025, arXiv:2506.03355): 2 rho passes an edit.
 
@@ -141,10 +175,10 @@ def leaf(
     words: see `charmer`.
   """
   _check(objective, rho=rho, edits=edits)
-  return Leaf(rho, edits, objective, alphabet, words)
+  return Leaf(rho, edits, objective, alphabet, _read(words))
 
 
-def listed(file: str | pathlib.Path, edits: int = 1, objective: str = "dissim") -> Listed:
+def listed(*, file: str | pathlib.Path, edits: int = 1, objective: str = "dissim") -> Listed:
   """Words are substituted by those that a file lists: {"word": ["other", ...], ...}.
 
   Co-Attack and SGA take substitutes from BERT; with a list that somebody else has made no parity
@@ -155,13 +189,21 @@ def listed(file: str | pathlib.Path, edits: int = 1, objective: str = "dissim") 
   """
   _check(objective, edits=edits)
   try:
-    content = json.loads(pathlib.Path(file).read_text())
-    table = {word.lower(): tuple(map(str, others)) for word, others in content.items()}
+    content = pathlib.Path(file).read_bytes()
+    table = {word.lower(): tuple(map(str, others)) for word, others in json.loads(content).items()}
   except (OSError, ValueError, AttributeError, TypeError) as error:
     raise errors.InputError(
       f'{file} lists no substitutes, {{"word": ["other"]}}: {errors.reason(error)}'
     ) from error
-  return Listed(table, edits, objective)
+  return Listed(table, edits, objective, hashlib.sha256(content).hexdigest())
+
+
+# By the names that a config has for them.
+ATTACKS: dict[str, Callable[..., TextAttack]] = {
+  "charmer": charmer,
+  "leaf": leaf,
+  "listed": listed,
+}
 
 
 def _check(objective: str, **counts: int) -> None:
@@ -170,6 +212,10 @@ def _check(objective: str, **counts: int) -> None:
   for name, count in counts.items():
     if count < 1:
       raise errors.InputError(f"{name}={count} must be at least 1")
+
+
+def _read(words: str | Words | None) -> Words | None:
+  return Words.read(words) if isinstance(words, str) else words
 
 
 def _allowed(before: str, after: str, words: Words | None) -> str:

@@ -48,6 +48,8 @@ def clip_bpe() -> tokenizers.Tokenizer:
 
 def clean(text: str) -> str:
   """OpenAI's cleaning: repair mojibake, then resolve HTML entities twice."""
+  if text.isascii() and text.isprintable() and "&" not in text:
+    return text.strip()  # There is nothing to repair, and ftfy takes a tenth of a millisecond.
   return html.unescape(html.unescape(ftfy.fix_text(text))).strip()
 
 

@@ -80,12 +80,20 @@ class VisionTransformer(Network):
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """float32 [B, H, W, 3] in [0, 1] -> float32 [B, D]."""
+    x = self._pool(self._patches(images))
+    return (x @ self.proj[...].astype(x.dtype)).astype(jnp.float32)
+
+  def tokens(self, images: jax.Array) -> jax.Array:
+    """Those of patches after the last layer, without its norm: images -> float32 [B, T, D']."""
+    return self.transformer(self._patches(images))[:, 1:].astype(jnp.float32)
+
+  def _patches(self, images: jax.Array) -> jax.Array:
+    """What the transformer takes, the class token first."""
     x = self.conv1(self.standardize(images, self.mean, self.std))
     x = x.reshape(x.shape[0], -1, x.shape[-1])
     x = prepend(self.class_embedding[...], x)
     x = x + self.positional_embedding[...].astype(x.dtype)[None]
-    x = self._pool(x if self.ln_pre is None else self.ln_pre(x))
-    return (x @ self.proj[...].astype(x.dtype)).astype(jnp.float32)
+    return x if self.ln_pre is None else self.ln_pre(x)
 
   def _pool(self, x: jax.Array) -> jax.Array:
     """float [B, T, D], through the transformer -> [B, D']."""

@@ -1,4 +1,4 @@
-"""What is done to images: a kind is a file here, a row of `KINDS` and one of `ASKED`."""
+"""What is done to examples: a kind is a file here, a row of `KINDS` and one of `ASKED`."""
 
 from collections.abc import Iterator
 
@@ -11,6 +11,7 @@ from jaxbench.plan.perturbations import (
   corruption,
   sequence,
   stylization,
+  text_attack,
   transfer,
   typography,
   universal,
@@ -22,6 +23,7 @@ from jaxbench.plan.perturbations.clean import Clean
 from jaxbench.plan.perturbations.corruption import Corruption
 from jaxbench.plan.perturbations.sequence import Sequence
 from jaxbench.plan.perturbations.stylization import Stylization
+from jaxbench.plan.perturbations.text_attack import TextAttack
 from jaxbench.plan.perturbations.transfer import SmallestTransfer, Transfer
 from jaxbench.plan.perturbations.typography import Typography
 from jaxbench.plan.perturbations.universal import Universal
@@ -40,6 +42,7 @@ __all__ = [
   "SmallestTransfer",
   "Stylization",
   "Target",
+  "TextAttack",
   "Transfer",
   "Typography",
   "Universal",
@@ -47,7 +50,10 @@ __all__ = [
   "of_targets",
 ]
 
-_ALONE = (clean, corruption, sequence, stylization, typography, universal, attack, certificate)
+_ALONE = (
+  *(clean, corruption, sequence, stylization, typography, universal, text_attack),
+  *(attack, certificate),
+)
 
 KINDS: dict[str, type[Perturbation]] = {
   kind.kind: kind
@@ -58,6 +64,7 @@ KINDS: dict[str, type[Perturbation]] = {
     Stylization,
     Typography,
     Universal,
+    TextAttack,
     Attack,
     Smallest,
     Transfer,

@@ -33,6 +33,10 @@ class Target:
     """What it predicts of some clean examples; of a randomised one also how often that is right."""
     return {name: self.clean[name][rows] for name in ("prediction", "right") if name in self.clean}
 
+  def found(self, rows: np.ndarray) -> Columns:
+    """All that is known of some clean examples."""
+    return {name: [column[row] for row in rows] for name, column in self.clean.items()}
+
   def ranks(self, rows: np.ndarray) -> Columns:
     """Where captions of some clean images stand; nothing of sets without captions."""
     if "tied" not in self.clean:
@@ -41,6 +45,8 @@ class Target:
     return {name: [self.clean[name][row] for row in rows] for name in names}
 
 
+# Of a block of images, batches of what is made of them, on the devices.
+Made = Callable[[Block], Iterator[devices.Batch]]
 Judged = tuple[Target, np.ndarray, Columns]  # Rows of the block, and their columns.
 
 
@@ -88,6 +94,33 @@ class Evaluator(Protocol):
     `labels` are some of `cases`.
     """
 
+  def rewritten(
+    self, member: config.Member, wanted: Any, block: Block, clean: Columns, /
+  ) -> Columns:
+    """What a model says of texts that are attacked.
+
+    Args:
+      member: the model.
+      wanted: the attack, a `TextAttack`.
+      block: of examples with texts.
+      clean: what it says of them as they are.
+    """
+
+  def among_texts(self, member: config.Member, wanted: Any, block: Block, /) -> Columns:
+    """Where the captions of images stand when all captions are attacked; see `rewritten`."""
+
+  def among_images(
+    self, made: Made, members: Sequence[config.Member], block: Block, name: str, /
+  ) -> list[Columns]:
+    """Where the images of captions stand when all images are attacked.
+
+    Args:
+      made: attacks a block of images.
+      members: the models.
+      block: of captions.
+      name: of what is done to the images, with all that decides it.
+    """
+
   def check(
     self,
     names: tuple[str, str],
@@ -104,6 +137,7 @@ class Passes(NamedTuple):
   model: str
   forwards: int
   backwards: int
+  reads: bool = False  # Whether they are of texts.
   images: Hashable = None  # Of passes that make images for several cells: which images.
 
 

@@ -33,7 +33,9 @@ class Transfer(FromSurrogate):
     count = len(self.members)
     for place, member in enumerate(self.members):
       images = self.stream, self.epsilon, place
-      yield Passes(member.model, (self.forwards - 1) // count, self.backwards // count, images)
+      yield Passes(
+        member.model, (self.forwards - 1) // count, self.backwards // count, images=images
+      )
 
   def evaluate(self, evaluator: Evaluator, targets: list[Target], block: Block) -> Iterator[Judged]:
     """See `Perturbation`.

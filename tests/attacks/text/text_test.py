@@ -141,7 +141,11 @@ def test_two_edits_are_at_most_what_an_exhaustive_search_of_two_finds():
 
 
 @pytest.mark.parametrize(
-  "attack", [text.charmer(3, 2, "l2", ALPHABET), text.leaf(5, 2, "l2", ALPHABET)]
+  "attack",
+  [
+    text.charmer(n=3, edits=2, objective="l2", alphabet=ALPHABET),
+    text.leaf(rho=5, edits=2, alphabet=ALPHABET),
+  ],
 )
 def test_a_text_fares_alike_in_any_company_and_batch(attack):
   sentences = ["ab c", "xyz", "cab ax", "b"]
@@ -156,7 +160,7 @@ def test_a_text_fares_alike_in_any_company_and_batch(attack):
 
 
 def test_short_texts_are_encoded_at_fewer_positions(monkeypatch):
-  monkeypatch.setattr(sys.modules["jaxbench.attacks.text.run"], "_WIDTHS", (3, 5))
+  monkeypatch.setattr(sys.modules["jaxbench.attacks.text.scoring"], "_WIDTHS", (3, 5))
   sentences = ["ab", "abcx", "abc xyz"]
   anchors, shapes = _features(sentences), set()
 
@@ -165,9 +169,9 @@ def test_short_texts_are_encoded_at_fewer_positions(monkeypatch):
     return _encode((weights[0], weights[1][: tokens.shape[1]]), tokens)
 
   encoder = jax.tree_util.Partial(encode, ENCODER.args[0])
-  attack = text.charmer(4, 1, "l2", ALPHABET)
+  attack = text.charmer(n=4, objective="l2", alphabet=ALPHABET)
   lengths = lambda tokens: (tokens > 0).sum(axis=1)  # noqa: E731
-  found = text.run(attack, encoder, tokenize, sentences, anchors, lengths=lengths)
+  found = text.run(attack, encoder, tokenize, sentences, anchors, lengths=lengths, rows=8)
   whole = text.run(attack, ENCODER, tokenize, sentences, anchors)
   assert found.texts == whole.texts
   assert shapes == {3, 5, 12}
@@ -176,7 +180,7 @@ def test_short_texts_are_encoded_at_fewer_positions(monkeypatch):
 def test_leaf_is_its_loop_with_the_same_draws():
   sentence, rho, seed = "cab ax", 4, 5
   (anchor,) = _features([sentence])
-  attack = text.leaf(rho, 2, "l2", ALPHABET)
+  attack = text.leaf(rho=rho, edits=2, alphabet=ALPHABET)
   found = text.run(attack, ENCODER, tokenize, [sentence], anchor[None], seed=seed)
   draw = np.random.default_rng([seed, *sentence.encode()])
   for _ in range(2):
@@ -193,7 +197,9 @@ def test_leaf_is_its_loop_with_the_same_draws():
 def test_candidates_of_the_same_tokens_are_scored_once():
   (anchor,) = _features(["ab"])
   one, both = (
-    text.run(text.charmer(9, 1, "l2", letters), ENCODER, tokenize, ["ab"], anchor[None])
+    text.run(
+      text.charmer(n=9, objective="l2", alphabet=letters), ENCODER, tokenize, ["ab"], anchor[None]
+    )
     for letters in ("xy", "xyXY")
   )
   assert both.candidates[0] == one.candidates[0]
@@ -210,7 +216,7 @@ def test_an_edit_may_make_no_word_and_must_break_one(tmp_path):
   sentence = "ab x"
   (anchor,) = _features([sentence])
   for edited in (1, 2, 3):
-    attack = text.charmer(99, edited, "l2", ALPHABET, words)
+    attack = text.charmer(n=99, edits=edited, objective="l2", alphabet=ALPHABET, words=words)
     (found,) = text.run(attack, ENCODER, tokenize, [sentence], anchor[None]).texts
     # Each edit breaks one; after two there is none left, and nothing more is allowed.
     assert words.count(found) == max(0, 2 - edited)
@@ -220,7 +226,7 @@ def test_words_are_substituted_by_those_of_a_file(tmp_path):
   (tmp_path / "list.json").write_text(json.dumps({"cab": ["xxx", "yyy"], "Ax": ["zz"]}))
   sentence = "cab ax"
   (anchor,) = _features([sentence])
-  attack = text.listed(tmp_path / "list.json", edits=1, objective="l2")
+  attack = text.listed(file=tmp_path / "list.json", edits=1, objective="l2")
   found = text.run(attack, ENCODER, tokenize, [sentence], anchor[None])
   tried = [sentence, "xxx ax", "yyy ax", "cab zz"]
   assert found.texts == [tried[int(np.argmax(_away(tried, anchor)))]]
@@ -229,7 +235,7 @@ def test_words_are_substituted_by_those_of_a_file(tmp_path):
 
 def test_wrong_input_is_told(tmp_path):
   (tmp_path / "empty.txt").write_text("")
-  attack = text.charmer(3, 1, "l2", ALPHABET)
+  attack = text.charmer(n=3, objective="l2", alphabet=ALPHABET)
   broken = jax.tree_util.Partial(lambda _, tokens: jnp.full((len(tokens), 6), jnp.nan), ())
   with pytest.raises(errors.InputError, match="cut vocabulary"):
     text.run(attack, broken, tokenize, ["ab"], CLASSES)
@@ -242,4 +248,4 @@ def test_wrong_input_is_told(tmp_path):
   with pytest.raises(errors.InputError, match="holds no words"):
     text.Words.read(tmp_path / "empty.txt")
   with pytest.raises(errors.InputError, match="lists no substitutes"):
-    text.listed(tmp_path / "empty.txt")
+    text.listed(file=tmp_path / "empty.txt")

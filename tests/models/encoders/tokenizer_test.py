@@ -1,11 +1,15 @@
 import gzip
 import html
 import random
+import string
 
 import ftfy
 import transformers
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jaxbench import models, tables
+from jaxbench.models.encoders import tokenizer
 
 PIECES = (
   "a photo of a {}.",
@@ -57,6 +61,11 @@ def test_ids_equal_those_of_transformers_on_10000_varied_strings():
   for text, ids, row in zip(texts, expected, models.tokenize(texts), strict=True):
     assert row[: len(ids)].tolist() == ids, text
     assert not row[len(ids) :].any(), text
+
+
+@given(st.text(string.printable + "&;#<amp", max_size=20))
+def test_what_needs_no_repair_is_left_as_ftfy_leaves_it(text):
+  assert tokenizer.clean(text) == html.unescape(html.unescape(ftfy.fix_text(text))).strip()
 
 
 def test_a_long_text_keeps_its_end_token():
