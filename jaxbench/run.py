@@ -126,7 +126,7 @@ def _tell(
   shifts = metrics.summarize_shifts(summary)
   if text := metrics.overview_shifts(shifts):
     print(f"\n{text}\n")
-  if text := metrics.overview_averages(metrics.averages(summary, metric)):
+  if text := metrics.overview_averages(metrics.averages(summary, metric), run["published"]):
     print(f"\n{text}\n")
   if metrics.OUTLIERS.keys() & run["data"].keys():
     rows = records.read(workdir, metrics.OUTLIER_COLUMNS)

@@ -130,15 +130,22 @@ def test_coops_sets_with_its_templates(tmp_path, model, where, prompts):
   assert prompts == "simple" or coop.items() <= own["eurosat-coop"].items()
 
 
-def test_tecoas_rules_for_names():
+def test_tecoas_names():
   space = {row.name: row.space for row in table.ROWS if row.classes is not None}
-  asked = {
-    name: next(own.class_names for own in space[name].prompts if own.source == "tecoa")
-    for name in ("cars", "fgvc_aircraft")
-  }
-  assert asked["cars"][0] == "am general hummer suv"
-  assert "boeing 707 320" in asked["fgvc_aircraft"]
-  assert "a300b4" in asked["fgvc_aircraft"]
+  sets = ("cars", "country211", "eurosat-all", "fgvc_aircraft", "pcam")
+  asked = {name: next(own for own in space[name].prompts if own.source == "tecoa") for name in sets}
+  names = {name: own.class_names for name, own in asked.items()}
+  assert names["cars"][0] == "am general hummer suv"
+  assert "boeing 707 320" in names["fgvc_aircraft"]
+  assert "a300b4" in names["fgvc_aircraft"]
+  assert names["eurosat-all"][::9] == ("annual crop land", "a sea or a lake")
+  assert asked["pcam"].templates == ("{}",)
+  assert names["pcam"][1] == "This is a photo of lymph node tumor tissue."
+  countries = dict(zip(space["country211"].class_names, names["country211"], strict=True))
+  assert countries["France"] == "France"
+  assert countries["DR Congo"] == "Congo, The Democratic Republic of the"
+  assert countries["Timor-Leste"] == "Timor Leste"
+  assert len({*names["country211"]}) == 211
 
 
 def test_a_set_that_is_short_is_refused(model, root, tmp_path):

@@ -161,7 +161,7 @@ class Work:
     self.save_session(over=False)
 
   def save_session(self, *, over: bool) -> None:
-    """Writes what this process says of itself; its seconds when it is over."""
+    """Writes what this process says of itself; its seconds and its log when it is over."""
     seconds = round(time.monotonic() - self._started, 1) if over else None
     session = self._session | {
       "absent": self.absent,
@@ -170,6 +170,8 @@ class Work:
       "slots": self._slots.count or None,  # None: not settled yet.
     }
     self._store.save_session(self._leases.holder, session)
+    if over:
+      self._journal.save()
 
   def abandon(self) -> None:
     """Writes the rows of finished cells, in a moment when the main thread is busy elsewhere."""

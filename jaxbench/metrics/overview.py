@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from jaxbench.metrics import published
 from jaxbench.metrics.averages import Average
 from jaxbench.metrics.headline import TOP_1, headline
 from jaxbench.metrics.recall import AT
@@ -76,16 +77,42 @@ def overview_shifts(shifts: pa.Table) -> str:
   return _listed("natural shifts, percent", table)
 
 
-def overview_averages(averages: Iterable[Average]) -> str:
-  """A line per average over data sets, in percent; "" without any."""
-  table = [["average of", "sets", "model", "prompts", "under", "epsilon", "average"]]
+def overview_averages(averages: Iterable[Average], tables: Iterable[str] = ()) -> str:
+  """A line per average over data sets, in percent; "" without any.
+
+  Args:
+    averages: of `averages`.
+    tables: names of published ones, of whose models the next below and above stand beside, by value
+      alone: what is measured otherwise is not told here.
+  """
+  tables = tuple(tables)
+  title, beside = "averages over data sets, percent", ["published below", "published above"]
+  table = [["average of", "sets", "model", "prompts", "under", "epsilon", "average", *beside]]
   for found in averages:
     epsilon = _ABSENT if found.epsilon is None else wording.format_epsilon(found.epsilon)
     under = found.perturbation or "each set's attack"
     prompts = found.prompts or _ABSENT
     names = [found.suite, str(len(found.by_set)), found.model, prompts, under, epsilon]
-    table.append([*names, f"{100 * found.value:.1f}"])
-  return _listed("averages over data sets, percent", table)
+    table.append([*names, f"{100 * found.value:.1f}", *_neighbours(found, tables)])
+  if all(row[-2:] == [_ABSENT, _ABSENT] for row in table[1:]):
+    return _listed(title, [row[:-2] for row in table])
+  return _listed(f"{title}; what is measured otherwise, the report tells", table)
+
+
+def _neighbours(found: Average, tables: Iterable[str]) -> list[str]:
+  """The published means over the same sets that are next below and above."""
+  setting = "clean" if found.epsilon is None else wording.format_epsilon(found.epsilon)
+  known = [
+    (entry.accuracy, f"{100 * entry.accuracy:.1f} {entry.model} ({table})")
+    for table in tables
+    for mean, suite in published.MEANS.items()
+    if suite == found.suite
+    for entry in published.accuracies(table, mean)
+    if entry.epsilon == setting
+  ]
+  _, below = max((one for one in known if one[0] <= found.value), default=(0, _ABSENT))
+  _, above = min((one for one in known if one[0] > found.value), default=(0, _ABSENT))
+  return [below, above]
 
 
 def overview_outliers(outliers: pa.Table) -> str:

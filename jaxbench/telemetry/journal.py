@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import json
+import math
 import time
 from collections.abc import Iterator
 
@@ -14,6 +15,7 @@ from jaxbench.storage import atomic
 from jaxbench.telemetry import clock
 
 SPENT = ("waiting", "decoding", "writing")  # What `Journal.spend` counts.
+_PAUSE = 5.0  # Seconds at least between two writes: blocks may be short, and stores slow.
 
 
 class Journal:
@@ -32,6 +34,7 @@ class Journal:
   def __init__(self, workdir: epath.Path, name: str):
     self._file = logs.file(workdir, name)
     self._lines: list[str] = []
+    self._saved = -math.inf
     self._spent: dict[str, float] = collections.defaultdict(float)
     self._began, self._used = time.monotonic(), time.process_time()
     self._clock = clock.spent()
@@ -46,7 +49,7 @@ class Journal:
       self._spent[part] += time.monotonic() - started
 
   def add(self, data: str, block: int, passes: int, slots: int, occupancy: float) -> None:
-    """Writes a line on a block that has ended.
+    """Notes a block that has ended, and writes all notes if it has not done so for 5 s.
 
     Args:
       data: the name of its data set.
@@ -77,9 +80,21 @@ class Journal:
       "memory": _memory(),
     }
     self._lines.append(json.dumps(line))
+    if now - self._saved >= _PAUSE:
+      self.save()
+
+  def save(self) -> None:
+    """Writes all lines, if there are any.
+
+    Raises:
+      OSError: they cannot be written.
+    """
+    if not self._lines:
+      return
     self._file.parent.mkdir(parents=True, exist_ok=True)
     # All of it each time: object stores cannot append.
     atomic.write(self._file, ("\n".join(self._lines) + "\n").encode(), durable=False)
+    self._saved = time.monotonic()
 
 
 def _memory() -> int | None:

@@ -1,7 +1,6 @@
-"""Several processes on one run: rows as of one alone, whoever dies and when."""
+"""Several processes on one run: rows as of one alone, whoever dies; many more in perf/drill.py."""
 
 import collections
-import random
 import socket
 import time
 
@@ -101,25 +100,3 @@ def test_two_joined_hosts_give_the_same_rows(reference, tmp_path):
   _check(tmp_path / "run", reference)
   sessions = records.load_run(tmp_path / "run")["sessions"]
   assert sorted(session["host"]["index"] for session in sessions) == [0, 1]
-
-
-@pytest.mark.slow
-def test_twenty_times_killed_and_continued_by_another_number_of_hosts(reference, tmp_path):
-  seed = time.time_ns()
-  draw = random.Random(seed)
-  print(f"seed {seed}")
-  for trial in range(4):
-    workdir = tmp_path / f"run{trial}"
-    for _ in range(5):
-      processes = _hosts(draw.choice([1, 2, 4]), workdir)
-      _wait_for_parts(workdir, parts(workdir) + draw.randrange(4), processes)
-      time.sleep(draw.uniform(0, 1))
-      victim = draw.choice(processes)
-      victim.kill()
-      if draw.random() < 0.5:  # The others go on for a while, and may end the run.
-        time.sleep(draw.uniform(0, 3))
-      for process in processes:
-        process.kill()
-        process.communicate()
-    _end(_hosts(draw.choice([1, 2, 4]), workdir))
-    _check(workdir, reference)

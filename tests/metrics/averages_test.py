@@ -81,6 +81,16 @@ def test_the_console_has_a_line_for_each():
   assert metrics.overview_averages([]) == ""
 
 
+def test_published_means_over_the_same_sets_stand_beside():
+  cells = [_cell(name, 0.65) for name in SETS]
+  cells += [_cell(name, 0.99, "pgd", 2 / 255) for name in SETS]
+  told = metrics.overview_averages(_averages(cells), ["fare"]).splitlines()
+  assert told[0].endswith("what is measured otherwise, the report tells")
+  assert told[2].endswith(" 65.0  61.1 FARE 4/255 (fare)  67.0 FARE 2/255 (fare)")
+  assert told[3].split()[-6:] == ["99.0", "45.9", "FARE", "4/255", "(fare)", "-"]
+  assert "FARE" not in metrics.overview_averages(_averages(cells))
+
+
 def test_suites_are_of_published_sets():
   for sets in published.SUITES.values():
     assert set(sets) <= data.CATALOG.keys()

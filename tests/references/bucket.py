@@ -31,6 +31,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
       # An object can be changed about once a second:
       # https://docs.cloud.google.com/storage/quotas#objects
       if time.monotonic() - self.server.changed.get(name, -1e9) < self.server.pause:
+        self.server.refused += 1
         self._answer(429, {"error": {"code": 429, "message": "rateLimitExceeded"}})
         return
       if query.get("ifGenerationMatch") == ["0"] and name in self.server.objects:
@@ -90,11 +91,13 @@ def serve():
   """A server of gs://bucket.
 
   It has `objects` by name, how often each was uploaded as `changes`, `failures`, statuses of the
-  next uploads, and a `pause`, the seconds for which an object that was changed refuses another.
+  next uploads, a `pause`, the seconds for which an object that was changed refuses another, and how
+  often it `refused` one.
   """
   with http.server.ThreadingHTTPServer(("localhost", 0), _Handler) as server:
     server.objects, server.failures, server.lock = {}, [], threading.Lock()
     server.changed, server.changes, server.pause = {}, collections.Counter(), 0.0
+    server.refused = 0
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield server
     server.shutdown()

@@ -23,6 +23,8 @@ def test_time_is_split_and_nothing_is_left_over(tmp_path, monkeypatch):
   log.add("d", 3, 100, 8, 0.5)
   now += 2
   log.add("d", 4, 100, 8, 0.75)
+  assert len(logs.read(tmp_path)) == 1  # Written 2 s ago.
+  log.save()
   first, second = logs.read(tmp_path)
   spent = {"seconds": 17, "waiting": 0, "decoding": 4, "writing": 2}
   spent |= {"compiling": 1.5, "device": 3, "host": 6.5}

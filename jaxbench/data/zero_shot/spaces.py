@@ -2,33 +2,16 @@
 
 import functools
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxbench import tables
 from jaxbench.data.label_space import CLIP_BENCHMARK, COOP, OPENAI, TECOA, LabelSpace, Prompts
+from jaxbench.data.zero_shot import tecoa
 
 # Sets whose names OpenAI and CLIP_benchmark write alike; of others OpenAI's are in the table, or
 # are not known here.
 _ALIKE = ("cars",)
-# Those of TeCoA's evaluation (Mao et al., 2023) and its followers, by their rules: names in lower
-# case with blanks. Where it writes names that follow from no rule, its prompts are not known here.
-_TECOA = {
-  "caltech101": "This is a photo of a {}",
-  "caltech256": "A photo of a {}.",
-  "cars": "A photo of a {}.",
-  "cifar10": "This is a photo of a {}",
-  "cifar100": "This is a photo of a {}",
-  "dtd": "A surface with a {} texture.",
-  "fgvc_aircraft": "A photo of a {}, a type of aircraft.",
-  "flowers": "A photo of a {}, a type of flower.",
-  "food101": "A photo of {}, a type of food.",
-  "pets": "A photo of a {}, a type of pet.",
-  "stl10": "This is a photo of a {}",
-  "sun397": "This is a photo of a {}",
-  "tinyimagenet": "This is a photo of a {}",
-}
 
 
 def space(classes: str, templates: str | None = None) -> LabelSpace:
@@ -69,7 +52,7 @@ def prompts(key: str, names: Mapping[str, Sequence[str] | None]) -> tuple[Prompt
   """
   found = _table("templates").get(key, {})
   templates = {name: tuple(found.get(name) or ()) for name in (CLIP_BENCHMARK, OPENAI, COOP)}
-  templates[TECOA] = (_TECOA[key],) if key in _TECOA else ()
+  templates[TECOA] = (tecoa.TEMPLATES[key],) if key in tecoa.TEMPLATES else ()
   known = [name for name in templates if templates[name] and names.get(name)]
   return tuple(
     Prompts(name, _spelled(name, key, names[name] or ()), templates[name]) for name in known
@@ -77,13 +60,7 @@ def prompts(key: str, names: Mapping[str, Sequence[str] | None]) -> tuple[Prompt
 
 
 def _spelled(source: str, key: str, names: Sequence[str]) -> tuple[str, ...]:
-  if source != TECOA:
-    return tuple(names)
-  if key == "cars":  # Without the year, so that some models are two classes of one name.
-    names = [re.sub(r" \d{4}$", "", name) for name in names]
-  if key == "fgvc_aircraft":
-    names = [f"Boeing {name}" if name.startswith("7") else name for name in names]
-  return tuple(name.lower().replace("_", " ").replace("-", " ") for name in names)
+  return tecoa.names(key, names) if source == TECOA else tuple(names)
 
 
 def folders(classes: str) -> tuple[str, ...]:
