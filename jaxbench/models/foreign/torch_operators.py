@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench.models.parts.convolution import conv_general_dilated, convolve
-from jaxbench.models.parts.layers import ACTIVATIONS, layer_norm, max_pool
+from jaxbench.models.parts.layers import ACTIVATIONS, layer_norm
+from jaxbench.models.parts.pooling import max_pool
 
 
 @functools.cache
