@@ -1,6 +1,7 @@
 """Runs under universal perturbations: rows, radii, what is refused, the page."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -82,6 +83,18 @@ def test_the_page_tells_success_by_every_definition(finished):
   lost = metrics.attack_success(rows[cell], "set_difference")
   assert lost > 0.3
   assert f'data-cell="{cell}"' in text
+
+
+def test_folders_of_one_name_are_told_apart(penalised, tmp_path):
+  shutil.copytree(penalised, other := tmp_path / penalised.name)
+  settings = _settings("digits-universal", str(penalised), str(other))
+  found = {cell.perturbation.text for cell in plan.make(settings).cells} - {"clean"}
+  name = penalised.name
+  assert found == {
+    "universal(digits-universal)",
+    f"universal({penalised.parent.name}/{name})",
+    f"universal({tmp_path.name}/{name})",
+  }
 
 
 def test_examples_that_it_was_learnt_from_are_refused():

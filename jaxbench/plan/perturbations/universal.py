@@ -105,7 +105,7 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Universal]
         raise
       absent.append(Absent(place, str(error)))
       continue
-    name = pathlib.PurePath(place).name
+    name = _name(place, settings.universal.paths)
     digest = files.digest(place, download=settings.download)
     for epsilon in (None,) if learnt.epsilon is None else settings.attacks.epsilons:
       yield Universal(
@@ -114,6 +114,15 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Universal]
         learnt=learnt,
         epsilon=epsilon,
       )
+
+
+def _name(place: str, places: Sequence[str]) -> str:
+  """The end of a path, as much of it as no other has."""
+  whole = pathlib.PurePath(place).parts
+  others = [pathlib.PurePath(other).parts for other in places if other != place]
+  counts = range(1, len(whole) + 1)
+  own = (whole[-n:] for n in counts if all(other[-n:] != whole[-n:] for other in others))
+  return "/".join(next(own, whole))
 
 
 def _judged(columns: Columns, block: Block) -> Columns:
