@@ -227,6 +227,7 @@ def reliability_diagram(title: str, curves: Sequence[Reliability], size: str = "
   """An SVG element: accuracy over confidence, the more examples the larger the dot."""
   with _axes(title, "confidence, %", size) as (axes, svg):
     axes.plot([0, 100], [0, 100], ":", color="#8c8c8c", lw=1)
+    axes.set(xlabel="confidence, %", ylabel="accuracy, %")
     axes.set_xticks((0, 50, 100))
     for curve in curves:
       sizes = 4 + 50 * curve.examples / curve.examples.sum()
