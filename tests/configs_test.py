@@ -72,7 +72,7 @@ def test_every_file_is_tested_or_trains():
   elsewhere = {"train_digits", "natural", "imagenet_c_on_disk"}  # The last two need data sets.
   elsewhere |= {"clip_auto"}  # In prompt_search_test.py.
   elsewhere |= {"coop", "tecoa16", "vtab"}  # In protocols_test.py.
-  elsewhere |= {"retrieval", "probes"}  # In evaluate/retrieval_test.py, evaluate/probes_test.py.
+  elsewhere |= {"retrieval", "probes", "text_attacks"}  # In evaluate/*_test.py of these names.
   assert files == {*ARGUMENTS, *elsewhere}
 
 
