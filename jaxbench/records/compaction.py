@@ -32,9 +32,10 @@ def compact(workdir: epath.Path, data: str, block: int) -> None:
     tables = [parts.read(file, schema.SCHEMA.names) for file in old]
   except (damage.Damaged, FileNotFoundError):  # Who continues the run looks into it.
     return
-  parts.write(workdir, data, block, _once(pa.concat_tables(tables)))
+  new = parts.write(workdir, data, block, _once(pa.concat_tables(tables)))
   for file in old:
-    atomic.remove(file)
+    if file != new:  # One had all rows already.
+      atomic.remove(file)
 
 
 def _once(rows: pa.Table) -> pa.Table:

@@ -1,9 +1,13 @@
-"""The files of rows: what they are called, and how one is opened."""
+"""The files of rows: what they are called, and how one is opened.
+
+A part's name ends with a digest of its bytes: who only counts rows need not decode the rest to know
+that it is sound.
+"""
 
 import contextlib
+import hashlib
 import re
 import urllib.parse
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
@@ -16,7 +20,7 @@ from jaxbench.storage import atomic, damage, parquet
 
 T = TypeVar("T")
 
-_NAME = re.compile(r"(?P<data>.+)-(?P<block>\d{6,})-[^-]+\.parquet")
+_NAME = re.compile(r"(?P<data>.+)-(?P<block>\d{6,})-(?P<digest>[^-]+)\.parquet")
 
 
 def files(workdir: epath.Path, start: str = "") -> list[epath.Path]:
@@ -87,14 +91,20 @@ def prefix(data: str, block: int) -> str:
   return f"{block_name(data, block)}-"
 
 
-def write(workdir: epath.Path, data: str, block: int, rows: pa.Table) -> None:
-  """Adds a part to a block.
+def write(workdir: epath.Path, data: str, block: int, rows: pa.Table) -> epath.Path:
+  """Adds a part to a block; the same rows twice are one part.
 
   Raises:
     OSError: it cannot be written.
   """
-  name = f"{prefix(data, block)}{uuid.uuid4().hex[:12]}.parquet"
-  parquet.write(workdir / "records" / name, rows)
+  content = parquet.encoded(rows)
+  file = workdir / "records" / f"{prefix(data, block)}{_digest(content)}.parquet"
+  atomic.write(file, content)
+  return file
+
+
+def _digest(content: bytes) -> str:
+  return hashlib.sha256(content).hexdigest()[:16]
 
 
 def place(part: epath.Path) -> tuple[str, int]:
@@ -103,10 +113,15 @@ def place(part: epath.Path) -> tuple[str, int]:
   Raises:
     Damaged: it is none, by its name.
   """
+  name = _named(part)
+  return urllib.parse.unquote(name["data"]), int(name["block"])
+
+
+def _named(part: epath.Path) -> re.Match[str]:
   match = _NAME.fullmatch(part.name)
   if not match:
     raise damage.Damaged(part, "no run has named it")
-  return urllib.parse.unquote(match["data"]), int(match["block"])
+  return match
 
 
 class Part(NamedTuple):
@@ -114,6 +129,8 @@ class Part(NamedTuple):
 
   file: epath.Path
   content: pq.ParquetFile
+  columns: frozenset[str]
+  sound: bool  # Its bytes are those that were written; False if nobody can tell.
 
 
 def opened(file: epath.Path) -> Part:
@@ -123,12 +140,14 @@ def opened(file: epath.Path) -> Part:
     Damaged: it is no part.
     OSError: it cannot be read; FileNotFoundError if it has gone.
   """
-  place(file)
+  name = _named(file)
   content = parquet.content(file)
+  sound = _digest(content) == name["digest"]
   with _told(file):
-    part = Part(file, parquet.parsed(content, dictionaries=["example"]))
+    parsed = parquet.parsed(content, dictionaries=["example"])
+    part = Part(file, parsed, frozenset(parsed.schema_arrow.names), sound)
   missing = [
-    field.name for field in schema.SCHEMA if not field.nullable and field.name not in _names(part)
+    field.name for field in schema.SCHEMA if not field.nullable and field.name not in part.columns
   ]
   if missing:
     raise damage.Damaged(file, f"no column {missing[0]!r}")
@@ -151,7 +170,7 @@ def columns(part: Part, kinds: pa.Schema) -> pa.Table:
 
 def groups(part: Part, kinds: pa.Schema) -> Iterator[pa.Table]:
   """Some columns, of some rows at a time, in their order; see `column`."""
-  present = [name for name in kinds.names if name in _names(part)]
+  present = [name for name in kinds.names if name in part.columns]
   for number in range(part.content.num_row_groups):
     rows = part.content.metadata.row_group(number).num_rows
     with _told(part.file):
@@ -184,10 +203,6 @@ def read(file: epath.Path, names: Iterable[str]) -> pa.Table:
     OSError: the part cannot be read; FileNotFoundError if it has gone.
   """
   return columns(opened(file), schema.fields(names))
-
-
-def _names(part: Part) -> list[str]:
-  return part.content.schema_arrow.names
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from etils import epath
 
 from jaxbench import errors
-from jaxbench.records import compaction, description, parts, rows, schema, written
+from jaxbench.records import arrays, compaction, description, parts, rows, schema, written
 from jaxbench.records.written import Written
 from jaxbench.storage import atomic, damage
 
@@ -162,7 +162,8 @@ class Store:
     def set_aside(error: damage.Damaged) -> None:
       damage.set_aside(self.workdir, error, "its cells are run again")
 
-    return parts.each(self.workdir, _keys, start, set_aside)
+    ids: dict[tuple[str, int], pa.Array] = {}
+    return parts.each(self.workdir, functools.partial(_keys, ids), start, set_aside)
 
   def unreadable(self, data: str) -> list[str]:
     """Ids of the examples of a data set that are known to be unreadable."""
@@ -180,11 +181,22 @@ class Store:
     parts.write(self.workdir, data, block, pa.concat_tables(tables).unify_dictionaries())
 
 
-def _keys(file: epath.Path) -> pa.Table:
-  """Cells and examples of a part, of which every column is read, so that damage shows here."""
-  kinds = pa.schema([(one.name, _KEYS.get(one.name, one.type)) for one in schema.SCHEMA])
-  groups = parts.groups(parts.opened(file), kinds)
-  return pa.concat_tables([group.select(list(_KEYS)) for group in groups])
+def _keys(ids: dict[tuple[str, int], pa.Array], file: epath.Path) -> pa.Table:
+  """Cells and examples of a part.
+
+  Of one that may be damaged every column is read, so that damage shows here. Parts of a block have
+  mostly the same `ids`, which are kept once.
+  """
+  part = parts.opened(file)
+  names = _KEYS if part.sound else schema.SCHEMA.names
+  kinds = [(name, _KEYS.get(name, schema.SCHEMA.field(name).type)) for name in names]
+  groups = [group.select(list(_KEYS)) for group in parts.groups(part, pa.schema(kinds))]
+  table = pa.concat_tables([pa.schema(_KEYS.items()).empty_table(), *groups])
+  examples = arrays.encoded(table["example"])
+  same = ids.setdefault(parts.place(file), examples.dictionary)
+  if examples.dictionary.equals(same):
+    examples = pa.DictionaryArray.from_arrays(examples.indices, same)
+  return pa.table({"cell": table["cell"], "example": examples})
 
 
 def _is_description(name: str) -> bool:

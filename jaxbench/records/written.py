@@ -37,6 +37,6 @@ def _pairs(tables: Iterable[pa.Table]) -> tuple[list[str], list[str], np.ndarray
   """Cells, examples, and the rows: place of the cell x examples + that of the example, sorted."""
   joined = pa.concat_tables(tables)
   cells, examples = (arrays.encoded(joined[name]) for name in ("cell", "example"))
-  place = cells.indices.to_numpy().astype(np.int64)
-  pairs = np.unique(place * len(examples.dictionary) + examples.indices.to_numpy())
-  return cells.dictionary.to_pylist(), examples.dictionary.to_pylist(), pairs
+  written = np.zeros((len(cells.dictionary), len(examples.dictionary)), bool)
+  written[cells.indices.to_numpy(), examples.indices.to_numpy()] = True
+  return cells.dictionary.to_pylist(), examples.dictionary.to_pylist(), np.flatnonzero(written)

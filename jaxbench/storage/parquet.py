@@ -15,14 +15,19 @@ _GROUP = 65_536  # Rows that a reader can take at a time.
 
 
 def write(file: epath.Path, table: pa.Table, compression: str = "zstd") -> None:
-  """Replaces `file` by a table in one go; its pages are compressed and have checksums.
+  """Replaces `file` by a table in one go; see `encoded`.
 
   Raises:
     OSError: it cannot be written.
   """
+  atomic.write(file, encoded(table, compression))
+
+
+def encoded(table: pa.Table, compression: str = "zstd") -> bytes:
+  """What a file holds; its pages are compressed and have checksums."""
   buffer = io.BytesIO()
   pq.write_table(table, buffer, _GROUP, compression=compression, write_page_checksum=True)
-  atomic.write(file, buffer.getvalue())
+  return buffer.getvalue()
 
 
 def read(file: epath.Path) -> pa.Table:

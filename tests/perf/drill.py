@@ -130,7 +130,7 @@ def _drill(place: str, expected: pa.Table, seconds: float, draw: random.Random) 
       _end(_start(run, draw.choice((1, 2, 4))))  # Writes the report, if nobody has.
       _check(run, expected)
       runs += 1
-  print(f"{place}: {kills} kills in {runs} runs of {rounds} starts, same rows", flush=True)
+      print(f"{place}: {kills} kills in {runs} runs of {rounds} starts, same rows", flush=True)
 
 
 def main(_) -> None:

@@ -42,6 +42,15 @@ def test_a_block_is_one_part_with_the_same_rows(store, tmp_path):
   assert parts.read(part, ["cell"]).num_rows == 8  # Not nine.
 
 
+def test_a_part_that_has_all_rows_already_stays(store, tmp_path):
+  before = records.read(tmp_path)
+  store.compact("d", 0)
+  store.write("d", 0, [_table("fog", ["a"])])
+  store.compact("d", 0)
+  assert len(parts.files(tmp_path, parts.prefix("d", 0))) == 1
+  assert records.read(tmp_path).equals(before)
+
+
 def test_an_image_that_only_one_host_could_read_keeps_its_verdict(store, tmp_path):
   store.write("d", 0, [_table("clean", ["x"])])
   before = records.read(tmp_path)

@@ -86,6 +86,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     del arguments
 
 
+class _Server(http.server.ThreadingHTTPServer):
+  def handle_error(self, request, client_address):
+    """Clients are killed now and then."""
+
+
 @contextlib.contextmanager
 def serve():
   """A server of gs://bucket.
@@ -94,7 +99,7 @@ def serve():
   next uploads, a `pause`, the seconds for which an object that was changed refuses another, and how
   often it `refused` one.
   """
-  with http.server.ThreadingHTTPServer(("localhost", 0), _Handler) as server:
+  with _Server(("localhost", 0), _Handler) as server:
     server.objects, server.failures, server.lock = {}, [], threading.Lock()
     server.changed, server.changes, server.pause = {}, collections.Counter(), 0.0
     server.refused = 0

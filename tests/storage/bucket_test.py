@@ -20,6 +20,8 @@ from jaxbench.records import parts
 
 folder = epath.Path("gs://bucket/run")
 assert atomic.listing(folder / "leases") == {}
+run = {"identity": {"jaxbench": "1"}}
+store, other = records.Store(folder, run), records.Store(folder, run)
 names = [f"d-{number:06d}" for number in range(6)]
 with leases.Leases(folder) as one, leases.Leases(folder) as two:
   with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -31,8 +33,6 @@ with leases.Leases(folder) as one, leases.Leases(folder) as two:
   assert two.finished() == set(taken[0])
 assert {name.partition(".")[2] for name in atomic.listing(folder / "leases")} <= {"done"}
 
-run = {"identity": {"jaxbench": "1"}}
-store, other = records.Store(folder, run), records.Store(folder, run)
 numbers = ("label", "clean_prediction", "prediction", "forwards", "backwards")
 columns = dict.fromkeys(numbers, np.arange(1, dtype=np.int32))
 cell = {"cell": "c", "model": "m", "data": "d", "perturbation": "clean"}
