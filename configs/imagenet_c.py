@@ -9,16 +9,17 @@ sizes than 224 pixels are shown corruptions at their own, and have no mCE.
 
 Frost needs the reference's photographs (`pip install --no-deps imagecorruptions` brings them);
 without them it is absent, and with it mCE. The argument `digits` runs the 32-pixel constants of
-CIFAR-10-C on the embedded models, as the operations return images.
+CIFAR-10-C on the embedded models, as the operations return images; `bar` runs ImageNet-C-bar's ten
+corruptions in place of ImageNet-C's.
 """
 
 from jaxbench import config, corruptions
 
 
 def get_config(where: str = "imagenet") -> config.Config:
-  """All corruptions as ImageNet-C's files hold them, or on `digits`."""
-  config.check_argument(where, "imagenet", "digits")
-  digits = where == "digits"
+  """All corruptions as ImageNet-C's files hold them, or ImageNet-C-bar's, or on `digits`."""
+  config.check_argument(where, "imagenet", "bar", "digits")
+  digits, official = where == "digits", corruptions.NAMES + corruptions.EXTRA_NAMES
   return config.Config(
     models=(
       ("digits-clip", "digits-resnet")
@@ -28,7 +29,7 @@ def get_config(where: str = "imagenet") -> config.Config:
     data=("digits",) if digits else ("imagenet",),
     prompts=("openai_80",),
     corruptions=config.Corruptions(
-      names=corruptions.NAMES + corruptions.EXTRA_NAMES,
+      names=corruptions.C_BAR_NAMES if where == "bar" else official,
       variant="cifar" if digits else "imagenet",
       storage="none" if digits else "jpeg85",
     ),

@@ -85,7 +85,7 @@ def write(
   Args:
     source: of clean images.
     folder: for the files.
-    names: from `corruptions.NAMES` or `EXTRA_NAMES`.
+    names: from `corruptions.NAMES`, `EXTRA_NAMES` or `C_BAR_NAMES`.
     severities: 1 to 5.
     settings: variant, ImageMagick's rounding and frost's photographs; its names, severities and
       storage are not looked at.

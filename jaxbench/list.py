@@ -62,6 +62,7 @@ def _corruptions() -> Iterator[_Line]:
   families = {
     "ImageNet-C": corruptions.NAMES,
     "ImageNet-C, extra": corruptions.EXTRA_NAMES,
+    "ImageNet-C-bar": corruptions.C_BAR_NAMES,
     "ImageNet-P, a sequence of frames": corruptions.SEQUENCES,
     "ImageNet-P, extra": corruptions.EXTRA_SEQUENCES,
   }

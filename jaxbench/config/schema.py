@@ -17,7 +17,7 @@ Limit = Annotated[int | str, "or a share, as 1%"]
 class Corruptions:
   """Common corruptions (ImageNet-C)."""
 
-  names: tuple[str, ...] = ()  # From `corruptions.NAMES` or `EXTRA_NAMES`.
+  names: tuple[str, ...] = ()  # From `corruptions.NAMES`, `EXTRA_NAMES`, `C_BAR_NAMES`.
   severities: tuple[int, ...] = (1, 2, 3, 4, 5)
   # Whose constants, from `corruptions.VARIANTS`: "imagenet" for 224 pixels, "cifar" for 32.
   variant: str = "imagenet"

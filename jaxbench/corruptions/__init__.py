@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxbench import errors
+from jaxbench.corruptions import c_bar
 from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint
 from jaxbench.corruptions.blur import gaussian_blur
 from jaxbench.corruptions.color import brightness, saturate
@@ -51,8 +52,8 @@ _EXTRA: dict[str, Corruption] = {
   "saturate": saturate,
 }
 _STAND_INS: dict[str, Corruption] = {"procedural_frost": procedural_frost}  # In no average.
-CORRUPTIONS = _COMMON | _EXTRA | _STAND_INS
-NAMES, EXTRA_NAMES = tuple(_COMMON), tuple(_EXTRA)
+CORRUPTIONS = _COMMON | _EXTRA | c_bar.CORRUPTIONS | _STAND_INS
+NAMES, EXTRA_NAMES, C_BAR_NAMES = tuple(_COMMON), tuple(_EXTRA), tuple(c_bar.CORRUPTIONS)
 STORAGES = {"none": None, "jpeg85": 85}  # How images are kept: as they are, or as JPEG files.
 
 
@@ -90,7 +91,7 @@ def corrupt(
   Args:
     key: of `jax.random.key`; unused by deterministic corruptions.
     image: float32 [H, W, 3] in [0, 1].
-    name: from `NAMES` or `EXTRA_NAMES`, or "procedural_frost", which is not of ImageNet-C.
+    name: from `NAMES`, `EXTRA_NAMES` or `C_BAR_NAMES`, or "procedural_frost", which is of no set.
     severity: 1 to 5; may be traced, so that one program serves all.
     variant: whose constants, from `VARIANTS`: "imagenet" (224 pixels), "tiny" (64), "cifar" (32),
       "inception" (299), or the package "imagecorruptions".
@@ -151,6 +152,7 @@ def _quality(storage: str) -> int | None:
 
 __all__ = [
   "CORRUPTIONS",
+  "C_BAR_NAMES",
   "EXTRA_NAMES",
   "EXTRA_SEQUENCES",
   "IM_ROUNDS",
