@@ -98,6 +98,12 @@ def test_protocols_on_imagenet_are_those_of_their_papers():
   assert bench.data == ("imagenet",)
 
 
+def test_imagenet_c_bar_is_ten_other_corruptions():
+  names = _load("imagenet_c").get_config("bar").corruptions.names
+  assert len(names) == 10
+  assert not {*names} & {*corruptions.NAMES, *corruptions.EXTRA_NAMES}
+
+
 def test_imagenet_c_on_disk_is_fifteen_corruptions_and_the_clean_images():
   names = _load("imagenet_c_on_disk").get_config().data
   assert names[0] == "imagenet"
