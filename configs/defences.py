@@ -29,6 +29,7 @@ DEFENCES = (
   "hedge",
   "ttc",
   "csr",
+  "dbd",
   "et3",
   "clipure_cos",
   "smooth(samples=20)",
@@ -38,6 +39,7 @@ _DERIVATIVES = {  # Besides the exact ones; of the others all are the same.
   "hedge": ("bpda", "smooth"),
   "ttc": ("bpda", "smooth"),
   "csr": ("bpda", "smooth"),
+  "dbd": ("bpda", "smooth"),
   "et3": ("bpda",),
   "clipure_cos": ("bpda",),
 }
@@ -76,7 +78,7 @@ def _suite(
 
 
 def get_config(size: str = "") -> config.Config:
-  """Ten defences of a CLIP, or of the embedded one `tiny`."""
+  """Eleven defences of a CLIP, or of the embedded one `tiny`."""
   config.check_argument(size, "", "tiny")
   if size == "tiny":
     model, defences = "digits-clip", ("transform(kind='bits', bits=2)", "ttc(steps=1)")

@@ -23,6 +23,7 @@ from jaxbench.defences.certify import (
 )
 from jaxbench.defences.clipure_cos import clipure_cos
 from jaxbench.defences.csr import csr
+from jaxbench.defences.dbd import dbd
 from jaxbench.defences.et3 import et3
 from jaxbench.defences.hedge import hedge
 from jaxbench.defences.rtpt import Prompts, rtpt, tpt
@@ -35,6 +36,7 @@ DEFENCES: dict[str, Callable[..., Defence]] = {
   "anti_adversary": anti_adversary,
   "clipure_cos": clipure_cos,
   "csr": csr,
+  "dbd": dbd,
   "et3": et3,
   "hedge": hedge,
   "rtpt": rtpt,
@@ -62,6 +64,7 @@ __all__ = [
   "certify",
   "clipure_cos",
   "csr",
+  "dbd",
   "defend",
   "et3",
   "hedge",

@@ -10,7 +10,6 @@ Sketch 33.37 to 35.09.
 """
 
 import dataclasses
-import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -20,10 +19,8 @@ import optax
 from flax import struct
 
 from jaxbench import errors
-from jaxbench.defences import base
+from jaxbench.defences import base, views
 from jaxbench.defences.base import Cost, Defence
-
-_AREA, _RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # Of the boxes that views are cut from.
 
 
 class Prompts(NamedTuple):
@@ -51,14 +48,11 @@ class RTPT(Defence):
 
   def one(self, image: jax.Array, key: jax.Array) -> jax.Array:
     """See `Defence`."""
-    keys = jax.random.split(self.own(key), self.views - 1)
-    cut = jax.vmap(functools.partial(resized_crop, image))(keys)
-    return self.viewed(jnp.concatenate([image[None], cut]))
+    return self.viewed(views.of(image, self.own(key), self.views))
 
   def viewed(self, shown: jax.Array) -> jax.Array:
     """Logits [K] of views [V, H, W, 3], of which the first is the image itself."""
-    again = jax.checkpoint(self.encoded, prevent_cse=False)  # One after another, for its memory.
-    features = jax.lax.map(again, shown)
+    features = views.features(self, shown)
     logits = self.read(self.tuned(jax.lax.stop_gradient(features)), features)
     if not self.robust:
       return logits[0]
@@ -73,15 +67,15 @@ class RTPT(Defence):
 
   def tuned(self, features: jax.Array) -> jax.Array:
     """The context [n, W], a constant to derivatives: Adam's first step is a sign."""
-    first = entropies(self.read(self.prompts.context, features))
+    first = views.entropies(self.read(self.prompts.context, features))
     certain = features[jnp.argsort(first)[: self.chosen]]
 
     def loss(context: jax.Array) -> jax.Array:
       logits = self.read(context, certain)
       if self.robust:
-        return entropies(logits).mean()
+        return views.entropies(logits).mean()
       mean = jax.nn.logsumexp(jax.nn.log_softmax(logits), axis=0)  # Of shares, but for a constant.
-      return entropies(mean[None])[0]
+      return views.entropies(mean[None])[0]
 
     optimizer = optax.adamw(self.rate, weight_decay=self.decay)
     context, state = self.prompts.context, optimizer.init(self.prompts.context)
@@ -103,31 +97,6 @@ class RTPT(Defence):
   def passes(self) -> Cost:
     """See `Defence`; text passes are counted by class names, all at once."""
     return Cost(self.views, 0, 2 + self.steps, self.steps)
-
-
-def entropies(logits: jax.Array) -> jax.Array:
-  """[V] of logits [V, K]."""
-  logs = jax.nn.log_softmax(logits)
-  return -(jnp.exp(logs) * logs).sum(axis=-1)
-
-
-def resized_crop(image: jax.Array, key: jax.Array) -> jax.Array:
-  """A box of the image [H, W, 3] of random size, shape and place, at full size, mirrored or not.
-
-  As torchvision's RandomResizedCrop, but that boxes which do not fit are cut to what does.
-  """
-  sizes, places, mirrored = jax.random.split(key, 3)
-  share, ratio = jax.random.uniform(sizes, (2,))
-  sides = jnp.array(image.shape[:2], jnp.float32)
-  area = (_AREA[0] + (_AREA[1] - _AREA[0]) * share) * sides.prod()
-  low, high = jnp.log(jnp.array(_RATIO, jnp.float32))
-  ratio = jnp.exp(low + (high - low) * ratio)
-  box = jnp.clip(jnp.round(jnp.sqrt(area * jnp.array([1 / ratio, ratio]))), 1, sides)
-  corner = jnp.floor(jax.random.uniform(places, (2,)) * (sides - box + 1))
-  scale = sides / box
-  cut = jax.image.scale_and_translate(image, image.shape, (0, 1), scale, -corner * scale, "linear")
-  cut = base.bounded(cut, 0.0, 1.0)
-  return jnp.where(jax.random.bernoulli(mirrored), cut[:, ::-1], cut)
 
 
 def rtpt(

@@ -17,6 +17,7 @@ FEW = "views=5, chosen=2"
 RANDOM = (
   f"rtpt({FEW}, neighbours=2)",
   f"tpt({FEW})",
+  "dbd(views=4, chosen=2)",
   "hedge(steps=2)",
   "smooth(samples=3)",
   "ttc",
@@ -144,6 +145,7 @@ def test_features_pass_through_a_transform_alone():
     ("ttc(steps=-1)", "ttc: steps=-1 must be at least 0"),
     ("hedge(backward='none')", "unknown backward of hedge 'none'"),
     ("anti_adversary(compat='old')", "unknown compat of anti_adversary 'old'"),
+    ("dbd(views=8, chosen=8)", "dbd: of 7 crops 8 cannot be chosen"),
     ("csr(kind='blur')", "unknown low pass of csr 'blur'"),
     ("et3(norm='l1')", "unknown norm of et3 'l1'"),
     ("transform(kind='sharpen')", "unknown kind of transform 'sharpen'"),

@@ -14,7 +14,7 @@ from jaxbench import defences
 from jaxbench.corruptions import jpeg
 from jaxbench.defences import inner
 from jaxbench.defences.hedge import all_cross_entropies
-from jaxbench.defences.rtpt import resized_crop
+from jaxbench.defences.views import resized_crop
 
 IMAGES = reference.images(3, seed=5)
 RADIUS = 8 / 255
@@ -141,6 +141,14 @@ def test_prompt_tuning(robust, classifier):
   np.testing.assert_allclose(jax.jit(defended.viewed)(shown), theirs, atol=2e-4)
   untuned = dataclasses.replace(defended, steps=0)
   assert np.abs(jax.jit(untuned.viewed)(shown) - theirs).max() > 1e-2
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 0.8])
+def test_dbd(threshold, classifier):
+  """Their mean cosine is between the two thresholds."""
+  shown, options = reference.images(6, seed=9), {"chosen": 3, "threshold": threshold}
+  found = jax.jit(defences.dbd(classifier, views=6, **options).viewed)(shown)
+  np.testing.assert_allclose(found, reference.dbd(shown, **options), atol=2e-4)
 
 
 def test_views_are_boxes_of_the_image_at_full_size():

@@ -245,6 +245,19 @@ def rtpt(shown, *, chosen, neighbours, robust, rate=5e-3, decay=0.01, temperatur
   return ((nearest / temperature).softmax(0) @ answers).numpy()
 
 
+def dbd(shown, *, chosen, threshold=0.8, strength=2.5):
+  """Of views, the image first."""
+  found = torch.stack([features(_double(view)) for view in shown])
+  units = found / found.norm(dim=1, keepdim=True)
+  shares = (SCALE * units[1:] @ _double(TEXT)).softmax(-1)
+  certain = units[1:][(-(shares * shares.log()).sum(-1)).argsort()[:chosen]]
+  steps = certain - units[0]
+  mean = steps.mean(0)
+  alike = torch.nn.functional.cosine_similarity(steps, mean[None]).mean()
+  moved = units[0] + (strength if alike > threshold else 1.0) * mean
+  return (SCALE * moved / moved.norm() @ _double(TEXT)).numpy()
+
+
 def tte(image, views):
   """`views` are pairs of whether it is mirrored and a corner in an image padded by 1, or None."""
   found = []
