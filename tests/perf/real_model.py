@@ -147,7 +147,11 @@ def _predict(name: str = "") -> Any:
       return inputs(images).argmax(axis=1)
     model, severity, textures = inputs
     corrupt = functools.partial(
-      corruptions.corrupt, name=name, severity=severity, textures=textures
+      corruptions.corrupt,
+      name=name,
+      severity=severity,
+      variant="imagecorruptions",
+      textures=textures,
     )
     return model(jax.vmap(corrupt)(jax.vmap(jax.random.key)(examples), images)).argmax(axis=1)
 
