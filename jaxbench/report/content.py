@@ -144,6 +144,7 @@ def load(
       classifiers,
       found_images,
       rewritten.left(of_texts),
+      defended.left(within, classifiers),
     ),
     data=data,
     natural=of_nature,

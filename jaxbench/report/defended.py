@@ -9,6 +9,7 @@ import pyarrow as pa
 from jaxbench import metrics
 from jaxbench.report import plots
 from jaxbench.report.classifiers import Classifier, Row
+from jaxbench.report.first import Found
 from jaxbench.report.tradeoff import span
 
 
@@ -33,6 +34,30 @@ def section(rows: pa.Table, run: Row, classifiers: list[Classifier]) -> Section 
     return None
   efforts = metrics.summarize_effort(rows, run["cells"])
   return Section(found, efforts, list(_plots(found, classifiers)))
+
+
+def left(found: Section | None, classifiers: list[Classifier]) -> tuple[str, str, Found] | None:
+  """What all attackers together leave, of the defended and of their bases, for the first screen.
+
+  At the middle epsilon, on the first data set: a title, what it is, and the shares. An attack
+  through a defence is one of transfer, so that those on a model itself tell too little of it.
+  """
+  if found is None:
+    return None
+  some = [row for row in found.rows if row.data == found.rows[0].data]
+  epsilons = sorted({row.epsilon for row in some})
+  some = [row for row in some if row.epsilon == epsilons[len(epsilons) // 2]]
+  looks, setting = {each.key: each for each in classifiers}, some[0].setting
+  shares = {looks[row.base, row.prompts]: _bounded(row.base_worst, row.examples) for row in some}
+  shares |= {looks[row.model, row.prompts]: _bounded(row.worst, row.examples) for row in some}
+  about = f"accuracy on {some[0].data} at {setting} under the worst of all attackers on each image"
+  return f"all attackers, {setting}", about, shares
+
+
+def _bounded(share: float, examples: int) -> tuple[float, float, float]:
+  """With its interval; of a share that is a mean over evaluations, that of the nearest count."""
+  _, low, high = metrics.proportion(round(share * examples), examples)
+  return share, low, high
 
 
 def doubts(found: Section, run: Row) -> Iterator[Row]:

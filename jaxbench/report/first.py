@@ -63,6 +63,7 @@ def first(
   classifiers: list[Classifier],
   found_images: Found,
   of_texts: tuple[str, Found] | None,
+  of_defences: tuple[str, str, Found] | None,
 ) -> First:
   """Gathers it from the sections.
 
@@ -75,12 +76,18 @@ def first(
     classifiers: of the run.
     found_images: recall at 1 of captions that look for images.
     of_texts: what an attack on texts leaves, and what stands behind that.
+    of_defences: a title, what it is, and what all attackers leave where models are defended; in
+      place of what attacks on the models themselves leave.
   """
   found = list(_columns(data, natural, shifts, summary))
   if found_images:
     about = "share of captions whose image is found first; the other way round is clean accuracy"
     column = Column("text_to_image", "text to image R@1", "share", True, about)
     found.insert(1, (column, found_images))
+  if of_defences:
+    title, about, left = of_defences
+    column = Column("attacked", title, "share", True, about)
+    found = [*((each, had) for each, had in found if each.key != column.key), (column, left)]
   if of_texts:
     about, left = of_texts
     found.append((Column("text_attacked", "texts attacked", "share", True, about), left))

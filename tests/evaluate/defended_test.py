@@ -23,6 +23,7 @@ from jaxbench import (
 from jaxbench.attacks.engine import evaluations
 from jaxbench.evaluate import runner
 from jaxbench.plan import cost, suites
+from jaxbench.report import content
 
 EPSILON = 16 / 255
 
@@ -115,6 +116,19 @@ def test_attacks_see_the_defence_and_images_of_the_base_are_judged_by_it(run):
       assert row["success"] == (row["prediction"] != row["label"])
     if row["right"] is not None and row["right"] != 0.5:
       assert (row["right"] > 0.5) <= (row["prediction"] == row["label"])
+
+
+def test_the_first_screen_has_the_worst_of_all_attackers(run):
+  """Those on a model itself would tell too little of it, or of its base."""
+  settings, workdir = run
+  rows = records.read_finished(workdir)
+  known = metrics.summarize_defended(rows, records.load_run(workdir)["cells"])
+  expected = {row.base: row.base_worst for row in known} | {row.model: row.worst for row in known}
+  first = content.load(workdir).first
+  (place,) = (i for i, column in enumerate(first.columns) if column.key == "attacked")
+  found = {line.classifier.key[0]: line.values[place].value for line in first.lines}
+  assert found == {model: pytest.approx(share) for model, share in expected.items()}
+  assert set(found) == set(settings.models)
 
 
 def test_rows_are_the_same_in_other_batches_and_orders(run, tmp_path):

@@ -34,6 +34,7 @@ from jaxbench import attacks, corruptions, data, devices, models
 from jaxbench.data import imagenet_sets
 
 _SIDES = flags.DEFINE_list("sides", ["ours", "bridge", "torch"], "Of these.")
+_VARIANT = "imagecorruptions"  # Of the package that torch's side is shown images of.
 _PARTS = flags.DEFINE_list("parts", ["clean", "corrupted", "pgd", "autoattack"], "Of these.")
 _CORRUPTIONS = flags.DEFINE_list("corruptions", list(corruptions.NAMES), "Each at five severities.")
 _EPSILONS = flags.DEFINE_list("epsilons", ["0.5", "1", "2", "4"], "Of attacks, over 255.")
@@ -115,7 +116,8 @@ class Ours:
     return self._accuracy(_predict(), self._model, some)
 
   def corrupted(self, some: Images, name: str, severity: int) -> float:
-    textures = corruptions.frost_textures() if corruptions.CORRUPTIONS[name].photographs else None
+    photographs = corruptions.CORRUPTIONS[name].photographs
+    textures = corruptions.frost_textures(variant=_VARIANT) if photographs else None
     inputs = self._model, np.int32(severity), textures
     return self._accuracy(_predict(name), inputs, some)
 
@@ -150,7 +152,7 @@ def _predict(name: str = "") -> Any:
       corruptions.corrupt,
       name=name,
       severity=severity,
-      variant="imagecorruptions",
+      variant=_VARIANT,
       textures=textures,
     )
     return model(jax.vmap(corrupt)(jax.vmap(jax.random.key)(examples), images)).argmax(axis=1)
