@@ -11,6 +11,7 @@ from jaxbench import errors
 
 BACKWARDS = ("exact", "bpda", "smooth")
 COMPAT = ("clean", "official")
+_SOFTNESS = 0.05  # Of a gate, where derivatives are those of a sigmoid.
 _OWN, _INNER = 0, 1  # What a key is folded with: for a defence's draws, for those of what it wraps.
 T = TypeVar("T", bound="Defence")
 
@@ -134,6 +135,11 @@ def require_features(name: str, classifier: Any) -> None:
 def with_gradient_of(smooth: jax.Array, value: jax.Array) -> jax.Array:
   """`value`, to the bit, with the derivatives of `smooth`; both are finite and of one shape."""
   return jax.lax.stop_gradient(value) + (smooth - jax.lax.stop_gradient(smooth))
+
+
+def gate(margin: jax.Array) -> jax.Array:
+  """In (0, 1): how far a gate is open, smoothly, that opens where `margin` is above 0."""
+  return jax.nn.sigmoid(margin / _SOFTNESS)
 
 
 def bounded(x: jax.Array, low: Any, high: Any) -> jax.Array:

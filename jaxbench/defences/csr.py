@@ -15,8 +15,6 @@ from jaxbench.defences import base, inner
 from jaxbench.defences.base import Cost, Defence
 from jaxbench.defences.transform import transform
 
-_SOFTNESS = 0.05  # Of the gate, where derivatives are those of a sigmoid.
-
 
 @struct.dataclass
 class CSR(Defence):
@@ -59,7 +57,7 @@ class CSR(Defence):
     chosen = jnp.where(alike < self.threshold, best, 0.0)
     if self.backward != "smooth":
       return chosen
-    gate = jax.nn.sigmoid((self.threshold - alike) / _SOFTNESS)
+    gate = base.gate(self.threshold - alike)
     return base.with_gradient_of(gate * best, chosen)
 
   def direction(self, image: jax.Array) -> jax.Array:

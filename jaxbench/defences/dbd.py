@@ -15,8 +15,6 @@ from jaxbench import errors
 from jaxbench.defences import base, views
 from jaxbench.defences.base import Cost, Defence
 
-_SOFTNESS = 0.05  # Of the gate, where derivatives are those of a sigmoid.
-
 
 @struct.dataclass
 class DBD(Defence):
@@ -44,7 +42,7 @@ class DBD(Defence):
     alike = (jax.vmap(base.directed)(steps) @ base.directed(direction)).mean()
     factor = jnp.where(alike > self.threshold, self.strength, 1.0)
     if self.backward == "smooth":
-      gate = jax.nn.sigmoid((alike - self.threshold) / _SOFTNESS)
+      gate = base.gate(alike - self.threshold)
       factor = base.with_gradient_of(1 + (self.strength - 1) * gate, factor)
     return self.classified(self.added(own, factor * direction))
 

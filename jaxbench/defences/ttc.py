@@ -15,8 +15,6 @@ from flax import struct
 from jaxbench.defences import base, inner
 from jaxbench.defences.base import Cost, Defence
 
-_SOFTNESS = 0.05  # Of the gate, where derivatives are those of a sigmoid.
-
 
 @struct.dataclass
 class TTC(Defence):
@@ -58,7 +56,7 @@ class TTC(Defence):
     chosen = jnp.where(moved < self.threshold, weighted, start)
     if self.backward != "smooth" or math.isinf(self.threshold):
       return chosen
-    gate = jax.nn.sigmoid((self.threshold - moved) / _SOFTNESS)
+    gate = base.gate(self.threshold - moved)
     return base.with_gradient_of(gate * weighted + (1 - gate) * start, chosen)
 
   @property

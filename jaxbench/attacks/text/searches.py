@@ -36,7 +36,7 @@ class Charmer:
   @property
   def files(self) -> dict[str, str]:
     """SHA-256 of the files of arguments."""
-    return {} if self.words is None else {"words": self.words.sha256}
+    return _files(self.words)
 
   def most_candidates(self, length: int) -> int:
     """Of a sentence of so many characters."""
@@ -73,7 +73,7 @@ class Leaf:
   @property
   def files(self) -> dict[str, str]:
     """SHA-256 of the files of arguments."""
-    return {} if self.words is None else {"words": self.words.sha256}
+    return _files(self.words)
 
   def most_candidates(self, length: int) -> int:
     """Of any sentence."""
@@ -212,6 +212,10 @@ def _check(objective: str, **counts: int) -> None:
   for name, count in counts.items():
     if count < 1:
       raise errors.InputError(f"{name}={count} must be at least 1")
+
+
+def _files(words: Words | None) -> dict[str, str]:
+  return {} if words is None else {"words": words.sha256}
 
 
 def _read(words: str | Words | None) -> Words | None:

@@ -66,7 +66,7 @@ def _convolution(
   """aten.convolution of images [B, C, H, W]; None for what is not that."""
   if transposed or images.ndim != 4:
     return None
-  images, kernel = jnp.transpose(images, (0, 2, 3, 1)), jnp.transpose(kernel, (2, 3, 1, 0))
+  images, kernel = jnp.transpose(images, (0, 2, 3, 1)), kept(kernel)
   strides, margins, dilations = (_pair(sizes) for sizes in (stride, padding, dilation))
   square = kernel.shape[:2] == kernel.shape[1::-1] and all(
     one == other for one, other in (strides, margins)
