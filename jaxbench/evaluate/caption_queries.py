@@ -10,10 +10,11 @@ from jaxbench import data, devices, retrieval
 from jaxbench.blocks import Block
 from jaxbench.config import Member
 from jaxbench.evaluate import reading
-from jaxbench.evaluate.galleries import Galleries, Made, Shown
+from jaxbench.evaluate.galleries import Galleries, Shown
 from jaxbench.evaluate.retrieving import Side
 from jaxbench.plan.perturbations import Columns, TextAttack
 from jaxbench.plan.perturbations import clean as clean_images
+from jaxbench.plan.perturbations.base import Made
 
 _GALLERIES = 4  # That are in memory; others are read again.
 

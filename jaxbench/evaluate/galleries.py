@@ -16,12 +16,10 @@ from etils import epath
 from jaxbench import blocks, data, devices, errors, models
 from jaxbench.distributed import hosts
 from jaxbench.models.parts.layers import normalize
+from jaxbench.plan.perturbations.base import Made
 from jaxbench.storage import atomic
 
 FOLDER = "galleries"
-
-
-Made = Callable[[blocks.Block], Iterator[devices.Batch]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -143,17 +141,17 @@ def _embedded(
 ) -> Iterator[tuple[devices.Batch, list[jax.Array]]]:
   """Items, and their embeddings by each encoder; nothing is waited for."""
   for batch in batches:
-    yield batch, [_embed()(encoder.program, batch.result) for _, encoder in encoders]
+    yield batch, [embed()(encoder.program, batch.result) for _, encoder in encoders]
 
 
 @functools.cache
-def _embed() -> Callable[..., jax.Array]:
+def embed() -> Callable[..., jax.Array]:
   """A sharded program (encoder, items) -> float32 [B, D], unit rows."""
 
-  def embed(encoder: Callable[[jax.Array], jax.Array], items: jax.Array) -> jax.Array:
+  def embedded(encoder: Callable[[jax.Array], jax.Array], items: jax.Array) -> jax.Array:
     return normalize(encoder(items))
 
-  return devices.shard(embed)
+  return devices.shard(embedded)
 
 
 def _file(folder: epath.Path, number: int) -> epath.Path:

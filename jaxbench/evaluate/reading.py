@@ -1,8 +1,7 @@
 """Texts: what models say of them, as they are and attacked."""
 
 import dataclasses
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,9 +10,8 @@ import numpy as np
 from jaxbench import attacks, data, devices
 from jaxbench.blocks import Block
 from jaxbench.config import Member
-from jaxbench.evaluate import predicting
+from jaxbench.evaluate import galleries, predicting
 from jaxbench.evaluate.evaluator import Evaluator
-from jaxbench.models.parts.layers import normalize
 from jaxbench.plan.perturbations import Columns, TextAttack
 
 
@@ -105,15 +103,9 @@ def _read(tower: Any, tokens: jax.Array) -> jax.Array:
 def embedded(loaded: Any, texts: list[str], slots: int) -> np.ndarray:
   """float32 [N, D] of texts, unit rows, in batches of one shape."""
   batches = devices.stream(
-    _embed(), devices.replicate(loaded.text), (loaded.tokenize(texts),), slots
+    galleries.embed(), devices.replicate(loaded.text), (loaded.tokenize(texts),), slots
   )
   return np.concatenate([batch.fetch() for batch in batches])
-
-
-@functools.cache
-def _embed() -> Callable[..., jax.Array]:
-  """A sharded program (text tower, tokens [B, T]) -> float32 [B, D], unit rows."""
-  return devices.shard(lambda tower, tokens: normalize(tower(tokens)))
 
 
 def _texts(block: Block) -> list[str]:
