@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Everything that must pass before a change lands: bash launch/test.sh
 # A part of it, in seconds and without the static checks: bash launch/test.sh PATH, -k WORDS or other
-# arguments of pytest. The tests that take minutes each: bash launch/test.sh --slow
+# arguments of pytest. What takes minutes, and all cases of what the usual run tries on a few:
+# bash launch/test.sh --slow
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 

@@ -34,7 +34,7 @@ gc.set_threshold(50_000, 20, 100)
 
 ROOT = pathlib.Path(__file__).parents[1]
 _MANY = 8_000  # Mappings of memory; what one file adds to them must fit beside.
-pytest_plugins = ("references.budget",)
+pytest_plugins = ("references.budget", "references.usual")
 
 # Those that take long, the longest first.
 LONG = (

@@ -47,6 +47,7 @@ def _build(kind: str, source: pathlib.Path, folder: pathlib.Path) -> None:
   subprocess.run(command, capture_output=True, check=True, cwd=source)
 
 
+@pytest.mark.slow
 def test_a_wheel_runs_without_the_checkout(built, tmp_path):
   _, wheel = built
   with zipfile.ZipFile(wheel) as packed:

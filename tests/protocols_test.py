@@ -47,6 +47,7 @@ def _run(name, workdir, model, root, *more):
   return out, records.load_run(workdir), records.read(workdir)
 
 
+@pytest.mark.slow
 def test_robust_clips_table(tmp_path, model, root):
   out, run, rows = _run("robust_clip", tmp_path, model, root)
   cells = {(cell["data"], cell["perturbation"]) for cell in run["cells"]}
@@ -68,6 +69,7 @@ def test_robust_clips_table(tmp_path, model, root):
   assert "which is what papers report of this set" in page
 
 
+@pytest.mark.slow
 def test_tecoas_sets_with_its_own_prompts(tmp_path, model, root):
   sets = ("--config.data=cars,pets,food101", "--config.prompts=own(tecoa),cars=own")
   _, run, rows = _run("tecoa16", tmp_path, model, root, *sets)
@@ -83,6 +85,7 @@ def test_tecoas_sets_with_its_own_prompts(tmp_path, model, root):
   assert len(metrics.summarize(rows)) == 3 * (1 + 2)
 
 
+@pytest.mark.slow
 def test_all_of_vtab_and_what_needs_all_logits(tmp_path, model, root):
   """Average precision of images with several answers; outliers beside what they look like."""
   shutil.copytree(root, data := tmp_path / "data")

@@ -33,6 +33,7 @@ def test_the_examples_run_as_they_stand(page, count):
 OWN = _blocks("jaxbench/models/README.md")[1:]
 
 
+@pytest.mark.usual("0", "2")
 @pytest.mark.parametrize("example", range(4))
 def test_the_models_of_ones_own_are_evaluated_as_they_stand(example, tmp_path, scans):
   assert len(OWN) == 4

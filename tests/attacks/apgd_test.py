@@ -60,6 +60,7 @@ def test_checkpoints_are_those_of_the_authors_code(steps, expected):
   assert tuple(checkpoints(steps)) == expected
 
 
+@pytest.mark.usual("*-official")
 @pytest.mark.parametrize("compat", ["clean", "official"])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("loss", LOSSES)
@@ -145,6 +146,7 @@ def test_few_classes_take_a_substitute_and_say_so(classes, tiny, examples):
   assert "fewer_targets" in names
 
 
+@pytest.mark.slow
 def test_a_randomised_classifier_is_averaged(tiny, examples):
   images, labels = examples
 

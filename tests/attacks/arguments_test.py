@@ -25,6 +25,7 @@ def _assert_same(result, expected):
   assert result.logits.dtype == np.float32
 
 
+@pytest.mark.usual("fmn-bfloat16", "pgd-float16")
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 @pytest.mark.parametrize("name", ["autoattack", "boundary", "deepfool", "ead", "fmn", "pgd"])
 def test_logits_of_half_precision_work(name, dtype, tiny, examples):
@@ -37,6 +38,7 @@ def test_logits_of_half_precision_work(name, dtype, tiny, examples):
   assert result.success.any()
 
 
+@pytest.mark.usual("fab")
 @pytest.mark.parametrize("name", ["autoattack", "boundary", "deepfool", "fab", "hopskipjump"])
 def test_nothing_changes_where_64_bits_are_enabled(name, tiny, examples):
   images, labels = examples

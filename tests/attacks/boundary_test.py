@@ -48,6 +48,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(tiny, examples):
   np.testing.assert_allclose(np.linalg.norm(state.image - image), nearest[1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_comes_near_the_boundary_of_a_linear_classifier(linear):
   images = 0.4 + 0.2 * np.random.default_rng(0).random((8, 4, 4, 3), np.float32)
   weights = linear.args[0][:, :2]

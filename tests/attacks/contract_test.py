@@ -9,11 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from references import laws, passes
-from references.table import TABLE, name_of, radius
+from references.table import KINDS, TABLE, name_of, radius
 
 from jaxbench import attacks
 
 every_attack = pytest.mark.parametrize("attack", TABLE.values(), ids=TABLE)
+of_each_name = pytest.mark.usual(*{name_of(row): row for row in reversed(TABLE)}.values())
+of_each_kind = pytest.mark.usual(*KINDS)  # What compiles much.
 COUNT = 24  # Examples.
 SLOTS = 1  # On each of 8 devices: most examples wait for a slot.
 KEY = jax.random.key(5)
@@ -57,6 +59,7 @@ def _order(attack):
   return ORDERS[attacks.norm_name(attacks.cascade(attack).attacks[0].norm)]
 
 
+@of_each_name
 @every_attack
 def test_every_iterate_is_inside_the_ball_and_the_box(attack, tiny, examples):
   images, labels = examples
@@ -81,6 +84,7 @@ def test_what_is_claimed_is_so_and_ends_the_search(attack, tiny, examples):
     laws.claims_hold(part, tiny, *examples, radius(attack))
 
 
+@of_each_kind
 @every_attack
 def test_a_step_takes_the_passes_that_are_declared(attack, tiny, examples):
   for part in attacks.cascade(attack).attacks:
@@ -88,6 +92,7 @@ def test_a_step_takes_the_passes_that_are_declared(attack, tiny, examples):
       laws.passes_are_those_declared(passes.taken(part, tiny, *examples), part)
 
 
+@of_each_kind
 @every_attack
 def test_success_is_what_an_independent_forward_pass_says(attack, tiny, examples):
   images, labels = examples
@@ -102,6 +107,7 @@ def test_success_is_what_an_independent_forward_pass_says(attack, tiny, examples
   assert (sizes <= radius(attack) * (1 + 1e-6) + 1e-6).all()
 
 
+@of_each_kind
 @every_attack
 def test_epsilon_zero_is_the_identity(attack, tiny, examples):
   images, labels = examples
@@ -109,6 +115,7 @@ def test_epsilon_zero_is_the_identity(attack, tiny, examples):
   np.testing.assert_array_equal(result.adversarial, images)
 
 
+@of_each_kind
 @every_attack
 def test_neither_the_order_nor_the_epsilon_of_others_changes_an_example(attack, tiny, examples):
   """Nor does a new epsilon or another number of examples compile anything."""
@@ -127,6 +134,7 @@ def test_neither_the_order_nor_the_epsilon_of_others_changes_an_example(attack, 
     attacks.run(attack, tiny, images[3:], labels[3:], epsilons[3:] / 2, KEY, slots=SLOTS)
 
 
+@of_each_kind
 @every_attack
 def test_what_is_misclassified_already_is_left_alone(attack, tiny, examples):
   images, _ = examples

@@ -41,6 +41,7 @@ def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(linea
   assert (smallest.backwards == 100).all()
 
 
+@pytest.mark.slow
 def test_where_the_loss_is_flat_it_goes_anywhere_on_the_sphere(linear):
   flat = jax.tree_util.Partial(linear.func, jnp.zeros((48, 3)))
   attack, image = attacks.ddn(initial_radius=0.1), jnp.full((4, 4, 3), 0.5)

@@ -91,6 +91,7 @@ def test_ten_candidates_lose_nothing_against_a_hundred_classes(norm):
   assert two.mean() > 1.02 * every.mean()  # So the comparison can fail.
 
 
+@pytest.mark.slow
 def test_ten_candidates_lose_next_to_nothing_on_digits_of_a_hundred_names(classifier, scans):
   """Ten names for each digit, whose embeddings are a little apart."""
   text = np.repeat(np.asarray(classifier.text), 10, axis=1)

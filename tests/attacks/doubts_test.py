@@ -30,6 +30,7 @@ SIGNS = {
 }
 
 
+@pytest.mark.usual("2-*")
 @pytest.mark.parametrize("kind", SIGNS)
 @pytest.mark.parametrize("slots", [2, 8])
 def test_each_sign_has_its_name_and_its_count(kind, slots):

@@ -34,6 +34,7 @@ def test_each_step_equals_torch(tiny, examples):
     np.testing.assert_allclose(state.point, x, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_each_rule_is_best_by_itself(tiny, examples):
   images, labels = examples
   smallest = {

@@ -41,14 +41,10 @@ def subject(request, scans):
   return ours, theirs, images, labels, EPSILON[request.param]
 
 
-def _case(name, part):
-  quick = part == "apgd-ce" or name == "digits-clip-robust"
-  return pytest.param(name, part, marks=() if quick else pytest.mark.slow)
-
-
+@pytest.mark.usual("digits-clip-robust-apgd-t", "digits-clip-robust-square")
 @pytest.mark.parametrize(
   ("subject", "part"),
-  [_case(*pair) for pair in itertools.product(EPSILON, PARTS)],
+  list(itertools.product(EPSILON, PARTS)),
   indirect=["subject"],
 )
 def test_an_attack_finds_as_much_as_in_torch(subject, part):

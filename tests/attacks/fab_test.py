@@ -78,6 +78,7 @@ def test_no_direction_is_no_move(norm):
   assert not delta.any()
 
 
+@pytest.mark.usual("l2")
 @pytest.mark.parametrize("norm", ORDERS)
 def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm, linear):
   images = 0.4 + 0.2 * np.random.default_rng(0).random((16, 4, 4, 3), np.float32)

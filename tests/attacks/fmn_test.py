@@ -32,6 +32,7 @@ def test_each_step_equals_torch(norm, tiny, examples):
   assert state.progress.done.all()
 
 
+@pytest.mark.usual("l2")
 @pytest.mark.parametrize("norm", attacks.NORMS)
 def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm, linear):
   classifier, images, labels, distances = reference.two_classes(linear, norm)
@@ -42,6 +43,7 @@ def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(norm,
   assert (smallest.backwards == 100).all()
 
 
+@pytest.mark.usual("l1")
 @pytest.mark.parametrize("norm", attacks.NORMS)
 def test_it_finds_the_nearest_class_where_another_is_second(norm):
   classifier, images, labels, nearest, seconds = reference.second_is_not_nearest(norm)

@@ -19,6 +19,7 @@ def _direction(key, shape, norm):
   return jax.random.normal(key, shape)
 
 
+@pytest.mark.usual("linf-8")
 @pytest.mark.parametrize(("norm", "batch"), [("l2", 1), ("linf", 8)])
 def test_queries_equal_those_of_numpy_with_the_same_draws(norm, batch, tiny, examples):
   """From the noise through several jumps."""
@@ -59,6 +60,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(norm, batch, tiny, exa
   np.testing.assert_allclose(state.distance, reference.price(size, logits, label), rtol=1e-5)
 
 
+@pytest.mark.usual("l2-2")
 @pytest.mark.parametrize(("norm", "order"), [("l2", 2), ("linf", 1)])
 def test_it_comes_near_the_boundary_of_a_linear_classifier(norm, order, linear):
   images = 0.4 + 0.2 * np.random.default_rng(0).random((8, 4, 4, 3), np.float32)
@@ -84,6 +86,7 @@ def test_where_no_noise_fools_it_gives_up_and_returns_the_clean_image(examples):
   np.testing.assert_array_equal(result.steps, 4)
 
 
+@pytest.mark.slow
 def test_no_example_depends_on_its_neighbours(tiny, examples):
   """Foolbox divides the estimate by the norm of the whole batch; here every step is alone."""
   images, labels = examples

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from references import awkward, laws
-from references.table import TABLE
+from references.table import KINDS, TABLE
 
 from jaxbench import attacks
 
@@ -15,19 +15,19 @@ def _radius(attack):
   return RADII[laws.norm_of(attack)]
 
 
-def _alternating(first):
-  """Rows of the table, in floats and in 8 bits; one of the two is slow, by turns.
-
-  So each attack is run and bisected, in floats and in 8 bits, in two programs in place of four.
-  """
+def _alternating(first, rows):
+  """All rows in floats and in 8 bits; usual are these rows, in one of the two by turns."""
   for place, row in enumerate(TABLE):
     for quantize, name in enumerate(("float", "8 bits")):
-      usual = quantize == (place + first) % 2
+      usual = row in rows and quantize == (place + first) % 2
       marks = () if usual else (pytest.mark.slow,)
       yield pytest.param(row, bool(quantize), id=f"{row}-{name}", marks=marks)
 
 
-@pytest.mark.parametrize(("row", "quantize"), list(_alternating(0)))
+WIDER = {*KINDS, "deepfool", "ddn", "cw_linf", "ead", "simba", "vmi", "boundary", "pgd, l1"}
+
+
+@pytest.mark.parametrize(("row", "quantize"), list(_alternating(0, WIDER)))
 def test_of_an_attack(row, quantize):
   attack, classifier, (images, labels, _) = TABLE[row], awkward.classifier(), awkward.examples()
   radius = _radius(attack)
@@ -37,6 +37,7 @@ def test_of_an_attack(row, quantize):
   laws.of_a_result(result, attack, classifier, images, labels, radius, quantize=quantize)
 
 
+@pytest.mark.usual("apgd", "square")
 @pytest.mark.parametrize("name", ["bim", "pgd", "apgd", "mim", "fgsm", "square", "nes", "cw_linf"])
 def test_eight_bits_are_a_smaller_ball(name):
   """An epsilon off the grid leaves what the largest whole number of levels inside it leaves."""
@@ -50,6 +51,7 @@ def test_eight_bits_are_a_smaller_ball(name):
   laws.eight_bits_are_a_smaller_ball(coarse, fine)
 
 
+@pytest.mark.usual("scale 1e6-*", "offset-*")
 @pytest.mark.parametrize(
   "attack", [attacks.pgd(steps=10), attacks.apgd(steps=10)], ids=["pgd", "apgd"]
 )
@@ -79,7 +81,7 @@ def test_at_the_bound_all_figures_agree():
 
 
 @pytest.mark.parametrize(
-  ("row", "quantize"), [one for one in _alternating(1) if one.values[0] != "autoattack"]
+  ("row", "quantize"), [one for one in _alternating(1, KINDS) if one.values[0] != "autoattack"]
 )
 def test_of_a_bisection(row, quantize):
   attack, classifier = TABLE[row], awkward.classifier()

@@ -54,6 +54,7 @@ ATTACKS = {
 }
 
 
+@pytest.mark.usual("pgd", "apgd-l1", "square")
 @pytest.mark.parametrize("name", ATTACKS)
 def test_nothing_else_changes(problem, name):
   classifier, images, labels, masks = problem

@@ -83,6 +83,7 @@ def test_bad_arguments_are_one_clear_line(attack, tolerance, message, linear):
     attacks.minimal_epsilon(attack, linear, IMAGES, labels, 0.1, tolerance, key=KEY)
 
 
+@pytest.mark.slow
 def test_an_attack_that_overshoots_is_tried_at_smaller_epsilons():
   """The classes alternate with the brightness, so a long step lands beyond the other one."""
 
@@ -119,6 +120,7 @@ def test_where_the_last_step_leads_is_looked_at(attack, tiny, examples):
   np.testing.assert_array_equal(np.isfinite(smallest.epsilon), result.success)
 
 
+@pytest.mark.slow
 def test_a_restart_does_not_undo_what_the_last_step_has_fooled():
   """It climbs to the side on which it started, and only the bright side fools."""
 

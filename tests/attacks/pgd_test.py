@@ -78,6 +78,7 @@ def test_iterates_equal_a_plain_loop(linear):
   np.testing.assert_allclose(state.image, x, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_more_steps_find_more(tiny, examples):
   images, labels = examples
   successes = [

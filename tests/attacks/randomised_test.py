@@ -74,6 +74,7 @@ def _indifferent(network, images, key=None):
   return network(images, key=jax.random.key(5))
 
 
+@pytest.mark.usual("deepfool", "cw")
 @pytest.mark.parametrize("name", SMALLEST)
 def test_the_mean_of_equal_draws_is_one_of_them(name, noisy, some):
   network = jax.tree_util.Partial(_indifferent, noisy)

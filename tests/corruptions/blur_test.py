@@ -46,6 +46,7 @@ def _check(name: str, variant: str, severity: int, draws, expected) -> None:
   assert np.abs(found.astype(int) - expected).max() <= 1
 
 
+@pytest.mark.usual("*-imagenet", "*-cifar")
 @pytest.mark.parametrize("variant", SIZES)
 @pytest.mark.parametrize("name", ["gaussian_blur", "defocus_blur", "zoom_blur"])
 def test_a_blur_equals_the_reference(name, variant):
@@ -77,6 +78,7 @@ def _in_place(offsets: np.ndarray, reach: int, passes: int, size: int) -> tuple[
   return jnp.asarray(placed[..., 0]), jnp.asarray(placed[..., 1])
 
 
+@pytest.mark.usual("tiny", "cifar")
 @pytest.mark.parametrize("variant", SIZES)
 def test_glass_blur_equals_the_reference(variant):
   """The copies follow the sequential loop exactly; only the blurs' last bits differ."""

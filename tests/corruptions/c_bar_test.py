@@ -25,6 +25,7 @@ def _program(name, side):
   return jax.jit(made)
 
 
+@pytest.mark.usual("*-33")
 @pytest.mark.parametrize("side", [28, 33])
 @pytest.mark.parametrize("name", corruptions.C_BAR_NAMES)
 def test_images_are_those_of_the_published_formulas(name, side):

@@ -10,7 +10,11 @@ import pytest
 from jaxbench import corruptions, errors
 from jaxbench.corruptions.textures import procedural_textures
 
-pytestmark = pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
+USUAL = (*corruptions.NAMES, "plasma_noise", "caustic_refraction")
+pytestmark = [
+  pytest.mark.usual(*(f"*{name}" for name in USUAL)),
+  pytest.mark.parametrize("name", corruptions.CORRUPTIONS),
+]
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 32, 32, 3)).astype(np.float32) / 255
 KEYS = jax.random.split(jax.random.key(0), 6)
 # Their first severities take colour away, or warp on a larger scale.

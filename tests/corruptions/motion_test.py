@@ -20,6 +20,7 @@ def _program(im_round: str):
   return jax.jit(motion.motion_blur.rounding(im_round).apply, compiler_options=emitters)
 
 
+@pytest.mark.usual("imagenet-224-nearest", "cifar-*")
 @pytest.mark.parametrize("im_round", motion.IM_ROUNDS)
 @pytest.mark.parametrize(
   ("variant", "size"), [("imagenet", 224), ("tiny", 64), ("cifar", 32), ("inception", 64)]

@@ -80,6 +80,7 @@ def _check(name: str, variant: str, size: int, severities) -> None:
     assert different.max() <= largest
 
 
+@pytest.mark.usual("*-imagenet", "*-cifar")
 @pytest.mark.parametrize(("name", "variant"), CELLS)
 def test_an_operation_equals_the_reference(name, variant):
   _check(name, variant, SIZES[variant], range(5))

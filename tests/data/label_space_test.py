@@ -111,6 +111,7 @@ def test_another_grouping_is_another_cell(resnet, monkeypatch):
   assert fingerprints(space) == fingerprints(label_spaces.objectnet()) != fingerprints(other)
 
 
+@pytest.mark.slow
 def test_a_clip_is_built_with_the_names_of_imagenet_where_its_classes_are_finer(tmp_path):
   tower = models.TowerConfig(16, 1, 2, 32, "quick_gelu")
   shape = models.CLIPConfig(8, tower, tower, patch_size=8, preprocess=models.Preprocess(16))

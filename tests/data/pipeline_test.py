@@ -39,6 +39,7 @@ def test_pixels_are_those_of_the_models_own_pipeline_whatever_the_mode(pets):
     assert CLASSES[label] == source.ids[index].split("/")[0]
 
 
+@pytest.mark.usual("0", "2")
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_batches_come_in_the_order_asked_for_with_any_number_of_workers(pets, workers):
   source = data.folder(pets)
@@ -69,6 +70,7 @@ def test_whoever_asks_for_a_broken_image_alone_is_told(pets):
     data.load_images(source, [0, source.ids.index("dog/0.jpg")], PREPROCESS)
 
 
+@pytest.mark.usual("2")
 @pytest.mark.parametrize("workers", [2, 3])
 def test_each_worker_reads_a_piece_of_the_sources_order(workers):
   draw = np.random.default_rng(0)

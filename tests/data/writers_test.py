@@ -79,6 +79,7 @@ def _png(value):
   return content.getvalue()
 
 
+@pytest.mark.slow
 def test_imagenet_v2_pushed_from_folders_is_mapped_by_the_numbers_in_its_names(tmp_path):
   pushed = _imagefolder(_folders(tmp_path / "v2", NUMBERS))
   assert pushed.features["label"].names[:3] == ["0", "1", "10"]  # In the order of strings.

@@ -99,6 +99,7 @@ def test_the_base_is_neither_safe_nor_lost(undefended):
   assert levels["white"].mean() <= levels["black"].mean()
 
 
+@pytest.mark.usual("Rounded")
 @pytest.mark.parametrize("fake", [Rounded, Numb, Noisy])
 def test_what_does_not_defend_is_broken_as_its_base(fake, base, problem, undefended):
   defended = fake(base, "exact", 0)

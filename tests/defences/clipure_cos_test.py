@@ -71,6 +71,7 @@ def _features(model, dtype):
   return classifier, features[near], inside
 
 
+@pytest.mark.usual("digits-*")
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("name", ["digits", "random_vit"])
 def test_ten_steps_are_none_but_for_the_gradient(name, dtype, request):

@@ -40,6 +40,20 @@ TEXTS = (
 )
 
 
+# One of each that is differentiated in its own way: the usual cases of what compiles much.
+of_each_kind = pytest.mark.usual(
+  RANDOM[0],
+  "hedge(steps=2)",
+  "smooth(samples=3)",
+  "ttc",
+  "anti_adversary",
+  "clipure_cos",
+  "csr(threshold=2.0)",
+  "et3(step=0.5)",
+  "transform(kind='bits')",
+)
+
+
 def _defended(text, classifier=None):
   inside = reference.encoder() if classifier is None else classifier
   return defences.defend(inside, defences.resolve([text]), SUPPLIES)
@@ -55,6 +69,7 @@ def _gradient(defended, images, key):
   return jax.grad(lambda images: jax.nn.log_softmax(defended(images, key=key))[:, 0].sum())(images)
 
 
+@of_each_kind
 @pytest.mark.parametrize("text", TEXTS)
 def test_an_image_is_answered_alike_in_any_batch_and_otherwise_only_by_another_key(text):
   defended, images, key = _defended(text), reference.images(6), jax.random.key(3)
@@ -76,6 +91,7 @@ def test_without_a_key_it_draws_by_its_seed():
   )
 
 
+@of_each_kind
 @pytest.mark.parametrize("text", TEXTS)
 def test_three_ways_to_differentiate_have_the_same_outputs_and_finite_gradients(text):
   images, key = reference.images(4), jax.random.key(0)
@@ -90,6 +106,7 @@ def test_three_ways_to_differentiate_have_the_same_outputs_and_finite_gradients(
   np.testing.assert_allclose(logits["smooth"], logits["exact"], atol=1e-5)
 
 
+@pytest.mark.usual("hedge(steps=2)")
 @pytest.mark.parametrize("text", ["ttc", "hedge(steps=2)", "anti_adversary", "csr(threshold=2.0)"])
 def test_through_signs_exact_derivatives_are_those_of_bpda_where_the_box_is_far(text):
   images, key = 0.4 + 0.2 * reference.images(4), jax.random.key(0)

@@ -218,6 +218,7 @@ def test_rounding_keeps_as_many_levels_as_bits(classifier):
   np.testing.assert_allclose(found, np.round(IMAGES[0] * 3) / 3, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_jpeg_is_the_function_that_was_given(classifier):
   coded = defences.transform(classifier, jpeg.round_trip, kind="jpeg", quality=30)
   pixels = np.round(IMAGES[0] * 255).astype(np.uint8)

@@ -178,6 +178,7 @@ def test_several_draws_are_for_models_that_draw(base):
     suites.require(only, made.cells, made.absent)
 
 
+@pytest.mark.slow
 def test_an_attack_through_a_defence_may_begin_at_images_of_the_base(base, tmp_path):
   hedge = f"{base}|hedge(steps=1, radius=0.2)"
   begun, fresh = f"{base}>{hedge}", hedge

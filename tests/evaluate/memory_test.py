@@ -98,6 +98,7 @@ def test_a_run_settles_on_what_fits_and_goes_on_with_it(tmp_path, monkeypatch, c
   assert [one["slots"] for one in records.load_run(folder)["sessions"]] == [2, 2]
 
 
+@pytest.mark.slow
 def test_by_default_a_run_goes_on_with_the_slots_that_it_was_begun_with(tmp_path):
   """As one of a version whose default was a number."""
   folder = tmp_path / "run"

@@ -126,6 +126,7 @@ def test_a_sample_is_of_queries_and_searches_everything(tmp_path, model, root):
   assert {row["label"] for row in captions} == {row["label"] for row in images}
 
 
+@pytest.mark.slow
 def test_corrupted_images_are_searched_as_they_are_asked(tmp_path, model, root):
   """Both directions see the same corrupted images: those of the library."""
   asked = config.Corruptions(names=("contrast",), severities=(5,))

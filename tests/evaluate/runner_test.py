@@ -44,12 +44,14 @@ class _Shuffled(data.Digits):
     self.labels = [self.labels[i] for i in order]
 
 
+@pytest.mark.slow
 def test_the_order_of_the_data_changes_nothing(tmp_path, monkeypatch):
   expected = _run(tmp_path / "one")
   monkeypatch.setitem(data.DATA_SETS, "digits", _Shuffled)
   assert _run(tmp_path / "two").equals(expected)
 
 
+@pytest.mark.slow
 def test_slots_are_counted_over_all_data_sets_of_a_run(tmp_path):
   changes = {"data": ("digits", "digits-printed"), "perturbed": ("digits",), "limit": 16}
   _run(tmp_path / "run", slots=3, **changes)  # More slots than examples.
@@ -59,6 +61,7 @@ def test_slots_are_counted_over_all_data_sets_of_a_run(tmp_path):
   assert looked_at["occupancy"] == attacked["occupancy"]
 
 
+@pytest.mark.slow
 def test_a_larger_sample_repeats_the_rows_of_a_smaller_one(tmp_path):
   small, large = _run(tmp_path / "small", limit=16), _run(tmp_path / "large", limit=40)
   examples = set(small["example"].to_pylist())
@@ -86,6 +89,7 @@ def _save(folder, size, edit=lambda model: None):
   return str(folder)
 
 
+@pytest.mark.slow
 def test_models_of_different_input_sizes_see_the_same_examples(tmp_path):
   small = _save(tmp_path / "small", 16)
   rows = _run(tmp_path / "run", models=("digits-resnet", small))
@@ -150,6 +154,7 @@ def test_records_of_attacks_agree_with_attacking_directly(tmp_path, scans):
       assert row["found_by"] == ("attack" if right and row["success"] else None)
 
 
+@pytest.mark.slow
 def test_at_the_bound_a_bisection_and_the_attack_itself_agree(tmp_path):
   """In the rows, their summary and the curve."""
   asked = config.Attacks(
@@ -264,6 +269,7 @@ def test_pictures_are_kept_of_as_many_examples_as_asked(gallery, tmp_path):
   assert rows["picture"].null_count == rows.num_rows - 2 * gallery
 
 
+@pytest.mark.slow
 def test_a_clip_from_hugging_face_files_runs_like_any_other(tmp_path):
   folder = tmp_path / "hf"
   checkpoints.write_huggingface(checkpoints.clip(), folder, checkpoints.CLIP_PROCESSOR)
@@ -274,6 +280,7 @@ def test_a_clip_from_hugging_face_files_runs_like_any_other(tmp_path):
   assert len(described[str(folder)]["sha256"]) == 64
 
 
+@pytest.mark.slow
 def test_examples_that_were_finished_in_the_middle_of_a_cascade_are_not_attacked_again(
   tmp_path, monkeypatch
 ):
@@ -325,6 +332,7 @@ def _short_of_memory(monkeypatch, slots, calls):
   return sizes
 
 
+@pytest.mark.slow
 def test_where_memory_runs_out_the_run_goes_on_in_half_the_slots(tmp_path, monkeypatch, caplog):
   cascade = "autoattack(attacks=('apgd-ce', 'square'), steps=3, queries=20)"
   changes = {"attacks": config.Attacks(names=(cascade,), epsilons=(8 / 255,)), "limit": 60}

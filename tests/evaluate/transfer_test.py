@@ -97,6 +97,7 @@ def _logits(network, images):
   return np.asarray(_forward(network, images))
 
 
+@pytest.mark.slow
 def test_every_target_is_shown_the_same_images(rows):
   assert len(rows) == 2 * 2 * 24
   pictures = {}
@@ -209,6 +210,7 @@ def test_a_surrogate_whose_logits_are_not_numbers_is_absent_with_the_reason(
   assert absent["reason"].startswith("the logits of its surrogate are not finite on 16 of 16")
 
 
+@pytest.mark.slow
 def test_other_searches_and_attacks_make_images_too(settings, small, tmp_path):
   """Random, with restarts, in half precision and on images of 8 bits; whatever the targets."""
   asked = dataclasses.replace(
@@ -231,6 +233,7 @@ def test_other_searches_and_attacks_make_images_too(settings, small, tmp_path):
   assert {row["steps"] for row in own} <= {2, 4}
 
 
+@pytest.mark.slow
 def test_an_attacker_may_know_the_image_encoder_or_other_prompts_alone(settings, tmp_path):
   names = ("digits-clip-robust[embedding]", "digits-clip-robust[class_name]")
   asked = dataclasses.replace(settings.attacks, transfer=("pgd(steps=3)",), surrogates=names)

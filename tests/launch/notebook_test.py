@@ -45,6 +45,7 @@ def package(tmp_path):
   return tmp_path / "site"
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 def test_the_notebook_runs_without_a_checkout_and_shows_the_report(package, tmp_path, monkeypatch):
   monkeypatch.setenv("PYTHONPATH", str(package))

@@ -87,6 +87,7 @@ def nodes(tmp_path):
   return folders
 
 
+@pytest.mark.slow
 def test_two_nodes_install_and_share_a_run(nodes, tmp_path):
   installed = (tmp_path / "installed").read_text().splitlines()
   assert installed == [f"-m pip install --quiet --editable {folder}" for folder in nodes]

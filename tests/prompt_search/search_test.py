@@ -41,6 +41,7 @@ def weak_names(monkeypatch):
   monkeypatch.setitem(data.DATA_SETS, "digits-train", lambda: _Weak("train"))
 
 
+@pytest.mark.slow
 def test_a_search_from_a_neutral_start_helps_weak_prompts_on_held_out_scans(
   weak_names, clip, scans, tmp_path
 ):

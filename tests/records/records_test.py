@@ -67,6 +67,7 @@ print(sum(status == 0 for status in statuses))
 """
 
 
+@pytest.mark.slow
 def test_a_process_may_end_right_after_reading(tmp_path):
   """Threads of pyarrow that still held a part used to abort some of them."""
   store = records.Store(tmp_path / "run", {"identity": {}})

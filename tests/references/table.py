@@ -46,6 +46,20 @@ TABLE = {
   "square, l2": attacks.square(queries=60, norm="l2"),
   "square, l1": attacks.square(queries=60, norm="l1"),
 }
+# One of each way in which the engine treats an attack; of the laws that compile much, the usual run
+# holds these alone to all, the rest is slow.
+KINDS = (
+  "pgd",
+  "apgd, l2, restarts",
+  "apgd, all steps",
+  "autoattack",
+  "cw",
+  "fab, l1",
+  "fmn, l1",
+  "nes",
+  "hopskipjump",
+  "square",
+)
 RADII = {"linf": 8 / 255, "l2": 0.4, "l1": 4.0}
 
 

@@ -4,6 +4,7 @@ import html.parser
 import re
 
 import numpy as np
+import pytest
 from references import runs
 
 from jaxbench import config, report
@@ -52,6 +53,7 @@ def _page(folder, names):
   return (folder / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_hostile_names_are_inert(tmp_path):
   (tmp_path / "tame").mkdir()
   (tmp_path / "wild").mkdir()
@@ -67,6 +69,7 @@ def test_hostile_names_are_inert(tmp_path):
   assert "שלום" in wild
 
 
+@pytest.mark.slow
 def test_sections_are_filled_and_named_for_those_who_cannot_see(tmp_path):
   page = _page(tmp_path, {})
   for text in (

@@ -83,6 +83,7 @@ def test_75_data_sets_are_told_as_one_with_mce(run):
   assert "generated on the device" not in page
 
 
+@pytest.mark.usual("0.9-50000-*")
 @pytest.mark.parametrize(
   ("theirs", "examples", "mark", "note"),
   [(0.3, 10, "≠ ", ""), (0.9, 10, "≈ ", ""), (0.9, 50_000, "", "<sup>1</sup>")],

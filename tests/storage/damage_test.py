@@ -107,6 +107,16 @@ DAMAGES = {
 }
 
 
+@pytest.mark.usual(
+  "part, truncated",
+  "part, a bit",
+  "run.json, empty",
+  "session, garbage",
+  "log, truncated",
+  "slots, garbage",
+  "lease, garbage",
+  "stray parquet",
+)
 @pytest.mark.parametrize(("which", "edit", "message"), DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_folder_is_told_and_continued(which, edit, message, finished, tmp_path, capsys):
   run = tmp_path / "run"

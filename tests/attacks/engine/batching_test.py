@@ -107,6 +107,7 @@ def test_bad_input_is_one_clear_line(arguments, message, linear):
     attacks.run(attacks.fgsm(), linear, *arguments, KEY)
 
 
+@pytest.mark.slow
 def test_a_cascade_gives_each_attack_what_the_others_left(tiny, examples):
   images, labels = examples
   aa = attacks.autoattack(steps=10, targets=3, queries=50)
@@ -188,6 +189,7 @@ def test_what_half_precision_finds_is_judged_in_full_and_searched_again(tiny, ex
   assert (half.forwards[misled] > full.forwards[misled]).any()
 
 
+@pytest.mark.slow
 def test_a_model_of_the_zoo_searches_in_bfloat16(classifier, scans):
   images, labels = (array[:16] for array in scans)
   attack = attacks.pgd(steps=3)

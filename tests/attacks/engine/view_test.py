@@ -27,6 +27,7 @@ class Declared:
 TWICE = np.concatenate([np.arange(10), np.arange(10)]).astype(np.int32)
 
 
+@pytest.mark.usual("apgd, targets", "fmn")
 @pytest.mark.parametrize(
   "row",
   ["pgd", "apgd, targets", "autoattack", "cw", "deepfool", "fab", "fmn", "square", "boundary"],

@@ -101,6 +101,7 @@ PARITY = {
 }
 
 
+@pytest.mark.usual("mim, l2", "tim, diverse", "ni", "si", "vmi")
 @pytest.mark.parametrize("name", PARITY)
 def test_iterates_equal_a_loop_in_torch(name, tiny, examples):
   """And at last comes the strongest: of those that fool, or of all, that of the largest loss."""
@@ -225,6 +226,7 @@ def test_passes_are_counted(name, linear):
   assert counts == {"forwards": attack.forwards, "backwards": attack.backwards}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "radius"), [("digits-clip", 3), ("digits-clip-robust", 12)])
 def test_finds_what_torch_finds(name, radius, scans):
   """No draws: all but a near tie is the same on the same weights."""

@@ -8,6 +8,7 @@ from jaxbench.models.classifiers.alexnet import AlexNetConfig
 CONFIG = AlexNetConfig(num_classes=5, preprocess=models.Preprocess(64))
 
 
+@pytest.mark.usual("safetensors")
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
 def test_torchvision(load_bare, suffix):
   torch.manual_seed(0)

@@ -45,6 +45,7 @@ def test_transformers(tmp_path, kind, changes):
 SIZES = {"embed_dim": 48, "depth": 2, "num_heads": 3, "img_size": 56}
 
 
+@pytest.mark.usual("*-token")
 @pytest.mark.parametrize("pool", ["token", "avg"])
 @pytest.mark.parametrize("name", ["vit_small_patch14_dinov2", "vit_small_patch14_reg4_dinov2"])
 def test_timm_with_a_classifier(write_timm, name, pool):
@@ -59,6 +60,7 @@ def test_timm_without_a_classifier_is_refused(write_timm):
     models.load(folder)
 
 
+@pytest.mark.usual("vit_small_*")
 @pytest.mark.parametrize("theirs", dinov2.FAMILY.timm.names)
 def test_published_sizes_have_the_tensors_of_timm(theirs):
   ours, changes = dinov2.FAMILY.timm.names[theirs]
@@ -98,6 +100,7 @@ def _as_torch_hub_has_it(module, registers, side):
   return state
 
 
+@pytest.mark.usual("s_14_lc4-*")
 @pytest.mark.parametrize(
   ("name", "size", "registers", "tokens"),
   [("s_14_lc4", "small", 0, 4), ("s_14_reg", "small", 4, 1), ("g_14_reg_lc4", "giant", 4, 4)],

@@ -40,6 +40,7 @@ def test_it_recognises_photographs_as_torch_does(reference):
   assert all(row.argmax() in classes for row, classes in zip(found, right, strict=True))
 
 
+@pytest.mark.slow
 def test_its_image_gradient_is_that_of_torch(reference):
   name = "efficientnet_lite_pytorch/efficientnet_lite0"
   model = models.load(FILE, architecture=name, image_size=32)

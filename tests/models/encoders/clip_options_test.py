@@ -55,6 +55,7 @@ def write(folder, name):
   return open_clips.write(folder, CONFIGURATIONS[name])
 
 
+@pytest.mark.usual("CLIPA", "worldwide", "CoCa")
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_open_clip(tmp_path, name):
   reference = write(tmp_path, name)

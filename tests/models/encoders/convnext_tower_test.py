@@ -26,6 +26,7 @@ def write(folder, monkeypatch, custom_text=False, **vision):
   return open_clips.write(folder, {**model, "custom_text": custom_text}, monkeypatch, trunk)
 
 
+@pytest.mark.usual("False-vision0")
 @pytest.mark.parametrize(
   ("custom_text", "vision"),
   [

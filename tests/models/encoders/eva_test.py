@@ -52,6 +52,7 @@ def write(monkeypatch, tmp_path):
   return write
 
 
+@pytest.mark.usual("eva_giant_*", "eva02_base_*", "vit_pe_core_base_*")
 @pytest.mark.parametrize("name", NAMES)
 def test_both_towers(write, name):
   theirs, folder = write(name)
@@ -64,6 +65,7 @@ def test_both_towers(write, name):
   np.testing.assert_allclose(clip.encode_text(tokens), expected, atol=1e-5 * np.ptp(expected))
 
 
+@pytest.mark.usual("EVA02-B-16", "PE-Core-T-16-384")
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_sizes_have_the_tensors_of_open_clip(name):
   config = open_clip.get_model_config(name)
@@ -118,6 +120,7 @@ def test_what_is_not_built_is_refused(write, name, change, message):
     models.load(folder)
 
 
+@pytest.mark.usual("eva_large_*", "eva02_tiny_*")
 @pytest.mark.parametrize(
   ("name", "arguments"),
   [
@@ -134,6 +137,7 @@ def test_timm_with_a_classifier(write_timm, name, arguments):
   parity.assert_same(model, theirs, model.config, within=1e-5)
 
 
+@pytest.mark.usual("eva02_ti_14")
 @pytest.mark.parametrize("ours", eva.FAMILY.named)
 def test_published_sizes_have_the_tensors_of_timm(ours):
   theirs = next(name for name, (of, _) in eva.FAMILY.timm.names.items() if of == ours)

@@ -4,6 +4,7 @@ import random
 import string
 
 import ftfy
+import pytest
 import transformers
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +53,7 @@ def _reference() -> transformers.CLIPTokenizer:
   return transformers.CLIPTokenizer({word: i for i, word in enumerate(words)}, merges)
 
 
+@pytest.mark.slow
 def test_ids_equal_those_of_transformers_on_10000_varied_strings():
   draw = random.Random(0)
   words = ("dog", "Cat", "sailing", "ship", "of", "the", "Zürich", "7", "photograph")

@@ -9,6 +9,7 @@ from jaxbench import models
 from jaxbench.models.encoders import vitamin
 
 
+@pytest.mark.usual("vitamin_small_224-*")
 @pytest.mark.parametrize(
   ("name", "bias"), [("vitamin_small_224", True), ("vitamin_xlarge_256", False)]
 )

@@ -49,6 +49,7 @@ KINDS = {
 }
 
 
+@pytest.mark.usual("partial", "nnx")
 @pytest.mark.parametrize("network", KINDS.values(), ids=KINDS)
 def test_any_callable_will_do(network):
   custom = models.Custom(network, PREPROCESS)
@@ -196,6 +197,7 @@ def file(tmp_path_factory, scans):
   return folder / "mine.py"
 
 
+@pytest.mark.slow
 def test_a_file_is_evaluated_as_any_other_model(file, tmp_path, scans):
   names = f"--config.models={file},{file}:zero-shot"
   command.run(*SMALL, names, f"--workdir={tmp_path / 'run'}")

@@ -57,6 +57,7 @@ def _torch(module, images):
   return getattr(output, "logits", output)
 
 
+@pytest.mark.usual("resnet")
 def test_outputs_and_gradients_are_those_of_torch(pair):
   module, bridged = pair
   images = torch.tensor(_images(), requires_grad=True)
@@ -76,6 +77,7 @@ def test_weights_are_arguments_of_programs(pair):
   assert not [constant for constant in traced.consts if np.size(constant) > 3]
 
 
+@pytest.mark.usual("transformers")
 def test_it_is_attacked_as_any_other_model(pair):
   module, bridged = pair
   images = _images(8)
@@ -98,6 +100,7 @@ def test_the_module_is_left_as_it_was_and_may_train_on():
   assert models.from_torch(module, models.Preprocess(32)).sha256 != before.sha256
 
 
+@pytest.mark.usual("transformers")
 def test_half_precision_is_near(pair):
   _, bridged = pair
   images = _images()

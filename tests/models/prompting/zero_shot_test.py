@@ -33,6 +33,7 @@ def test_classifier_is_a_pytree_whose_weights_are_inputs_of_the_program(classifi
   assert len(text) < 200_000  # The weights alone would be megabytes.
 
 
+@pytest.mark.usual("class_name-*", "openai_7-*")
 @pytest.mark.parametrize("name", ["digits-clip", "digits-clip-robust"])
 @pytest.mark.parametrize("prompts", [name for name in models.PROMPTS if name != "roz_auto"])
 def test_embedded_clips_classify_held_out_scans(name, prompts, scans):
@@ -152,6 +153,7 @@ def test_checked_mode_refuses_images_outside_the_unit_interval(classifier, scans
     assert jax.jit(classifier.__call__)(wrong).shape == (2, 10)  # Unchecked mode pays nothing.
 
 
+@pytest.mark.slow
 def test_bfloat16_computes_in_half_and_answers_in_float32(classifier, scans):
   images, _ = scans
   half = models.compute_in(classifier, "bfloat16")

@@ -75,6 +75,7 @@ def write_timm(folder, name="vit_base_patch16_224", **arguments):
 SMALL_VIT = {"depth": 1, "embed_dim": 48, "num_heads": 3, "patch_size": 16, "num_classes": 5}
 
 
+@pytest.mark.usual("clip", "swinv2")
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_what_transformers_writes_computes_what_it_computes(tmp_path, kind):
   reference, processor = write_huggingface(tmp_path, kind)
@@ -237,6 +238,7 @@ def test_square_sizes_may_be_pairs(tmp_path):
   assert (config.preprocess.size, config.patch_size) == (32, 8)
 
 
+@pytest.mark.usual("tf_efficientnet_lite2-*")
 @pytest.mark.parametrize(
   ("name", "arguments", "size"),
   [
@@ -346,6 +348,7 @@ def changes(folder, values):
     file.write_text(json.dumps(whole))
 
 
+@pytest.mark.usual("clip", "swin", "timm")
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_value_of_any_field_ends_in_a_traceback(tmp_path, kind):
   """It is refused in one line, or read as what the file says."""

@@ -67,6 +67,7 @@ def test_siglip(tmp_path):
   _close(classifier(images), expected)
 
 
+@pytest.mark.usual("vit", "resnet", "swin")
 @pytest.mark.parametrize("name", families.CLASSIFIERS)
 def test_classifiers(tmp_path, name):
   written = families.CLASSIFIERS[name]
@@ -82,6 +83,7 @@ def test_a_distilled_network_with_one_classifier_is_refused(tmp_path):
     models.load(folder)
 
 
+@pytest.mark.slow
 def test_full_vit_b_32(tmp_path):
   reference = parity.randomize(hf.CLIPVisionModelWithProjection(hf.CLIPVisionConfig()))
   whole = hf.CLIPModel(hf.CLIPConfig())
@@ -104,6 +106,7 @@ def test_shards_are_read_as_one(tmp_path):
   assert all(np.array_equal(one, two) for one, two in leaves)
 
 
+@pytest.mark.usual("48")
 @pytest.mark.parametrize("size", [16, 48])
 def test_other_sizes_interpolate_positions_as_transformers_does(tmp_path, size):
   reference = checkpoints.clip()

@@ -36,6 +36,7 @@ print((peak - before) / sum(array.nbytes for array in jax.tree.leaves(model)))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize(
   ("name", "suffix", "kind"),

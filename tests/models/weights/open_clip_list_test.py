@@ -80,6 +80,15 @@ def test_a_name_is_the_configuration_that_open_clip_calls_so(folder):
     assert dataclasses.replace(ours, **images) == dataclasses.replace(config, **images), name
 
 
+@pytest.mark.usual(
+  "RN50",
+  "coca_ViT-B-32",
+  "convnext_base_w",
+  "EVA02-B-16",
+  "ViT-B-16-SigLIP",
+  "ViTamin-S",
+  "MobileCLIP2-S0",
+)
 @pytest.mark.parametrize("name", BUILT)
 def test_tensors_have_the_names_and_shapes_of_open_clips(folder, name):
   config = read(name, folder)

@@ -225,6 +225,7 @@ def test_every_source_is_found_under_its_own_name(name):
       assert origins.named(origin.name)[0].config == origin.config
 
 
+@pytest.mark.usual("ViT-B-32*", "RN50*", "resnet50*")
 @pytest.mark.parametrize(
   "name",
   [  # What needs its tokenizer comes in folders; timm's tags are for many weights each;

@@ -77,6 +77,7 @@ def _fits(ours, theirs):
   return mapping.without_ones(ours) == mapping.without_ones(theirs) or flat[0] == flat[1]
 
 
+@pytest.mark.usual("resnet50", "vit_base_patch16_224", "convnext_tiny", "swin_tiny*")
 @pytest.mark.parametrize("name", NATIVE)
 def test_a_native_one_has_the_tensors_of_timm(name):
   shown = _bridged(name)
@@ -96,6 +97,7 @@ def test_a_native_one_has_the_tensors_of_timm(name):
   assert not {key: (ours[key], wanted[key]) for key in ours if not _fits(ours[key], wanted[key])}
 
 
+@pytest.mark.usual("*_small*", "*_tiny*", "resnet*", "*b0")
 @pytest.mark.parametrize(
   "name", [name for name in NATIVE if library.get_pretrained_cfg(name).num_classes]
 )

@@ -382,6 +382,7 @@ def _write_digits(file, model, scale=1.0, averaged=False):
   torch.save({"model": other, "model_ema": state} if averaged else state, file)
 
 
+@pytest.mark.slow
 def test_a_run_with_a_tower_and_no_other(tmp_path):
   robust, file = models.load("digits-clip-robust"), tmp_path / "robust.pt"
   _write_digits(file, robust, averaged=True)
