@@ -63,7 +63,8 @@ def _logits(network, probe, preprocess):
 def test_options_are_scored_as_transformers_scores_them(name, run, sets, network, model):
   workdir, _ = run
   probe = data.load(sets[name])
-  logits = _logits(network, probe, models.load(model).preprocess)
+  clip = models.load(model)
+  logits, scale = _logits(network, probe, clip.preprocess), float(clip.logit_scale)
   rows = [row for row in records.read(workdir).to_pylist() if row["data"] == sets[name]]
   clean = {row["example"]: row for row in rows if row["perturbation"] == "clean"}
   assert set(clean) == set(probe.ids)
@@ -72,6 +73,7 @@ def test_options_are_scored_as_transformers_scores_them(name, run, sets, network
     np.testing.assert_allclose(row["scores"], expected, atol=1e-3)
     lead = expected[1:] - expected[0]
     assert row["rank"] == (lead > 1e-4).sum()
+    assert row["margin"] == pytest.approx(lead.max() / scale, abs=1e-5)
     assert row["tied"] == (np.abs(lead) <= 1e-4).sum()
     lost = row["rank"] > 0 or (row["tied"] > 0 and name != "order")
     assert (row["label"], row["prediction"]) == (0, int(lost))
