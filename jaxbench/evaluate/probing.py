@@ -54,7 +54,7 @@ class OptionQueries(Evaluator):
     return _choose()(self._chooser(member), images, labels)
 
   def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
-    """Where the right option stands; see `Evaluator.ranks`."""
+    """What is preferred, and where the right option stands; see `Evaluator.ranks`."""
     arrays = images(), labels
     batches = devices.stream(_choose(), self._chooser(member), arrays, self.slots)
     parts = [vars(batch.fetch()) for batch in batches]
@@ -71,6 +71,15 @@ class OptionQueries(Evaluator):
     tie = jnp.where(chooser.ties_are_right, chooser.tolerance, -chooser.tolerance)
     goal = attacks.Pair(chooser.options[:, 0], chooser.options[:, 1:], tie)
     return devices.replicate(attacks.Aimed(chooser.classifier, goal))
+
+  def _load_surrogate(self, members: tuple[Member, ...]) -> devices.Replicated:
+    """See `Evaluator`; several classifiers have the goal of each of them."""
+    if len(members) == 1:
+      return super()._load_surrogate(members)
+    dtype = self.settings.attacks.search_dtype
+    aimed = [self.classifier(member).tree() for member in members]
+    whole = attacks.Aimed(attacks.ensemble([one.classifier for one in aimed]), aimed[0].goal)
+    return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
 
   def _load_chooser(self, member: Member) -> devices.Replicated:
     loaded, classifier, _ = self.parts(member)
