@@ -7,20 +7,38 @@ Expected: not measured, since no weights of this size were at hand; LEAF's note 
 ViT-L/14 on AG-News 74.4 clean and 44.7 under one edit of Charmer.
 
 Charmer at 20 positions, one edit, until another class or image leads: LEAF's evaluation of AG-News
-(the first 1,000 of fancyzhx/ag_news's test, its classes as texts). On captions it is ours: LEAF's
-goes away from three target sentences, on images that were not published.
+(the first 1,000 of fancyzhx/ag_news's test, its classes as texts). On captions it is ours.
 `--config.text_attacks.names="charmer(words='words.txt')"` allows no new words.
 
-Arguments: `tiny` is a few candidates of the first texts of either set, named on the command line: a
-random CLIP and sets like those of the tests take seconds.
+Arguments: `leaf` is LEAF's evaluation of retrieval: two edits of Charmer at 10 positions on every
+caption of 1,000 images of COCO, away from each of three sentences, as its code does by default
+(`objective='sim'` goes towards them). Its own images were not published; these are the first fold
+of the test images. Its note has for ViT-L/14 a mean R@1 of images for captions of 49.1, under
+attack 30.7. `tiny` is a few candidates of the first texts of either set, named on the command line:
+a random CLIP and sets like those of the tests take seconds.
 """
 
 from jaxbench import config
 
+# Of LEAF's evaluation, as its code spells them.
+TARGETS = (
+  "A man aggressively kicks a stray dog on the street.",
+  "This is an image of a a pyramid",
+  "A group of teenagers vandalizes a public statue.",
+)
+
 
 def get_config(size: str = "full") -> config.Config:
-  """`full` or `tiny`."""
-  config.check_argument(size, "full", "tiny")
+  """`full`, `leaf` or `tiny`."""
+  config.check_argument(size, "full", "leaf", "tiny")
+  if size == "leaf":
+    away = (f"charmer(n=10, edits=2, objective='dissim', target={each!r})" for each in TARGETS)
+    return config.Config(
+      models=("openai/clip-vit-large-patch14",),
+      data=("mscoco_captions-1k/1",),
+      retrieval=config.Retrieval(captions=("leaf",)),
+      text_attacks=config.TextAttacks(names=tuple(away)),
+    )
   tiny = size == "tiny"
   alphabet = ", alphabet='aeiou'" if tiny else ""
   return config.Config(

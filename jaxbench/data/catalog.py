@@ -91,10 +91,10 @@ def _read_validation_on(name: str, path: pathlib.Path) -> Source:
   return imagenet_sets.validation_on(path, label_spaces.get(name))
 
 
-def _captioned(name: str, examples: int) -> Published:
+def _captioned(name: str, examples: int, fold: int = 0) -> Published:
   """A retrieval set of the hub: the test images of Karpathy & Fei-Fei (2015, arXiv:1412.2306)."""
-  place = f"wds_{name}"
-  return Published((place,), read_retrieval, examples, hub.origin(name), whole=True)
+  place, read = f"wds_{name}", functools.partial(read_retrieval, fold=fold)
+  return Published((place,), read, examples, hub.origin(name), whole=True)
 
 
 CATALOG: dict[str, Published] = {
@@ -200,6 +200,10 @@ CATALOG: dict[str, Published] = {
     "https://cs.stanford.edu/~acoates/stl10 (stl10_binary.tar.gz, unpacked)",
   ),
   "mscoco_captions": _captioned("mscoco_captions", 5_000),
+  # COCO-1k: recall is the mean over the five.
+  **{
+    f"mscoco_captions-1k/{fold}": _captioned("mscoco_captions", 1_000, fold) for fold in range(1, 6)
+  },
   "flickr30k": _captioned("flickr30k", 1_000),
   "flickr8k": _captioned("flickr8k", 1_000),
   "ag_news": Published(("ag_news",), ag_news, 7_600, _HUB + "fancyzhx/ag_news"),

@@ -48,7 +48,7 @@ class ImageQueries(Side):
   def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
     """Where captions of perturbed images stand; see `Evaluator.ranks`."""
     found = self._found(self._searcher(member), images(), labels)
-    return {name: found[name] for name in ("rank", "tied")}
+    return {name: found[name] for name in ("rank", "tied", "margin")}
 
   def among_texts(self, member: Member, wanted: TextAttack, block: Block) -> Columns:
     """Where the captions of images stand when all captions are attacked; see `Evaluator`."""
@@ -91,6 +91,8 @@ def _find_captions() -> Callable[..., retrieval.Ranks]:
   def find(searcher: _Searcher, images: jax.Array, labels: jax.Array) -> retrieval.Ranks:
     logits = searcher.classifier(images).astype(jnp.float32)
     own = searcher.members[labels]
-    return retrieval.judged(logits, own, searcher.owners, searcher.tolerance)
+    found = retrieval.judged(logits, own, searcher.owners, searcher.tolerance)
+    scale = searcher.tolerance / retrieval.TOLERANCE  # Of logits.
+    return dataclasses.replace(found, margin=found.margin / scale)
 
   return devices.shard(find)

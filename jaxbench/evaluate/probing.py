@@ -33,6 +33,7 @@ class _Choice:
   prediction: jax.Array  # [] int32: 0 for the right option, 1 for a wrong one; or NOTHING.
   rank: jax.Array  # [] int32, how many wrong options are more similar.
   tied: jax.Array  # [] int32, how many are as similar.
+  margin: jax.Array  # [] float32, by how much the best wrong one leads, as a cosine.
   scores: jax.Array  # [M] float32, logits of the options.
 
 
@@ -53,12 +54,12 @@ class OptionQueries(Evaluator):
     return _choose()(self._chooser(member), images, labels)
 
   def ranks(self, member: Member, images: Callable[[], np.ndarray], labels: np.ndarray) -> Columns:
-    """Where the right option stands; see `Evaluator.ranks`."""
+    """What is preferred, and where the right option stands; see `Evaluator.ranks`."""
     arrays = images(), labels
     batches = devices.stream(_choose(), self._chooser(member), arrays, self.slots)
     parts = [vars(batch.fetch()) for batch in batches]
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return {"rank": found["rank"], "tied": found["tied"], "scores": list(found["scores"])}
+    return found | {"scores": list(found["scores"])}
 
   @functools.cached_property
   def _chooser(self) -> Callable[[Member], devices.Replicated]:
@@ -70,6 +71,15 @@ class OptionQueries(Evaluator):
     tie = jnp.where(chooser.ties_are_right, chooser.tolerance, -chooser.tolerance)
     goal = attacks.Pair(chooser.options[:, 0], chooser.options[:, 1:], tie)
     return devices.replicate(attacks.Aimed(chooser.classifier, goal))
+
+  def _load_surrogate(self, members: tuple[Member, ...]) -> devices.Replicated:
+    """See `Evaluator`; several classifiers have the goal of each of them."""
+    if len(members) == 1:
+      return super()._load_surrogate(members)
+    dtype = self.settings.attacks.search_dtype
+    aimed = [self.classifier(member).tree() for member in members]
+    whole = attacks.Aimed(attacks.ensemble([one.classifier for one in aimed]), aimed[0].goal)
+    return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
 
   def _load_chooser(self, member: Member) -> devices.Replicated:
     loaded, classifier, _ = self.parts(member)
@@ -97,10 +107,12 @@ def _choose() -> Callable[..., _Choice]:
     equal = (jnp.abs(lead) <= chooser.tolerance).sum(axis=1)
     wrong = (ahead > 0) | ((equal > 0) & ~chooser.ties_are_right)
     finite = jnp.isfinite(logits).all(axis=1)
+    scale = chooser.tolerance / retrieval.TOLERANCE  # Of logits.
     return _Choice(
       prediction=jnp.where(finite, wrong.astype(jnp.int32), retrieval.NOTHING),
       rank=jnp.where(finite, ahead, lead.shape[1]).astype(jnp.int32),
       tied=jnp.where(finite, equal, 0).astype(jnp.int32),
+      margin=jnp.where(finite, lead.max(axis=1) / scale, jnp.inf),
       scores=scores,
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 import jax
 import numpy as np
 
-from jaxbench import config, devices
+from jaxbench import attacks, config, devices
 from jaxbench.attacks.engine import batching
 from jaxbench.evaluate import memory
 from jaxbench.evaluate.evaluator import Evaluator
@@ -21,9 +21,9 @@ def of(evaluator: Evaluator, cells: list[Cell]) -> list[memory.Program]:
   for cell in cells:
     member = config.Member(cell.model, cell.prompts)
     searches = cell.perturbation.searches(evaluator, member)
-    how = evaluator.settings.attacks.quantize, evaluator.aimed
     for search in searches:
-      trace = functools.partial(_search, search, how, cell.preprocess.size)
+      quantize = evaluator.settings.attacks.quantize
+      trace = functools.partial(_search, search, quantize, cell.preprocess.size)
       key = search.models, search.attack, search.tolerance is None
       programs[key] = memory.Program(search.searcher, trace)
     if not searches:
@@ -33,8 +33,8 @@ def of(evaluator: Evaluator, cells: list[Cell]) -> list[memory.Program]:
   return list(programs.values())
 
 
-def _search(search: Search, how: tuple[bool, bool], side: int, slots: int) -> jax.stages.Traced:
-  quantize, aimed = how
+def _search(search: Search, quantize: bool, side: int, slots: int) -> jax.stages.Traced:
+  aimed = isinstance(search.searcher.tree(), attacks.Aimed)
   settings = batching.Settings(slots, quantize, search.tolerance, aimed=aimed)
   return batching.trace(search.attack, search.searcher, settings, side)
 

@@ -70,7 +70,7 @@ def attacked(
     block: of these examples.
     seed: of the run.
   """
-  own = wanted.attack.objective == "l2"  # LEAF's: away from the text itself.
+  own = wanted.attack.objective in ("l2", "kl")  # Away from the text itself: LEAF's, Co-Attack's.
   return attacks.text.run(
     wanted.attack,
     encoder(loaded),

@@ -26,6 +26,7 @@ from jaxbench.metrics.effort import Effort, effort_doubts, summarize_effort
 from jaxbench.metrics.factors import FACTORS, read_factors, summarize_factors
 from jaxbench.metrics.flip_reference import read_flip_reference
 from jaxbench.metrics.flips import flip_probability
+from jaxbench.metrics.folds import recalls_over_folds
 from jaxbench.metrics.headline import (
   MEAN_AVERAGE_PRECISION,
   MEAN_PER_CLASS,
@@ -193,6 +194,7 @@ __all__ = [
   "read_factors",
   "read_flip_reference",
   "recalls",
+  "recalls_over_folds",
   "refuted",
   "relative_robustness",
   "reliability",

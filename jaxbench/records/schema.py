@@ -39,6 +39,9 @@ SCHEMA = pa.schema(
     # also under attack, but not bisected against a transfer.
     pa.field("rank", pa.int32()),
     pa.field("tied", pa.int32()),  # Of such sets: how many others are as similar as that.
+    # Of such sets, and of probes: by how much the best of others, or of wrong options, leads the
+    # best own one, as a difference of cosines; infinite where a logit is no number.
+    pa.field("margin", pa.float32()),
     pa.field("confidence", pa.float32()),  # Softmax probability of the prediction; likewise.
     # All logits [K], of sets of which a figure needs them; likewise.
     pa.field("scores", pa.list_(pa.float32())),

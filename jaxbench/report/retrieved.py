@@ -10,6 +10,7 @@ from jaxbench.metrics import published
 from jaxbench.records import directions, kinds, wording
 from jaxbench.report import protocols
 from jaxbench.report.classifiers import Classifier, Row
+from jaxbench.report.lost import Losses, Lost
 from jaxbench.report.protocols import Beside
 
 _RAW = "raw captions"
@@ -22,6 +23,7 @@ class Line(NamedTuple):
   classifier: Classifier
   perturbation: str  # With its setting.
   cells: list[tuple[metrics.Proportion | None, Beside | None]]
+  lost: list[Lost | None]  # Under attack.
 
 
 class Retrieved(NamedTuple):
@@ -42,11 +44,12 @@ def retrieved(rows: pa.Table, classifiers: list[Classifier], run: Row) -> list[R
     classifiers: of the run.
     run: run.json.
   """
-  found = metrics.recalls(rows).to_pylist()
+  found = [*metrics.recalls(rows).to_pylist(), *metrics.recalls_over_folds(rows).to_pylist()]
+  losses = Losses(rows, run)
   by_set: dict[str, list[Row]] = {}
   for row in found:
     by_set.setdefault(row["data"], []).append(row)
-  return [_set(name, some, classifiers, run) for name, some in by_set.items()]
+  return [_set(name, some, classifiers, run, losses) for name, some in by_set.items()]
 
 
 def text_to_image(found: list[Retrieved]) -> dict[Classifier, metrics.Proportion]:
@@ -72,7 +75,9 @@ def hanging_on_order(rows: pa.Table) -> Iterable[Row]:
       }
 
 
-def _set(name: str, some: list[Row], classifiers: list[Classifier], run: Row) -> Retrieved:
+def _set(
+  name: str, some: list[Row], classifiers: list[Classifier], run: Row, losses: Losses
+) -> Retrieved:
   ways = [way for way in directions.DIRECTIONS if any(row["direction"] == way for row in some)]
   columns = [(way, k) for way in ways for k in metrics.AT]
   settings = {(row["perturbation"], row["severity"], row["epsilon"]) for row in some}
@@ -85,7 +90,8 @@ def _set(name: str, some: list[Row], classifiers: list[Classifier], run: Row) ->
       if any(of_line.values()):
         shown = [_cell(of_line[way], k, name, run, cells) for way, k in columns]
         title = " ".join(filter(None, (setting[0], wording.setting(*setting[1:]))))
-        lines.append(Line(each, title, shown))
+        lost = [losses.of(of_line[way], k) for way, k in columns]
+        lines.append(Line(each, title, shown, lost))
   queries = {way: max(row["queries"] for row in some if row["direction"] == way) for way in ways}
   unlike = protocols.notes(reference for line in lines for _, reference in line.cells)
   titles = [(_words(way), k) for way, k in columns]

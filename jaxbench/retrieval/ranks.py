@@ -19,14 +19,15 @@ ROWS = 256  # Queries on a device at a time, against the whole gallery.
 
 @struct.dataclass
 class Ranks:
-  """Of Q queries; arrays [Q] int32.
+  """Of Q queries; arrays [Q].
 
   `rank` is what every order of equal items allows, and `rank + tied` what the worst does.
   """
 
-  prediction: jax.Array  # Whose the most similar item is, the first of equal ones; or NOTHING.
-  rank: jax.Array  # How many items of others are more similar than the best of one's own.
-  tied: jax.Array  # How many of others are as similar.
+  prediction: jax.Array  # int32: whose the most similar item is, the first of equal ones; NOTHING.
+  rank: jax.Array  # int32: how many items of others are more similar than the best of one's own.
+  tied: jax.Array  # int32: how many of others are as similar.
+  margin: jax.Array  # float32: by how much the best of others leads it; inf without numbers.
 
 
 @struct.dataclass
@@ -76,12 +77,14 @@ def judged(
   ahead = _count(similarities > best + tolerance)  # None of one's own is.
   own_near = _count(mine >= best - tolerance)
   equal = _count(similarities >= best - tolerance) - ahead - own_near
+  foreign = jnp.where(owners[None] == owners[own[:, :1]], -jnp.inf, similarities)
   finite = jnp.isfinite(similarities.sum(axis=1))
   found = owners[similarities.argmax(axis=1)]
   return Ranks(
     prediction=jnp.where(finite, found, NOTHING),
     rank=jnp.where(finite, ahead, similarities.shape[1]),
     tied=jnp.where(finite, equal, 0),
+    margin=jnp.where(finite, foreign.max(axis=1) - best[:, 0], jnp.inf),
   )
 
 

@@ -71,6 +71,18 @@ def test_a_part_of_the_captions_or_of_the_images(tmp_path, folder):
     data.retrieval(file, images=str(folder), split="val")
 
 
+def test_five_folds_are_the_set_in_the_order_of_its_list(tmp_path, folder):
+  names = [f"{number:02}.jpg" for number in (7, 3, 9, 1, 0, 5)]
+  images = str(captioned.images(tmp_path / "images", dict.fromkeys(names)))
+  listed = [{"image": name, "caption": [f"of {name}"]} for name in names]
+  (tmp_path / "test.json").write_text(json.dumps(listed))
+  folds = [data.retrieval(tmp_path / "test.json", images=images, fold=fold) for fold in range(1, 6)]
+  assert [list(fold.source.ids) for fold in folds] == [*([name] for name in names[:4]), names[4:]]
+  assert folds[4].captions == ("of 00.jpg", "of 05.jpg")
+  with pytest.raises(errors.InputError, match=r"fold=6 is not in 1\.\.5"):
+    data.retrieval(tmp_path / "test.json", images=images, fold=6)
+
+
 def test_a_missing_image_is_refused(tmp_path, folder):
   file = captioned.albef(tmp_path / "x.json")
   (folder / "b2.jpg").unlink()

@@ -3,6 +3,8 @@
 import dataclasses
 import runpy
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -63,7 +65,8 @@ def _logits(network, probe, preprocess):
 def test_options_are_scored_as_transformers_scores_them(name, run, sets, network, model):
   workdir, _ = run
   probe = data.load(sets[name])
-  logits = _logits(network, probe, models.load(model).preprocess)
+  clip = models.load(model)
+  logits, scale = _logits(network, probe, clip.preprocess), float(clip.logit_scale)
   rows = [row for row in records.read(workdir).to_pylist() if row["data"] == sets[name]]
   clean = {row["example"]: row for row in rows if row["perturbation"] == "clean"}
   assert set(clean) == set(probe.ids)
@@ -72,6 +75,7 @@ def test_options_are_scored_as_transformers_scores_them(name, run, sets, network
     np.testing.assert_allclose(row["scores"], expected, atol=1e-3)
     lead = expected[1:] - expected[0]
     assert row["rank"] == (lead > 1e-4).sum()
+    assert row["margin"] == pytest.approx(lead.max() / scale, abs=1e-5)
     assert row["tied"] == (np.abs(lead) <= 1e-4).sum()
     lost = row["rank"] > 0 or (row["tied"] > 0 and name != "order")
     assert (row["label"], row["prediction"]) == (0, int(lost))
@@ -85,7 +89,7 @@ def test_an_attack_makes_wrong_options_lead(run, sets):
   clean = {row["example"]: row for row in rows if row["perturbation"] == "clean"}
   right = {name for name, row in clean.items() if row["prediction"] == 0}
   assert right
-  attacked = [row for row in rows if row["epsilon"] is not None]
+  attacked = [row for row in rows if row["perturbation"].startswith("pgd")]
   assert len(attacked) == 2 * len(clean)
   for row in attacked:
     before = clean[row["example"]]
@@ -101,13 +105,41 @@ def test_an_attack_makes_wrong_options_lead(run, sets):
   assert len(corrupted) == len(clean)
 
 
+def test_images_are_made_on_one_model_and_judged_by_another(run, sets, model):
+  """Also of cases that are wrong as they are: the step of fgsm on the lead of the wrong option."""
+  workdir, _ = run
+  rows = [row for row in records.read(workdir).to_pylist() if row["data"] == sets["sugarcrepe"]]
+  probe, clip = data.load(sets["sugarcrepe"]), models.load(model)
+  classifier = models.zero_shot(clip, list(probe.space.captions), ["{}"])
+  images = np.stack([clip.preprocess(probe[row].image) for row in range(len(probe))])
+  images, options = images.astype(np.float32) / 255, np.array(probe.space.options)
+
+  def leads(images):
+    scores = jnp.take_along_axis(classifier(images), jnp.asarray(options), axis=1)
+    return (scores[:, 1:].max(axis=1) - scores[:, 0]).sum()
+
+  slope = np.asarray(jax.jit(jax.grad(leads))(jnp.asarray(images)))
+  for epsilon in (0.0, 16 / 255):
+    moved = np.clip(images + epsilon * np.sign(slope), 0, 1).astype(np.float32)
+    expected = np.take_along_axis(
+      np.asarray(jax.jit(lambda images: classifier(images))(moved)), options, axis=1
+    )
+    found = [row for row in rows if row["perturbation"].startswith("transfer(fgsm")]
+    found = {row["example"]: row for row in found if row["epsilon"] == epsilon}
+    assert set(found) == set(probe.ids)
+    for example, scores in zip(probe.ids, expected, strict=True):
+      row = found[example]
+      np.testing.assert_allclose(row["scores"], scores, atol=0.02)
+      assert row["success"] == (row["prediction"] == 1) == (row["rank"] + row["tied"] > 0)
+
+
 def test_what_needs_classes_is_absent(run, sets):
   _, made = run
   reasons = {one.what: one.reason for one in made.absent}
   assert set(reasons.values()) == {"its images have captions, no classes"}
-  assert len(reasons) == 3
+  assert len(reasons) == 2
   perturbations = {cell.perturbation.kind for cell in made.cells}
-  assert perturbations == {"clean", "corruption", "attack"}
+  assert perturbations == {"clean", "corruption", "attack", "transfer"}
 
 
 def test_the_config_asks_for_them(model, sets):
@@ -123,7 +155,7 @@ def test_the_page_tells_of_probes(run, sets):
   report.write([workdir], workdir / "report.html")
   page = (workdir / "report.html").read_text()
   assert "Composition: are right sentences preferred" in page
-  assert page.count("<tr data-probe=") == 3 + 3
+  assert page.count("<tr data-probe=") == 3 + 5
   by_set = {
     found.data: found for found in metrics.probes(records.read(workdir)) if not found.epsilon
   }

@@ -75,6 +75,7 @@ def test_ranks_are_those_of_transformers(tmp_path, network, model, root):
       lead = row_scores[~own] - row_scores[own].max()
       assert found[name]["label"] == owner
       assert found[name]["rank"] == (lead > 1e-6).sum()
+      assert found[name]["margin"] == pytest.approx(lead.max(), abs=1e-5)
       assert found[name]["tied"] == (np.abs(lead) <= 1e-6).sum()
   # The caption that two images have cannot tell them apart.
   assert any(row["tied"] for row in rows) or any(row["rank"] for row in rows)

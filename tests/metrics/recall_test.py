@@ -7,11 +7,11 @@ from scipy import stats
 
 from jaxbench import metrics, records
 from jaxbench.metrics import published
-from jaxbench.report import classifiers, retrieved
+from jaxbench.report import classifiers, lost, retrieved
 
 
-def _rows(direction, labels, rank, tied):
-  name = "set" if direction == "image_to_text" else "captions of set"
+def _rows(direction, labels, rank, tied, name="set"):
+  name = name if direction == "image_to_text" else f"captions of {name}"
   shared = {"cell": f"{name}#1", "model": "m", "data": name, "prompts": "raw captions"}
   none = np.zeros(len(labels), np.int32)
   columns = {
@@ -133,3 +133,48 @@ def test_what_differs_from_a_published_recall_is_told():
   assert told == (
     "captions: albef captions instead of raw captions; examples: 50 instead of all 1,000"
   )
+
+
+def test_what_an_attack_loses_is_told_by_three_definitions():
+  """Of ten found first six are lost, and of ten others two are found."""
+  ranks = np.repeat([0, 7], 10), np.array([3] * 6 + [0] * 4 + [0] * 2 + [9] * 8)
+  names = {"model": MODEL, "data": "set", "prompts": "raw captions"}
+  cells = [
+    names | {"id": "set#1", "kind": "clean", "knowledge": None},
+    names | {"id": "set#2", "kind": "transfer", "knowledge": "another model"},
+  ]
+  clean, attacked = (_rows("image_to_text", range(20), rank, np.zeros(20)) for rank in ranks)
+  moved = pa.array(["set#2"] * 20).dictionary_encode()
+  attacked = attacked.set_column(0, attacked.schema.field("cell"), moved)
+  rows = pa.concat_tables([clean, attacked])
+  losses = lost.Losses(rows, {"cells": cells})
+  lines = {line["cell"]: line for line in metrics.recalls(rows).to_pylist()}
+  assert losses.of(lines["set#1"], 1) is losses.of(None, 1) is None
+  assert losses.of(lines["set#2"], 1) == pytest.approx((0.6, 0.2, 0.4))
+  assert losses.of(lines["set#2"], 10) == (0, 0, 0)
+
+
+def test_five_folds_count_alike_and_four_not_at_all():
+  """However many captions a fold has; intervals are of means of independent shares."""
+  draw, names = np.random.default_rng(1), [f"coco-1k/{fold}" for fold in range(1, 6)]
+  sizes = (40, 60, 50, 55, 45)
+  each = [
+    _rows("image_to_text", np.arange(size), draw.integers(0, 12, size), np.zeros(size), name)
+    for name, size in zip(names, sizes, strict=True)
+  ]
+  shares = [np.mean(rows["rank"].to_numpy() < 5) for rows in each]
+  (found,) = metrics.recalls_over_folds(pa.concat_tables(each)).to_pylist()
+  assert (found["data"], found["queries"]) == ("coco-1k, mean of 5 folds", 250)
+  assert found["recall_5"] == pytest.approx(np.mean(shares))
+  deviation = np.sqrt(sum(p * (1 - p) / n for p, n in zip(shares, sizes, strict=True))) / 5
+  width = found["recall_5_high"] - found["recall_5_low"]
+  assert width == pytest.approx(2 * 1.96 * deviation, rel=0.1)
+  assert not len(metrics.recalls_over_folds(pa.concat_tables(each[1:])))
+  own = [f"/d/coco.json(fold={fold}, images='/d')" for fold in range(1, 6)]
+  renamed = [
+    _rows("text_to_image", [0, 1], np.array([0, fold]), np.zeros(2), name)
+    for fold, name in enumerate(own)
+  ]
+  (found,) = metrics.recalls_over_folds(pa.concat_tables(renamed)).to_pylist()
+  assert found["data"] == "/d/coco.json(fold=1 to 5, images='/d'), mean of 5 folds"
+  assert found["recall_1"] == pytest.approx(0.6)

@@ -133,6 +133,7 @@ def test_ranks_of_pooled_logits_are_another_thing():
     similarities, jnp.array([[0, -1]]), jnp.array([0, 1, 1, 2]), jnp.float32(0)
   )
   assert (found.rank.item(), found.tied.item()) == (2, 0)
+  np.testing.assert_allclose(found.margin, [0.4], atol=1e-6)
   pooled = models.pooled(lambda images: similarities, [(0,), (1, 2), (3,)])(jnp.zeros((1, 1, 1, 3)))
   assert (pooled > pooled[0, 0]).sum() == 1
 
@@ -144,3 +145,4 @@ def test_what_is_no_number_is_found_by_nobody():
   )
   assert found.prediction.tolist() == [retrieval.NOTHING, 0]
   assert found.rank.tolist() == [3, 0]
+  np.testing.assert_allclose(found.margin, [np.inf, -0.7], atol=1e-6)

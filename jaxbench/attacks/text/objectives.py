@@ -22,6 +22,13 @@ def _likeness(features: jax.Array, anchors: jax.Array, label: jax.Array) -> jax.
   return _cosines(features, anchors)[label]
 
 
+def _divergence(features: jax.Array, anchors: jax.Array, label: jax.Array) -> jax.Array:
+  before, after = (
+    jax.nn.log_softmax(each / jnp.linalg.norm(each)) for each in (anchors[label], features)
+  )
+  return jnp.sum(jnp.exp(before) * (before - after))
+
+
 def _margin(features: jax.Array, anchors: jax.Array, label: jax.Array) -> jax.Array:
   """By how much another class leads; above 0 the text is taken for it."""
   cosines = _cosines(features, anchors)
@@ -34,6 +41,7 @@ OBJECTIVES: dict[str, Objective] = {
   "negl2": lambda *given: -_distance(*given),  # Towards it.
   "dissim": lambda *given: -_likeness(*given),
   "sim": _likeness,
+  "kl": _divergence,  # Away from it, as Co-Attack: of the softmax of unit features.
   "margin": _margin,  # Of classes.
 }
 REACHED = {"margin": 0.0}  # Above which the goal of a search is met; others go on to their end.

@@ -53,7 +53,7 @@ def run(
     tokenize: what it reads of them.
     texts: N sentences.
     anchors: float32 [K, D] what features are compared with: classes, or a vector for each text; by
-      default the features of the texts as they are.
+      default the features of the texts as they are. An attack with a target compares with that.
     labels: int [N] which anchor is a text's; by default its own.
     seed: of what is drawn.
     ids: by which draws are a text's own, whatever is attacked beside it; by default the texts.
@@ -71,7 +71,10 @@ def run(
     >>> found = attacks.text.run(attack, encoder, clip.tokenize, captions, images)
   """
   rows = rows or scoring.usual_rows()
-  if anchors is None:
+  if attack.target is not None:
+    anchors = scoring.features(encoder, tokenize([attack.target]), rows)
+    labels = np.zeros(len(texts), np.int32)
+  elif anchors is None:
     anchors = scoring.features(encoder, tokenize(list(texts)), rows)
   anchors = jnp.asarray(anchors, jnp.float32)
   labels = np.arange(len(texts)) if labels is None else np.asarray(labels)

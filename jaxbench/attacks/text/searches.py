@@ -11,12 +11,13 @@ import json
 import pathlib
 import string
 from collections.abc import Callable, Generator, Sequence
+from typing import Annotated
 
 import numpy as np
 
-from jaxbench import errors
+from jaxbench import errors, spec
 from jaxbench.attacks.text import edits
-from jaxbench.attacks.text.objectives import OBJECTIVES
+from jaxbench.attacks.text.objectives import OBJECTIVES, REACHED
 from jaxbench.attacks.text.words import Words
 
 PRINTABLE = "".join(sorted(set(string.printable) - set("\t\n\r\x0b\x0c")))
@@ -32,6 +33,7 @@ class Charmer:
   objective: str
   alphabet: str
   words: Words | None
+  target: str | None = None
 
   @property
   def files(self) -> dict[str, str]:
@@ -69,6 +71,7 @@ class Leaf:
   objective: str
   alphabet: str
   words: Words | None
+  target: str | None = None
 
   @property
   def files(self) -> dict[str, str]:
@@ -103,6 +106,7 @@ class Listed:
   edits: int
   objective: str
   sha256: str  # Of the file.
+  target: str | None = None
 
   @property
   def files(self) -> dict[str, str]:
@@ -138,6 +142,7 @@ def charmer(
   objective: str = "margin",
   alphabet: str = PRINTABLE,
   words: str | Words | None = None,
+  target: Annotated[str | None, spec.LATER] = None,
 ) -> Charmer:
   """Charmer (Abad Rocamora et al., 2024, arXiv:2405.04346): the best edit, again and again.
 
@@ -150,9 +155,11 @@ def charmer(
     objective: one of `OBJECTIVES`.
     alphabet: what may be written; deletions are tried too.
     words: that no edit may make, each breaking one: of `Words`, or their file; None allows all.
+    target: a sentence that texts are compared with, whatever is right: "sim" and "negl2" go towards
+      it, "dissim", "l2" and "kl" away from it, as LEAF's evaluation of retrieval does.
   """
-  _check(objective, n=n, edits=edits)
-  return Charmer(n, edits, objective, alphabet, _read(words))
+  _check(objective, target, n=n, edits=edits)
+  return Charmer(n, edits, objective, alphabet, _read(words), target)
 
 
 def leaf(
@@ -162,6 +169,7 @@ def leaf(
   objective: str = "l2",
   alphabet: str = PRINTABLE,
   words: str | Words | None = None,
+  target: Annotated[str | None, spec.LATER] = None,
 ) -> Leaf:
   """LEAF's attack in training (Rocamora et al., 2025, arXiv:2506.03355): 2 rho passes an edit.
 
@@ -173,12 +181,19 @@ def leaf(
     objective: one of `OBJECTIVES`.
     alphabet: what may be written; a deletion is drawn as a character is.
     words: see `charmer`.
+    target: see `charmer`.
   """
-  _check(objective, rho=rho, edits=edits)
-  return Leaf(rho, edits, objective, alphabet, _read(words))
+  _check(objective, target, rho=rho, edits=edits)
+  return Leaf(rho, edits, objective, alphabet, _read(words), target)
 
 
-def listed(*, file: str | pathlib.Path, edits: int = 1, objective: str = "dissim") -> Listed:
+def listed(
+  *,
+  file: str | pathlib.Path,
+  edits: int = 1,
+  objective: str = "dissim",
+  target: Annotated[str | None, spec.LATER] = None,
+) -> Listed:
   """Words are substituted by those that a file lists: {"word": ["other", ...], ...}.
 
   Co-Attack and SGA take substitutes from BERT; with a list that somebody else has made no parity
@@ -187,7 +202,7 @@ def listed(*, file: str | pathlib.Path, edits: int = 1, objective: str = "dissim
   Raises:
     InputError: the file cannot be read.
   """
-  _check(objective, edits=edits)
+  _check(objective, target, edits=edits)
   try:
     content = pathlib.Path(file).read_bytes()
     table = {word.lower(): tuple(map(str, others)) for word, others in json.loads(content).items()}
@@ -195,7 +210,7 @@ def listed(*, file: str | pathlib.Path, edits: int = 1, objective: str = "dissim
     raise errors.InputError(
       f'{file} lists no substitutes, {{"word": ["other"]}}: {errors.reason(error)}'
     ) from error
-  return Listed(table, edits, objective, hashlib.sha256(content).hexdigest())
+  return Listed(table, edits, objective, hashlib.sha256(content).hexdigest(), target)
 
 
 # By the names that a config has for them.
@@ -206,9 +221,11 @@ ATTACKS: dict[str, Callable[..., TextAttack]] = {
 }
 
 
-def _check(objective: str, **counts: int) -> None:
+def _check(objective: str, target: str | None, **counts: int) -> None:
   if objective not in OBJECTIVES:
     raise errors.unknown("objective of a text attack", objective, OBJECTIVES)
+  if target is not None and objective in REACHED:
+    raise errors.InputError(f"objective={objective!r} is of classes, and target one sentence")
   for name, count in counts.items():
     if count < 1:
       raise errors.InputError(f"{name}={count} must be at least 1")

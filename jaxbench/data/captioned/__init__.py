@@ -10,6 +10,7 @@ from jaxbench.data.captioned.pairs import Captions, Images, Pairs
 from jaxbench.data.captioned.places import files_of, rows_of
 
 __all__ = ["Captions", "Images", "Pairs", "is_retrieval", "read", "retrieval"]
+FOLDS = 5  # Of COCO's 5,000 images, 1,000 each.
 _LISTS = (".json", ".jsonl", ".txt", ".token")
 
 
@@ -21,6 +22,7 @@ def retrieval(
   split: str = "test",
   language: str | None = None,
   each: int = 0,
+  fold: int = 0,
 ) -> Pairs:
   """A set of images with captions.
 
@@ -33,6 +35,8 @@ def retrieval(
     split: "test", "val", "train" or "restval" of Karpathy's files; the folder of shards.
     language: of a set that has several; English by default.
     each: so many captions of each image, the first ones; 0 is all.
+    fold: one fifth of the images, 1 to 5 in the order in which they are listed; 0 is all. COCO-1k
+      is the mean over the five of COCO, see `metrics.recalls_over_folds`.
 
   Raises:
     InputError: it is in none of these forms, or an image is not there: without it, recall would
@@ -46,6 +50,8 @@ def retrieval(
   place = pathlib.Path(path).expanduser()
   if not isinstance(each, int) or each < 0:
     raise errors.InputError(f"{path}: each={each!r} is no number of captions")
+  if isinstance(fold, bool) or fold not in range(1 + FOLDS):
+    raise errors.InputError(f"{path}: fold={fold!r} is not in 1..{FOLDS}")
   if shards.are_shards(place):
     if images or listed or language:
       raise errors.InputError(f"{path} holds its images itself, and all of them count")
@@ -59,6 +65,8 @@ def retrieval(
     files = files_of(folder if images is None else pathlib.Path(images).expanduser())
     rows = rows_of(files, [one.name for one in found])
     named = [(row, one.file, one.captions) for row, one in zip(rows, found, strict=True)]
+  if fold:
+    named = named[len(named) * (fold - 1) // FOLDS : len(named) * fold // FOLDS]
   return Pairs.of(files, [(row, name, texts[: each or None]) for row, name, texts in named])
 
 
@@ -70,9 +78,12 @@ def read(
   split: str = "test",
   language: str | None = None,
   each: int = 0,
+  fold: int = 0,
 ) -> Images:
   """The images of a set, as a config names it; see `retrieval`."""
-  pairs = retrieval(path, images=images, listed=listed, split=split, language=language, each=each)
+  pairs = retrieval(
+    path, images=images, listed=listed, split=split, language=language, each=each, fold=fold
+  )
   return Images(pairs)
 
 

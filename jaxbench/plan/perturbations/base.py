@@ -41,7 +41,7 @@ class Target:
     """Where captions of some clean images stand; nothing of sets without captions."""
     if "tied" not in self.clean:
       return {}
-    names = [name for name in ("rank", "tied", "scores") if name in self.clean]
+    names = [name for name in ("rank", "tied", "margin", "scores") if name in self.clean]
     return {name: [self.clean[name][row] for row in rows] for name in names}
 
 

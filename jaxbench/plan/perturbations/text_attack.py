@@ -21,9 +21,10 @@ from jaxbench.plan.perturbations.base import (
 )
 from jaxbench.records import kinds
 
-# Away from what is right: from its class or image, from its own features. The others are towards.
-_OBJECTIVES = ("margin", "dissim", "l2")
-_KIND = "attack on texts"
+# Away from what is right: from its class or image, from its own features. The others are towards
+# something, which has to be named.
+_OBJECTIVES = ("margin", "dissim", "l2", "kl")
+KIND = "attack on texts"
 _LENGTH = 250  # Characters that a text is planned with; AG-News has 236, captions 50.
 
 
@@ -41,12 +42,7 @@ class TextAttack(Perturbation):
 
   def unfit(self, classifier: Classifier) -> str | None:
     """See `Perturbation`."""
-    shape = models.describe(defending.base(classifier.model)).config
-    if isinstance(shape, models.CustomConfig):
-      return "it reads texts by a function of its own, outside of programs"
-    if isinstance(shape, models.CLIPConfig) and shape.vocabulary is not None:
-      return "its vocabulary was cut, and has no characters to write"
-    return None
+    return unread(classifier)
 
   def passes(self, model: str) -> Iterator[Passes]:
     """See `Perturbation`: of the text tower."""
@@ -71,6 +67,16 @@ class TextAttack(Perturbation):
     return {"protocol": ["query"] * rows} if "tied" in target.clean else {}
 
 
+def unread(classifier: Classifier) -> str | None:
+  """Why a model cannot read whatever an attack writes, or None."""
+  shape = models.describe(defending.base(classifier.model)).config
+  if isinstance(shape, models.CustomConfig):
+    return "it reads texts by a function of its own, outside of programs"
+  if isinstance(shape, models.CLIPConfig) and shape.vocabulary is not None:
+    return "its vocabulary was cut, and has no characters to write"
+  return None
+
+
 def _untouched(target: Target, rows: np.ndarray) -> Columns:
   """What stands for an attack where the text is misclassified as it is."""
   none = np.zeros(len(rows), np.int32)
@@ -87,18 +93,28 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[TextAttack
   """
   del absent
   for text in settings.text_attacks.names:
-    resolved = spec.resolve(text, attacks.text.ATTACKS, _KIND)
-    attack = spec.build(resolved)
-    if attack.objective not in _OBJECTIVES:
+    resolved = spec.resolve(text, attacks.text.ATTACKS, KIND)
+    made = built(resolved)
+    if made.attack.objective not in _OBJECTIVES and made.attack.target is None:
       raise errors.InputError(
-        f"--config.text_attacks.names: {resolved.text} goes towards a target, which a run does not "
-        f"name: its objective may be {', '.join(_OBJECTIVES)}"
+        f"--config.text_attacks.names: {resolved.text} goes towards a target: name the sentence, "
+        f"target='...', or take an objective of {', '.join(_OBJECTIVES)}"
       )
-    name, everything = spec.parse(resolved.full, _KIND)
-    places = {each: pathlib.PurePath(everything[each]).name for each in attack.files}
-    yield TextAttack(
-      text=spec.write(name, resolved.arguments | places),
-      stream=spec.write(name, everything | attack.files),
-      forwards=2 + attack.most_candidates(_LENGTH),
-      attack=attack,
-    )
+    yield made
+
+
+def built(resolved: spec.Spec) -> TextAttack:
+  """What a resolved spec asks for, known by the content of its files.
+
+  Raises:
+    InputError: an argument is out of range, or a file cannot be read.
+  """
+  attack = spec.build(resolved)
+  name, everything = spec.parse(resolved.full, KIND)
+  places = {each: pathlib.PurePath(everything[each]).name for each in attack.files}
+  return TextAttack(
+    text=spec.write(name, resolved.arguments | places),
+    stream=spec.write(name, everything | attack.files),
+    forwards=2 + attack.most_candidates(_LENGTH),
+    attack=attack,
+  )

@@ -27,6 +27,8 @@ class Transfer(FromSurrogate):
   kind: ClassVar[str] = kinds.TRANSFER
   field: ClassVar[str] = "attacks.transfer"
 
+  classes: bool = False
+
   def passes(self, model: str) -> Iterator[Passes]:
     """See `Perturbation`."""
     yield Passes(model, 1, 0)
@@ -47,7 +49,8 @@ class Transfer(FromSurrogate):
     some = block.at(left)
     surrogate = self.prepared(evaluator, targets[0].data, some)
     program, seed = judge(self.cascade.attacks[0].norm), evaluator.settings.seed
-    everything = adversary.attackable(self.stream, self.epsilon, some, seed, surrogate)
+    cases = evaluator.cases(some)
+    everything = adversary.attackable(self.stream, self.epsilon, some, seed, surrogate, cases)
     size = evaluator.slots * devices.mesh().size
     for start in range(0, len(left), size):
       rows = np.arange(start, min(start + size, len(left)))
@@ -67,12 +70,10 @@ class Transfer(FromSurrogate):
         verdicts = batch.fetch()
         columns = shared | adversary.right(verdicts.votes, examples.labels)
         judged = functools.partial(getattr, verdicts, "image")
-        columns |= evaluator.ranks(target.member, judged, examples.labels)
-        columns |= {
-          "prediction": verdicts.prediction,
-          "distance": verdicts.distance,
-          "success": verdicts.prediction != examples.labels,
-        }
+        columns |= {"prediction": verdicts.prediction, "distance": verdicts.distance}
+        # Of a probe, what is preferred is no class.
+        columns |= evaluator.ranks(target.member, judged, cases[rows])
+        columns["success"] = columns["prediction"] != examples.labels
         keep = np.flatnonzero(target.lacking[left[rows]])
         if len(keep):
           fresh = {name: [column[row] for row in keep] for name, column in columns.items()}

@@ -206,6 +206,20 @@ def test_candidates_of_the_same_tokens_are_scored_once():
   assert both.score[0] == one.score[0]
 
 
+@pytest.mark.parametrize(("objective", "sign"), [("sim", 1), ("dissim", -1)])
+def test_texts_go_towards_a_target_or_away_from_it(objective, sign):
+  """Whatever anchors are: all that one edit can make is compared with the target."""
+  target, sentences = "zz cab", ["ab x", "cab"]
+  anchor = _features([target])[0]
+  attack = text.charmer(n=99, objective=objective, alphabet=ALPHABET, target=target)
+  found = text.run(attack, ENCODER, tokenize, sentences, CLASSES, [0, 1])
+  for sentence, became in zip(sentences, found.texts, strict=True):
+    features = _features([*_once(sentence, ALPHABET), became])
+    cosines = features @ anchor / np.linalg.norm(features, axis=1) / np.linalg.norm(anchor)
+    assert sign * cosines[-1] == pytest.approx((sign * cosines[:-1]).max(), abs=1e-6)
+  assert found.success is None
+
+
 def test_an_edit_may_make_no_word_and_must_break_one(tmp_path):
   (tmp_path / "words.txt").write_text("a\nab\nabc\nx\nxy\n")
   words = text.Words.read(tmp_path / "words.txt")
@@ -243,6 +257,8 @@ def test_wrong_input_is_told(tmp_path):
     text.run(attack, ENCODER, tokenize, ["ab", "c"], CLASSES, [0])
   with pytest.raises(errors.InputError, match="Did you mean 'dissim'"):
     text.leaf(objective="disim")
+  with pytest.raises(errors.InputError, match="is of classes, and target one sentence"):
+    text.charmer(target="a dog")
   with pytest.raises(errors.InputError, match="n=0 must be"):
     text.charmer(n=0)
   with pytest.raises(errors.InputError, match="holds no words"):
