@@ -278,6 +278,7 @@ def test_a_disk_that_fills_up_loses_nothing(reference, tmp_path):
   )
 
 
+@SLOW
 def test_several_runs_make_one_report(reference, tmp_path):
   command = [sys.executable, "-m", "jaxbench.report", reference[0], reference[0]]
   subprocess.run([*command, f"--out={tmp_path / 'both.html'}"], check=True, cwd=ROOT)

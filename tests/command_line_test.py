@@ -139,6 +139,7 @@ def _frost(tmp_path, *names):
   return (*small, *asked, "--config.attacks.names=", textures, f"--workdir={tmp_path / 'run'}")
 
 
+@pytest.mark.slow
 def test_what_is_absent_is_told_before_and_after(command, tmp_path):
   status, out, err = command(*_frost(tmp_path, "contrast", "frost"))
   assert status == 0

@@ -151,6 +151,7 @@ def test_tecoas_names():
   assert len({*names["country211"]}) == 211
 
 
+@pytest.mark.slow
 def test_a_set_that_is_short_is_refused(model, root, tmp_path):
   _, err = command.run(
     "--config=configs/vtab.py",

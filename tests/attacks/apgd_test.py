@@ -160,6 +160,7 @@ def test_a_randomised_classifier_is_averaged(tiny, examples):
   assert (result.backwards[result.steps > 0] >= 20).all()
 
 
+@pytest.mark.slow
 def test_states_are_frozen_where_they_are_done(tiny, examples):
   images, labels = examples
   attack = attacks.apgd(steps=3)

@@ -25,7 +25,7 @@ def _assert_same(result, expected):
   assert result.logits.dtype == np.float32
 
 
-@pytest.mark.usual("fmn-bfloat16", "pgd-float16")
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 @pytest.mark.parametrize("name", ["autoattack", "boundary", "deepfool", "ead", "fmn", "pgd"])
 def test_logits_of_half_precision_work(name, dtype, tiny, examples):
@@ -74,6 +74,7 @@ def _forward(weights, images):
   return hidden.astype(np.float32) @ weights[1]
 
 
+@pytest.mark.slow
 def test_plain_functions_and_objects_work(tiny, examples):
   expected = _run(tiny, examples)
   _assert_same(_run(lambda images: tiny(images), examples), expected)

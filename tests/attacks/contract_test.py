@@ -14,7 +14,6 @@ from references.table import KINDS, TABLE, name_of, radius
 from jaxbench import attacks
 
 every_attack = pytest.mark.parametrize("attack", TABLE.values(), ids=TABLE)
-of_each_name = pytest.mark.usual(*{name_of(row): row for row in reversed(TABLE)}.values())
 of_each_kind = pytest.mark.usual(*KINDS)  # What compiles much.
 COUNT = 24  # Examples.
 SLOTS = 1  # On each of 8 devices: most examples wait for a slot.
@@ -59,7 +58,7 @@ def _order(attack):
   return ORDERS[attacks.norm_name(attacks.cascade(attack).attacks[0].norm)]
 
 
-@of_each_name
+@of_each_kind
 @every_attack
 def test_every_iterate_is_inside_the_ball_and_the_box(attack, tiny, examples):
   images, labels = examples

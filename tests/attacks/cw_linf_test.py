@@ -38,6 +38,7 @@ def _torch_path(weights, image, label, threshold, constant, steps, searches):
   return seen
 
 
+@pytest.mark.slow
 def test_searches_equal_those_of_torch(linear):
   ranked = np.sort(np.asarray(linear(IMAGES)), axis=1)
   image = IMAGES[np.argmin(ranked[:, 2] - ranked[:, 1])]  # Near a boundary.

@@ -35,6 +35,7 @@ def test_steps_equal_adam_of_torch(linear):
     state = step(linear, state)
 
 
+@pytest.mark.slow
 def test_on_a_linear_classifier_it_finds_the_nearest_point_of_the_boundary(linear):
   images = 0.4 + 0.2 * np.random.default_rng(0).random((8, 4, 4, 3), np.float32)
   weights = linear.args[0][:, :2]

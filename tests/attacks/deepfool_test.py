@@ -77,6 +77,7 @@ def _assert_ten_candidates_are_enough(norm, classifier, images, labels):
   return every
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", DUAL)
 def test_ten_candidates_lose_nothing_against_a_hundred_classes(norm):
   draw = np.random.default_rng(0)
@@ -102,6 +103,7 @@ def test_ten_candidates_lose_next_to_nothing_on_digits_of_a_hundred_names(classi
   _assert_ten_candidates_are_enough("linf", names, images, labels)
 
 
+@pytest.mark.slow
 def test_what_is_outside_the_ball_is_no_success(tiny, examples):
   images, labels = examples
   attack = attacks.deepfool()

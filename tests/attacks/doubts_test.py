@@ -74,6 +74,7 @@ def test_a_claim_that_never_holds_is_counted_and_no_success(tiny, examples):
   assert f"{len(images)} of them withstood" in doubt.detail
 
 
+@pytest.mark.slow
 def test_what_one_rounding_claims_another_confirms_after_a_second_look():
   """Logits that differ by rounding from place to place: claims at the very boundary fail."""
   kind = "rounding by place"

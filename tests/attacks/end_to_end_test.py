@@ -41,7 +41,7 @@ def subject(request, scans):
   return ours, theirs, images, labels, EPSILON[request.param]
 
 
-@pytest.mark.usual("digits-clip-robust-apgd-t", "digits-clip-robust-square")
+@pytest.mark.usual("digits-clip-robust-apgd-t")
 @pytest.mark.parametrize(
   ("subject", "part"),
   list(itertools.product(EPSILON, PARTS)),

@@ -47,6 +47,7 @@ def _solved(norm, weights, image, amount):
   return solution.fun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("norm", ORDERS)
 @given(seed=st.integers(0, 999), share=st.floats(0.01, 0.95), sign=st.sampled_from([-1, 1]))
 def test_projections_reach_the_hyperplane_at_the_least_cost(norm, seed, share, sign):

@@ -122,6 +122,7 @@ def test_a_step_makes_as_many_queries_as_it_says(name, tiny, examples):
   assert attack.steps == 5
 
 
+@pytest.mark.slow
 def test_a_classifier_without_slopes_or_numbers_moves_nothing(examples):
   image, label = (jnp.asarray(x[0]) for x in examples)
   for value in (0.0, jnp.nan):

@@ -114,6 +114,7 @@ def test_a_pair_is_attacked_up_to_its_closed_form(name, linear):
   np.testing.assert_array_equal(result.success, reached)
 
 
+@pytest.mark.slow
 def test_a_targeted_attack_succeeds_at_its_target_alone(linear):
   classifier, images, _ = linear
   clean = np.asarray(classifier(images)).argmax(axis=1)

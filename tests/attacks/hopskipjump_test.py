@@ -60,7 +60,7 @@ def test_queries_equal_those_of_numpy_with_the_same_draws(norm, batch, tiny, exa
   np.testing.assert_allclose(state.distance, reference.price(size, logits, label), rtol=1e-5)
 
 
-@pytest.mark.usual("l2-2")
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "order"), [("l2", 2), ("linf", 1)])
 def test_it_comes_near_the_boundary_of_a_linear_classifier(norm, order, linear):
   images = 0.4 + 0.2 * np.random.default_rng(0).random((8, 4, 4, 3), np.float32)

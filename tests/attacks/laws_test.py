@@ -24,7 +24,7 @@ def _alternating(first, rows):
       yield pytest.param(row, bool(quantize), id=f"{row}-{name}", marks=marks)
 
 
-WIDER = {*KINDS, "deepfool", "ddn", "cw_linf", "ead", "simba", "vmi", "boundary", "pgd, l1"}
+WIDER = {*KINDS, "deepfool", "cw_linf", "ead", "vmi"}
 
 
 @pytest.mark.parametrize(("row", "quantize"), list(_alternating(0, WIDER)))
@@ -67,6 +67,7 @@ def test_neither_scale_nor_offset_of_the_logits_hides_anything(kind, attack):
   assert np.abs(plain.success.sum() - other.success.sum()) <= 2
 
 
+@pytest.mark.slow
 def test_at_the_bound_all_figures_agree():
   """Smallest epsilons, their curve and the plain attack at the largest epsilon."""
   classifier, (images, labels, _) = awkward.classifier(), awkward.examples()

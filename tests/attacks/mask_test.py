@@ -72,6 +72,7 @@ def test_nothing_else_changes(problem, name):
   assert result.success[1::2].all(), (name, result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "steps"), [("linf", 20), ("l2", 20)])
 def test_the_whole_radius_is_used_inside(problem, norm, steps):
   """The smallest epsilon is that of the best perturbation inside the mask."""
@@ -90,6 +91,7 @@ def test_the_whole_radius_is_used_inside(problem, norm, steps):
   np.testing.assert_allclose(smallest.epsilon, needed, atol=2e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_mask_of_everything_changes_no_bit(problem):
   classifier, images, labels, _ = problem
   arguments = attacks.pgd(steps=3), classifier, images, labels, 0.01, KEY

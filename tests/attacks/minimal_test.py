@@ -31,6 +31,7 @@ def test_of_a_linear_classifier_it_is_the_margin_over_the_dual_norm(norm, linear
   np.testing.assert_array_equal(np.asarray(smallest), smallest.epsilon)
 
 
+@pytest.mark.slow
 def test_it_is_the_size_of_a_real_adversarial_image(tiny, examples):
   images, labels = examples
   labels = labels.copy()
@@ -106,6 +107,7 @@ def test_an_attack_that_overshoots_is_tried_at_smaller_epsilons():
   assert smallest.steps.max() <= 2 * attacks.most_probes(attacks.fgsm(), 0.19, 1 / 255)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   "attack", [attacks.fgsm(), attacks.bim(steps=2), attacks.mim(steps=2)], ids=["fgsm", "bim", "mim"]
 )

@@ -26,7 +26,7 @@ def _loss(tiny, images, labels):
   return np.asarray(jax.vmap(losses.cross_entropy)(tiny(images), labels))
 
 
-@pytest.mark.usual("apgd, l1, all steps", "fab, all steps")
+@pytest.mark.usual("fab, all steps")
 @pytest.mark.parametrize("name", RESTARTED)
 def test_more_restarts_are_never_weaker(name, tiny, examples):
   """Example by example: the runs of the shorter attack are the first ones of the longer."""
@@ -63,6 +63,7 @@ def test_the_strongest_of_all_restarts_is_returned(tiny, examples):
   assert (gains[left] > 1e-4).mean() > 0.3
 
 
+@pytest.mark.slow
 def test_the_distance_of_embeddings_is_restarted_too(tiny, examples):
   images, labels = examples
   one, five = (
@@ -94,7 +95,7 @@ LONGER = {
 }
 
 
-@pytest.mark.usual("apgd", "square")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LONGER)
 def test_more_steps_leave_no_higher_robust_accuracy(name):
   """On all awkward classifiers together; of attacks whose steps depend on their number, nearly."""

@@ -17,6 +17,7 @@ def _labels(linear):
   return np.asarray(jnp.argmax(linear(IMAGES), axis=1), np.int32)
 
 
+@pytest.mark.slow
 def test_fgsm_is_the_sign_of_the_gradient(linear):
   labels = _labels(linear)
 
@@ -29,6 +30,7 @@ def test_fgsm_is_the_sign_of_the_gradient(linear):
   np.testing.assert_allclose(result.adversarial[0], expected, atol=1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("norm", "dual"), [("linf", 1), ("l2", 2)])
 def test_margin_pgd_fools_a_linear_classifier_exactly_where_its_margin_allows(norm, dual, linear):
   """With two classes, an image can be turned iff epsilon times the dual norm exceeds its margin."""
@@ -100,6 +102,7 @@ def test_a_users_own_loss_is_climbed(linear):
   assert (result.distance > 0).all()
 
 
+@pytest.mark.slow
 def test_a_step_size_in_pixels_is_the_relative_one_at_one_epsilon(linear):
   in_pixels, relative = (
     attacks.pgd(steps=4, step_size=0.02),

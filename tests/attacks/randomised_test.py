@@ -35,6 +35,7 @@ def some(noisy):
   return images, np.asarray(noisy(images).argmax(axis=1), np.int32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("draws", [1, 3])
 def test_a_step_of_pgd_is_along_the_mean_gradient_of_its_draws(draws, noisy, some):
   image, label = jnp.asarray(some[0][0]), jnp.int32(some[1][0])
@@ -74,7 +75,7 @@ def _indifferent(network, images, key=None):
   return network(images, key=jax.random.key(5))
 
 
-@pytest.mark.usual("deepfool", "cw")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SMALLEST)
 def test_the_mean_of_equal_draws_is_one_of_them(name, noisy, some):
   network = jax.tree_util.Partial(_indifferent, noisy)

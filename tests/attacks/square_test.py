@@ -41,6 +41,7 @@ def _unmoved(images):
 UNMOVED = jax.tree_util.Partial(_unmoved)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(32, 32), (20, 28)])
 def test_squares_have_the_sides_and_values_of_the_schedule(shape):
   candidates, best = _candidates(attacks.square(queries=300), shape, 301, UNMOVED)

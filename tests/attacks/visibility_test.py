@@ -26,6 +26,7 @@ def _ssim(before, after):
   return (luminance * (2 * covariance + 9e-4) / (variances[0] + variances[1] + 9e-4)).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(11, 11), (24, 70), (140, 13)])
 def test_as_by_scipy_and_as_by_dm_pix_alone(shape):
   draw = np.random.default_rng(sum(shape))

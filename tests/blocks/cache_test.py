@@ -97,6 +97,7 @@ def test_an_image_that_has_changed_is_decoded_anew_and_the_others_are_not(pets, 
   assert _check(changed, tmp_path / "cache") == _check(pets, tmp_path / "cache") == [8]
 
 
+@pytest.mark.slow
 def test_a_worker_process_reads_the_cache(pets, tmp_path):
   batches = [[0, 1, 2], [3, 4, 5]]
   _check(pets, tmp_path / "cache", batches=batches)

@@ -64,6 +64,7 @@ def test_any_size_from_32_pixels_works(name):
   _serves_all_severities(program, KEYS[0], image)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("variant", corruptions.VARIANTS)
 def test_every_variant_has_five_levels_that_fit_the_operation(name, variant):
   """That they are the right ones is for the tests of parity."""

@@ -72,6 +72,7 @@ def test_clean_and_attacked_predictions_are_in_the_classes_of_the_set(
       assert row["success"] == (row["prediction"] != row["label"])
 
 
+@pytest.mark.slow
 def test_ones_own_folder_of_wnids_runs_by_its_path(resnet, tmp_path):
   model, folder = resnet
   wnids = {"n01440764": 0, "n02123045": 281}

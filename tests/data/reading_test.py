@@ -74,6 +74,7 @@ def _settings(place, **changes):
   return config.checked(config.Config(**(asked | changes)))
 
 
+@pytest.mark.slow
 def test_a_run_that_was_begun_in_another_order_goes_on_in_it(scans, tmp_path, monkeypatch):
   settings = _settings(scans)
   with monkeypatch.context() as before:

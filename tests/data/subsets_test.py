@@ -62,6 +62,7 @@ def test_a_list_names_ids_or_files(tmp_path):
     _ids(source, f"listed(path={str(file)!r})")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["{}", "val/{}", "n01440764/{}"])
 def test_robustbenchs_images_are_found_by_their_names(form):
   names = [form.format(f"ILSVRC2012_val_{i:08d}.JPEG") for i in range(1, 50_001)]

@@ -93,6 +93,7 @@ def undefended(base, problem):
   return _worst(base, base, problem)
 
 
+@pytest.mark.slow
 def test_the_base_is_neither_safe_nor_lost(undefended):
   levels, worst = undefended
   assert 0.1 < worst < 0.7
@@ -109,6 +110,7 @@ def test_what_does_not_defend_is_broken_as_its_base(fake, base, problem, undefen
     assert levels["white"].mean() > worst + 0.1
 
 
+@pytest.mark.slow
 def test_what_does_nothing_has_the_rows_of_its_base(base, problem):
   idle = Idle(base, "exact", 0)
   attack = attacks.pgd(steps=4)

@@ -95,6 +95,7 @@ def test_ten_steps_are_none_but_for_the_gradient(name, dtype, request):
   assert exact.astype(np.float16).any()
 
 
+@pytest.mark.slow
 def test_one_step_turns_by_88_degrees_and_features_far_away_do_not_come_back(digits):
   classifier, _, blank = digits
   blank = _unit(np.asarray(blank))

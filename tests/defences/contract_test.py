@@ -44,9 +44,7 @@ TEXTS = (
 of_each_kind = pytest.mark.usual(
   RANDOM[0],
   "hedge(steps=2)",
-  "smooth(samples=3)",
   "ttc",
-  "anti_adversary",
   "clipure_cos",
   "csr(threshold=2.0)",
   "et3(step=0.5)",

@@ -48,6 +48,7 @@ def test_sizes_that_a_compiler_refuses_are_halved():
   assert asked == [256, 1, 128, 64, 32, 25]
 
 
+@pytest.mark.slow
 def test_a_program_needs_what_its_slots_do_and_no_weights(tiny):
   """Weights are on the device already, and nearly all of the rest is the slots'."""
   replicated = devices.replicate(tiny)

@@ -155,7 +155,7 @@ def test_sets_that_are_not_whole_are_warned_of(made, run):
   assert "images of the 7,500" in (root / "run/report.html").read_text()
 
 
-@pytest.mark.usual("parquet-2")
+@pytest.mark.slow
 @pytest.mark.parametrize(("form", "workers"), [("tar", 1), ("parquet", 2)])
 def test_rows_do_not_depend_on_workers_or_packing(made, run, tmp_path, form, workers):
   root, _ = made

@@ -149,6 +149,7 @@ def test_corrupted_images_are_searched_as_they_are_asked(tmp_path, model, root):
   assert {row["example"]: row["rank"] for row in rows} == expected
 
 
+@pytest.mark.slow
 def test_captions_attacked_through_their_images(tmp_path, model, root):
   """The pooled classifier of captions is attacked as any; ranks are those of captions."""
   attack = config.Attacks(names=("pgd(steps=3)",), epsilons=(0.0, 16 / 255), transfer=("fgsm",))

@@ -69,6 +69,7 @@ def test_a_larger_sample_repeats_the_rows_of_a_smaller_one(tmp_path):
   assert kept.drop(["picture"]).equals(small.drop(["picture"]))
 
 
+@pytest.mark.slow
 def test_noise_differs_between_examples_and_is_shared_by_models(tmp_path):
   rows = _run(tmp_path / "run", models=("digits-resnet", "digits-clip"), gallery=3).to_pylist()
   noisy = [row for row in rows if row["perturbation"] == "gaussian_noise" and row["picture"]]
@@ -175,6 +176,7 @@ def test_at_the_bound_a_bisection_and_the_attack_itself_agree(tmp_path):
   assert attacked["success"].equals(wrong)
 
 
+@pytest.mark.slow
 def test_smallest_epsilons_are_those_of_a_notebook(tmp_path):
   searching = config.Attacks(smallest=("pgd(steps=3)",), epsilons=(4 / 255, 32 / 255))
   changes = {"models": ("digits-clip",), "corruptions": config.Corruptions(), "attacks": searching}
@@ -384,6 +386,7 @@ def test_a_trace_is_taken_of_the_second_block_and_changes_no_row(tmp_path, caplo
   assert "no trace: no block followed another" in caplog.text
 
 
+@pytest.mark.slow
 def test_doubts_about_an_attack_are_kept_with_the_run(tmp_path):
   folder = _save(tmp_path / "flat", 32, _flatten)
   _run(tmp_path / "run", models=(folder,))

@@ -106,6 +106,7 @@ def test_every_target_is_shown_the_same_images(rows):
   assert all(len(found) == 2 and len(set(found)) == 1 for found in pictures.values())
 
 
+@pytest.mark.slow
 def test_targets_are_judged_by_a_forward_pass_on_the_images_at_their_own_size(rows, networks):
   for surrogate in {row["surrogate"] for row in rows}:
     for model in networks:

@@ -43,6 +43,7 @@ def finished(penalised, tmp_path_factory):
   return workdir
 
 
+@pytest.mark.slow
 def test_rows_are_those_of_the_perturbation_in_a_notebook(finished, penalised):
   rows = records.read(finished).to_pylist()
   source = data.load("digits")

@@ -160,6 +160,7 @@ def test_a_dry_run_prints_every_command_and_runs_none(cloud):
   assert not cloud.calls()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
   not shutil.which("gcloud"), reason="gcloud is not installed: cloud.google.com/sdk"
 )

@@ -31,6 +31,7 @@ def test_mcnemar_errs_no_more_often_than_it_says(discordant):
     assert chance[p_values <= level].sum() <= level + 1e-12
 
 
+@pytest.mark.slow
 def test_intervals_of_differences_hold_the_truth_as_often_as_they_say():
   rng = np.random.default_rng(1)
   shares, total, trials = np.array([0.15, 0.05, 0.8]), 300, 400
@@ -42,6 +43,7 @@ def test_intervals_of_differences_hold_the_truth_as_often_as_they_say():
   assert 0.92 < inside / trials < 0.98
 
 
+@pytest.mark.slow
 def test_proportions_hold_the_truth_at_least_as_often_as_they_say():
   """Clopper and Pearson's interval is conservative: exactly, over all outcomes."""
   for total, share in ((10, 0.2), (50, 0.9), (200, 0.5)):

@@ -32,6 +32,7 @@ SPELLINGS = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("first", "second"), list(itertools.combinations(SPELLINGS, 2)))
 def test_attacks_are_the_same_where_they_are_built_the_same(first, second):
   specs = [spec.resolve(text, attacks.ATTACKS, "attack") for text in (first, second)]

@@ -135,6 +135,7 @@ def test_a_line_through_ones_own_models_passes_through_points_on_it():
   assert metrics.relative_robustness(0.5, 0.25) == 0.25
 
 
+@pytest.mark.slow
 def test_the_band_of_a_line_covers_it_as_often_as_it_says():
   """Over 2,000 draws of five models: 95 % within three standard errors, at each place."""
   rng = np.random.default_rng(0)

@@ -23,7 +23,7 @@ def test_a_name_stands_for_one_architecture():
       assert {name for name, _ in row.timm.names.values()} <= set(row.named)
 
 
-@pytest.mark.usual("clip", "resnet", "vit", "convnext", "swin", "eva")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAMILIES)
 def test_no_two_tensors_lie_in_one_place(name):
   config = next(iter(FAMILIES[name].named.values()))

@@ -7,9 +7,7 @@ from jaxbench import errors, models
 from jaxbench.models.weights.checkpoint import parameters
 
 
-@pytest.mark.usual(
-  "ViT-B-32", "RN50-quickgelu", "resnet50", "efficientnet_b0", "convnext_tiny", "swin_t"
-)
+@pytest.mark.slow
 @pytest.mark.parametrize("name", families.PARAMETERS)
 def test_architectures_have_their_published_sizes(name):
   assert parameters(models.abstract(models.ARCHITECTURES[name])) == families.PARAMETERS[name]

@@ -40,6 +40,7 @@ def test_a_converted_siglip_needs_nothing_of_its_source(tmp_path, dtype):
   assert "sha256" in described.source
 
 
+@pytest.mark.slow
 def test_bare_tensors_with_an_architecture(tmp_path):
   torch.manual_seed(0)
   reference = networks.ResNet((2, 2, 2, 2), 64, False, 1000)

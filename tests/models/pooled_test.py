@@ -43,6 +43,7 @@ def test_a_class_without_members_is_never_predicted_however_low_the_logits():
   assert np.argmax(models.pooled(IDENTITY, GROUPS)(logits)) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", models.POOLS)
 def test_gradients_reach_the_members_alone_and_are_finite(logits, pool):
   classifier = models.pooled(IDENTITY, GROUPS, pool)

@@ -1,20 +1,25 @@
 """Attacks of ours against a torch loop by the official rules; run by hand.
 
-  PYTHONPATH=tests python tests/perf/attacks.py [--parts=digits,clip,worst,robust,cascade,curve]
+  PYTHONPATH=tests python tests/perf/attacks.py \
+    [--parts=digits,clip,worst,survivors,robust,cascade,curve]
 
 Same weights, same images, same machine, same run. The torch loop batches as the official code does:
 all iterations for a whole batch, examples removed between attacks and targets only. "work" is the
 ratio of gradient evaluations, theirs over ours, "time" that of seconds, compilation left out (it is
 printed by itself): above 1 ours is better. "worst" is what nothing fools: there torch runs compiled
-too and, on a GPU, both search in half precision as well.
+too and, on a GPU, both search in half precision as well. "survivors" is a short AutoAttack, part by
+part, on a model of ViT-B/32's size that nothing fools, beside the gradient and the forward pass
+alone and beside their matrix products alone, which no attack can beat.
 """
 
 import contextlib
 import time
+import timeit
 from typing import Any
 from unittest import mock
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import torch
 from absl import app, flags
@@ -27,11 +32,15 @@ from jaxbench.attacks.engine import batching, checks, verdict
 from jaxbench.plan import cost
 
 _PARTS = flags.DEFINE_list(
-  "parts", ["digits", "clip", "worst", "robust", "cascade", "curve"], "What to do."
+  "parts",
+  ["digits", "clip", "worst", "survivors", "robust", "cascade", "curve"],
+  "What to do.",
 )
 _EXAMPLES = flags.DEFINE_integer("clip_examples", 8, "Images for the model of ViT-B/32's size.")
 _SLOTS = flags.DEFINE_integer("clip_slots", 4, "For them, per device.")
-SEED = 0
+SEED, REPEATS = 0, 10
+WHOLE = ("apgd-ce", "apgd-t", "fab-t", "square")
+SIZES = ((768, 3 * 768), (768, 768), (768, 4 * 768), (4 * 768, 768))
 
 
 def _digits(name: str) -> tuple[Any, torch.nn.Module, np.ndarray, np.ndarray]:
@@ -55,9 +64,7 @@ def _clip(count: int, certain: bool = False) -> tuple[Any, torch.nn.Module, np.n
   images = draw.random((count, 224, 224, 3), np.float32)
   if certain:
     text[:, 0] = np.asarray(jax.jit(lambda tower, x: tower(x))(visual, images[:1]))[0]
-  ours = models.ZeroShot(
-    visual, jax.numpy.asarray(text), jax.numpy.float32(100), jax.numpy.float32(0)
-  )
+  ours = models.ZeroShot(visual, jnp.asarray(text), jnp.float32(100), jnp.float32(0))
   labels = np.asarray(jax.jit(lambda c, x: c(x))(ours, images).argmax(axis=1), np.int32)
   return ours, towers.Classifier(ours, config), images, labels
 
@@ -73,7 +80,14 @@ def _timed(attack: Any, *arguments: Any, **options: Any) -> tuple[Any, float, fl
 
 
 def _torch_loop(
-  model: torch.nn.Module, images: np.ndarray, labels: np.ndarray, epsilon: float, **options: Any
+  model: torch.nn.Module,
+  images: np.ndarray,
+  labels: np.ndarray,
+  epsilon: float,
+  *,
+  steps: int = 100,
+  targets: int = 9,
+  **options: Any,
 ) -> tuple[dict[str, torch.Tensor], int]:
   return reference.autoattack_linf(
     model,
@@ -81,8 +95,8 @@ def _torch_loop(
     torch.tensor(labels).long(),
     epsilon,
     torch.Generator(torch.get_default_device()).manual_seed(SEED),
-    steps=100,
-    targets=9,
+    steps=steps,
+    targets=targets,
     **options,
   )
 
@@ -94,15 +108,19 @@ def _compare(
   slots: int,
   *,
   parts: tuple[str, ...] = ("apgd-ce",),
+  steps: int = 100,
+  targets: int = 9,
   queries: int = 5000,
-) -> None:
+) -> tuple[float, float]:
+  """Seconds, ours and torch's."""
   ours, theirs, images, labels = subject
-  attack = attacks.autoattack(attacks=parts, queries=queries)
+  settings: dict[str, Any] = {"steps": steps, "targets": targets, "queries": queries}
+  attack = attacks.autoattack(attacks=parts, **settings)
   result, seconds, first = _timed(
     attacks.run, attack, ours, images, labels, epsilon, jax.random.key(SEED), slots=slots
   )
   began = time.perf_counter()
-  left, gradients = _torch_loop(theirs, images, labels, epsilon, queries=queries, parts=parts)
+  left, gradients = _torch_loop(theirs, images, labels, epsilon, parts=parts, **settings)
   torch_seconds = time.perf_counter() - began
   robust = left[parts[-1]].cpu().numpy().mean()
   spent = int(result.backwards.sum())
@@ -114,6 +132,79 @@ def _compare(
     f"{result.occupancy:.3f}, first call {first - seconds:.1f} s longer",
     flush=True,
   )
+  return seconds, torch_seconds
+
+
+def _survivors(subject: Any, slots: int) -> None:
+  """Each part of AutoAttack where nothing is fooled, the sum of all, and what bounds it."""
+  seconds = [
+    _compare(
+      f"survivors, {part}", subject, 0.0, slots, parts=(part,), steps=20, targets=3, queries=200
+    )
+    for part in WHOLE
+  ]
+  ours, theirs = map(sum, zip(*seconds, strict=True))
+  print(f"survivors, all parts: {ours:.1f} s (torch {theirs:.1f} s), time {theirs / ours:.2f}x")
+  classifier, model, images, _ = subject
+  batch = np.resize(images, (slots * devices.mesh().size, *images.shape[1:]))
+  scattered, replicated = devices.scatter(batch), devices.replicate(classifier)
+  tensor = torch.tensor(batch)
+  draw = np.random.default_rng(0)
+  weights = [draw.normal(0, size[0] ** -0.5, size).astype(np.float32) for size in SIZES]
+  programs = {
+    "model": (lambda classifier, x: classifier(x)[:, 0], replicated),
+    "products": (_products, devices.replicate(weights)),
+  }
+
+  def theirs_forward() -> None:
+    with torch.inference_mode():
+      model(tensor)
+
+  def theirs_gradient() -> None:
+    leaf = tensor.clone().requires_grad_()
+    torch.autograd.grad(model(leaf)[:, 0].sum(), leaf)
+
+  for name, differentiate, other in (
+    ("forward passes", lambda function: function, theirs_forward),
+    ("gradients", _summed_gradient, theirs_gradient),
+  ):
+    alone, products = (
+      _fastest(devices.shard(differentiate(function)), given, scattered)
+      for function, given in programs.values()
+    )
+    torch_alone = min(timeit.repeat(other, number=1, repeat=REPEATS))
+    print(
+      f"{name} of {len(batch)} images alone: {len(batch) / alone:.1f}/s (torch "
+      f"{len(batch) / torch_alone:.1f}), time {torch_alone / alone:.2f}x; {products / alone:.0%} "
+      "of it are products of its shapes with weights",
+      flush=True,
+    )
+
+
+def _summed_gradient(function: Any) -> Any:
+  return lambda given, images: jax.grad(lambda x: function(given, x).sum())(images)
+
+
+def _fastest(program: Any, *arguments: Any) -> float:
+  """Seconds of the fastest of several calls."""
+
+  def call() -> None:
+    jax.block_until_ready(program(*arguments))
+
+  call()
+  return min(timeit.repeat(call, number=1, repeat=REPEATS))
+
+
+def _products(weights: list[jax.Array], images: jax.Array) -> jax.Array:
+  """A number for each image, of the products with weights that a ViT-B/32's layers are made of."""
+  tokens = 50
+  x = jnp.tile(images.reshape(len(images), -1)[:, :768], (1, tokens)).reshape(-1, 768)
+
+  def layer(_: int, x: jax.Array) -> jax.Array:
+    query_key_value, out, up, down = weights
+    return (x @ query_key_value).reshape(-1, 3, 768).sum(axis=1) @ out @ up @ down
+
+  return jnp.square(jax.lax.fori_loop(0, 12, layer, x)).reshape(len(images), -1).sum(axis=1)
 
 
 class _Half(torch.nn.Module):
@@ -306,22 +397,23 @@ def _curve() -> None:
 def main(_: list[str]) -> None:
   """Prints a line per comparison."""
   machine.use_all_of_it()
-  whole = ("apgd-ce", "apgd-t", "fab-t", "square")
   if "digits" in _PARTS.value:
     _compare("APGD-CE, digits-clip, 8/255", _digits("digits-clip"), 8 / 255, 32)
-    _compare("AutoAttack, digits-clip, 8/255", _digits("digits-clip"), 8 / 255, 32, parts=whole)
+    _compare("AutoAttack, digits-clip, 8/255", _digits("digits-clip"), 8 / 255, 32, parts=WHOLE)
     _compare("APGD-CE, robust twin, 8/255", _digits("digits-clip-robust"), 8 / 255, 32)
   if "clip" in _PARTS.value:
     title = "AutoAttack, ViT-B/32 size, 4/255"
-    _compare(title, _clip(_EXAMPLES.value), 4 / 255, _SLOTS.value, parts=whole)
+    _compare(title, _clip(_EXAMPLES.value), 4 / 255, _SLOTS.value, parts=WHOLE)
   if "worst" in _PARTS.value:
     _worst("digits-clip", _digits("digits-clip"), 32)
     _worst("ViT-B/32 size", _clip(_EXAMPLES.value, certain=True), _SLOTS.value)
+  if "survivors" in _PARTS.value:
+    _survivors(_clip(_EXAMPLES.value, certain=True), _SLOTS.value)
   if "robust" in _PARTS.value:
     ours, theirs, images, labels = _digits("digits-clip-robust")
     few = (ours, theirs, images[:64], labels[:64])
     title = "AutoAttack, 500 queries, 64 scans, robust twin, 8/255"
-    _compare(title, few, 8 / 255, 32, parts=whole, queries=500)
+    _compare(title, few, 8 / 255, 32, parts=WHOLE, queries=500)
   if "cascade" in _PARTS.value:
     _cascade()
   if "curve" in _PARTS.value:

@@ -33,7 +33,7 @@ def _by_hand(logits, is_noise, difficulty):
   return np.mean(flips), np.mean(distances)
 
 
-@pytest.mark.usual("True-1-3", "False-3-12")
+@pytest.mark.slow
 @pytest.mark.parametrize("classes", [3, 12])
 @pytest.mark.parametrize(("is_noise", "difficulty"), [(True, 1), (True, 3), (False, 1), (False, 3)])
 def test_stability_is_the_papers(classes, is_noise, difficulty):

@@ -38,6 +38,7 @@ def _settings(**changes):
   return config.checked(config.Config(**base | changes))
 
 
+@pytest.mark.slow
 def test_an_attack_of_ones_own_has_the_rows_that_it_would_have_here(mine, tmp_path):
   names = f"fgsm,{mine}:one_step(factor=2.0)"
   settings = _settings(attacks=config.Attacks(names=(names,), epsilons=(4 / 255,)))

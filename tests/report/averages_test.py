@@ -76,6 +76,7 @@ def test_an_average_stands_beside_that_of_the_same_weights(run, tmp_path, monkey
   assert "digits: examples" not in ours
 
 
+@pytest.mark.slow
 def test_without_published_means_there_is_the_average_alone(run, tmp_path):
   report.write([run], tmp_path / "report.html")
   page = (tmp_path / "report.html").read_text()

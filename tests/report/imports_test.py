@@ -8,6 +8,7 @@ import pytest
 HEAVY = {"flax", "grain", "huggingface_hub", "jax", "optax", "orbax", "tokenizers", "torch"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["jaxbench.report", "jaxbench.metrics", "jaxbench.__main__"])
 def test_nothing_that_a_report_does_not_need_is_loaded(name):
   script = f"import sys, {name}; print(*{{each.partition('.')[0] for each in sys.modules}})"

@@ -53,5 +53,6 @@ def test_so_do_plots_and_the_threat_model(page):
   assert f"of digits {OWN}, where no epsilon is to be compared with" in threat
 
 
+@pytest.mark.slow
 def test_a_run_at_the_models_size_says_nothing_of_it(tmp_path):
   assert "8 x 8" not in _page(tmp_path)

@@ -62,6 +62,7 @@ def test_a_run_without_clean_images_has_a_report(run, tmp_path):
   assert ">relative mCE</th>" not in page
 
 
+@pytest.mark.slow
 def test_75_data_sets_are_told_as_one_with_mce(run):
   report.write([run], run.parent / "report.html")
   page = (run.parent / "report.html").read_text()

@@ -97,6 +97,7 @@ def test_a_number_under_another_attack_is_shown_without_a_mark(tmp_path, monkeyp
   assert "attacked: attack: pgd(steps=3) instead of pgd(steps=4)</td>" in resnet
 
 
+@pytest.mark.slow
 def test_of_several_attacks_that_of_the_protocol_stands_there(tmp_path, monkeypatch):
   attacks = ("fgsm", "pgd(steps=3)", "pgd(steps=4)")
   page = _page(tmp_path, monkeypatch, attacks, "pgd(norm='linf', steps=3)")
@@ -145,6 +146,7 @@ def test_only_the_same_weights_are_compared(name, model, line):
     assert found[1] == own
 
 
+@pytest.mark.slow
 def test_a_data_set_that_was_not_published_shows_nothing(tmp_path):
   run = _run(tmp_path / "run", ("pgd(steps=3)",), published=("fare", "robustbench"))
   report.write([run], tmp_path / "report.html")

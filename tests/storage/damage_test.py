@@ -163,6 +163,7 @@ def _write_old(file: pathlib.Path, content: bytes):
   os.utime(file, (then, then))
 
 
+@pytest.mark.slow
 def test_a_run_whose_description_was_deleted_goes_on(finished, tmp_path):
   run = tmp_path / "run"
   shutil.copytree(finished[0], run)

@@ -23,6 +23,7 @@ def test_rozs_words_are_the_309_synsets_of_one_word():
   assert written.text("mountain") == "alp"
 
 
+@pytest.mark.slow
 def test_rozs_imagenet_record_is_kept_to_and_its_gaps_are_filled():
   words = typography.imagenet_t().words
   ids = [f"imagenet/ILSVRC2012_val_{i:08d}.JPEG" for i in range(1, 50_001)]

@@ -124,6 +124,7 @@ def test_a_cascade_gives_each_attack_what_the_others_left(tiny, examples):
   assert 0 < result.occupancy <= 1
 
 
+@pytest.mark.slow
 def test_restarts_go_on_only_where_none_has_succeeded(tiny, examples):
   images, labels = examples
   one, three = (
@@ -173,6 +174,7 @@ class _Rounding:
 jax.tree_util.register_dataclass(_Rounding, ["weights"], ["function", "coarse"])
 
 
+@pytest.mark.slow
 def test_what_half_precision_finds_is_judged_in_full_and_searched_again(tiny, examples):
   images, labels = examples
   classifier = _Rounding(tiny.args[0], tiny.func)
@@ -201,6 +203,7 @@ def test_a_model_of_the_zoo_searches_in_bfloat16(classifier, scans):
   assert result.success.mean() > 0.8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ("spoil", "name"),
   [

@@ -27,7 +27,7 @@ class Declared:
 TWICE = np.concatenate([np.arange(10), np.arange(10)]).astype(np.int32)
 
 
-@pytest.mark.usual("apgd, targets", "fmn")
+@pytest.mark.slow
 @pytest.mark.parametrize(
   "row",
   ["pgd", "apgd, targets", "autoattack", "cw", "deepfool", "fab", "fmn", "square", "boundary"],
@@ -61,6 +61,7 @@ def test_of_classes_that_are_the_same_the_first_is_predicted(tiny, examples):
   assert (result.distance == 0).all()
 
 
+@pytest.mark.slow
 def test_undeclared_ties_are_two_classes(examples):
   """Equal logits, whatever a third one is: the first is predicted, and the other is an error."""
   images, _ = examples

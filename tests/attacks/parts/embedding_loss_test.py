@@ -19,6 +19,7 @@ def encoder():
   return jax.tree_util.Partial(lambda w, x: x.reshape(len(x), -1) @ w, weights)
 
 
+@pytest.mark.slow
 def test_iterates_equal_a_plain_loop(encoder):
   """The gradient of |W'(x - clean)|^2 is 2 W W'(x - clean)."""
   attack = attacks.pgd(steps=3, loss="distance", norm="l2", keep_going=True)
@@ -39,6 +40,7 @@ def test_iterates_equal_a_plain_loop(encoder):
   np.testing.assert_allclose(np.asarray(state.image).reshape(16, -1), x, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["pgd", "apgd"])
 def test_embeddings_move_as_far_as_they_can(name, encoder):
   """In the l2 ball that is epsilon times the largest singular value; no label is looked at."""
@@ -57,6 +59,7 @@ def test_embeddings_move_as_far_as_they_can(name, encoder):
   assert set(result.backwards) == {looks}
 
 
+@pytest.mark.slow
 def test_verdicts_are_those_of_the_classifier_whatever_the_surrogate_thinks(tiny, examples):
   images, labels = examples
   blind = jax.tree_util.Partial(lambda x: x.mean(axis=(1, 2))[:, :1] * jnp.ones((1, 10)))

@@ -36,6 +36,7 @@ def _nearest(name, clean, point, radius):
   return shrunk(high)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", norms.NORMS)
 @given(
   seed=st.integers(0, 999), radius=st.floats(0, 9), scale=st.sampled_from([1e-30, 0.3, 1.0, 9.0])

@@ -43,7 +43,7 @@ def test_torchvision_convnext(load_bare):
   parity.assert_same(model, lambda p: reference(p).logits, config, gradient=False)
 
 
-@pytest.mark.usual("convnext_atto")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["convnext_tiny", "convnext_atto", "convnext_xxlarge"])
 def test_timm(load_timm, name):
   epsilon = 1e-5 if name == "convnext_xxlarge" else 1e-6

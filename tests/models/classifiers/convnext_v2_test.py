@@ -13,7 +13,7 @@ CONFIG = ConvNeXtV2Config(
 )
 
 
-@pytest.mark.usual("convnextv2_atto")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["convnextv2_tiny", "convnextv2_atto"])
 def test_timm(load_timm, name):
   reference = timm.create_model(name, depths=(1, 1, 2, 1), dims=(8, 12, 16, 20), num_classes=5)

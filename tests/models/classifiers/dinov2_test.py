@@ -45,7 +45,7 @@ def test_transformers(tmp_path, kind, changes):
 SIZES = {"embed_dim": 48, "depth": 2, "num_heads": 3, "img_size": 56}
 
 
-@pytest.mark.usual("*-token")
+@pytest.mark.slow
 @pytest.mark.parametrize("pool", ["token", "avg"])
 @pytest.mark.parametrize("name", ["vit_small_patch14_dinov2", "vit_small_patch14_reg4_dinov2"])
 def test_timm_with_a_classifier(write_timm, name, pool):

@@ -11,6 +11,7 @@ from jaxbench.models.weights.timm import named
 SIZES = {"embed_dim": 48, "depth": 2, "num_heads": 3, "num_classes": 5, "img_size": 64}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ("name", "arguments"),
   [

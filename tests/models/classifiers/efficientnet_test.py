@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 import transformers as hf
 from references import families, parity
@@ -43,6 +44,7 @@ def _conv_bn(inputs, outputs, kernel, stride, groups=1):
   return nn.Sequential(conv, nn.BatchNorm2d(outputs))
 
 
+@pytest.mark.slow
 def test_torchvision_efficientnet(load_bare):
   stages = (Stage(2, 8, 3, 1, 1), Stage(2, 16, 5, 2, 6))
   config = EfficientNetConfig(

@@ -26,6 +26,7 @@ def reference():
   return parity.randomize(timm.models.efficientnet.EfficientNet(blocks, **sizes))
 
 
+@pytest.mark.slow
 def test_timm(load_timm, reference):
   model = load_timm(CONFIG, reference)
   parity.assert_same(model, reference, model.config, within=1e-5)

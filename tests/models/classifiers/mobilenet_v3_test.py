@@ -41,6 +41,7 @@ def config(same_padding):
   return MobileNetV3Config(**sizes, same_padding=same_padding, **images)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("padding", [{}, {"pad_type": "same"}])
 def test_timm(load_timm, padding):
   reference = small(**padding)

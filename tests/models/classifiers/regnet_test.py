@@ -21,6 +21,7 @@ def reference():
   return parity.randomize(timm.models.regnet.RegNet(shape, num_classes=5))
 
 
+@pytest.mark.slow
 def test_timm(load_timm, reference):
   model = load_timm(CONFIG, reference)
   parity.assert_same(model, reference, model.config, within=1e-5)

@@ -21,7 +21,7 @@ def test_torchvision(load_bare, bottleneck, suffix):
   parity.assert_same(model, reference, config, gradient=suffix == "pth")
 
 
-@pytest.mark.usual("arguments0-sizes0")
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ("arguments", "sizes"),
   [

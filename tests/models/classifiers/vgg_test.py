@@ -8,6 +8,7 @@ from jaxbench.models.classifiers.vgg import VGGConfig
 SMALL = {"num_classes": 5, "preprocess": models.Preprocess(32, 36, "bilinear")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_norm", [False, True])
 @pytest.mark.parametrize("suffix", ["safetensors", "pth"])
 def test_torchvision(load_bare, batch_norm, suffix):

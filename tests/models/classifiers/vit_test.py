@@ -75,7 +75,7 @@ def test_timm(write_timm, name, arguments):
   parity.assert_same(model, theirs, model.config, within=1e-5)
 
 
-@pytest.mark.usual("deit_tiny_*", "deit3_small_*", "vit_small_patch8_224")
+@pytest.mark.slow
 @pytest.mark.parametrize(
   "theirs", {ours: name for name, (ours, _) in FAMILY.timm.names.items()}.values()
 )

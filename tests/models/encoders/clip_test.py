@@ -1,9 +1,11 @@
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxbench import models
 
 
+@pytest.mark.slow
 def test_what_follows_the_end_token_changes_nothing(clip):
   tokens = models.tokenize(["a photo of a seven."])
   short = tokens[:, : tokens[0].argmax() + 1]

@@ -65,7 +65,7 @@ def test_both_towers(write, name):
   np.testing.assert_allclose(clip.encode_text(tokens), expected, atol=1e-5 * np.ptp(expected))
 
 
-@pytest.mark.usual("EVA02-B-16", "PE-Core-T-16-384")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_sizes_have_the_tensors_of_open_clip(name):
   config = open_clip.get_model_config(name)
@@ -94,6 +94,7 @@ def test_images_of_another_size(write, name):
   parity.assert_same(clip.visual, theirs.encode_image, clip.config, gradient=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["eva02_base_patch16_clip_224", "vit_pe_core_base_patch16_224"])
 def test_a_tower_alone_on_its_base(write, tmp_path, name):
   theirs, folder = write(name)
@@ -120,7 +121,7 @@ def test_what_is_not_built_is_refused(write, name, change, message):
     models.load(folder)
 
 
-@pytest.mark.usual("eva_large_*", "eva02_tiny_*")
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ("name", "arguments"),
   [

@@ -151,6 +151,7 @@ def naflex(tmp_path):
   return reference, processor, str(tmp_path)
 
 
+@pytest.mark.slow
 def test_naflex_on_its_square_grid(naflex):
   reference, processor, folder = naflex
   siglip = models.load(folder)

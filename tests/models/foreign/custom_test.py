@@ -49,7 +49,7 @@ KINDS = {
 }
 
 
-@pytest.mark.usual("partial", "nnx")
+@pytest.mark.slow
 @pytest.mark.parametrize("network", KINDS.values(), ids=KINDS)
 def test_any_callable_will_do(network):
   custom = models.Custom(network, PREPROCESS)

@@ -40,6 +40,7 @@ def _contiguous(module):
   return {name: array.contiguous() for name, array in module.state_dict().items()}
 
 
+@pytest.mark.slow
 def test_timm_builds_a_classifier_with_its_own_preprocessing(cached):
   torch.manual_seed(0)
   module = timm.create_model("test_efficientnet").eval()

@@ -88,6 +88,7 @@ def test_it_is_attacked_as_any_other_model(pair):
   np.testing.assert_array_equal(seen, result.prediction)
 
 
+@pytest.mark.slow
 def test_the_module_is_left_as_it_was_and_may_train_on():
   module = _resnet().train()
   before = models.from_torch(module, models.Preprocess(32))
@@ -116,6 +117,7 @@ class _Tokenizer:
     }
 
 
+@pytest.mark.slow
 def test_a_dual_encoder_is_zero_shot_and_its_texts_stay_in_torch():
   torch.manual_seed(0)
   module = checkpoints.clip().eval()

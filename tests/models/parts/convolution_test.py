@@ -124,6 +124,7 @@ def test_the_same_numbers_as_torch(name):
   _close(by_kernel, weights.grad.numpy().transpose(2, 3, 1, 0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["strided", "grouped", "product", "image"])
 def test_half_precision_is_rounded_once(name):
   case = CASES[name]

@@ -8,6 +8,7 @@ import torch
 from jaxbench.models.parts import pooling
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("window, stride, padding", [(3, 2, 1), (2, 2, 0), (3, 2, 0)])
 def test_max_pool_and_its_gradient_at_ties_and_nan(window, stride, padding):
   """Small integers: most windows have several largest elements."""

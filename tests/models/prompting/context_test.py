@@ -35,6 +35,7 @@ def _classes(clip, prompts, names=NAMES):
   return _unit(_unit(each).mean(axis=0))
 
 
+@pytest.mark.slow
 def test_tokens_stand_between_the_start_and_the_name(clip):
   prompts = (PHOTO, (518, 320, 539, 1125))
   found = models.zero_shot(clip, NAMES, models.TokenPrompts(prompts))
@@ -110,6 +111,7 @@ def test_roz_auto_is_the_own_list_of_each_of_its_encoders():
       models.check_prompts(models.ARCHITECTURES[other], ["cat"], prompts)
 
 
+@pytest.mark.slow
 def test_roz_auto_ensembles_them(monkeypatch):
   """On a small encoder that passes for ViT-B/32, without its depth."""
   tower = models.TowerConfig(16, 1, 2, 32, "quick_gelu")

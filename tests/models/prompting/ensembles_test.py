@@ -38,7 +38,7 @@ def pair(tmp_path_factory):
   return theirs, models.load(str(folder))
 
 
-@pytest.mark.usual("imagenet-a", "gtsrb", "kitti*")
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SPACES)
 def test_the_vectors_of_the_classes_are_open_clips(pair, name):
   theirs, ours = pair

@@ -76,6 +76,7 @@ def test_one_token_is_the_best_of_all(clip, images):
   assert len(found.steps[0].best.ids) == 1
 
 
+@pytest.mark.slow
 def test_it_is_coordinate_descent_by_brute_force(clip, images):
   start = tuple(models.encode(["a photo of"])[0])
   ids, position, unchanged, path = list(start), 0, 0, []
@@ -99,6 +100,7 @@ def test_it_is_coordinate_descent_by_brute_force(clip, images):
   assert found.start.ids == start
 
 
+@pytest.mark.slow
 def test_few_candidates_are_the_most_promising_to_first_order(clip, images):
   task = _task(clip, images, 2)
   ids = jnp.array(models.encode(["a photo"])[0])
@@ -142,6 +144,7 @@ def test_equal_losses_go_to_the_smaller_id(clip, images):
     assert found.prompts[0].ids == (min(other, winner),)
 
 
+@pytest.mark.slow
 def test_the_same_on_one_device_and_on_eight_and_again(clip, images, monkeypatch):
   task, start = _task(clip, images, 3), models.encode(["a photo of"])[0]
   several = models.search_prompts(task, start, candidates=5, iterations=6)

@@ -43,6 +43,7 @@ def test_embedded_clips_classify_held_out_scans(name, prompts, scans):
   assert accuracy >= (0.97 if name == "digits-clip" else 0.94)
 
 
+@pytest.mark.slow
 def test_embedded_resnet_classifies_held_out_scans(scans):
   images, labels = scans
   assert (np.argmax(models.load("digits-resnet")(images), axis=1) == labels).mean() >= 0.97
@@ -63,6 +64,7 @@ def test_an_unknown_prompt_set_is_an_error_with_the_nearest_match():
     models.templates("openai80")
 
 
+@pytest.mark.slow
 def test_every_class_may_have_its_own_sentences(clip, scans, tmp_path):
   images, _ = scans
   sentences = {
@@ -95,6 +97,7 @@ def test_a_file_that_holds_no_prompts_is_refused(tmp_path, content):
     models.templates(str(tmp_path / "missing.json"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [["one", "two", "one"], ["one", "two", " One "]])
 def test_classes_that_are_called_the_same_are_reported_and_share_a_logit(
   names, clip, scans, caplog
@@ -130,6 +133,7 @@ def test_many_sentences_are_embedded_in_batches(clip):
   np.testing.assert_allclose(text[:, :4], text[:, 396:], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_images_of_other_sizes_are_resized_inside(clip, scans):
   images, _ = scans
   small = jax.image.resize(images[:4], (4, 20, 20, 3), "cubic").clip(0, 1)
@@ -172,6 +176,7 @@ def _tiny_clip():
   return models.CLIP(config, rngs=nnx.Rngs(0))
 
 
+@pytest.mark.slow
 def test_prompts_of_all_lengths_are_embedded_as_each_alone():
   clip, names = _tiny_clip(), models.imagenet_class_names()[::20]
   templates = models.templates("openai_80")[::4]
@@ -184,6 +189,7 @@ def test_prompts_of_all_lengths_are_embedded_as_each_alone():
   np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_few_positions_behind_the_ends_of_prompts_are_read(monkeypatch):
   module, read = importlib.import_module("jaxbench.models.prompting.zero_shot"), []
 

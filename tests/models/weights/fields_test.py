@@ -175,6 +175,7 @@ def test_a_processor_does_what_its_class_does_whatever_the_model(tmp_path):
   assert_same(model(np.float32(model.preprocess(picture)[None]) / 255), expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spelled_out", [False, True])
 @pytest.mark.parametrize("quick_gelu", [False, True])
 def test_open_clip_with_its_defaults_spelled_out(tmp_path, quick_gelu, spelled_out):
@@ -238,7 +239,7 @@ def test_square_sizes_may_be_pairs(tmp_path):
   assert (config.preprocess.size, config.patch_size) == (32, 8)
 
 
-@pytest.mark.usual("tf_efficientnet_lite2-*")
+@pytest.mark.slow
 @pytest.mark.parametrize(
   ("name", "arguments", "size"),
   [

@@ -24,6 +24,7 @@ def write(folder, depths=(1, 1, 2, 1), width=16, size=64, embed_dim=24):
   return tower, models.load(str(folder))
 
 
+@pytest.mark.slow
 def test_modified_resnet(tmp_path):
   tower, clip = write(tmp_path)
   assert clip.config.mean == (0.4, 0.5, 0.6)

@@ -43,6 +43,7 @@ def tf_efficientnet(tmp_path_factory):
   return model, checkpoints.write_safetensors(model.state_dict(), file)
 
 
+@pytest.mark.slow
 def test_weights_of_tensorflow_are_named_by_their_source(tf_efficientnet):
   reference, file = tf_efficientnet
   model = models.load(file, architecture="timm/tf_efficientnet_b0.ap_in1k")
@@ -218,6 +219,7 @@ def test_the_rows_are_those_of_the_libraries():
     assert theirs == {**row, "url": theirs["url"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ViT-B-32", "RN50", "resnet50", "vit_b_16"])
 def test_every_source_is_found_under_its_own_name(name):
   for origin in origins.named(name):

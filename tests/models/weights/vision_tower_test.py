@@ -167,6 +167,7 @@ def test_one_of_several_networks_is_asked_for_by_its_key(tmp_path, base, tower):
     models.load(base, visual=file)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [hf.CLIPVisionModel, hf.CLIPVisionModelWithProjection])
 @pytest.mark.parametrize("form", ["folder", "older", "file"])
 def test_towers_of_transformers(tmp_path, kind, form):
@@ -415,6 +416,7 @@ def test_a_wrong_tower_ends_a_command_in_one_line(tmp_path, others):
   assert not (tmp_path / "x").exists()
 
 
+@pytest.mark.slow
 def test_the_published_line_of_a_tower():
   from jaxbench.metrics import published
 
