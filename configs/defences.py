@@ -79,7 +79,7 @@ def _suite(
 
 def get_config(size: str = "") -> config.Config:
   """Eleven defences of a CLIP, or of the embedded one `tiny`."""
-  config.check_argument(size, "", "tiny")
+  config.check_argument(size, "", "digits", "tiny")
   if size == "tiny":
     model, defences = "digits-clip", ("transform(kind='bits', bits=2)", "ttc(steps=1)")
     attacks = config.Attacks(
@@ -95,6 +95,22 @@ def get_config(size: str = "") -> config.Config:
       attacks=attacks,
       limit=48,
       slots=12,
+      evaluations=5,
+    )
+  if size == "digits":
+    model = "digits-clip"
+    return config.Config(
+      models=(model, *(f"{model}|{defence}" for defence in DEFENCES)),
+      data=("digits",),
+      prompts=("simple",),
+      attacks=config.Attacks(
+        transfer=("apgd(steps=20)",),
+        surrogates=_surrogates(model, DEFENCES),
+        names=("square(queries=200)",),
+        epsilons=(3 / 255,),
+      ),
+      limit=48,
+      slots=24,
       evaluations=5,
     )
   model = "openai/clip-vit-base-patch32"

@@ -76,6 +76,7 @@ def test_every_iterate_is_inside_the_ball_and_the_box(attack, tiny, examples):
     assert state.progress.done.all()
 
 
+@of_each_kind
 @every_attack
 def test_what_is_claimed_is_so_and_ends_the_search(attack, tiny, examples):
   """An attack moves on after it has fooled only if it is asked to, and then to what fools."""

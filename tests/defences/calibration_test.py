@@ -93,7 +93,6 @@ def undefended(base, problem):
   return _worst(base, base, problem)
 
 
-@pytest.mark.slow
 def test_the_base_is_neither_safe_nor_lost(undefended):
   levels, worst = undefended
   assert 0.1 < worst < 0.7

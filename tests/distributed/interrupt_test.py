@@ -39,6 +39,8 @@ try:
 except interrupt.Interrupted as interrupted:
   say("obeyed")
   sys.exit(interrupted.exit_status)
+except KeyboardInterrupt:  # The second came before the main thread was deep.
+  sys.exit(130)
 """
 
 

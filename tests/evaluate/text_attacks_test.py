@@ -68,7 +68,6 @@ def _features(network, texts):
   return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 
-@pytest.mark.slow
 def test_news_is_judged_as_transformers_judges_what_rows_say(finished, sets, network):
   source, classes = data.load(sets[0]), _features(network, CLASSES)
   clean, attacked = _rows(finished, sets[0])

@@ -97,7 +97,6 @@ def _logits(network, images):
   return np.asarray(_forward(network, images))
 
 
-@pytest.mark.slow
 def test_every_target_is_shown_the_same_images(rows):
   assert len(rows) == 2 * 2 * 24
   pictures = {}

@@ -9,28 +9,23 @@ import resource
 
 import pytest
 
-USUAL = 30  # Of a file that is not named.
+USUAL = 20  # Of a file that is not named.
 BUDGETS = {
-  "attacks/laws_test.py": 300,  # 41 attacks, by themselves and bisected, in floats or in 8 bits.
-  "cli_test.py": 300,  # Some twenty processes.
-  "attacks/contract_test.py": 150,
-  "evaluate/runner_test.py": 100,
-  "models/weights/fields_test.py": 110,
-  "models/weights/origins_test.py": 110,
-  "attacks/more_work_test.py": 90,
-  "evaluate/transfer_test.py": 60,
-  "protocols_test.py": 60,
-  "report/report_test.py": 60,
-  "models/weights/huggingface_test.py": 50,
-  "models/weights/timm_names_test.py": 50,  # Networks at full size, in shapes only.
-  "models/prompting/zero_shot_test.py": 50,
-  "attacks/arguments_test.py": 60,
-  "attacks/end_to_end_test.py": 45,
-  "defences/contract_test.py": 45,
-  "evaluate/defended_test.py": 45,
-  "evaluate/natural_test.py": 45,
-  "evaluate/several_hosts_test.py": 45,
-  "storage/damage_test.py": 45,
+  "cli_test.py": 150,  # Some twenty processes.
+  "attacks/laws_test.py": 70,  # A program for each attack.
+  "attacks/contract_test.py": 50,
+  "evaluate/transfer_test.py": 50,
+  "evaluate/defended_test.py": 50,
+  "evaluate/runner_test.py": 50,
+  "report/report_test.py": 40,
+  "evaluate/galleries_test.py": 40,
+  "defences/contract_test.py": 40,
+  "evaluate/natural_test.py": 30,
+  "evaluate/text_attacks_test.py": 30,
+  "attacks/mutations_test.py": 30,
+  "corruptions/contract_test.py": 30,
+  "prompt_search/search_test.py": 30,
+  "models/weights/fields_test.py": 30,
 }
 FACTOR = 3
 _SHOWN = 10

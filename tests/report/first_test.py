@@ -47,7 +47,6 @@ def _figures(found, place):
   return dict(zip([column.key for column in found.columns], line.values, strict=True))
 
 
-@pytest.mark.slow
 def test_a_line_holds_a_figure_for_each_question(found):
   keys = [column.key for column in found.columns]
   wanted = ["clean", "natural", "corruptions", "attacked", "smallest_epsilon", "typographic_drop"]
@@ -77,7 +76,6 @@ def test_less_may_be_better():
   assert (values[one].best, values[other].best) == (True, False)
 
 
-@pytest.mark.slow
 def test_the_sentence_and_the_page_say_what_was_run(found, run, tmp_path):
   sentence = found.sentence
   assert sentence.startswith("2 models on 20 examples of digits, 20 examples of digits-printed, ")
