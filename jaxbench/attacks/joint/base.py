@@ -29,7 +29,11 @@ class Guide(Protocol):
 
 
 class Joint(NamedTuple):
-  """An attack on both sides: of texts against images, of images against these texts."""
+  """An attack on both sides: of texts against images, of images against these texts.
+
+  It asks nobody what is found. `attacks.run` with its images' side leaves alone what is lost as it
+  is; a run of `--config.joint.names` does not.
+  """
 
   images: Attack  # On what `guide` makes; the label is the image's place.
   guide: Guide

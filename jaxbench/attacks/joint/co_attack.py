@@ -32,10 +32,11 @@ class Divergence:
 
 @functools.cache
 def co_attack(*, steps: int = 10, relative_step: float = 1.25, alpha: float = 3.0) -> Joint:
-  """Texts are moved from what they were, then images from what they were and from these texts.
+  """Co-Attack (Zhang et al., 2022, arXiv:2206.09391): texts, then images away from both.
 
-  Of several captions of an image the last one guides it: the code attacks every pair, and the image
-  of the last stands for all. The start is above the image only, as there.
+  Texts are moved from what they were, images from what they were and from these texts. Of several
+  captions of an image the last one guides it: the code attacks every pair, and the image of the
+  last stands for all. The start is above the image only, as there.
 
   Args:
     steps: signed ones.

@@ -37,9 +37,11 @@ def sga(
   scales: tuple[float, ...] = (0.5, 0.75, 1.25, 1.5),
   noise: float = 0.05,
 ) -> Joint:
-  """Texts away from their images, images from all of these, and texts anew from those images.
+  """SGA (Lu et al., 2023, arXiv:2307.14061): images away from all their texts, texts from images.
 
-  An image is moved by the sum of its views' gradients: itself, and with noise at other sizes.
+  Texts are moved away from their images, images from all of these, and texts, as they were, from
+  the moved images. An image is moved by the sum of its views' gradients: itself, and with noise at
+  other sizes.
 
   Args:
     steps: signed ones.
@@ -100,10 +102,16 @@ class _View(NamedTuple):
 
 def _seen(view: _View, image: jax.Array) -> jax.Array:
   """A view of an image [H, W, 3]: clipped where it is small or large, as in the authors' code."""
-  small = jnp.einsum("mh,hwc,nw->mnc", view.down[0], image, view.down[1])
+  small = _resized(view.down, image)
   inside = (small >= 0) & (small <= 1)
   clipped = jnp.where(inside, small, jax.lax.stop_gradient(jnp.clip(small, 0, 1)))
-  return jnp.einsum("hm,mnc,wn->hwc", view.up[0], clipped, view.up[1])
+  return _resized(view.up, clipped)
+
+
+def _resized(lines: tuple[Any, Any], image: jax.Array) -> jax.Array:
+  """Exactly, also where products of matrices are rounded by default: views are near the image."""
+  highest = jax.lax.Precision.HIGHEST
+  return jnp.einsum("mh,hwc,nw->mnc", lines[0], image, lines[1], precision=highest)
 
 
 @functools.cache
