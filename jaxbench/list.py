@@ -56,6 +56,8 @@ def _attacks() -> Iterator[_Line]:
     yield "", name, _first_line(attack)
   for name, on_texts in attacks.text.ATTACKS.items():
     yield "", name, f"on texts: {_first_line(on_texts)}"
+  for name, on_both in attacks.joint.ATTACKS.items():
+    yield "", name, f"on images and captions: {_first_line(on_both)}"
 
 
 def _corruptions() -> Iterator[_Line]:

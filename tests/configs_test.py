@@ -73,6 +73,7 @@ def test_every_file_is_tested_or_trains():
   elsewhere |= {"clip_auto"}  # In prompt_search_test.py.
   elsewhere |= {"coop", "tecoa16", "vtab"}  # In protocols_test.py.
   elsewhere |= {"retrieval", "probes", "text_attacks"}  # In evaluate/*_test.py of these names.
+  elsewhere |= {"joint"}  # In evaluate/galleries_test.py.
   assert files == {*ARGUMENTS, *elsewhere}
 
 

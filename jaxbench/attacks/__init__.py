@@ -6,7 +6,7 @@ Epsilon is in [0, 1] pixel units (4/255). An attack is a pair of pure functions 
 
 from collections.abc import Callable
 
-from jaxbench.attacks import text
+from jaxbench.attacks import joint, text
 from jaxbench.attacks.apgd import apgd
 from jaxbench.attacks.autoattack import autoattack
 from jaxbench.attacks.base import (
@@ -120,6 +120,7 @@ __all__ = [
   "fgsm",
   "fmn",
   "hopskipjump",
+  "joint",
   "mim",
   "minimal_epsilon",
   "misclassify",

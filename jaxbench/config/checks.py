@@ -65,6 +65,8 @@ def checked(settings: Config) -> Config:
   _check_corruptions(settings.corruptions)
   _check_attacks(settings.attacks)
   _check_retrieval(settings.retrieval)
+  if settings.joint.names and not settings.attacks.epsilons:
+    raise _no_epsilon()
   return settings
 
 
@@ -88,6 +90,9 @@ def _typed(settings: Config) -> Config:
     text_attacks=dataclasses.replace(
       settings.text_attacks,
       names=read_names("text_attacks.names", settings.text_attacks.names),
+    ),
+    joint=dataclasses.replace(
+      settings.joint, names=read_names("joint.names", settings.joint.names)
     ),
     retrieval=dataclasses.replace(
       retrieval,
@@ -133,7 +138,11 @@ def _check_attacks(attacks: Attacks) -> None:
   if not attacks.tolerance > 0:
     raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
   if specs and not attacks.epsilons:
-    raise errors.InputError("--config.attacks.epsilons is empty: name at least one")
+    raise _no_epsilon()
+
+
+def _no_epsilon() -> errors.InputError:
+  return errors.InputError("--config.attacks.epsilons is empty: name at least one")
 
 
 def _check_retrieval(retrieval: Retrieval) -> None:

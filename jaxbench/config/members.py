@@ -29,9 +29,10 @@ def surrogates(settings: Config) -> dict[str, tuple[Member, ...]]:
 
   Of "a>b" those of both, b on which images are made, and a on whose images that begins.
   """
-  if not (settings.attacks.transfer or settings.attacks.smallest_transfer):
+  options = settings.attacks
+  if not (options.transfer or options.smallest_transfer or settings.joint.names):
     return {}
-  names = settings.attacks.surrogates or settings.models
+  names = options.surrogates or settings.models
   return {
     name: (*start_of(name, settings), *_members(_last(name, settings), settings)) for name in names
   }

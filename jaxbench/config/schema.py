@@ -78,6 +78,16 @@ class TextAttacks:
 
 
 @dataclasses.dataclass
+class Joint:
+  """Attacks on images and captions together, made on `attacks.surrogates` at each epsilon."""
+
+  names: tuple[str, ...] = ()  # Specs of `attacks.joint.ATTACKS`: "sga", "co_attack(steps=20)".
+  # How captions are attacked: a spec of `attacks.text.ATTACKS` without an objective, which the
+  # attack has; "" leaves captions as they are.
+  texts: str = "charmer"
+
+
+@dataclasses.dataclass
 class Universal:
   """Perturbations that are the same for all images, within each of `attacks.epsilons`."""
 
@@ -111,6 +121,7 @@ class Config:
   text_attacks: TextAttacks = dataclasses.field(
     default_factory=TextAttacks, metadata={"later": True}
   )
+  joint: Joint = dataclasses.field(default_factory=Joint, metadata={"later": True})
   retrieval: Retrieval = dataclasses.field(default_factory=Retrieval, metadata={"later": True})
   typography: tuple[str, ...] = ()  # Words on images: specs from `typography.OVERLAYS`.
   # Radii of models within the defence `smooth`: specs of `defences.certificate`, as "certify" or

@@ -10,8 +10,9 @@ from jaxbench import data, devices, retrieval
 from jaxbench.blocks import Block
 from jaxbench.config import Member
 from jaxbench.evaluate import reading
+from jaxbench.evaluate.both_sides import JointSide
 from jaxbench.evaluate.galleries import Galleries, Shown
-from jaxbench.evaluate.retrieving import Side
+from jaxbench.evaluate.retrieving import ranked
 from jaxbench.plan.perturbations import Columns, TextAttack
 from jaxbench.plan.perturbations import clean as clean_images
 from jaxbench.plan.perturbations.base import Made
@@ -19,7 +20,7 @@ from jaxbench.plan.perturbations.base import Made
 _GALLERIES = 4  # That are in memory; others are read again.
 
 
-class CaptionQueries(Side):
+class CaptionQueries(JointSide):
   """The models of a set whose captions look for their images."""
 
   def __init__(self, galleries: Galleries, pairs: data.Pairs, *given: Any):
@@ -61,7 +62,7 @@ class CaptionQueries(Side):
     gallery = self._gallery(member.model, self.plain(block.preprocess))
     found = reading.attacked(wanted, loaded, texts, gallery.tree().items, block, self.settings.seed)
     queries = reading.embedded(loaded, found.texts, self.slots)
-    ranks = _ranked(gallery, queries, block.labels)
+    ranks = ranked(gallery, queries, block.labels)
     same = np.array([one == other for one, other in zip(found.texts, texts, strict=True)])
     ranks = {name: np.where(same, clean[name], each) for name, each in ranks.items()}
     return ranks | reading.columns(found) | {"success": ranks["prediction"] != block.labels}
@@ -75,7 +76,7 @@ class CaptionQueries(Side):
   def _found(self, member: Member, shown: Shown, block: Block) -> Columns:
     gallery = self._gallery(member.model, shown)
     none = np.zeros(len(block.ids), np.int32)
-    found = _ranked(gallery, self._queries(member)[block.indices], block.labels)
+    found = ranked(gallery, self._queries(member)[block.indices], block.labels)
     return found | {"forwards": none + 1, "backwards": none}
 
   def _load_queries(self, member: Member) -> np.ndarray:
@@ -86,10 +87,3 @@ class CaptionQueries(Side):
   def _load_gallery(self, model: str, shown: Shown) -> devices.Replicated:
     items = self.images(model, shown)
     return devices.replicate(retrieval.Gallery.of(items, range(len(items))))
-
-
-def _ranked(gallery: devices.Replicated, queries: np.ndarray, labels: np.ndarray) -> Columns:
-  """Where the items of queries stand: unit rows [B, D], whose labels are [B]."""
-  batches = devices.stream(retrieval.find(), gallery, (queries, labels), retrieval.ROWS)
-  parts = [vars(batch.fetch()) for batch in batches]
-  return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

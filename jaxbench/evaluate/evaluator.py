@@ -15,7 +15,7 @@ from jaxbench.evaluate.heads import Heads
 from jaxbench.evaluate.predicting import prediction
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import defending
-from jaxbench.plan.perturbations import Columns, TextAttack, clean
+from jaxbench.plan.perturbations import Columns, Joint, TextAttack, clean
 from jaxbench.plan.prompting import prompting
 
 
@@ -178,6 +178,16 @@ class Evaluator:
       members: the models.
       block: of captions.
       name: of what is done to the images, with all that decides it.
+    """
+    raise NotImplementedError
+
+  def jointly(self, wanted: Joint, members: Sequence[Member], block: Block) -> list[Columns]:
+    """Where images and captions stand when both sides are attacked; other sets have one side.
+
+    Args:
+      wanted: the attack.
+      members: the models.
+      block: of images, or of captions.
     """
     raise NotImplementedError
 

@@ -1,11 +1,11 @@
-"""Embeddings of one side of a retrieval set, made once: kept beside the run, piece by piece."""
+"""What is made of one side of a retrieval set, once: kept beside the run, piece by piece."""
 
 import dataclasses
 import functools
 import hashlib
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -39,6 +39,10 @@ class Encoder(NamedTuple):
   weights: str  # Hash of what decides these.
 
 
+# Of a block of items, what pieces hold of it, one a folder; some folders have theirs.
+Making = Callable[[blocks.Block, list[epath.Path]], list[np.ndarray]]
+
+
 class Galleries:
   """Those of a run. What is killed goes on at the next piece, and hosts begin at different ones.
 
@@ -63,10 +67,38 @@ class Galleries:
 
   def embeddings(self, source: data.Source, shown: Shown, encoder: Encoder) -> np.ndarray:
     """float32 [N, D] of all items of a source, unit rows; see `fill`."""
-    parts, folder = self._parts(source), self._place(source, shown, encoder)
+    folder = self._place(source, shown, encoder.weights)
+    return self._whole(source, folder, "f", lambda: self.fill(source, shown, [encoder]))
+
+  def texts(
+    self,
+    source: data.Source,
+    shown: Shown,
+    weights: str,
+    write: Callable[[blocks.Block], np.ndarray],
+  ) -> np.ndarray:
+    """Strings [N, M] that are written of all items of a source.
+
+    Args:
+      source: of the items.
+      shown: what its name says is done to them.
+      weights: hash of the model that decides what is written.
+      write: strings [B, M] of a block of items.
+    """
+    folder = self._place(source, shown, weights)
+    fill = functools.partial(
+      self._fill, source, shown.preprocess, [folder], lambda block, _: [write(block)]
+    )
+    return self._whole(source, folder, "U", fill)
+
+  def _whole(
+    self, source: data.Source, folder: epath.Path, kind: str, fill: Callable[[], None]
+  ) -> np.ndarray:
+    """All pieces of a folder, of that kind of array; `fill` makes those that are lacking."""
+    parts = self._parts(source)
     while True:
-      self.fill(source, shown, [encoder])
-      found = [_read(_file(folder, number), len(part)) for number, part in enumerate(parts)]
+      fill()
+      found = [_read(_file(folder, number), len(part), kind) for number, part in enumerate(parts)]
       whole = [piece for piece in found if piece is not None]
       if len(whole) == len(found):
         return np.concatenate(whole)
@@ -82,38 +114,55 @@ class Galleries:
     Raises:
       InputError: an image cannot be read: without it, the others would be found more often.
     """
+    folders = {self._place(source, shown, each.weights): each for each in encoders}
+
+    def make(block: blocks.Block, left: list[epath.Path]) -> list[np.ndarray]:
+      pieces: list[list[np.ndarray]] = [[] for _ in left]
+      wanted = [folders[each] for each in left]
+      for batch, embedded in devices.late(_embedded(shown.made(block), wanted)):
+        for piece, result in zip(pieces, embedded, strict=True):
+          piece.append(devices.Batch(batch.examples, result).fetch())
+      return [np.concatenate(piece) for piece in pieces]
+
+    self._fill(source, shown.preprocess, list(folders), make)
+
+  def _fill(
+    self,
+    source: data.Source,
+    preprocess: models.Preprocess,
+    folders: Sequence[epath.Path],
+    make: Making,
+  ) -> None:
+    """Makes the pieces that folders lack, those first that no other host begins with."""
     parts = self._parts(source)
-    folders = {self._place(source, shown, each): each for each in encoders}
     first = len(parts) * self._host.index // self._host.count
     order = [*range(first, len(parts)), *range(first)]
     while lacking := [number for number in order if _lacking(folders, number)]:
       share = lacking[: -(-len(lacking) // self._host.count)]  # The rest may be another host's.
-      self._make(source, {number: parts[number] for number in share}, shown, folders)
+      self._make(source, {number: parts[number] for number in share}, preprocess, folders, make)
 
   def _parts(self, source: data.Source) -> list[list[int]]:
     places = range(0, len(source), self._size)
     return [list(range(start, min(start + self._size, len(source)))) for start in places]
 
-  def _place(self, source: data.Source, shown: Shown, encoder: Encoder) -> epath.Path:
-    return self._folder / self._address(source, shown, encoder.weights)
-
-  def _address(self, source: data.Source, shown: Shown, weights: str) -> str:
-    """Of what decides the embeddings, and of what rounds them."""
+  def _place(self, source: data.Source, shown: Shown, weights: str) -> epath.Path:
+    """By what decides the pieces, and what rounds them."""
     device = jax.local_devices()[0].device_kind
     how = [shown.name, repr(shown.preprocess), self._size, jax.__version__, device]
     decisive = json.dumps([weights, source.sha256, *how]).encode()
-    return hashlib.blake2b(decisive, digest_size=16).hexdigest()
+    return self._folder / hashlib.blake2b(decisive, digest_size=16).hexdigest()
 
   def _make(
     self,
     source: data.Source,
     parts: dict[int, list[int]],
-    shown: Shown,
-    folders: dict[epath.Path, Encoder],
+    preprocess: models.Preprocess,
+    folders: Sequence[epath.Path],
+    make: Making,
   ) -> None:
     """Writes pieces, but for those that another host has written meanwhile."""
     stream = blocks.stream(
-      source, list(parts.values()), shown.preprocess, [0] * len(parts), self._workers, self._cache
+      source, list(parts.values()), preprocess, [0] * len(parts), self._workers, self._cache
     )
     for number, (block, lost) in zip(parts, stream, strict=True):
       if lost.ids:
@@ -123,25 +172,21 @@ class Galleries:
         )
       if not (left := _lacking(folders, number)):
         continue
-      pieces: list[list[np.ndarray]] = [[] for _ in left]
-      for batch, embedded in devices.late(_embedded(shown.made(block), left)):
-        for piece, result in zip(pieces, embedded, strict=True):
-          piece.append(devices.Batch(batch.examples, result).fetch())
-      for (folder, _), piece in zip(left, pieces, strict=True):
-        _keep(_file(folder, number), np.concatenate(piece))
+      for folder, piece in zip(left, make(block, left), strict=True):
+        _keep(_file(folder, number), piece)
 
 
-def _lacking(folders: dict[epath.Path, Encoder], number: int) -> list[tuple[epath.Path, Encoder]]:
+def _lacking(folders: Iterable[epath.Path], number: int) -> list[epath.Path]:
   """The folders that have no such piece."""
-  return [each for each in folders.items() if not _file(each[0], number).exists()]
+  return [each for each in folders if not _file(each, number).exists()]
 
 
 def _embedded(
-  batches: Iterator[devices.Batch], encoders: list[tuple[epath.Path, Encoder]]
+  batches: Iterator[devices.Batch], encoders: list[Encoder]
 ) -> Iterator[tuple[devices.Batch, list[jax.Array]]]:
   """Items, and their embeddings by each encoder; nothing is waited for."""
   for batch in batches:
-    yield batch, [embed()(encoder.program, batch.result) for _, encoder in encoders]
+    yield batch, [embed()(encoder.program, batch.result) for encoder in encoders]
 
 
 @functools.cache
@@ -165,11 +210,11 @@ def _keep(file: epath.Path, piece: np.ndarray) -> None:
   atomic.create(file, buffer.getvalue())
 
 
-def _read(file: epath.Path, rows: int) -> np.ndarray | None:
-  """float32 [rows, D]; None if it is damaged, which is logged, and gone then."""
+def _read(file: epath.Path, rows: int, kind: str) -> np.ndarray | None:
+  """Floats or strings [rows, D]; None if it is damaged, which is logged, and gone then."""
   try:
     piece = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
-    if piece.dtype != np.float32 or piece.ndim != 2 or len(piece) != rows:
+    if piece.dtype.kind != kind or piece.ndim != 2 or len(piece) != rows:
       raise ValueError(f"it holds {piece.dtype} {list(piece.shape)}")
   except (ValueError, EOFError) as error:
     logging.warning("%s is damaged (%s): it is made anew", file, error)

@@ -17,7 +17,7 @@ from flax import struct
 from jaxbench import data, devices, models, retrieval
 from jaxbench.blocks import Block
 from jaxbench.config import Member
-from jaxbench.evaluate.retrieving import Side
+from jaxbench.evaluate.both_sides import JointSide
 from jaxbench.plan.perturbations import Columns, TextAttack
 
 
@@ -31,7 +31,7 @@ class _Searcher:
   tolerance: jax.Array  # [] float32, of equal logits.
 
 
-class ImageQueries(Side):
+class ImageQueries(JointSide):
   """The classifiers of a set whose images look for their captions."""
 
   @functools.cached_property

@@ -7,14 +7,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxbench import config, data, devices, models
+from jaxbench import config, data, devices, models, retrieval
 from jaxbench.blocks import Block
 from jaxbench.config import Member
 from jaxbench.evaluate import reading
 from jaxbench.evaluate.evaluator import Evaluator
 from jaxbench.evaluate.galleries import Encoder, Galleries, Shown
 from jaxbench.plan import defending
-from jaxbench.plan.perturbations import TextAttack, clean
+from jaxbench.plan.perturbations import Columns, TextAttack, clean
 
 
 class Side(Evaluator):
@@ -30,13 +30,17 @@ class Side(Evaluator):
     super().__init__(*given)
     self.galleries, self.pairs = galleries, pairs
 
+  def loaded(self, member: Member) -> Any:
+    """A model without its defences."""
+    return self._model(member.model).tree()
+
   def images(self, model: str, shown: Shown) -> np.ndarray:
     """float32 [N, D] of all images, unit rows."""
     return self.galleries.embeddings(self.pairs.source, shown, self.encoder(model))
 
   def encoder(self, model: str) -> Encoder:
     """What embeds images."""
-    return Encoder(self.classifier(Member(model, config.EMBEDDING)), _weights(model))
+    return Encoder(self.classifier(Member(model, config.EMBEDDING)), weights(model))
 
   def plain(self, preprocess: models.Preprocess) -> Shown:
     """Images as they are."""
@@ -67,17 +71,17 @@ class Side(Evaluator):
     self, member: Member, wanted: TextAttack, preprocess: models.Preprocess
   ) -> np.ndarray:
     """float32 [T, D] of all captions, each attacked among images as they are; unit rows."""
-    loaded = self._model(member.model).tree()
+    loaded = self.loaded(member)
 
     def made(block: Block) -> Any:
       anchors = self._anchors(member.model, self.plain(preprocess))
       texts = self.worded(member, block)
       found = reading.attacked(wanted, loaded, texts, anchors, block, self.settings.seed)
       tokens = loaded.tokenize(found.texts)
-      return devices.dispatch(_same(), devices.replicate(()), (tokens,), self.slots)
+      return devices.dispatch(as_given(), devices.replicate(()), (tokens,), self.slots)
 
     shown = Shown(preprocess, self.named(f"{wanted.stream} of {member.prompts}"), made)
-    encoder = Encoder(devices.replicate(loaded.text), _weights(member.model))
+    encoder = Encoder(devices.replicate(loaded.text), weights(member.model))
     return self.galleries.embeddings(data.Captions(self.pairs), shown, encoder)
 
   @functools.cached_property
@@ -85,12 +89,26 @@ class Side(Evaluator):
     return functools.lru_cache(1)(self.images)
 
 
-def _weights(model: str) -> str:
+def ranked(gallery: devices.Replicated, queries: np.ndarray, labels: np.ndarray) -> Columns:
+  """Where the items of queries stand.
+
+  Args:
+    gallery: a `retrieval.Gallery`.
+    queries: float32 [B, D], unit rows.
+    labels: int32 [B], whose each is.
+  """
+  batches = devices.stream(retrieval.find(), gallery, (queries, labels), retrieval.ROWS)
+  parts = [vars(batch.fetch()) for batch in batches]
+  return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def weights(model: str) -> str:
+  """A hash of what decides a model's embeddings, in words."""
   known = models.describe(defending.base(model))
   return f"{known.sha256} {models.told(known.config)}"
 
 
 @functools.cache
-def _same() -> Callable[..., jax.Array]:
+def as_given() -> Callable[..., jax.Array]:
   """A sharded program ((), tokens [B, T]) -> the tokens, on the devices."""
   return devices.shard(lambda _, tokens: tokens)

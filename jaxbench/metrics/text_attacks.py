@@ -45,11 +45,14 @@ class TextAttacked(NamedTuple):
 def text_attacks(rows: pa.Table) -> list[TextAttacked]:
   """All attacked cells whose examples are texts, with rows of the same texts as they are.
 
+  Captions that are attacked together with the images are not among them.
+
   Args:
     rows: of `records.read`.
   """
-  cells = list(records.by_cell(rows.filter(pc.is_valid(rows["edits"]))).values())
-  return list(filter(None, (_attacked(table, rows) for table in cells)))
+  cells = records.by_cell(rows.filter(pc.is_valid(rows["edits"]))).values()
+  alone = (table for table in cells if kinds.of_rows(table) == kinds.TEXT_ATTACK)
+  return list(filter(None, (_attacked(table, rows) for table in alone)))
 
 
 def _attacked(table: pa.Table, rows: pa.Table) -> TextAttacked | None:

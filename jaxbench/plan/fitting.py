@@ -54,10 +54,12 @@ def wanted(
     asked = list(_without_texts(asked, source))
   surrogates = list(classifiers.surrogates(settings, source, name, absent))
   made = perturbations.of_surrogates(settings, surrogates, name, absent)
+  both = perturbations.on_both_sides(settings, surrogates, source, name, absent)
   if isinstance(source, data.Captions):
     pairs = source.pairs
-    return [*asked, *(galleries.of_images(one, pairs) for one in made if isinstance(one, Transfer))]
-  asked = [*asked, *made]
+    shown = (galleries.of_images(one, pairs) for one in made if isinstance(one, Transfer))
+    return [*asked, *shown, *both]
+  asked = [*asked, *made, *both]
   if data.has_several_labels(source):
     asked = _without_attacks(asked, name, absent)
   return asked

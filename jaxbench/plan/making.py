@@ -153,11 +153,12 @@ def _without_models(settings: config.Config, absent: list[Absent]) -> config.Con
       kept.append(name)
     elif name not in reasons:
       absent.append(Absent(f"transfer from {name}", str(missing(lacking[0]))))
-  attacked = dataclasses.replace(settings.attacks, surrogates=tuple(kept))
+  attacked, joint = dataclasses.replace(settings.attacks, surrogates=tuple(kept)), settings.joint
   if not kept:  # Without names, all models would be surrogates.
     attacked = dataclasses.replace(attacked, transfer=(), smallest_transfer=())
+    joint = dataclasses.replace(joint, names=())
   there = tuple(model for model in settings.models if model not in reasons)
-  return dataclasses.replace(settings, models=there, attacks=attacked)
+  return dataclasses.replace(settings, models=there, attacks=attacked, joint=joint)
 
 
 def _native(

@@ -17,6 +17,7 @@ SMALLEST = "smallest"  # The same, bisected for the smallest epsilon.
 CERTIFIED = "certified"  # Nothing is done but under noise: no smaller perturbation changes more.
 TRANSFER = "transfer"  # Made on a surrogate.
 SMALLEST_TRANSFER = "smallest_transfer"
+JOINT = "joint"  # Of images and captions together, made on a surrogate.
 
 BISECTED = (SMALLEST, SMALLEST_TRANSFER)
 _NAMES = {"clean": CLEAN, "stylized": STYLIZATION}
@@ -28,6 +29,7 @@ _CALLS = {  # The first that fits.
   "smallest(transfer(": SMALLEST_TRANSFER,
   "smallest(": SMALLEST,
   "transfer(": TRANSFER,
+  "joint(": JOINT,
 }
 
 

@@ -69,7 +69,7 @@ SCHEMA = pa.schema(
     pa.field("edits", pa.int32()),
     pa.field("candidates", pa.int32()),
     # Of retrieval under attack: "query", one attacked among items as they are; "gallery", one as it
-    # is among items that are all attacked.
+    # is among items that are all attacked; "both", one among them that is attacked itself.
     pa.field("protocol", NAME),
     pa.field("steps", pa.int32()),  # Attacks.
     # Attacks: claims on this example that did not hold when judged; null for transfer.

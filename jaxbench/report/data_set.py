@@ -83,6 +83,7 @@ _TOLD_IN = {
   kinds.SMALLEST: "searches",
   kinds.SMALLEST_TRANSFER: "searches",
   kinds.TRANSFER: "transfers",
+  kinds.JOINT: "transfers",
   kinds.TEXT_ATTACK: "rewritten",  # A section of its own.
   kinds.CERTIFIED: "certificates",  # A part of the section on defences.
 }

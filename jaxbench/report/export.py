@@ -79,7 +79,7 @@ def _columns(rows: list[Row]) -> Iterator[_Column]:
   attacks = {
     (row["perturbation"], row["epsilon"])
     for row in rows
-    if kinds.of(row) in (kinds.ATTACK, kinds.TRANSFER, kinds.UNIVERSAL)
+    if kinds.of(row) in (kinds.ATTACK, kinds.TRANSFER, kinds.JOINT, kinds.UNIVERSAL)
     and row["epsilon"] is not None
   }
   for name, epsilon in sorted(attacks):

@@ -15,6 +15,7 @@ _SUITES = {  # By kind, one and several.
   kinds.SMALLEST: ("search for the smallest epsilon", "searches for the smallest epsilon"),
   kinds.CERTIFIED: ("certificate", "certificates"),
   kinds.TRANSFER: ("transfer attack", "transfer attacks"),
+  kinds.JOINT: ("attack on both sides", "attacks on both sides"),
   kinds.SMALLEST_TRANSFER: ("bisected transfer attack", "bisected transfer attacks"),
 }
 

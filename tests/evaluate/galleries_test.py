@@ -1,13 +1,16 @@
-"""Runs in which all of one side of a retrieval set is attacked, and the other looks for it."""
+"""Runs in which all of one side of a retrieval set, or of both, is attacked, and then ranked."""
+
+import dataclasses
+import runpy
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
-from references import captioned, checkpoints
+from references import captioned, checkpoints, command
 
-from jaxbench import config, data, models, plan, records, retrieval
+from jaxbench import config, data, errors, metrics, models, plan, records, report, retrieval
 from jaxbench.evaluate import runner
 
 WORDS = ("a red bus", "two dogs on grass", "an old man", "the sea at night")
@@ -34,6 +37,10 @@ def finished(model, tmp_path_factory):
         epsilons=(0.0, EPSILON),
       ),
       text_attacks=config.TextAttacks(names=("leaf(rho=3, alphabet='xyz')",)),
+      joint=config.Joint(
+        names=("sga(scales=(0.5,), steps=2)", "co_attack(steps=2)"),
+        texts="leaf(rho=3, alphabet='xyz')",
+      ),
       slots=2,
       block=4,
     )
@@ -42,7 +49,7 @@ def finished(model, tmp_path_factory):
   runner.run(settings, made, root / "run", quiet=True)
   patch.undo()
   rows = records.read(root / "run").to_pylist()
-  return name, made, rows
+  return name, made, rows, root / "run"
 
 
 def _of(rows, direction, kind, epsilon=None):
@@ -55,17 +62,17 @@ def _unit(features):
   return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
-def _matches(rows, ids, expected):
+def _matches(rows, ids, expected, protocol="gallery"):
   for row in rows:
     at = ids.index(row["example"])
     assert row["rank"] == expected.rank[at]
     assert row["prediction"] == expected.prediction[at]
     assert row["success"] == (row["prediction"] != row["label"])
-    assert row["protocol"] == "gallery"
+    assert row["protocol"] == protocol
 
 
 def test_captions_look_among_all_attacked_images(finished, model):
-  name, made, rows = finished
+  name, made, rows, _ = finished
   pairs, clip = data.load(name).pairs, models.load(model)
   stored = [pairs.source[row].image for row in range(len(pairs.source))]
   images = np.stack([clip.preprocess(image) for image in stored]).astype(np.float32) / 255
@@ -93,7 +100,7 @@ def test_captions_look_among_all_attacked_images(finished, model):
 
 
 def test_images_look_among_all_attacked_captions(finished, model):
-  name, _, rows = finished
+  name, _, rows, _ = finished
   pairs, clip = data.load(name).pairs, models.load(model)
   became = {row["example"]: row["text"] for row in _of(rows, "text_to_image", "leaf")}
   assert any(text not in pairs.captions for text in became.values())
@@ -109,7 +116,7 @@ def test_images_look_among_all_attacked_captions(finished, model):
 
 def test_tokens_move_as_veattack_moves_them(finished, model, network):
   """The loss by transformers, of two images of the set."""
-  name, _, rows = finished
+  name, _, rows, _ = finished
   pairs, clip = data.load(name).pairs, models.load(model)
   images = np.stack([clip.preprocess(pairs.source[row].image) for row in (0, 1)])
   images = images.astype(np.float32) / 255
@@ -124,3 +131,85 @@ def test_tokens_move_as_veattack_moves_them(finished, model, network):
   moved = [row for row in rows if "[tokens]" in row["perturbation"] and row["epsilon"]]
   assert {row["direction"] for row in moved} == {"image_to_text", "text_to_image"}
   assert any(row["success"] for row in moved)
+
+
+@pytest.mark.parametrize("name", ["sga", "co_attack"])
+def test_both_sides_are_ranked_as_what_they_became(finished, model, name):
+  """At epsilon 0 images stay, and ranks are those among the captions that rows tell of."""
+  data_name, _, rows, _ = finished
+  pairs, clip = data.load(data_name).pairs, models.load(model)
+  stored = [pairs.source[row].image for row in range(len(pairs.source))]
+  images = np.stack([clip.preprocess(image) for image in stored]).astype(np.float32) / 255
+  images, labels = _unit(clip.encode_image(images)), np.arange(len(stored))
+  captions = _of(rows, "text_to_image", f"joint({name}", 0.0)
+  became = {row["example"]: row["text"] for row in captions}
+  assert any(text not in pairs.captions for text in became.values())
+  assert all(row["edits"] <= 1 and row["candidates"] for row in captions)
+  texts = _unit(models.gallery(clip, [became[each] for each in pairs.caption_ids]))
+  found = retrieval.ranks(texts, pairs.owners, images, labels)
+  _matches(captions, pairs.caption_ids, found, "both")
+  still = _of(rows, "image_to_text", f"joint({name}", 0.0)
+  found = retrieval.ranks(images, labels, texts, pairs.owners)
+  _matches(still, list(pairs.source.ids), found, "both")
+  # Co-Attack's captions know of no images; SGA's are attacked again, against those of the epsilon.
+  moved = _of(rows, "image_to_text", f"joint({name}", EPSILON)
+  again = {row["example"]: row["text"] for row in _of(rows, "text_to_image", "joint(co", EPSILON)}
+  assert (again == became) == (name == "co_attack")
+  ranks = {row["example"]: row["rank"] for row in still}
+  assert any(row["rank"] != ranks[row["example"]] for row in moved)
+
+
+@pytest.mark.slow
+def test_the_page_tells_what_is_lost(finished, tmp_path):
+  """Of joint attacks where retrieval and transfer are told, and not among attacks on texts."""
+  _, made, _, workdir = finished
+  report.write([workdir], tmp_path / "page.html")
+  page = (tmp_path / "page.html").read_text()
+  settings = {
+    (cell.perturbation.text, cell.perturbation.setting)
+    for cell in made.cells
+    if cell.perturbation.knowledge
+  }
+  assert page.count("<tr data-lost=") == len(settings)
+  assert sum(text.startswith("joint(") for text, _ in settings) == 4
+  assert "transfer of sga(" in page
+  found = metrics.text_attacks(records.read(workdir))
+  assert {each.perturbation.partition("(")[0] for each in found} == {"leaf"}
+
+
+def test_the_configs_ask_for_them(model, tmp_path):
+  """COCO's five folds, and the first of them under LEAF's attack; SGA and Co-Attack."""
+  captioned.shards(tmp_path / "wds_flickr30k", CAPTIONS)
+  ten = {f"{number}.jpg": [f"the {number}th"] for number in range(10)}
+  captioned.shards(tmp_path / "wds_mscoco_captions", ten)
+
+  def made(name, argument):
+    settings = runpy.run_path(str(command.ROOT / f"configs/{name}.py"))["get_config"](argument)
+    changes = {"models": (model,), "data_root": str(tmp_path), "limit": 1}
+    return plan.make(config.checked(dataclasses.replace(settings, **changes))).cells
+
+  kinds = [cell.perturbation.kind for cell in made("joint", "tiny")]
+  assert kinds == 2 * ["clean", "joint", "joint"]
+  folds = {cell.data for cell in made("retrieval", "folds")}
+  assert {name.removeprefix("captions of ") for name in folds} == {
+    f"mscoco_captions-1k/{fold}" for fold in range(1, 6)
+  }
+  cells = made("text_attacks", "leaf")
+  assert [cell.perturbation.kind for cell in cells] == 2 * ["clean", *3 * ["text_attack"]]
+  assert sum("target='This is an image" in cell.perturbation.text for cell in cells) == 2
+
+
+def test_who_has_no_two_sides_is_absent(model, tmp_path):
+  def made(**changes):
+    asked = {"models": (model,), "data": ("digits",), "joint": config.Joint(names=("sga",))}
+    return plan.make(config.checked(config.Config(**asked | changes)))
+
+  assert any(one.reason == "its images have no captions" for one in made().absent)
+  name = str(captioned.shards(tmp_path / "wds_flickr30k", CAPTIONS))
+  tokens = config.Attacks(surrogates=(f"{model}[tokens]",))
+  reasons = {one.reason for one in made(data=(name,), attacks=tokens).absent}
+  assert "both sides are attacked on one undefended model with its captions" in reasons
+  with pytest.raises(errors.InputError, match="objective=, which is the attack's on both sides"):
+    made(data=(name,), joint=config.Joint(names=("sga",), texts="leaf(objective='l2')"))
+  with pytest.raises(errors.InputError, match="Did you mean 'sga'"):
+    made(joint=config.Joint(names=("sgaa",)))

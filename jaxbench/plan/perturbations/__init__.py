@@ -9,6 +9,7 @@ from jaxbench.plan.perturbations import (
   certificate,
   clean,
   corruption,
+  joint,
   sequence,
   stylization,
   text_attack,
@@ -21,6 +22,7 @@ from jaxbench.plan.perturbations.base import Columns, Evaluator, Perturbation, T
 from jaxbench.plan.perturbations.certificate import Certificate
 from jaxbench.plan.perturbations.clean import Clean
 from jaxbench.plan.perturbations.corruption import Corruption
+from jaxbench.plan.perturbations.joint import Joint
 from jaxbench.plan.perturbations.sequence import Sequence
 from jaxbench.plan.perturbations.stylization import Stylization
 from jaxbench.plan.perturbations.text_attack import TextAttack
@@ -36,6 +38,7 @@ __all__ = [
   "Columns",
   "Corruption",
   "Evaluator",
+  "Joint",
   "Perturbation",
   "Sequence",
   "Smallest",
@@ -48,6 +51,7 @@ __all__ = [
   "Universal",
   "of_surrogates",
   "of_targets",
+  "on_both_sides",
 ]
 
 _ALONE = (
@@ -69,6 +73,7 @@ KINDS: dict[str, type[Perturbation]] = {
     Smallest,
     Transfer,
     SmallestTransfer,
+    Joint,
     Certificate,
   )
 }
@@ -87,3 +92,4 @@ def of_targets(settings: config.Config, absent: list[Absent]) -> Iterator[Pertur
 
 
 of_surrogates = transfer.wanted
+on_both_sides = joint.wanted

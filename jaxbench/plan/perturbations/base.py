@@ -121,6 +121,17 @@ class Evaluator(Protocol):
       name: of what is done to the images, with all that decides it.
     """
 
+  def jointly(
+    self, wanted: Any, members: Sequence[config.Member], block: Block, /
+  ) -> list[Columns]:
+    """Where images and captions stand when both sides are attacked; see `Joint`.
+
+    Args:
+      wanted: the attack, a `Joint`.
+      members: the models.
+      block: of images, or of captions.
+    """
+
   def check(
     self,
     names: tuple[str, str],

@@ -39,7 +39,7 @@ class ImageGallery(Transfer):
       examples = adversary.attackable(self.stream, self.epsilon, images, settings.seed, surrogate)
       found, _ = self.make(evaluator, surrogate, examples)
       arrays = found, images.images, examples.epsilons
-      return devices.dispatch(_inside(norm), devices.replicate(()), arrays, evaluator.slots)
+      return devices.dispatch(inside(norm), devices.replicate(()), arrays, evaluator.slots)
 
     decisive = [self.stream, self.setting, self.hashed(settings)]
     members = [target.member for target in targets]
@@ -92,7 +92,7 @@ def _judged(columns: Columns, block: Block) -> Columns:
 
 
 @functools.cache
-def _inside(norm: norms.Norm) -> Callable[..., jax.Array]:
+def inside(norm: norms.Norm) -> Callable[..., jax.Array]:
   """A program ((), images, clean images, epsilons) -> the images, clean where they are outside."""
 
   def kept(
