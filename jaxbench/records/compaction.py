@@ -5,6 +5,8 @@ one that looked before, and misses a part, looks again. Two hosts that compact t
 two parts with the same rows at worst.
 """
 
+import uuid
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -32,10 +34,12 @@ def compact(workdir: epath.Path, data: str, block: int) -> None:
     tables = [parts.read(file, schema.SCHEMA.names) for file in old]
   except (damage.Damaged, FileNotFoundError):  # Who continues the run looks into it.
     return
-  new = parts.write(workdir, data, block, _once(pa.concat_tables(tables)))
+  # No two have the same name: what a host that stood still has seen, and will remove, is not written
+  # again meanwhile by another.
+  rows = _once(pa.concat_tables(tables)).replace_schema_metadata({"compacted": uuid.uuid4().hex})
+  parts.write(workdir, data, block, rows)
   for file in old:
-    if file != new:  # One had all rows already.
-      atomic.remove(file)
+    atomic.remove(file)
 
 
 def _once(rows: pa.Table) -> pa.Table:

@@ -51,6 +51,18 @@ def test_a_part_that_has_all_rows_already_stays(store, tmp_path):
   assert records.read(tmp_path).equals(before)
 
 
+def test_what_a_host_that_stood_still_removes_nobody_has_written_again(store, tmp_path):
+  """Or it would remove the rows that another host has just made one part of."""
+  before, seen = records.read(tmp_path), set()
+  for _ in range(6):
+    store.write("d", 0, [_table("fog", ["c", "a"])])  # By one who did not know.
+    store.compact("d", 0)
+    (part,) = parts.files(tmp_path, parts.prefix("d", 0))
+    assert part.name not in seen
+    seen.add(part.name)
+  assert records.read(tmp_path).equals(before)
+
+
 def test_an_image_that_only_one_host_could_read_keeps_its_verdict(store, tmp_path):
   store.write("d", 0, [_table("clean", ["x"])])
   before = records.read(tmp_path)
