@@ -17,6 +17,7 @@ from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import defending
 from jaxbench.plan.perturbations import Columns, Joint, TextAttack, clean
 from jaxbench.plan.prompting import prompting
+from jaxbench.telemetry import clock
 
 
 class Evaluator:
@@ -221,6 +222,7 @@ class Evaluator:
     logits = verdict.logits(classifier, images, self.slots)
     return checks.of_classifier(classifier, images, labels, logits, self.slots)
 
+  @clock.preparing()
   def _load(self, member: Member) -> devices.Replicated:
     loaded, classifier, groups = self.parts(member)
     if groups is not None:

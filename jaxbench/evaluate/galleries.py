@@ -18,6 +18,7 @@ from jaxbench.distributed import hosts
 from jaxbench.models.parts.layers import normalize
 from jaxbench.plan.perturbations.base import Made
 from jaxbench.storage import atomic
+from jaxbench.telemetry import clock
 
 FOLDER = "galleries"
 
@@ -103,6 +104,7 @@ class Galleries:
       if len(whole) == len(found):
         return np.concatenate(whole)
 
+  @clock.preparing()
   def fill(self, source: data.Source, shown: Shown, encoders: Sequence[Encoder]) -> None:
     """Makes the embeddings that are lacking: items are made once for all encoders.
 

@@ -107,7 +107,8 @@ class Rows:
 def part(cell: Cell) -> Part:
   """What takes as long, a planned pass, as others of that name."""
   perturbation = cell.perturbation
-  return perturbation.kind, perturbation.text, perturbation.setting, cell.model, cell.data
+  # One program serves all severities, or all epsilons.
+  return perturbation.kind, perturbation.text, cell.model, cell.data, perturbation.setting
 
 
 def _member(cell: Cell) -> config.Member:

@@ -87,7 +87,7 @@ def summarize(rows: pa.Table) -> pa.Table:
     ),
     "not_finite": pc.equal(rows["prediction"], NOTHING),
   }.items():
-    shown = pc.if_else(counts, column.cast(pa.int64()), None)
+    shown = pc.if_else(counts, column.cast(pa.int8()), None)
     counted = counted.append_column(name, shown)
   sums = [*_COUNTS, "forwards", "backwards"]
   grouped = counted.group_by(_CELL, use_threads=False).aggregate(

@@ -18,6 +18,14 @@ def in_one_piece(column: pa.ChunkedArray) -> pa.Array:
   return joined.chunk(0) if isinstance(joined, pa.ChunkedArray) else joined
 
 
+def nothing(kind: pa.DataType, count: int) -> pa.Array:
+  """So many nulls; of a dictionary that is empty, if it is one."""
+  if not pa.types.is_dictionary(kind):
+    return pa.nulls(count, kind)
+  indices, names = pa.nulls(count, kind.index_type), pa.array([], kind.value_type)
+  return pa.DictionaryArray.from_arrays(indices, names)
+
+
 def ranks(column: pa.DictionaryArray) -> np.ndarray:
   """Numbers [N] that sort as the names do."""
   places = np.empty(len(column.dictionary), np.int32)

@@ -154,6 +154,22 @@ def opened(file: epath.Path) -> Part:
   return part
 
 
+def lacks(part: Part, name: str) -> bool:
+  """Whether no row has a value in a column; False if only reading it would tell."""
+  if name not in part.columns:
+    return True
+  field, metadata = schema.SCHEMA.field(name), part.content.metadata
+  if not (part.sound and field.nullable) or pa.types.is_nested(field.type):
+    return False
+  place = part.content.schema_arrow.names.index(name)  # Nothing is nested but in lists of numbers.
+  groups = [metadata.row_group(number).column(place) for number in range(metadata.num_row_groups)]
+  told = [group.statistics for group in groups]
+  return all(
+    one is not None and one.has_null_count and one.null_count == group.num_values
+    for one, group in zip(told, groups, strict=True)
+  )
+
+
 def column(part: Part, name: str, kind: pa.DataType) -> pa.ChunkedArray:
   """One column; nulls where the part is of a version that did not have it yet.
 

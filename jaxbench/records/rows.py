@@ -1,5 +1,6 @@
 """Rows of all parts, as one table."""
 
+import functools
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
@@ -39,10 +40,14 @@ def read(workdir: epath.PathLike, columns: Iterable[str] | None = None) -> pa.Ta
   # Column by column, the pictures first, so that little is there twice: rows may fill the memory.
   keys = [arrays.ranks(_column(opened, key, readable)) for key in ("example", "cell")]
   order = pa.array(arrays.distinct(keys))
-  made = {}
+  made, nothing = {}, functools.cache(lambda kind: arrays.nothing(kind, len(order)))
   for name in sorted(names, key=lambda name: name != "picture"):
-    column = _column(opened, name, readable).take(order)
-    made[name] = _in_order_of_appearance(column, schema.SCHEMA.field(name).type)
+    kind = schema.SCHEMA.field(name).type
+    if all(parts.lacks(part, name) for part in opened):
+      made[name] = nothing(kind)  # Most columns of most runs; they share their memory.
+    else:
+      column = _column(opened, name, readable).take(order)
+      made[name] = _in_order_of_appearance(column, kind)
   return pa.Table.from_arrays([made[name] for name in names], schema=schema.fields(names))
 
 

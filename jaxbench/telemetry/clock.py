@@ -1,4 +1,4 @@
-"""What this process waits for: devices, and XLA's compiler."""
+"""What this process waits for: devices, and what is prepared once."""
 
 import contextlib
 import time
@@ -9,11 +9,51 @@ import jax
 
 PARTS = ("compiling", "device")
 _spent = dict.fromkeys(PARTS, 0.0)
+_COMPILED = "/jax/core/compile/backend_compile_duration"  # Or read from what was compiled before.
+_PREPARED = (
+  "/jax/core/compile/jaxpr_trace_duration",
+  "/jax/core/compile/jaxpr_to_mlir_module_duration",
+  _COMPILED,
+)
+
+
+class _Spans:
+  """Seconds of what may hold others of its kind, as programs are traced inside programs."""
+
+  def __init__(self) -> None:
+    self.total = 0.0
+    self._spans: list[tuple[float, float]] = []  # Begin and seconds, none in another.
+
+  def add(self, seconds: float) -> None:
+    """One that ends now."""
+    begin = time.monotonic() - seconds
+    while self._spans and self._spans[-1][0] >= begin:
+      self.total -= self._spans.pop()[1]
+    self._spans.append((begin, seconds))
+    self.total += seconds
+
+
+_prepared = _Spans()
 
 
 def spent() -> dict[str, float]:
   """Seconds of each of PARTS since the process began."""
   return dict(_spent)
+
+
+def prepared() -> float:
+  """Seconds of what need not be done again: tracing and compiling, and what `preparing` wraps."""
+  return _prepared.total
+
+
+@contextlib.contextmanager
+def preparing() -> Iterator[None]:
+  """Counts what it wraps as done once: a model is loaded, prompts are embedded."""
+  started = time.monotonic()
+  try:
+    yield
+  finally:
+    _prepared.add(time.monotonic() - started)
 
 
 @contextlib.contextmanager
@@ -27,8 +67,9 @@ def waiting() -> Iterator[None]:
 
 
 def _listen(event: str, duration_secs: float, **_: Any) -> None:
-  # XLA's work, or reading what it has compiled before.
-  if event == "/jax/core/compile/backend_compile_duration":
+  if event in _PREPARED:
+    _prepared.add(duration_secs)
+  if event == _COMPILED:
     _spent["compiling"] += duration_secs
 
 

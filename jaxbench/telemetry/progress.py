@@ -7,6 +7,7 @@ import time
 
 import tqdm
 
+from jaxbench.telemetry import clock
 from jaxbench.telemetry.time_left import Part, TimeLeft
 
 _LINE_SECONDS = 15.0
@@ -41,6 +42,7 @@ class Progress:
     self._plural = f"{unit}es" if unit.endswith("s") else f"{unit}s"
     self._what = ""
     self._started = self._updated = time.monotonic()
+    self._prepared = clock.prepared()
     self._shown = -1.0
     self._ended = threading.Event()
     if not (silent or self._terminal):
@@ -55,9 +57,9 @@ class Progress:
 
   def update(self, amount: int, part: Part = ()) -> None:
     """Adds `amount` of work done, since the last call."""
-    now = time.monotonic()
-    self._left.took(part, amount, now - self._updated)
-    self._updated = now
+    now, prepared = time.monotonic(), clock.prepared()
+    self._left.took(part, amount, now - self._updated, prepared - self._prepared)
+    self._updated, self._prepared = now, prepared
     self._add(amount)
 
   def skip(self, amount: int, part: Part = ()) -> None:
@@ -93,4 +95,7 @@ class Progress:
 
   def _remaining(self) -> str:
     seconds = self._left.seconds()
-    return "" if seconds is None else f"{datetime.timedelta(seconds=round(seconds))} left"
+    if seconds is None:
+      return ""
+    guess = "perhaps " if self._left.is_guess() else ""
+    return f"{guess}{datetime.timedelta(seconds=round(seconds))} left"

@@ -4,7 +4,7 @@ import collections
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
 
-Part: TypeAlias = tuple[str, ...]  # From the general to the particular: ("attack", "pgd", "clip").
+Part: TypeAlias = tuple[str, ...]  # The general first: ("attack", "pgd", "clip", "4/255").
 
 
 class _Taken(NamedTuple):
@@ -19,8 +19,8 @@ class TimeLeft:
   """An estimate that plans alone cannot give: an attack ends where a model is fooled.
 
   A part that was measured has its own pace, and one that was not that of the parts which share most
-  of its name. The first piece of a part compiles: it counts while there is no other, and for parts
-  that are still to have theirs.
+  of its name. What has to be prepared is counted apart, once for parts that differ in their last
+  name alone. A part's first piece is slow all the same: it counts while there is no other.
 
   Args:
     planned: work by part.
@@ -30,25 +30,55 @@ class TimeLeft:
     self._left = dict(planned)
     self._first: dict[Part, _Taken] = {}
     self._later: dict[Part, _Taken] = {}
+    self._prepared: dict[Part, float] = {}
 
   def skip(self, part: Part, amount: int) -> None:
     """So much was done elsewhere or before."""
     self._left[part] -= amount
 
-  def took(self, part: Part, amount: int, seconds: float) -> None:
-    """So much was done here."""
+  def took(self, part: Part, amount: int, seconds: float, prepared: float = 0.0) -> None:
+    """So much was done here.
+
+    Args:
+      part: of the work.
+      amount: of it.
+      seconds: that it took in all.
+      prepared: of these, what was spent on what need not be done again.
+    """
     self.skip(part, amount)
+    if 2 * prepared > seconds:  # The rest went with it, and nobody can tell how much was work.
+      amount, prepared = 0, seconds
+    group, taken = part[:-1], (amount, seconds - prepared)
+    self._prepared[group] = self._prepared.get(group, 0.0) + prepared
     if part in self._first:
-      self._later[part] = self._later.get(part, _Taken()).more(amount, seconds)
-    else:
-      self._first[part] = _Taken(amount, seconds)
+      self._later[part] = self._later.get(part, _Taken()).more(*taken)
+    elif amount:
+      self._first[part] = _Taken(*taken)
 
   def seconds(self) -> float | None:
-    """Until all is done; None before anything is."""
+    """Until all is done; None before any pace is known."""
+    seconds = self._seconds()
+    return None if seconds is None else sum(seconds.values())
+
+  def is_guess(self) -> bool:
+    """Whether most of that time is of parts of whose like, by the first two names, none is known.
+
+    Their pace may be any: of an attack that ends early, a fiftieth of what is planned.
+    """
+    seconds, known = self._seconds() or {}, {part[:2] for part in dict(self._first)}
+    unknown = sum(some for part, some in seconds.items() if part[:2] not in known)
+    return 2 * unknown > sum(seconds.values())
+
+  def _seconds(self) -> dict[Part, float] | None:
+    """What each part still takes; see `seconds`."""
     paces = self._paces()
     if () not in paces:
       return None
-    return sum(left * _nearest(paces, part) for part, left in self._left.items() if left > 0)
+    left = {part: amount for part, amount in dict(self._left).items() if amount > 0}
+    seconds = {part: amount * _nearest(paces, part) for part, amount in left.items()}
+    prepared = self._preparations()
+    begin = {part[:-1]: part for part in left if part[:-1] not in self._prepared}
+    return seconds | {part: seconds[part] + _nearest(prepared, part) for part in begin.values()}
 
   def _paces(self) -> dict[Part, float]:
     """Seconds of a unit: of parts by their later pieces, of all whose names begin so by all."""
@@ -57,11 +87,23 @@ class TimeLeft:
     for part, first in dict(self._first).items():
       rest = later.get(part, _Taken())
       together[part] = rest if rest.amount else first
-      for length in range(len(part)):
-        start = part[:length]
+      for start in _starts(part):
         together[start] = together[start].more(*first).more(*rest)
     return {name: taken.seconds / taken.amount for name, taken in together.items() if taken.amount}
 
+  def _preparations(self) -> dict[Part, float]:
+    """Seconds, on average of all whose names begin so."""
+    together: dict[Part, list[float]] = collections.defaultdict(list)
+    for part, seconds in dict(self._prepared).items():
+      for start in [*_starts(part), part]:
+        together[start].append(seconds)
+    return {name: sum(some) / len(some) for name, some in together.items()}
 
-def _nearest(paces: Mapping[Part, float], part: Part) -> float:
-  return next(paces[part[:length]] for length in range(len(part), -1, -1) if part[:length] in paces)
+
+def _starts(part: Part) -> list[Part]:
+  """Of its name, the shortest first."""
+  return [part[:length] for length in range(len(part))]
+
+
+def _nearest(known: Mapping[Part, float], part: Part) -> float:
+  return next(known[name] for name in [part, *reversed(_starts(part))] if name in known)

@@ -9,8 +9,10 @@ photographs of noise, which no PNG makes smaller.
 
 import io
 import json
+import math
 import multiprocessing
 import pathlib
+import re
 import resource
 import tempfile
 import time
@@ -132,8 +134,9 @@ def _measured(step: Callable[[pathlib.Path, dict], str], *arguments: Any) -> str
   began = time.perf_counter()
   result, seconds = step(*arguments), time.perf_counter() - began
   usage = resource.getrusage(resource.RUSAGE_SELF)
-  # The rest of the processor's time is importing.
-  memory, worked = usage.ru_maxrss / 1024, usage.ru_utime + usage.ru_stime
+  # Not ru_maxrss, which a process inherits. The rest of the processor's time is importing.
+  told = re.search(r"VmHWM:\s*(\d+)", pathlib.Path("/proc/self/status").read_text())
+  memory, worked = int(told[1]) / 1024 if told else math.nan, usage.ru_utime + usage.ru_stime
   return f"{seconds:.1f} s (the process {worked:.1f} s of CPU), {memory:,.0f} MiB; {result}"
 
 

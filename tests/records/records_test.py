@@ -5,6 +5,7 @@ import sys
 import threading
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -39,6 +40,19 @@ def test_rows_come_back_sorted_with_the_documented_schema(tmp_path):
     ("d", 1): {"a": 1, "b": 2},
   }
   assert counts["d", 1].examples == {"x", "y", "z"}
+
+
+def test_columns_without_a_value_share_their_memory_and_others_keep_their_nulls(tmp_path):
+  store = records.Store(tmp_path / "run", RUN)
+  table, psnr = _table("a", ["z", "x"]), pa.array([None, 2.5], pa.float32())
+  store.write("d", 0, [table.set_column(table.schema.get_field_index("psnr"), "psnr", psnr)])
+  store.write("d", 1, [_table("a", ["y"])])
+  rows = records.read(tmp_path / "run")
+  assert rows["psnr"].to_pylist() == [2.5, None, None]
+  assert rows["prompts"].to_pylist() == [None] * 3
+  assert rows.schema == records.SCHEMA
+  flips, ssim, seen = (rows[name].chunk(0).buffers()[1] for name in ("flips", "ssim", "psnr"))
+  assert flips.address == ssim.address != seen.address
 
 
 def test_columns_can_be_chosen(tmp_path):

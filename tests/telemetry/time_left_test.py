@@ -33,6 +33,25 @@ def test_the_first_piece_compiles_and_counts_until_there_is_another():
   assert left.seconds() == pytest.approx(8.0)
 
 
+def test_what_is_prepared_once_serves_all_that_differ_in_their_last_name():
+  cells = {("attack", "pgd", model, epsilon): 100 for model in "ab" for epsilon in "123"}
+  left = TimeLeft(cells)
+  left.took(("attack", "pgd", "a", "1"), 10, 60.0, prepared=58.0)
+  assert left.seconds() is None  # What of the other two seconds was work?
+  left.took(("attack", "pgd", "a", "1"), 90, 0.9)
+  assert left.seconds() == pytest.approx(5 * 1.0 + 60.0)
+  left.took(("attack", "pgd", "b", "1"), 100, 31.0, prepared=30.0)
+  assert left.seconds() == pytest.approx(4 * 1.0)
+
+
+def test_it_is_a_guess_while_most_of_it_is_of_parts_like_none_that_is_known():
+  left = TimeLeft({FAST: 100, SLOW: 1000, OTHER: 10})
+  left.took(FAST, 50, 1.0)
+  assert left.is_guess()
+  left.took(OTHER, 10, 1.0)  # The same attack, on another model.
+  assert not left.is_guess()
+
+
 def test_a_part_that_was_not_seen_yet_is_like_those_that_share_most_of_its_name():
   left = TimeLeft({FAST: 10, SLOW: 10, OTHER: 10})
   left.took(FAST, 10, 1.0)
