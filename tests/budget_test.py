@@ -11,6 +11,7 @@ from references.command import ROOT
 def test_three_times_the_budget_is_too_much(monkeypatch):
   spent = collections.Counter({"a_test.py": 91.0, "b_test.py": 89.0, "c_test.py": 100.0})
   monkeypatch.setattr(budget, "_spent", spent)
+  monkeypatch.setattr(budget, "USUAL", 30)
   monkeypatch.setattr(budget, "BUDGETS", {"c_test.py": 40})
   assert budget._over() == ["a_test.py"]
 

@@ -34,8 +34,7 @@ def compact(workdir: epath.Path, data: str, block: int) -> None:
     tables = [parts.read(file, schema.SCHEMA.names) for file in old]
   except (damage.Damaged, FileNotFoundError):  # Who continues the run looks into it.
     return
-  # No two have the same name: what a host that stood still has seen, and will remove, is not written
-  # again meanwhile by another.
+  # Under a name that was never there: a host that stood still may yet remove what it has seen.
   rows = _once(pa.concat_tables(tables)).replace_schema_metadata({"compacted": uuid.uuid4().hex})
   parts.write(workdir, data, block, rows)
   for file in old:
