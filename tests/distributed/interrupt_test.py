@@ -13,8 +13,9 @@ from references import command
 from jaxbench.distributed import interrupt
 
 CHILD = """
-import hashlib, os, sys, threading, time
+import hashlib, os, signal, sys, threading, time
 from jaxbench.distributed import interrupt
+signal.signal(signal.SIGINT, signal.default_int_handler)  # A job in the background has none.
 say = lambda text: os.write(1, f"{text}\\n".encode())  # Whole lines, whichever thread says them.
 interrupt._GRACE, interrupt._LAST_WORDS = float(sys.argv[2]), 0.5
 save = {"saves": lambda: say("saved"), "hangs": lambda: time.sleep(100)}[sys.argv[3]]
@@ -40,7 +41,7 @@ except interrupt.Interrupted as interrupted:
   say("obeyed")
   sys.exit(interrupted.exit_status)
 except KeyboardInterrupt:  # The second came before the main thread was deep.
-  sys.exit(130)
+  sys.exit(128 + signal.SIGINT)
 """
 
 
