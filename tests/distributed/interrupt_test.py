@@ -58,7 +58,10 @@ def _stopped(number, where, grace, save, again=False):
   if again:
     assert process.stdout.readline() == "heard\n"
     process.send_signal(number)
-  out, err = process.communicate(timeout=60)
+  try:
+    out, err = process.communicate(timeout=60)
+  finally:
+    process.kill()
   return process.returncode, out.replace("heard\n", ""), err
 
 
