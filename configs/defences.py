@@ -1,12 +1,12 @@
 """Which test-time defences survive somebody who knows them: three attackers on each, and the base.
 
 Command: python -m jaxbench --config=configs/defences.py:tiny --workdir=runs/defences
-Run time: `tiny` took 5 minutes of a processor, most of it to compile; of the whole --plan tells, an
-inner loop of 20 steps makes each gradient some 80 times as dear.
+Run time: `tiny` took 5 minutes of a processor, most of it to compile, the first fifth of `digits`
+19; of the whole --plan tells, an inner loop of 20 steps makes each gradient some 80 times as dear.
 Expected: `tiny` at 8/255: neither two bits nor TTC of one step withstands. Of 48 scans digits-clip
-has 0 % right, within them 4.2 % and 0 %; clean 100, 93.8 and 100 %. The whole was not run. In
-`metrics.summarize_defended` a defence is worth the accuracy under the worst of all images, less
-that of the undefended model.
+has 0 % right, within them 4.2 % and 0 %; clean 100, 93.8 and 100 %. Neither the whole nor `digits`
+was run to its end. In `metrics.summarize_defended` a defence is worth the accuracy under the worst
+of all images, less that of the undefended model.
 
 Gray: images made on the undefended model, all steps of them, shown to every defence. White: made
 through the defence, which is its own surrogate, with each of its derivatives (`backward`), and also
@@ -16,7 +16,8 @@ draws, and judged by ten keys that no attack has drawn: rows hold the share of t
 Black: Square sees logits of the defence, HopSkipJump its predictions. Of smoothing the l2 radii are
 certified too.
 
-Arguments: `tiny` two defences and few steps on the embedded model.
+Arguments: `digits` all eleven on the embedded model, one attack of 20 steps in white and gray;
+`tiny` two of them and few steps.
 """
 
 from jaxbench import config
@@ -78,7 +79,7 @@ def _suite(
 
 
 def get_config(size: str = "") -> config.Config:
-  """Eleven defences of a CLIP, or of the embedded one `tiny`."""
+  """Eleven defences of a CLIP, or of the embedded one (`digits`; `tiny` has two)."""
   config.check_argument(size, "", "digits", "tiny")
   if size == "tiny":
     model, defences = "digits-clip", ("transform(kind='bits', bits=2)", "ttc(steps=1)")
