@@ -114,9 +114,10 @@ class BothSides:
 
   def _texts(self, *, last: bool) -> np.ndarray:
     side = self._side
-    shown = Shown(self._preprocess, self._stage(last=last), lambda block: iter(()))
     write = functools.partial(self._rewritten, last=last)
-    return side.galleries.texts(data.Captions(side.pairs), shown, self._weights, write)
+    return side.galleries.texts(
+      data.Captions(side.pairs), self._preprocess, self._stage(last=last), self._weights, write
+    )
 
   def _rewritten(self, block: Block, *, last: bool) -> np.ndarray:
     side, wanted = self._side, self._wanted

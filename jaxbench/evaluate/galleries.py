@@ -68,13 +68,14 @@ class Galleries:
 
   def embeddings(self, source: data.Source, shown: Shown, encoder: Encoder) -> np.ndarray:
     """float32 [N, D] of all items of a source, unit rows; see `fill`."""
-    folder = self._place(source, shown, encoder.weights)
+    folder = self._place(source, shown.preprocess, shown.name, encoder.weights)
     return self._whole(source, folder, "f", lambda: self.fill(source, shown, [encoder]))
 
   def texts(
     self,
     source: data.Source,
-    shown: Shown,
+    preprocess: models.Preprocess,
+    name: str,
     weights: str,
     write: Callable[[blocks.Block], np.ndarray],
   ) -> np.ndarray:
@@ -82,13 +83,14 @@ class Galleries:
 
     Args:
       source: of the items.
-      shown: what its name says is done to them.
+      preprocess: of their images.
+      name: of what is done, with all that decides it.
       weights: hash of the model that decides what is written.
       write: strings [B, M] of a block of items.
     """
-    folder = self._place(source, shown, weights)
+    folder = self._place(source, preprocess, name, weights)
     fill = functools.partial(
-      self._fill, source, shown.preprocess, [folder], lambda block, _: [write(block)]
+      self._fill, source, preprocess, [folder], lambda block, _: [write(block)]
     )
     return self._whole(source, folder, "U", fill)
 
@@ -116,7 +118,8 @@ class Galleries:
     Raises:
       InputError: an image cannot be read: without it, the others would be found more often.
     """
-    folders = {self._place(source, shown, each.weights): each for each in encoders}
+    place = functools.partial(self._place, source, shown.preprocess, shown.name)
+    folders = {place(each.weights): each for each in encoders}
 
     def make(block: blocks.Block, left: list[epath.Path]) -> list[np.ndarray]:
       pieces: list[list[np.ndarray]] = [[] for _ in left]
@@ -147,10 +150,12 @@ class Galleries:
     places = range(0, len(source), self._size)
     return [list(range(start, min(start + self._size, len(source)))) for start in places]
 
-  def _place(self, source: data.Source, shown: Shown, weights: str) -> epath.Path:
+  def _place(
+    self, source: data.Source, preprocess: models.Preprocess, name: str, weights: str
+  ) -> epath.Path:
     """By what decides the pieces, and what rounds them."""
     device = jax.local_devices()[0].device_kind
-    how = [shown.name, repr(shown.preprocess), self._size, jax.__version__, device]
+    how = [name, repr(preprocess), self._size, jax.__version__, device]
     decisive = json.dumps([weights, source.sha256, *how]).encode()
     return self._folder / hashlib.blake2b(decisive, digest_size=16).hexdigest()
 

@@ -15,16 +15,20 @@ def _radius(attack):
   return RADII[laws.norm_of(attack)]
 
 
-def _alternating(first, rows):
-  """All rows in floats and in 8 bits; usual are these rows, in one of the two by turns."""
-  for place, row in enumerate(TABLE):
-    for quantize, name in enumerate(("float", "8 bits")):
-      usual = row in rows and quantize == (place + first) % 2
-      marks = () if usual else (pytest.mark.slow,)
-      yield pytest.param(row, bool(quantize), id=f"{row}-{name}", marks=marks)
+KINDS_OF_NUMBERS = ("float", "8 bits")
+both = pytest.mark.parametrize("quantize", [False, True], ids=KINDS_OF_NUMBERS)
 
 
-@pytest.mark.parametrize(("row", "quantize"), list(_alternating(0, KINDS)))
+def _in_turn(first, rows):
+  """These rows, in floats or in 8 bits by turns, are usual."""
+  places = {row: place for place, row in enumerate(TABLE)}
+  names = (f"{row}-{KINDS_OF_NUMBERS[(places[row] + first) % 2]}" for row in rows)
+  return pytest.mark.usual(*names)
+
+
+@_in_turn(0, KINDS)
+@both
+@pytest.mark.parametrize("row", TABLE)
 def test_of_an_attack(row, quantize):
   attack, classifier, (images, labels, _) = TABLE[row], awkward.classifier(), awkward.examples()
   radius = _radius(attack)
@@ -81,9 +85,9 @@ def test_at_the_bound_all_figures_agree():
 BISECTED = ("pgd", "apgd, l2, restarts", "cw", "fmn, l1", "square")  # In its own ways.
 
 
-@pytest.mark.parametrize(
-  ("row", "quantize"), [one for one in _alternating(1, BISECTED) if one.values[0] != "autoattack"]
-)
+@_in_turn(1, BISECTED)
+@both
+@pytest.mark.parametrize("row", [row for row in TABLE if row != "autoattack"])
 def test_of_a_bisection(row, quantize):
   attack, classifier = TABLE[row], awkward.classifier()
   images, labels, _ = awkward.examples()

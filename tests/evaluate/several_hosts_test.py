@@ -73,7 +73,6 @@ def _kill_some_of(count, killed, workdir):
   return _end(processes[: count - killed])
 
 
-@pytest.mark.slow
 def test_of_two_hosts_one_is_killed_and_the_other_ends_the_run(reference, tmp_path):
   ((out, _),) = _kill_some_of(2, 1, tmp_path / "run")
   assert f"report: {tmp_path / 'run' / 'report.html'}" in out

@@ -20,6 +20,7 @@ BUDGETS = {
   "report/report_test.py": 40,
   "evaluate/galleries_test.py": 40,
   "defences/contract_test.py": 40,
+  "evaluate/several_hosts_test.py": 45,
   "evaluate/natural_test.py": 30,
   "evaluate/text_attacks_test.py": 30,
   "attacks/mutations_test.py": 30,

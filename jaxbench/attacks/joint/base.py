@@ -50,6 +50,11 @@ class SignedState:
   progress: Progress
 
 
+def unit(features: jax.Array) -> jax.Array:
+  """Rows [..., D] of length 1, as a guide compares them."""
+  return features / jnp.linalg.norm(features, axis=-1, keepdims=True)
+
+
 # (classifier, image [H, W, 3], label [], key) -> the gradient of what is ascended, [H, W, 3].
 Gradient = Callable[[Classifier, jax.Array, jax.Array, jax.Array], jax.Array]
 

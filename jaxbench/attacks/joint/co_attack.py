@@ -10,7 +10,7 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.attacks.base import Classifier, logits_of
-from jaxbench.attacks.joint.base import Joint, signed
+from jaxbench.attacks.joint.base import Joint, signed, unit
 from jaxbench.attacks.parts import losses
 
 
@@ -25,7 +25,7 @@ class Divergence:
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """[B, N]: -KL(image || embedding) - alpha KL(text || embedding)."""
-    logs = jax.nn.log_softmax(_unit(self.encoder(images).astype(jnp.float32)))
+    logs = jax.nn.log_softmax(unit(self.encoder(images).astype(jnp.float32)))
     cross = logs @ (self.images + self.alpha * self.texts).T
     return cross - (_minus_entropy(self.images) + self.alpha * _minus_entropy(self.texts))[None]
 
@@ -67,10 +67,6 @@ def co_attack(*, steps: int = 10, relative_step: float = 1.25, alpha: float = 3.
 def _away(classifier: Classifier, image: jax.Array, label: jax.Array, key: jax.Array) -> jax.Array:
   del key
   return jax.grad(lambda image: losses.label_logit(logits_of(classifier, image), label))(image)
-
-
-def _unit(features: jax.Array) -> jax.Array:
-  return features / jnp.linalg.norm(features, axis=-1, keepdims=True)
 
 
 def _minus_entropy(chances: jax.Array) -> jax.Array:

@@ -10,7 +10,7 @@ from flax import struct
 
 from jaxbench import errors
 from jaxbench.attacks.base import Classifier, logits_of
-from jaxbench.attacks.joint.base import Joint, signed
+from jaxbench.attacks.joint.base import Joint, signed, unit
 from jaxbench.attacks.parts import losses
 
 _CUBIC = -0.75  # Torch's, without antialiasing, which its images of tensors have.
@@ -25,8 +25,7 @@ class Likeness:
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """[B, N], sums of cosines."""
-    features = self.encoder(images).astype(jnp.float32)
-    return features / jnp.linalg.norm(features, axis=-1, keepdims=True) @ self.texts.T
+    return unit(self.encoder(images).astype(jnp.float32)) @ self.texts.T
 
 
 @functools.cache

@@ -106,10 +106,8 @@ class FromSurrogate(Adversary):
     images = np.empty(examples.images.shape, np.float32)
     costs: dict[str, np.ndarray] = {}
     # The surrogate is nobody's judge: its images are made once, whatever becomes of its claims.
-    quantize, aimed = (
-      evaluator.settings.attacks.quantize,
-      isinstance(surrogate.tree(), attacks.Aimed),
-    )
+    quantize = evaluator.settings.attacks.quantize
+    aimed = isinstance(surrogate.tree(), attacks.Aimed)
     how = batching.Settings(evaluator.slots, quantize, surrogate=True, aimed=aimed)
     attacked = batching.attack(cascade, surrogate, [surrogate], examples, how, batching.Tally())
     broken = 0
