@@ -16,12 +16,15 @@ def test_three_times_the_budget_is_too_much(monkeypatch):
   assert budget._over() == ["a_test.py"]
 
 
-def test_a_run_over_budget_fails_and_says_which_file(tmp_path):
-  (tmp_path / "busy_test.py").write_text("def test_it():\n  sum(range(10**6))\n")
+BUSY = "def test_it():\n  sum(range(10**6))\n"
+
+
+def _run(tmp_path, text):
+  (tmp_path / "busy_test.py").write_text(text)
   (tmp_path / "conftest.py").write_text(
     "from references import budget\nbudget.USUAL = -1\npytest_plugins = ('references.budget',)\n"
   )
-  process = subprocess.run(
+  return subprocess.run(
     [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
     capture_output=True,
     text=True,
@@ -29,6 +32,16 @@ def test_a_run_over_budget_fails_and_says_which_file(tmp_path):
     cwd=tmp_path,
     check=False,
   )
+
+
+def test_a_run_over_budget_fails_and_says_which_file(tmp_path):
+  process = _run(tmp_path, BUSY)
   assert process.returncode == 1, process.stdout + process.stderr
   assert "over budget: " in process.stdout
   assert "busy_test.py took" in process.stdout
+
+
+def test_slow_tests_have_no_budget(tmp_path):
+  process = _run(tmp_path, f"import pytest\n@pytest.mark.slow\n{BUSY}")
+  assert "1 passed" in process.stdout
+  assert "over budget" not in process.stdout

@@ -1,7 +1,7 @@
 """Seconds of CPU by test file, so that no file grows unnoticed; a plugin of pytest.
 
-What a test starts counts too. The budget of a file is what it took with cold caches on two cores,
-rounded up; a file fails at three times that, for slower processors.
+What a test starts counts too; slow tests do not. The budget of a file is what it took with cold
+caches on two cores, rounded up; a file fails at three times that, for slower processors.
 """
 
 import collections
@@ -49,14 +49,13 @@ def pytest_runtest_protocol(item):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_makereport(item, call):
   """The reports of a test go to the process that sums them up."""
-  if call.when == "teardown":
+  if call.when == "teardown" and not item.get_closest_marker("slow"):
     item.user_properties.append(("cpu", _seconds() - item.stash[_BEGAN]))
 
 
 def pytest_runtest_logreport(report):
-  if report.when == "teardown":
-    file = report.nodeid.partition("::")[0].removeprefix("tests/")
-    _spent[file] += dict(report.user_properties).get("cpu", 0.0)
+  if report.when == "teardown" and "cpu" in (told := dict(report.user_properties)):
+    _spent[report.nodeid.partition("::")[0].removeprefix("tests/")] += told["cpu"]
 
 
 def _over():
