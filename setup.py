@@ -12,9 +12,9 @@ VERSION = re.search(
 
 OPTIONAL = {  # Whatever the machine; `all` is all of them.
   "hdf5": ["h5py>=3.10"],  # PatchCamelyon as its authors have it.
-  "hub": ["hf_xet>=1.1"],  # Faster downloads.
+  "hub": ["hf_xet>=1.1"],  # Faster downloads; huggingface_hub uses it by itself.
   "overlap": ["imagehash>=4.3"],
-  "ray": ["ray>=2.40"],
+  "ray": ["ray>=2.40"],  # launch/ray_blocks.py.
   "torch": ["torch>=2.13", "torchax>=0.0.14.dev20260801"],
   "video": ["av>=12"],
 }

@@ -157,7 +157,7 @@ def _value(cells: list[dict], metric: Mapping[str, str]) -> str:
   shown, _ = _shown(cells[0])
   if shown == "median_epsilon":
     (cell, *_) = cells
-    return _size(cell[shown], cell["epsilon"])
+    return _distance(cell[shown], cell["epsilon"])
   if shown == "accuracy":
     shown = headline(metric.get(cells[0]["data"]))
   return f"{100 * sum(cell[shown] for cell in cells) / len(cells):.1f}"
@@ -181,12 +181,12 @@ def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
   return titled
 
 
-def _size(value: float, bound: float) -> str:
-  """A distance, in the unit in which its bound is short: 4/255, but 0.5."""
+def _distance(value: float, bound: float) -> str:
+  """In the unit in which its bound is short: 4/255, but 0.5."""
   if math.isinf(value):
     return f">{wording.format_epsilon(bound)}"
-  in_pixels = len(wording.format_epsilon(bound)) < len(f"{bound:g}")
-  return f"{255 * value:.2f}/255" if in_pixels else f"{value:.3g}"
+  in_levels = len(wording.format_epsilon(bound)) < len(f"{bound:g}")
+  return wording.format_distance(value, in_levels=in_levels)
 
 
 def _pieces(

@@ -9,6 +9,11 @@ def format_epsilon(epsilon: float) -> str:
   return f"{steps:g}/255" if abs(steps / 255 - epsilon) < 1e-9 else f"{epsilon:g}"
 
 
+def format_distance(distance: float, *, in_levels: bool) -> str:
+  """What was measured, 2.71/255 or 0.0312, where epsilons are written `in_levels` of 8 bits."""
+  return f"{255 * distance:.2f}/255" if in_levels else f"{distance:.3g}"
+
+
 def setting(severity: int | None, epsilon: float | None) -> str:
   """The severity of a corruption or the epsilon of an attack; "" of what has neither."""
   if epsilon is not None:

@@ -2,6 +2,7 @@
 
 import math
 
+from jaxbench.records import wording
 from jaxbench.report.first import Value
 
 
@@ -14,7 +15,7 @@ def epsilon(value: float | None, norm: str) -> str:
   """An epsilon in the unit that people use for the norm; – where the data do not say."""
   if value is None or math.isinf(value):
     return "–" if value is None else "∞"
-  return f"{255 * value:.2f}/255" if norm == "linf" else f"{value:.3g}"
+  return wording.format_distance(value, in_levels=norm == "linf")
 
 
 def decibels(value: float) -> str:

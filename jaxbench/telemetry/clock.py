@@ -1,8 +1,9 @@
 """What this process waits for: devices, and what is prepared once."""
 
 import contextlib
+import functools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -49,28 +50,35 @@ def prepared() -> float:
 @contextlib.contextmanager
 def preparing() -> Iterator[None]:
   """Counts what it wraps as done once: a model is loaded, prompts are embedded."""
-  started = time.monotonic()
-  try:
+  with _timed(_prepared.add):
     yield
-  finally:
-    _prepared.add(time.monotonic() - started)
 
 
 @contextlib.contextmanager
 def waiting() -> Iterator[None]:
   """Counts what it wraps as waiting for a device."""
+  with _timed(functools.partial(_spend, "device")):
+    yield
+
+
+@contextlib.contextmanager
+def _timed(add: Callable[[float], None]) -> Iterator[None]:
   started = time.monotonic()
   try:
     yield
   finally:
-    _spent["device"] += time.monotonic() - started
+    add(time.monotonic() - started)
+
+
+def _spend(part: str, seconds: float) -> None:
+  _spent[part] += seconds
 
 
 def _listen(event: str, duration_secs: float, **_: Any) -> None:
   if event in _PREPARED:
     _prepared.add(duration_secs)
   if event == _COMPILED:
-    _spent["compiling"] += duration_secs
+    _spend("compiling", duration_secs)
 
 
 jax.monitoring.register_event_duration_secs_listener(_listen)
