@@ -74,7 +74,10 @@ class Run(NamedTuple):
     """The sections that it has: where they are, and what they are called."""
     data = self.data
     there = {
-      "natural": ("natural shifts", self.natural),
+      "natural": (
+        "natural shifts" if self.natural and self.natural.shifts else "data sets",
+        self.natural,
+      ),
       "averages": ("averages over data sets", self.averages),
       "retrieval": ("retrieval", self.retrieved),
       "probes": ("composition", self.probes),
@@ -124,9 +127,10 @@ def load(
   ]
   captioned = retrieved.retrieved(rows, classifiers, run)
   found = {each.name for each in captioned}
+  metric = {name: known.get("metric", "") for name, known in run["data"].items()}
+  found |= {name for name in names if metric[name] == metrics.PREFERRED}  # Of probes.
   names = [name for name in names if directions.images_of(name) not in found]
   of_nature = natural.natural(list(summary.values()), shifts, classifiers, names, run)
-  metric = {name: known.get("metric", "") for name, known in run["data"].items()}
   found_images = retrieved.text_to_image(captioned)
   of_texts = rewritten.sections(rows, classifiers)
   return Run(

@@ -1,5 +1,6 @@
 """The section of a report on what attacks cost: passes through a model for each example."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from jaxbench.report import plots
 from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of
 
 ATTACKS = (kinds.ATTACK, kinds.SMALLEST, kinds.TRANSFER, kinds.SMALLEST_TRANSFER)
+_ARGUMENT = re.compile(r"(, )?\b\w+=[^,()]*(\([^()]*\))?")
 
 
 class Cost(NamedTuple):
@@ -86,12 +88,13 @@ def _right(rows: pa.Table) -> pa.Array:
 
 def _plot(lines: Sequence[Cost]) -> str:
   """Passes on a logarithmic axis, an attack a line, each classifier a point."""
-  title = "passes for each example"
+  title, names = "passes for each example", _bare([line.attack for line in lines])
   with plots.figure_of(4.2, 1.1 + 0.4 * len(lines)) as figure:
     axes = figure.add_subplot()
     everywhere = axes.get_yaxis_transform()
     for place, line in enumerate(lines):
-      axes.text(0, place - 0.3, plots.brief(line.attack, 40), transform=everywhere, in_layout=False)
+      name = plots.brief(names[place], 40)
+      axes.text(0, place - 0.3, name, transform=everywhere, in_layout=False)
       for each, total in line.by_classifier.items():
         axes.plot(total, place, each.mark, color=each.color, ms=5, alpha=0.8)
     axes.set(title=title, xscale="log", xlabel="forward and backward passes", yticks=[])
@@ -101,6 +104,12 @@ def _plot(lines: Sequence[Cost]) -> str:
     axes.set_ylim(len(lines) - 0.6, -0.9)
     axes.grid(axis="x", alpha=0.25)
     return plots.svg_of(figure, title)
+
+
+def _bare(names: Sequence[str]) -> list[str]:
+  """Without keyword arguments, where no two are then the same: the table has them in full."""
+  bare = [_ARGUMENT.sub("", name).replace("()", "") for name in names]
+  return [each if bare.count(each) == 1 else name for each, name in zip(bare, names, strict=True)]
 
 
 def _ticks(totals: list[float]) -> list[int]:

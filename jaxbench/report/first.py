@@ -116,10 +116,11 @@ def _columns(
     if row["data"] == main.name and kinds.of(row) == kinds.CLEAN
   }
   classifiers = {each.key: each for table in main.tables[:1] for each, _ in table.lines}
-  where = f" ({main.name})" if several else ""
+  where = f" ({plots.brief(main.name)})" if several else ""
   about = f"{main.metric or 'top-1'} accuracy on {main.examples} examples of {main.name}"
+  title = "image to text R@1" if main.metric == metrics.RECALL else f"clean{where}"
   yield (
-    Column("clean", f"clean{where}", "share", True, about),
+    Column("clean", title, "share", True, about),
     {classifiers[key]: share for key, share in clean.items() if key in classifiers},
   )
   if natural and natural.shifts:
@@ -187,7 +188,7 @@ def _natural(natural: "Natural", shifts: list[Row]) -> Iterator[tuple[Column, Fo
         [metrics.Proportion(*(row[end] for end in ends)) for row in rows]
       )
   count = len(natural.shifts)
-  title = "natural shifts" if count > 1 else names
+  title = "natural shifts" if count > 1 else plots.brief(names)
   about = f"mean accuracy on {names}; intervals by square-and-add"
   yield Column("natural", title, "share", True, about), means
   known = [row for row in shifts if row["effective_robustness"] is not None]

@@ -165,8 +165,8 @@ class Trend(NamedTuple):
   high: np.ndarray  # [G].
 
 
-_PERCENTS = (1, 2, 5, 10, 20, 50, 80, 90, 95, 98, 99, 99.5)
-_BETWEEN = (30, 40, 60, 70)  # Where there is room.
+_PERCENTS = (1, 2, 5, 10, 20, 50, 80, 90, 95, 98, 99.5)
+_BETWEEN = (30, 40, 60, 70, 99)  # Where there is room.
 
 
 def scatter(

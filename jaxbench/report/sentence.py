@@ -16,6 +16,7 @@ _SUITES = {  # By kind, one and several.
   kinds.CERTIFIED: ("certificate", "certificates"),
   kinds.TRANSFER: ("transfer attack", "transfer attacks"),
   kinds.JOINT: ("attack on both sides", "attacks on both sides"),
+  kinds.TEXT_ATTACK: ("attack on texts", "attacks on texts"),
   kinds.SMALLEST_TRANSFER: ("bisected transfer attack", "bisected transfer attacks"),
 }
 

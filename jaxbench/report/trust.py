@@ -64,7 +64,8 @@ def calibration(
       rows = [summary[cell["id"]] for cell in cells_of(classifier, group) if cell["id"] in summary]
       errors = [row["calibration_error"] for row in rows if row["calibration_error"] is not None]
       values.append(float(np.mean(errors)) if errors else None)
-    lines.append((classifier, values))
+    if values.count(None) < len(values):
+      lines.append((classifier, values))
     for cell in cells_of(classifier, groups.get("clean", [])):
       table = by_cell.get(cell["id"])
       if table is None or not pc.all(pc.is_valid(table["confidence"])).as_py():

@@ -35,5 +35,5 @@ def text(cells: list[Row], by_cell: ByCell, classifiers: list[Classifier]) -> Te
     if figures and figures.clean_accuracy
   ]
   labels = "accuracy without words, %", "accuracy with words, %"
-  plot = tradeoff("what words cost", labels, points) if points else ""
+  plot = tradeoff("what words cost", labels, points, 4.2) if points else ""
   return Text(cells[0]["perturbation"], lines, plot, knowledge(cells))

@@ -156,6 +156,7 @@ def test_the_page_tells_of_probes(run, sets):
   page = (workdir / "report.html").read_text()
   assert "Composition: are right sentences preferred" in page
   assert page.count("<tr data-probe=") == 3 + 5
+  assert "data-natural" not in page
   by_set = {
     found.data: found for found in metrics.probes(records.read(workdir)) if not found.epsilon
   }

@@ -56,7 +56,7 @@ def test_levels_the_worst_and_the_difference_to_the_base_are_in_a_row(page):
 
 
 def test_reasons_for_doubt_are_above(page):
-  above = html.unescape(page[: page.index("Test-time defences</h3>")])
+  above = html.unescape(page[: page.index("Test-time defences: what are they worth?</h3>")])
   assert f"{MODELS[1]} on digits, 4/255</b>: images made on the undefended model fool it" in above
   assert f"{MODELS[1]} on digits, 4/255</b>: queries of answers fool it" in above
   assert f"{MODELS[2]} on digits, 4/255</b>: nothing was made through it" in above

@@ -5,7 +5,7 @@ import pytest
 from references import runs
 
 from jaxbench import config, errors, metrics, report
-from jaxbench.report import content, first, tradeoff
+from jaxbench.report import content, first, plots, tradeoff
 from jaxbench.report.classifiers import Classifier
 
 EXAMPLES = 20
@@ -86,6 +86,14 @@ def test_the_sentence_and_the_page_say_what_was_run(found, run, tmp_path):
   assert "<b>75.0</b>" in page
   for place in ("natural", "corruptions", "attacks", "text", "calibration", "cost", "protocol"):
     assert page.count(f'href="#run1-{place}"') == page.count(f'id="run1-{place}"') == 1
+
+
+def test_numbers_of_points_that_nearly_coincide_stand_together():
+  ends = (0.5, 0.4, 0.6)
+  shown = [plots.Point(number, "#000000", "o", ends, ends) for number in (1, 1, 2, 3)]
+  values = np.array([[97.0, 0.0], [98.0, 90.0], [97.5, 3.0], [90.0, 3.0]])
+  labels = tradeoff._labels(shown, values, (15.0, 112.0))
+  assert labels == {(97.0, 0.0): [1, 2], (90.0, 3.0): [3]}
 
 
 def test_the_front_is_what_nothing_else_beats():
