@@ -107,8 +107,9 @@ class Rows:
 def part(cell: Cell) -> Part:
   """What takes as long, a planned pass, as others of that name."""
   perturbation = cell.perturbation
-  # One program serves all severities, or all epsilons.
-  return perturbation.kind, perturbation.text, cell.model, cell.data, perturbation.setting
+  # One program serves all data sets and severities, or all epsilons.
+  once = f"{cell.data} {perturbation.setting}"
+  return perturbation.kind, perturbation.text, cell.model, once
 
 
 def _member(cell: Cell) -> config.Member:

@@ -24,7 +24,7 @@ from jaxbench.evaluate.rows import Rows, part
 from jaxbench.evaluate.scheduler import Scheduler
 from jaxbench.evaluate.slots import Slots
 from jaxbench.plan import Cell, Plan
-from jaxbench.records import logs
+from jaxbench.records import kinds, logs
 from jaxbench.telemetry import journal
 from jaxbench.telemetry.profile import Trace
 from jaxbench.telemetry.progress import Progress
@@ -32,6 +32,8 @@ from jaxbench.telemetry.time_left import Part, TimeLeft
 
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
+# Kinds whose passes end where a model is fooled.
+_EARLY = (kinds.ATTACK, kinds.SMALLEST, kinds.SMALLEST_TRANSFER, kinds.TEXT_ATTACK)
 
 _Stream = Iterator[tuple[blocks.Block, blocks.Unreadable]]
 
@@ -135,7 +137,7 @@ class Work:
     planned: dict[Part, int] = collections.defaultdict(int)
     for cell in self._plan.cells:
       planned[part(cell)] += cell.passes
-    left = TimeLeft(planned)
+    left = TimeLeft(planned, _EARLY)
     for cell, passes in self._before:
       left.skip(part(cell), passes)
     return Progress(self.total, self.finished, "pass", left, silent=self._quiet)

@@ -46,6 +46,7 @@ def test_nearly_all_of_an_attack_that_nobody_has_seen_yet_is_a_guess(monkeypatch
   told = Progress(1010, 0, "pass", TimeLeft({clean: 10, attack: 1000}))
   told.update(10, clean)
   assert told._remaining().startswith("perhaps ")
-  told.update(500, attack)
+  told.update(250, attack)
+  told.update(250, attack)
   assert told._remaining().startswith("0:00:0")
   told.close()

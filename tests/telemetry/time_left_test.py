@@ -1,5 +1,7 @@
 """The time left, of runs whose parts are nothing like one another."""
 
+import json
+import pathlib
 import random
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from jaxbench.telemetry.time_left import TimeLeft
 
 FAST, SLOW, OTHER = ("clean", "a"), ("attack", "pgd", "a"), ("attack", "pgd", "b")
+
+RECORDED = json.loads((pathlib.Path(__file__).parent / "recorded.json").read_text())
 
 
 def test_nothing_is_told_before_anything_is_known():
@@ -85,3 +89,39 @@ def test_within_a_factor_of_two_after_the_first_block_where_attacks_end_early():
   for number in range(1, 9):
     truth = sum(spent for spent, _ in blocks[number + 1 :])
     assert 0.5 < blocks[number][1] / truth < 2.0
+
+
+def test_what_took_no_time_tells_nothing_of_what_comes_after_it():
+  """Examples that are wrong already need no attack, and their rows come before it is compiled."""
+  left = TimeLeft({FAST: 100, SLOW: 1000})
+  left.took(FAST, 50, 5.0)
+  left.took(SLOW, 100, 0.001)
+  assert left.seconds() == pytest.approx(50 * 0.1 + 900 * 0.1)
+  left.took(SLOW, 400, 50.0)
+  assert left.seconds() == pytest.approx(50 * 0.1 + 500 * 0.1)
+
+
+def test_attacks_that_nobody_has_seen_are_taken_to_end_early():
+  left = TimeLeft({FAST: 100, SLOW: 1000}, early=("attack",))
+  left.took(FAST, 50, 5.0)
+  assert left.seconds() == pytest.approx(50 * 0.1 + 1000 * 0.1 / 4)
+  left.took(SLOW, 500, 50.0)
+  assert left.seconds() == pytest.approx(50 * 0.1 + 500 * 0.1)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_within_a_factor_of_two_after_a_minute_of_recorded_runs(name):
+  """Configs of the embedded models, in seconds of the processor, on two cores."""
+  planned, took = RECORDED[name]["planned"], RECORDED[name]["took"]
+  parts = [tuple(part) for *part, _ in planned]
+  early = ("attack", "smallest", "smallest_transfer")
+  left = TimeLeft({part: row[-1] for part, row in zip(parts, planned, strict=True)}, early)
+  told, passed = [], 0.0
+  for part, amount, seconds, prepared in took:
+    left.took(parts[part], amount, seconds, prepared)
+    passed += seconds
+    told.append((passed, left.seconds()))
+  for moment in (60, 120, 300):
+    before = [each for each in told if each[0] <= moment]
+    if moment < passed - 30:
+      assert 0.5 < before[-1][1] / (passed - moment) < 2.0, (name, moment)
