@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 Part: TypeAlias = tuple[str, ...]  # The general first: ("attack", "pgd", "clip", "4/255").
 
 _IDLE = 0.02  # Seconds in which nothing was done.
-_EARLY = 0.25  # Of what is planned: attacks on the embedded models took 0.03 to 1.
+_EARLY = 0.5  # Of what is planned: attacks on the embedded models took 0.03 to 1.
 
 
 class _Taken(NamedTuple):
