@@ -240,4 +240,4 @@ def defence_doubts(found: Defended, classes: int | None = None) -> Iterator[str]
       f"{classes} classes by chance: no attack has worked"
     )
   if white is None:
-    yield "nothing was made through it: its figure is that of an attacker who does not know it"
+    yield "no attack went through it: its figure is that of an attacker who does not know it"

@@ -87,7 +87,7 @@ def test_reasons_for_doubt_are_found(found):
   ]
   alone = row._replace(white=None)
   (reason,) = metrics.defence_doubts(alone)
-  assert reason.startswith("nothing was made through it")
+  assert reason.startswith("no attack went through it")
   sound = row._replace(gray=0.95, black=0.95)
   assert not list(metrics.defence_doubts(sound))
   (reason,) = metrics.defence_doubts(sound._replace(same=1.0, low=0.1))

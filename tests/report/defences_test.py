@@ -59,4 +59,4 @@ def test_reasons_for_doubt_are_above(page):
   above = html.unescape(page[: page.index("Test-time defences: what are they worth?</h3>")])
   assert f"{MODELS[1]} on digits, 4/255</b>: images made on the undefended model fool it" in above
   assert f"{MODELS[1]} on digits, 4/255</b>: queries of answers fool it" in above
-  assert f"{MODELS[2]} on digits, 4/255</b>: nothing was made through it" in above
+  assert f"{MODELS[2]} on digits, 4/255</b>: no attack went through it" in above
