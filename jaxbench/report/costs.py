@@ -11,7 +11,10 @@ from jaxbench.records import kinds
 from jaxbench.report import plots
 from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of
 
-ATTACKS = (kinds.ATTACK, kinds.SMALLEST, kinds.TRANSFER, kinds.SMALLEST_TRANSFER)
+ATTACKS = (
+  *(kinds.ATTACK, kinds.TARGETED, kinds.SMALLEST),
+  *(kinds.TRANSFER, kinds.SMALLEST_TRANSFER),
+)
 
 
 class Cost(NamedTuple):
