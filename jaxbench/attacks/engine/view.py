@@ -107,6 +107,11 @@ def original(searcher: Any, classes: np.ndarray) -> np.ndarray:
   return np.where(classes < 0, classes, np.asarray(searcher.firsts)[classes])
 
 
+def spread(searcher: Any, logits: np.ndarray) -> np.ndarray:
+  """Logits [N, D] of a searcher as those [N, K] of the classifier."""
+  return logits[:, np.asarray(searcher.places)] if isinstance(searcher, Distinct) else logits
+
+
 def classes(searcher: Any, count: int) -> int:
   """How many of `count` classes a searcher tells apart."""
   return len(searcher.firsts) if isinstance(searcher, Distinct) else count
