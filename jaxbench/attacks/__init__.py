@@ -34,7 +34,7 @@ from jaxbench.attacks.fab import fab
 from jaxbench.attacks.fgsm import fgsm
 from jaxbench.attacks.finite_differences import nes, spsa
 from jaxbench.attacks.fmn import fmn
-from jaxbench.attacks.goals import Aimed, Goal, Pair, beyond, misclassify, pair, towards
+from jaxbench.attacks.goals import Aimed, Goal, Pair, Towards, beyond, misclassify, pair, towards
 from jaxbench.attacks.hopskipjump import hopskipjump
 from jaxbench.attacks.mim import mim
 from jaxbench.attacks.minimal import Smallest, minimal_epsilon, most_probes
@@ -101,6 +101,7 @@ __all__ = [
   "Result",
   "Smallest",
   "State",
+  "Towards",
   "apgd",
   "as_float",
   "as_run",

@@ -171,7 +171,7 @@ def search(
     logits, prediction, votes = verdict.asked(judge, images, words, settings.slots)
   warnings = (
     *checks.of_cascade(stages, logits.shape[-1] if goal is None else 2),
-    *checks.of_classifier(steady, images, labels, first, settings.slots),
+    *checks.of_classifier(steady, images, labels, settings.slots, first),
   )
   if goal is None:
     reached = prediction != labels

@@ -108,6 +108,8 @@ def _typed(settings: Config) -> Config:
     attacks=dataclasses.replace(
       attacks,
       names=entries("attacks.names", attacks.names),
+      targeted=read_names("attacks.targeted", attacks.targeted),
+      targets=read_names("attacks.targets", attacks.targets),
       smallest=read_names("attacks.smallest", attacks.smallest),
       transfer=read_names("attacks.transfer", attacks.transfer),
       smallest_transfer=read_names("attacks.smallest_transfer", attacks.smallest_transfer),
@@ -132,13 +134,16 @@ def _check_attacks(attacks: Attacks) -> None:
   _check_bool("attacks.quantize", attacks.quantize)
   if not all(epsilon >= 0 for epsilon in attacks.epsilons):
     raise errors.InputError("--config.attacks.epsilons: a radius is not negative")
-  specs = attacks.names or attacks.smallest or attacks.transfer or attacks.smallest_transfer
+  specs = attacks.names or attacks.targeted or attacks.smallest
+  specs = specs or attacks.transfer or attacks.smallest_transfer
   if not specs and max(attacks.epsilons, default=0) > 1:
     raise not_in_pixels()
   if not attacks.tolerance > 0:
     raise errors.InputError("--config.attacks.tolerance must be > 0, in [0, 1] pixel units")
   if specs and not attacks.epsilons:
     raise _no_epsilon()
+  if attacks.targeted and not attacks.targets:
+    raise errors.InputError("--config.attacks.targets is empty: name at least one, as random")
 
 
 def _no_epsilon() -> errors.InputError:

@@ -56,6 +56,11 @@ class Attacks:
   """Adversarial attacks: at every epsilon, or looking for the smallest one of each example."""
 
   names: tuple[str, ...] = ()  # Specs, run at each of `epsilons`: "pgd(steps=20, norm='l2')".
+  # Specs, run at each of `epsilons` towards each of `targets`.
+  targeted: tuple[str, ...] = dataclasses.field(default=(), metadata={"later": True})
+  # Which class each image is to become: "random" (by its id), "next" (the one after the label),
+  # "least_likely" (when clean), or a file, see `perturbations.aims`.
+  targets: tuple[str, ...] = dataclasses.field(default=("random",), metadata={"later": True})
   smallest: tuple[str, ...] = ()  # Specs, bisected up to the largest of `epsilons`.
   transfer: tuple[str, ...] = ()  # Specs, made on surrogates at each of `epsilons`.
   smallest_transfer: tuple[str, ...] = ()  # The same, bisected for each target.

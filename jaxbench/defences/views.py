@@ -5,16 +5,20 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from jaxbench.defences import base
+from jaxbench.defences import augmix, base
 from jaxbench.defences.base import Defence
 
 _AREA, _RATIO = (0.08, 1.0), (3 / 4, 4 / 3)  # Of the boxes that views are cut from.
+_MIX = 1  # What the key of a crop is folded with, to mix it.
 
 
-def of(image: jax.Array, key: jax.Array, count: int) -> jax.Array:
-  """[V, H, W, 3]: the image [H, W, 3] itself, and random crops of it."""
+def of(image: jax.Array, key: jax.Array, count: int, *, mix: bool = False) -> jax.Array:
+  """[V, H, W, 3]: the image [H, W, 3] itself, and random crops of it, mixed by AugMix or not."""
   keys = jax.random.split(key, count - 1)
   cut = jax.vmap(functools.partial(resized_crop, image))(keys)
+  if mix:
+    draws = jax.vmap(lambda key: augmix.draw(jax.random.fold_in(key, _MIX)))(keys)
+    cut = jax.lax.map(lambda one: augmix.mixed(*one), (cut, draws))
   return jnp.concatenate([image[None], cut])
 
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxbench import attacks, config, data, defences, devices, models
-from jaxbench.attacks.engine import batching, checks, evaluations, verdict, view, visibility
+from jaxbench.attacks.engine import batching, checks, evaluations, view, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.config import Member
 from jaxbench.evaluate.heads import Heads
@@ -218,9 +218,9 @@ class Evaluator:
 
   def _look(self, classifier: devices.Replicated, block: Block) -> tuple[attacks.Doubt, ...]:
     first = slice(self.slots * devices.mesh().size)
-    images, labels = block.images[first], block.labels[first]
-    logits = verdict.logits(classifier, images, self.slots)
-    return checks.of_classifier(classifier, images, labels, logits, self.slots)
+    # As images under attack are, so that the programs are the same.
+    images, labels = block.images[first] / np.float32(255), block.labels[first]
+    return checks.of_classifier(classifier, images, labels, self.slots)
 
   @clock.preparing()
   def _load(self, member: Member) -> devices.Replicated:

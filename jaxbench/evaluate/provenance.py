@@ -3,6 +3,7 @@
 import dataclasses
 import datetime
 import itertools
+import pathlib
 import platform
 from importlib import metadata
 from typing import Any
@@ -77,6 +78,10 @@ def _without_places(settings: config.Config) -> config.Config:
       settings.corruptions, textures="", flip_reference="", error_reference=""
     ),
     stylization=dataclasses.replace(settings.stylization, weights="", paintings=""),
+    attacks=dataclasses.replace(
+      settings.attacks,
+      targets=tuple(pathlib.PurePath(text).name for text in settings.attacks.targets),
+    ),
   )
 
 

@@ -33,7 +33,10 @@ from jaxbench.telemetry.time_left import Part, TimeLeft
 _FLUSH_SECONDS = 5.0  # Finished cells wait so long, at most, before they are written.
 _POLL_SECONDS = 5.0  # Between two looks at what other hosts have left.
 # Kinds whose passes end where a model is fooled.
-_EARLY = (kinds.ATTACK, kinds.SMALLEST, kinds.SMALLEST_TRANSFER, kinds.TEXT_ATTACK)
+_EARLY = (
+  *(kinds.ATTACK, kinds.TARGETED, kinds.SMALLEST),
+  *(kinds.SMALLEST_TRANSFER, kinds.TEXT_ATTACK),
+)
 
 _Stream = Iterator[tuple[blocks.Block, blocks.Unreadable]]
 

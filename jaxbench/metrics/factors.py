@@ -24,7 +24,7 @@ FACTORS = (
 _PROTOTYPES = "prototypical_paths.csv"
 _DATA = "imagenet"
 _CELL = ("cell", "model", "prompts", "perturbation", "severity", "epsilon")
-_COLUMNS = [*_CELL, "data", "example", "label", "labels", "prediction", "success"]
+_COLUMNS = [*_CELL, "data", "example", "label", "labels", "prediction", "target", "success"]
 
 
 def read_factors(file: epath.PathLike) -> dict[str, frozenset[str]]:

@@ -16,6 +16,8 @@ _ACCURACY = "accuracy, percent (corruptions: mean over severities)"
 # By kind, which figure of a cell is shown instead of the accuracy, and the title of its table.
 _SHOWN = {kinds.SEQUENCE: ("flips", "predictions that flip between frames, percent")}
 _SHOWN |= dict.fromkeys(kinds.BISECTED, ("median_epsilon", "smallest epsilon that fools, median"))
+_SHOWN[kinds.TARGETED] = ("followed", "predictions of the class aimed at, percent")
+_AT_EPSILONS = (kinds.ATTACK, kinds.TARGETED, kinds.TRANSFER, kinds.UNIVERSAL)
 _HEAD = ("data", "model", "prompts")
 _ABSENT = "-"
 
@@ -173,7 +175,7 @@ def _columns(rows: Iterable[dict]) -> dict[str, list[dict]]:
   titled = {}
   for name, cells in columns.items():
     epsilons = sorted({cell["epsilon"] for cell in cells} - {None})
-    if epsilons and kinds.of(cells[0]) in (kinds.ATTACK, kinds.TRANSFER, kinds.UNIVERSAL):
+    if epsilons and kinds.of(cells[0]) in _AT_EPSILONS:
       middle = epsilons[len(epsilons) // 2]
       cells = [cell for cell in cells if cell["epsilon"] == middle]
       name = f"{name} {wording.format_epsilon(middle)}"

@@ -16,14 +16,18 @@ from jaxbench.metrics.video import pm_k
 
 _COUNTS = ["correct", "clean_correct", "fooled", "followed", "attacked", "top_5", "not_finite"]
 _CELL = ["cell", "model", "data", "prompts", "perturbation", "severity", "epsilon"]
-_CORRECT = ("label", "labels", "prediction", "success")  # What `is_correct` looks at.
+_CORRECT = ("label", "labels", "prediction", "target", "success")  # What `is_correct` looks at.
 _MEANS = ("flips", "top5_distance")
 
 
 def is_correct(rows: pa.Table) -> pa.ChunkedArray:
-  """Whether the model is right: under attack, whether the attack had no success."""
+  """Whether the model is right: under attack, whether the attack had no success.
+
+  Where an attack that aims at one class fails, another wrong one may be predicted.
+  """
   right = _is_label(rows, "prediction")
-  return pc.if_else(pc.is_valid(rows["success"]), pc.invert(rows["success"]), right)
+  withstood = pc.and_(pc.invert(rows["success"]), pc.or_(pc.is_null(rows["target"]), right))
+  return pc.if_else(pc.is_valid(rows["success"]), withstood, right)
 
 
 def is_example(rows: pa.Table) -> pa.ChunkedArray:

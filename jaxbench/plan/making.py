@@ -72,7 +72,7 @@ def make(settings: config.Config, *, read: bool = True) -> Plan:
       targets = list(classifiers.targets(settings, source, side, absent))
       wanted = fitting.wanted(settings, source, side, alone, absent)
       for perturbation in wanted:
-        perturbation.check_unseen(source, [source.ids[index] for index in sample])
+        perturbation.check(source, sample)
       cells += [
         _cell(settings, source, side, perturbation, target, len(sample), content)
         for perturbation in wanted

@@ -13,7 +13,8 @@ TYPOGRAPHY = "typography"
 UNIVERSAL = "universal"  # One perturbation for all images.
 TEXT_ATTACK = "text_attack"  # Of the texts, in place of images.
 ATTACK = "attack"  # On the model itself, at one epsilon.
-SMALLEST = "smallest"  # The same, bisected for the smallest epsilon.
+TARGETED = "targeted"  # The same, towards a class of each image.
+SMALLEST = "smallest"  # An attack, bisected for the smallest epsilon.
 CERTIFIED = "certified"  # Nothing is done but under noise: no smaller perturbation changes more.
 TRANSFER = "transfer"  # Made on a surrogate.
 SMALLEST_TRANSFER = "smallest_transfer"
@@ -30,6 +31,7 @@ _CALLS = {  # The first that fits.
   "smallest(": SMALLEST,
   "transfer(": TRANSFER,
   "joint(": JOINT,
+  "targeted(": TARGETED,
 }
 
 

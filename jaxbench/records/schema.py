@@ -26,7 +26,8 @@ SCHEMA = pa.schema(
     # Sequences of frames: share of pairs whose predictions differ, and their top-5 distance.
     pa.field("flips", pa.float32()),
     pa.field("top5_distance", pa.float32()),
-    # The class whose name is on the image or, of cue-conflict, whose texture.
+    # The class whose name is on the image or, of cue-conflict, whose texture; or that a targeted
+    # attack aims at.
     pa.field("target", pa.int32()),
     pa.field("labels", pa.list_(pa.int32())),  # All that are right, where there are several.
     pa.field("anchor", pa.string()),  # Videos: id of the frame of which this is a neighbour.
@@ -48,7 +49,8 @@ SCHEMA = pa.schema(
     # Of a randomised model: the share of its evaluations that are right; `prediction` is what most
     # of them say.
     pa.field("right", pa.float32()),
-    pa.field("success", pa.bool_()),  # Attacks: the prediction is not the label.
+    # Attacks: the prediction is not the label or, of targeted ones, it is the target.
+    pa.field("success", pa.bool_()),
     # Attacks: which of a cascade succeeded; null if none had to, and for transfer.
     pa.field("found_by", NAME),
     # Attacks: size of the perturbation in the attack's norm. A bisection looked for the smallest,

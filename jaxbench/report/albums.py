@@ -20,6 +20,7 @@ SUITES = {  # Kinds whose pictures stand together.
   "attacks": (
     kinds.UNIVERSAL,
     kinds.ATTACK,
+    kinds.TARGETED,
     kinds.SMALLEST,
     kinds.TRANSFER,
     kinds.SMALLEST_TRANSFER,
@@ -146,7 +147,8 @@ def _is_exact(kind: str, settings: dict[str, Any]) -> bool:
   """Whether 8 bits hold what is judged of a kind."""
   stored = settings["corruptions"].get("storage") == "jpeg85"
   quantized = settings["attacks"]["quantize"]
-  attacks = dict.fromkeys((kinds.ATTACK, kinds.TRANSFER, *kinds.BISECTED), quantized)
+  of_attacks = (kinds.ATTACK, kinds.TARGETED, kinds.TRANSFER, *kinds.BISECTED)
+  attacks = dict.fromkeys(of_attacks, quantized)
   return {kinds.CORRUPTION: stored, kinds.TYPOGRAPHY: True, **attacks}.get(kind, False)
 
 

@@ -23,7 +23,8 @@ class Table(NamedTuple):
   @property
   def axis(self) -> str:
     """What the settings are."""
-    return "epsilon" if self.kind in (kinds.ATTACK, kinds.UNIVERSAL) else "severity"
+    of_attacks = self.kind in (kinds.ATTACK, kinds.TARGETED, kinds.UNIVERSAL)
+    return "epsilon" if of_attacks else "severity"
 
   @property
   def middle(self) -> int:

@@ -36,7 +36,7 @@ def by_class(
     shares = {}
     for name, cells in groups.items():
       if tables := tables_of(cells_of(each, cells), by_cell):
-        columns = ["label", "labels", "prediction", "success"]
+        columns = ["label", "labels", "prediction", "target", "success"]
         shares[name] = _shares(pa.concat_tables([table.select(columns) for table in tables]))
     labels = sorted({label for by_label in shares.values() for label in by_label})
     if labels:

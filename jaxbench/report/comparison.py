@@ -13,7 +13,7 @@ from jaxbench.report.classifiers import Row
 
 _COLUMNS = (
   *("cell", "example", "label", "labels", "clean_prediction", "prediction"),
-  *("success", "distance", "offset", "direction"),
+  *("target", "success", "distance", "offset", "direction"),
 )
 _LEVEL = 0.05
 

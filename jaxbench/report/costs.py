@@ -12,7 +12,10 @@ from jaxbench.records import kinds
 from jaxbench.report import plots
 from jaxbench.report.classifiers import ByCell, Classifier, Row, cells_of
 
-ATTACKS = (kinds.ATTACK, kinds.SMALLEST, kinds.TRANSFER, kinds.SMALLEST_TRANSFER)
+ATTACKS = (
+  *(kinds.ATTACK, kinds.TARGETED, kinds.SMALLEST),
+  *(kinds.TRANSFER, kinds.SMALLEST_TRANSFER),
+)
 _ARGUMENT = re.compile(r"(, )?\b\w+=[^,()]*(\([^()]*\))?")
 
 

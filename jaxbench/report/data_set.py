@@ -43,6 +43,7 @@ class DataSet(NamedTuple):
   tables: list[by_setting.Table]
   corrupted: corrupted.Corrupted | None
   attacked: attacked.Attacked | None
+  targeted: list[by_setting.Table]
   costs: costs.Costs | None
   visible: list[visible.Visible]
   classes: list[classes.Classes]
@@ -62,7 +63,8 @@ class DataSet(NamedTuple):
   @property
   def assaulted(self) -> bool:
     """Whether an adversary has had its images."""
-    return bool(self.attacked or self.transfers or self.searches or self.universals)
+    alone = self.attacked or self.targeted or self.searches or self.universals
+    return bool(alone or self.transfers)
 
   @property
   def worsened(self) -> bool:
@@ -78,6 +80,7 @@ _TOLD_IN = {
   kinds.STYLIZATION: "tables",
   kinds.UNIVERSAL: "tables",
   kinds.ATTACK: "tables",
+  kinds.TARGETED: "targeted",
   kinds.TYPOGRAPHY: "texts",
   kinds.SEQUENCE: "sequences",
   kinds.SMALLEST: "searches",
@@ -119,11 +122,17 @@ def data_set(
   clean, corruptions = of_kind[kinds.CLEAN], of_kind[kinds.CORRUPTION]
   own_attacks = of_kind[kinds.ATTACK] + of_kind[kinds.SMALLEST]
   tables = _tables(parts["tables"], summary, classifiers)
+  targeted = _tables(parts["targeted"], summary, classifiers)
   texts = [
     typographic.text(cells, by_cell, classifiers) for cells in _by_perturbation(parts["texts"])
   ]
   shown = albums.choose(
-    tables, texts, parts["transfers"], parts["searches"], parts["sequences"], classifiers
+    [*tables, *targeted],
+    texts,
+    parts["transfers"],
+    parts["searches"],
+    parts["sequences"],
+    classifiers,
   )
   class_names = run["data"][name]["class_names"]
   metric = run["data"][name].get("metric", "")  # Runs of before have none.
@@ -139,6 +148,7 @@ def data_set(
     tables=tables,
     corrupted=corrupted.corrupted(name, clean, corruptions, by_cell, classifiers, run),
     attacked=attacked.attacked(clean, own_attacks, by_cell, classifiers, run),
+    targeted=targeted,
     costs=costs.costs(everything, by_cell, classifiers),
     visible=visible.visible(everything, by_cell),
     classes=classes.by_class(groups, by_cell, classifiers),

@@ -22,6 +22,9 @@ _LATEX = {
 } | {character: f"\\{character}" for character in "&%$#_{}"}
 
 
+_AT_EPSILONS = (kinds.ATTACK, kinds.TARGETED, kinds.TRANSFER, kinds.JOINT, kinds.UNIVERSAL)
+
+
 class _Column(NamedTuple):
   """A figure of several cells."""
 
@@ -79,8 +82,7 @@ def _columns(rows: list[Row]) -> Iterator[_Column]:
   attacks = {
     (row["perturbation"], row["epsilon"])
     for row in rows
-    if kinds.of(row) in (kinds.ATTACK, kinds.TRANSFER, kinds.JOINT, kinds.UNIVERSAL)
-    and row["epsilon"] is not None
+    if kinds.of(row) in _AT_EPSILONS and row["epsilon"] is not None
   }
   for name, epsilon in sorted(attacks):
     yield _Column(

@@ -12,6 +12,7 @@ _SUITES = {  # By kind, one and several.
   kinds.TYPOGRAPHY: ("typographic attack", "typographic attacks"),
   kinds.UNIVERSAL: ("universal perturbation", "universal perturbations"),
   kinds.ATTACK: ("attack", "attacks"),
+  kinds.TARGETED: ("targeted attack", "targeted attacks"),
   kinds.SMALLEST: ("search for the smallest epsilon", "searches for the smallest epsilon"),
   kinds.CERTIFIED: ("certificate", "certificates"),
   kinds.TRANSFER: ("transfer attack", "transfer attacks"),

@@ -92,7 +92,7 @@ def weakest(
     for name, group in groups.items():
       tables = tables_of(cells_of(classifier, group), by_cell)
       if tables:
-        columns = ["label", "labels", "prediction", "success"]
+        columns = ["label", "labels", "prediction", "target", "success"]
         rows = pa.concat_tables([table.select(columns) for table in tables])
         correct = metrics.is_correct(rows)
         worst = metrics.worst_classes(rows["label"], rows["prediction"], correct)

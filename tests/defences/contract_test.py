@@ -17,6 +17,7 @@ FEW = "views=5, chosen=2"
 RANDOM = (
   f"rtpt({FEW}, neighbours=2)",
   f"tpt({FEW})",
+  f"tpt({FEW}, augmix=True)",
   "dbd(views=4, chosen=2)",
   "hedge(steps=2)",
   "smooth(samples=3)",

@@ -80,7 +80,7 @@ COSTS = ("steps", "forwards", "backwards", "refuted")  # The last: claims that t
 
 def attack(
   cascade: Cascade,
-  classifier: devices.Replicated,
+  classifier: devices.Replicated | None,
   searchers: Sequence[devices.Replicated],
   examples: Examples,
   settings: Settings,
@@ -94,7 +94,7 @@ def attack(
 
   Args:
     cascade: attacks, each on what those before it left.
-    classifier: judges.
+    classifier: judges; without one, what attacks claim is taken for a success.
     searchers: what is searched, the cheapest first; the last is as precise as the classifier.
     examples: in any number. The forward pass that had them right is counted as theirs.
     settings: of the engine.
@@ -113,7 +113,12 @@ def attack(
       engine = stage, settings.slots, settings.visibility
       work = _Work(search, engine, classifier, searcher, examples, handicaps, tally)
       for finished, fetch in work.run(rows):
-        success, steps = _success(settings, fetch, examples.labels[finished]), fetch("steps")
+        success = (
+          fetch("claimed")
+          if classifier is None
+          else _success(settings, fetch, examples.labels[finished])
+        )
+        steps = fetch("steps")
         wrong = fetch("claimed") & ~success & (not settings.surrogate)
         costs["steps"][finished] += steps
         costs["forwards"][finished] += 1 + runnable.forwards * steps
@@ -200,7 +205,7 @@ class _Work:
     self,
     search: Search,
     engine: tuple[int, int, bool],  # Stage of the cascade, slots, whether to measure visibility.
-    classifier: devices.Replicated,
+    classifier: devices.Replicated | None,
     searcher: devices.Replicated,
     examples: Examples,
     handicaps: np.ndarray,
@@ -250,8 +255,11 @@ class _Work:
     orders = Orders(**devices.scatter(each))
     waiting = self._waiting(seats) if count else self._blank
     self._slots, left, report = _advance(self._search)(self._searcher, self._slots, waiting, orders)
-    judged = verdict.judge(self._search.attack.norm)(self._classifier, left)
-    seen = None
+    norm, seen = self._search.attack.norm, None
+    if self._classifier is None:
+      judged = verdict.unjudged(norm)(devices.replicate(()), left)
+    else:
+      judged = verdict.judge(norm)(self._classifier, left)
     if self._visibility:
       seen = visibility.measure()(devices.replicate(()), left.clean, judged.image)
     return _Flight(seats, judged, seen, report)
@@ -269,7 +277,7 @@ class _Work:
     """Goes on with fewer slots, when they are enough for the busiest device."""
     size = self._fitting(int(self._occupied.max()))
     if size < self._size and self._occupied.any():
-      self._slots = _compact(size)(self._classifier, self._slots)
+      self._slots = _compact(size)(self._searcher, self._slots)
       self._size = size
       self._blank = self._waiting(self._nobody())
 

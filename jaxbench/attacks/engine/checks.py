@@ -28,8 +28,8 @@ def of_classifier(
   classifier: devices.Replicated,
   images: np.ndarray,
   labels: np.ndarray,
-  logits: np.ndarray,
   slots: int,
+  logits: np.ndarray | None = None,
 ) -> tuple[Doubt, ...]:
   """What clean images show of a classifier, whatever attacks it.
 
@@ -37,19 +37,28 @@ def of_classifier(
     classifier: on the devices.
     images: float32 [N, H, W, 3] or uint8.
     labels: int32 [N].
-    logits: float32 [N, K], in a first pass.
     slots: images per device and batch.
+    logits: float32 [N, K], of a first pass by `verdict.classify`, whose program then serves for
+      the others; by default all passes are by one that is quick to compile.
   """
+  classify = verdict.classify(quick=logits is None)
+  if logits is None:
+    logits = verdict.logits(classifier, images, slots, quick=True)
   size = slots * devices.mesh().size
   rows = np.arange(size) % min(len(images), size)
   searcher = view.distinct(classifier.tree())  # As attacks see it.
   searched = view.searched(searcher, labels)
   program = _gradients()
   gradients = devices.fetch(program(devices.replicate(searcher), images[rows], searched[rows]))
+  alone = view.spread(searcher, gradients.logits)
+
+  def again(shown: np.ndarray) -> np.ndarray:
+    return devices.fetch(classify(classifier, shown))
+
   gradients = jax.tree.map(lambda array: array[: len(images)], gradients)
   return (
     *_of_logits(logits),
-    *_of_passes(classifier, images[rows], labels[rows], logits[rows]),
+    *_of_passes(again, images[rows], labels[rows], logits[rows], alone),
     *_of_gradients(gradients),
   )
 
@@ -94,7 +103,11 @@ def _of_logits(logits: np.ndarray) -> Iterator[Doubt]:
 
 
 def _of_passes(
-  classifier: devices.Replicated, images: np.ndarray, labels: np.ndarray, logits: np.ndarray
+  classify: Callable[[np.ndarray], np.ndarray],
+  images: np.ndarray,
+  labels: np.ndarray,
+  logits: np.ndarray,
+  alone: np.ndarray,
 ) -> Iterator[Doubt]:
   """Whether the same images have the same logits again, in other places, and alone."""
 
@@ -102,15 +115,14 @@ def _of_passes(
     return int(_parted(logits, other, labels).sum())
 
   count = len(images)
-  turned = devices.fetch(verdict.classify()(classifier, np.roll(images, 1, axis=0)))
-  alone = devices.fetch(_alone()(classifier, images))
+  turned = classify(np.roll(images, 1, axis=0))
   counts = {
     "beside other images": changed(np.roll(turned, -1, axis=0)),
     "in a batch of their own": changed(alone),
   }
   if not any(counts.values()):
     return
-  if moved := changed(devices.fetch(verdict.classify()(classifier, images))):
+  if moved := changed(classify(images)):
     yield Doubt(
       "randomized",
       f"two passes over the same images gave different logits to {moved} of {count}; attacks and "
@@ -150,6 +162,7 @@ class _Gradients:
   broken: jax.Array  # [] bool: it is not finite.
   odds: jax.Array  # [] float32: log-odds against the label.
   range: jax.Array  # [] float32: by how much the farthest logit differs from the label's.
+  logits: jax.Array  # [K] float32, of a batch of one, as in attacks.
 
 
 def _of_gradients(gradients: _Gradients) -> Iterator[Doubt]:
@@ -198,20 +211,10 @@ def _gradients() -> Callable[..., _Gradients]:
       broken=~jnp.isfinite(slope).all(),
       odds=losses.log_odds(logits, label),
       range=jnp.abs(logits - logits[label]).max(),
+      logits=logits,
     )
 
   def program(classifier: Classifier, images: jax.Array, labels: jax.Array) -> _Gradients:
     return jax.vmap(at, (None, 0, 0))(classifier, as_float(images), labels)
 
-  return devices.shard(program)
-
-
-@functools.cache
-def _alone() -> Callable[..., jax.Array]:
-  """A program (classifier, images) -> float32 logits [B, K], of batches of one, as in attacks."""
-
-  def alone(classifier: Classifier, images: jax.Array) -> jax.Array:
-    each = jax.vmap(lambda image: logits_of(classifier, image))
-    return each(as_float(images)).astype(jnp.float32)
-
-  return devices.shard(alone)
+  return devices.shard(program, quick=True)

@@ -31,8 +31,9 @@ class Verdict:
 
   row: jax.Array  # [] int32, or `job.NOBODY`.
   image: jax.Array  # [H, W, 3] float32: what is returned.
-  logits: jax.Array  # [K] float32, of it; of a randomised classifier the mean.
-  prediction: jax.Array  # [] int32, or NOTHING.
+  # [K] float32, of it; of a randomised classifier the mean. Here as below, None of no classifier.
+  logits: jax.Array | None
+  prediction: jax.Array | None  # [] int32, or NOTHING.
   claimed: jax.Array  # [] bool: the attack says that it fools.
   distance: jax.Array  # [] float32, from the clean image; never more than the radius.
   steps: jax.Array  # [] int32.
@@ -71,6 +72,20 @@ def judge(norm: Norm) -> Callable[..., Verdict]:
   return devices.shard(verdict)
 
 
+@functools.cache
+def unjudged(norm: Norm) -> Callable[..., Verdict]:
+  """A program (nothing, jobs) -> Verdict by no classifier, mapped over the devices."""
+
+  def returned(_: tuple[()], job: Job) -> Verdict:
+    image, distance = inside(norm, job.image, job.clean, job.radius)
+    unknown = dict.fromkeys(("logits", "prediction", "votes", "excess"))
+    return Verdict(
+      row=job.row, image=image, claimed=job.fooled, distance=distance, steps=job.steps, **unknown
+    )
+
+  return devices.shard(returned)
+
+
 def inside(
   norm: Norm, images: jax.Array, clean: jax.Array, radius: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -105,18 +120,20 @@ def leads(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 @functools.cache
-def classify() -> Callable[..., jax.Array]:
-  """A program (classifier, images [B, H, W, 3]) -> float32 logits [B, K]."""
+def classify(*, quick: bool = False) -> Callable[..., jax.Array]:
+  """A program (classifier, images [B, H, W, 3]) -> float32 logits [B, K]; see `devices.shard`."""
 
   def forward(classifier: Classifier, images: jax.Array) -> jax.Array:
     return classifier(as_float(images)).astype(jnp.float32)
 
-  return devices.shard(forward)
+  return devices.shard(forward, quick=quick)
 
 
-def logits(classifier: devices.Replicated, images: np.ndarray, slots: int) -> np.ndarray:
+def logits(
+  classifier: devices.Replicated, images: np.ndarray, slots: int, *, quick: bool = False
+) -> np.ndarray:
   """float32 [N, K] of images [N, H, W, 3], float32 in [0, 1] or uint8."""
-  batches = devices.stream(classify(), classifier, (images,), slots)
+  batches = devices.stream(classify(quick=quick), classifier, (images,), slots)
   return np.concatenate([batch.fetch() for batch in batches])
 
 

@@ -100,6 +100,23 @@ def searched(searcher: Any, labels: np.ndarray) -> np.ndarray:
   return np.asarray(searcher.places)[labels] if isinstance(searcher, Distinct) else labels
 
 
+def original(searcher: Any, classes: np.ndarray) -> np.ndarray:
+  """Classes int32 [N] of a searcher as the classifier counts them; `verdict.NOTHING` stays."""
+  if not isinstance(searcher, Distinct):
+    return classes
+  return np.where(classes < 0, classes, np.asarray(searcher.firsts)[classes])
+
+
+def spread(searcher: Any, logits: np.ndarray) -> np.ndarray:
+  """Logits [N, D] of a searcher as those [N, K] of the classifier."""
+  return logits[:, np.asarray(searcher.places)] if isinstance(searcher, Distinct) else logits
+
+
+def classes(searcher: Any, count: int) -> int:
+  """How many of `count` classes a searcher tells apart."""
+  return len(searcher.firsts) if isinstance(searcher, Distinct) else count
+
+
 def searchers(classifier: Any, dtype: str) -> list[Any]:
   """What attacks search, one after another: the classifier computing in `dtype`, then in float32.
 

@@ -12,6 +12,7 @@ from jaxbench.plan.perturbations import (
   joint,
   sequence,
   stylization,
+  targeted,
   text_attack,
   transfer,
   typography,
@@ -25,6 +26,7 @@ from jaxbench.plan.perturbations.corruption import Corruption
 from jaxbench.plan.perturbations.joint import Joint
 from jaxbench.plan.perturbations.sequence import Sequence
 from jaxbench.plan.perturbations.stylization import Stylization
+from jaxbench.plan.perturbations.targeted import Targeted
 from jaxbench.plan.perturbations.text_attack import TextAttack
 from jaxbench.plan.perturbations.transfer import SmallestTransfer, Transfer
 from jaxbench.plan.perturbations.typography import Typography
@@ -45,6 +47,7 @@ __all__ = [
   "SmallestTransfer",
   "Stylization",
   "Target",
+  "Targeted",
   "TextAttack",
   "Transfer",
   "Typography",
@@ -56,7 +59,7 @@ __all__ = [
 
 _ALONE = (
   *(clean, corruption, sequence, stylization, typography, universal, text_attack),
-  *(attack, certificate),
+  *(attack, targeted, certificate),
 )
 
 KINDS: dict[str, type[Perturbation]] = {
@@ -71,6 +74,7 @@ KINDS: dict[str, type[Perturbation]] = {
     TextAttack,
     Attack,
     Smallest,
+    Targeted,
     Transfer,
     SmallestTransfer,
     Joint,

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from jaxbench import attacks, config, data, devices, errors, spec
-from jaxbench.attacks.engine import batching, view
+from jaxbench.attacks.engine import batching, view, visibility
 from jaxbench.blocks import Block, pictures
 from jaxbench.plan.classifiers import Classifier, Surrogate
 from jaxbench.plan.perturbations import own
@@ -121,6 +121,31 @@ def example_words(stream: str, block: Block, seed: int) -> np.ndarray:
 @functools.partial(jax.jit, static_argnums=0)
 def _words(seed: int, stream: jax.Array, examples: jax.Array) -> jax.Array:
   return jax.random.key_data(devices.example_keys(seed, stream, examples))
+
+
+def most_passes(cascade: attacks.Cascade, *, bisected: bool, probes: int = 1) -> tuple[int, int]:
+  """Forward and backward passes for one example, the look at the clean image included."""
+  forwards, backwards = 1, 0
+  for written in cascade.attacks:
+    attack = attacks.as_run(written, bisected=bisected)
+    steps = attack.steps * attack.runs * probes
+    forwards += 1 + attack.forwards * steps
+    backwards += attack.backwards * steps
+  return forwards, backwards
+
+
+def harvested(
+  cascade: attacks.Cascade, harvest: batching.Harvest, rows: np.ndarray, block: Block
+) -> Columns:
+  """What an attack has found at `rows` of a block, of final ones and others."""
+  shown = ("psnr", "ssim") if visibility.has_windows(block.images.shape) else ("psnr",)
+  columns: Columns = {
+    name: harvest.fetch(name) for name in ("prediction", "distance", *shown)
+  } | harvest.costs
+  stage = cascade.names[harvest.stage]
+  columns["found_by"] = [stage if success else None for success in harvest.success]
+  kept = pictures.keep(rows, block, harvest.fetch)
+  return columns | {"success": harvest.success, "picture": kept}
 
 
 def where_fooled(columns: Columns) -> Columns:

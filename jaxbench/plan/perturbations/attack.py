@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from jaxbench import attacks, config, errors
-from jaxbench.attacks.engine import batching, visibility
-from jaxbench.blocks import Block, pictures
+from jaxbench.attacks.engine import batching
+from jaxbench.blocks import Block
 from jaxbench.plan.classifiers import Absent, Classifier
 from jaxbench.plan.perturbations import adversary
 from jaxbench.plan.perturbations.adversary import Adversary, Bisected
@@ -77,7 +77,7 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]
   for text in options.names:
     resolved, cascade = adversary.resolve(text)
     for epsilon in options.epsilons:
-      forwards, backwards = _most_passes(cascade, bisected=False)
+      forwards, backwards = adversary.most_passes(cascade, bisected=False)
       yield Attack(
         text=resolved.text,
         stream=resolved.full,
@@ -99,7 +99,7 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]
     probes = attacks.most_probes(
       attacks.as_run(cascade.attacks[0], bisected=True), epsilon, options.tolerance
     )
-    forwards, backwards = _most_passes(cascade, bisected=True, probes=probes)
+    forwards, backwards = adversary.most_passes(cascade, bisected=True, probes=probes)
     yield Smallest(
       text=f"smallest({resolved.text})",
       stream=f"smallest({resolved.full})",
@@ -112,17 +112,6 @@ def wanted(settings: config.Config, absent: list[Absent]) -> Iterator[Adversary]
       epsilon=epsilon,
       tolerance=options.tolerance,
     )
-
-
-def _most_passes(cascade: attacks.Cascade, *, bisected: bool, probes: int = 1) -> tuple[int, int]:
-  """Forward and backward passes for one example, the look at the clean image included."""
-  forwards, backwards = 1, 0
-  for written in cascade.attacks:
-    attack = attacks.as_run(written, bisected=bisected)
-    steps = attack.steps * attack.runs * probes
-    forwards += 1 + attack.forwards * steps
-    backwards += attack.backwards * steps
-  return forwards, backwards
 
 
 def _searches(
@@ -164,19 +153,14 @@ def _verdicts(
   how = batching.Settings(
     evaluator.slots, quantize, tolerance, random, visibility=True, aimed=evaluator.aimed
   )
-  shown = ("psnr", "ssim") if visibility.has_windows(block.images.shape) else ("psnr",)
   harvest: batching.Harvest
   for harvest in batching.attack(cascade, classifier, searchers, examples, how, evaluator.tally):
-    rows, stage = right[harvest.rows], cascade.names[harvest.stage]
-    names = ("prediction", "distance", *shown)
-    columns: Columns = {name: harvest.fetch(name) for name in names}
-    kept = pictures.keep(rows, some, harvest.fetch)
+    rows = right[harvest.rows]
+    columns = adversary.harvested(cascade, harvest, rows, some)
     columns |= adversary.right(harvest.fetch("votes") if random else None, some.labels[rows])
     columns |= evaluator.ranks(member, functools.partial(harvest.fetch, "image"), cases[rows])
     if evaluator.aimed:  # What the goal is reached by is no class.
       columns["prediction"] = harvest.success.astype(np.int32)
-    columns |= {"success": harvest.success, "picture": kept} | harvest.costs
-    columns["found_by"] = [stage if success else None for success in harvest.success]
     keep = np.flatnonzero(harvest.final)
     yield (
       lacking[rows[keep]],

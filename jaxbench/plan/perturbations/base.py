@@ -176,7 +176,7 @@ class Perturbation:
   shares_images: bool = True  # Whether all classifiers are shown the same ones.
   moves: bool = False  # Whether the image does, so that more of it is needed than a model is given.
   one_label: bool = False  # Whether it needs one right answer to each image.
-  named: bool = False  # Whether it writes names of classes.
+  named: bool = False  # Whether it writes names of classes, or aims at classes.
   classes: bool = False  # Whether it is judged by classes alone, which options are not.
 
   @property
@@ -204,9 +204,9 @@ class Perturbation:
     del settings
     return {}
 
-  def check_unseen(self, source: data.Source, ids: Sequence[str]) -> None:
-    """Raises InputError if it was made from some of the examples `ids` of a set."""
-    del source, ids
+  def check(self, source: data.Source, indices: Sequence[int]) -> None:
+    """Raises InputError if it cannot be done to some examples of a set, as if made from them."""
+    del source, indices
 
   def unfit(self, classifier: Classifier) -> str | None:
     """Why it cannot be done to a classifier, or None."""

@@ -109,14 +109,12 @@ class FromSurrogate(Adversary):
     quantize = evaluator.settings.attacks.quantize
     aimed = isinstance(surrogate.tree(), attacks.Aimed)
     how = batching.Settings(evaluator.slots, quantize, surrogate=True, aimed=aimed)
-    attacked = batching.attack(cascade, surrogate, [surrogate], examples, how, batching.Tally())
-    broken = 0
-    for harvest in attacked:
+    for harvest in batching.attack(cascade, None, [surrogate], examples, how, batching.Tally()):
       images[harvest.rows] = harvest.fetch("image")
-      broken += int((~np.isfinite(harvest.fetch("logits"))).any(axis=-1).sum())
       for name, values in harvest.costs.items():
         costs.setdefault(name, np.zeros(len(images), np.int32))[harvest.rows] = values
-    if broken:
+    logits = verdict.logits(surrogate, images, evaluator.slots, quick=True)
+    if broken := int((~np.isfinite(logits)).any(axis=-1).sum()):
       raise errors.InputError(
         f"the logits of its surrogate are not finite on {broken} of {len(images)} images"
       )

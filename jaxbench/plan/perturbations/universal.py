@@ -62,9 +62,9 @@ class Universal(Perturbation):
     del settings
     return {"epsilon": self.epsilon}
 
-  def check_unseen(self, source: data.Source, ids: Sequence[str]) -> None:
+  def check(self, source: data.Source, indices: Sequence[int]) -> None:
     """See `Perturbation`."""
-    files.refuse_learnt(self.learnt, source, ids)
+    files.refuse_learnt(self.learnt, source, [source.ids[index] for index in indices])
 
   def seen_by(self, classifier: Classifier) -> Classifier | Surrogate:
     """The classifier, its images of the size that the perturbation was learnt for."""

@@ -97,3 +97,14 @@ def test_a_surrogate_has_classes_of_its_own_names(tiny, examples):
   seen = view.distinct(both)
   np.testing.assert_array_equal(view.searched(seen, np.array([3, 13, 19])), [3, 3, 9])
   assert seen(examples[0]).shape == (24, 10)
+
+
+def test_classes_that_are_called_the_same_are_counted_there_and_back():
+  searcher = view.Distinct(None, np.array([0, 1, 3], np.int32), np.array([0, 1, 1, 2], np.int32))
+  classes = np.array([0, 1, 2, 3], np.int32)
+  seen = view.searched(searcher, classes)
+  np.testing.assert_array_equal(view.original(searcher, seen), [0, 1, 1, 3])
+  np.testing.assert_array_equal(view.original(searcher, np.array([-1, 2])), [-1, 3])
+  assert view.classes(searcher, 4) == 3 and view.classes(None, 4) == 4
+  logits = np.array([[5.0, 6.0, 7.0]])
+  np.testing.assert_array_equal(view.spread(searcher, logits), [[5, 6, 6, 7]])
