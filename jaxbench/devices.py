@@ -24,13 +24,9 @@ _CAN_MAP = jax.__version_info__ >= (0, 8)
 # XLA's own matrix products take long to tune and are no faster here than cuBLAS: without them a
 # ViT-B/32 gradient compiles in 10 s instead of 62 on an H100, and runs at the same speed.
 _GPU_OPTIONS = {"xla_gpu_enable_triton_gemm": False}
-# On a CPU LLVM's optimisations and the newer of XLA's two ways to make code of what it fuses take
-# three quarters of the time to compile; products of matrices, which are libraries', take most of
-# the time to run.
-_QUICK_CPU_OPTIONS = {
-  "xla_backend_optimization_level": 0,
-  "xla_cpu_use_fusion_emitters": False,
-}
+# On a CPU LLVM's optimisations take much of the time to compile; products of matrices, which are
+# libraries', take most of the time to run.
+_QUICK_CPU_OPTIONS = {"xla_backend_optimization_level": 0}
 
 
 @struct.dataclass
