@@ -43,7 +43,8 @@ def _check(name: str, variant: str, severity: int, draws, expected) -> None:
   at_224, small = LIMITS[name]
   limit = at_224[severity] if size >= 224 else small.get(variant, 1e-4)
   assert (found != expected).mean() <= limit
-  assert np.abs(found.astype(int) - expected).max() <= 1
+  rounded = 2 if name == "glass_blur" else 1  # It blurs twice, and either may cut an exact tie.
+  assert np.abs(found.astype(int) - expected).max() <= rounded
 
 
 @pytest.mark.usual("*-imagenet", "*-cifar")

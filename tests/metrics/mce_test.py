@@ -8,15 +8,16 @@ from scipy import stats
 from jaxbench import errors, metrics, records
 from jaxbench.metrics import mce as ce
 
-RNG = np.random.default_rng(0)
-
 
 def _correct(share=0.7, images=400):
-  easy = RNG.random(images)
+  draw = np.random.default_rng(0)
+  easy = draw.random(images)
   found = {(ce.CLEAN, 0): easy < share}
   for place, name in enumerate(ce.OFFICIAL):
     for severity in ce.SEVERITIES:
-      found[name, severity] = easy + 0.1 * RNG.random(images) < share - 0.1 * severity + place / 200
+      found[name, severity] = (
+        easy + 0.1 * draw.random(images) < share - 0.1 * severity + place / 200
+      )
   return found
 
 
@@ -58,7 +59,7 @@ def test_alexnet_against_itself_is_one():
 
 
 def test_intervals_are_those_of_scipy():
-  values = RNG.random((200, 3)) < [0.2, 0.5, 0.9]
+  values = np.random.default_rng(0).random((200, 3)) < [0.2, 0.5, 0.9]
   ours = metrics.bootstrap(
     values, lambda means: {"ratio": means[..., 0] / means[..., 2]}, resamples=4000
   )["ratio"]

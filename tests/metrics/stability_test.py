@@ -8,12 +8,10 @@ import pytest
 
 from jaxbench import errors, metrics, records
 
-RNG = np.random.default_rng(0)
-
 
 def _changes(factor):
   """Of 50 images; FP of sequence number i is factor * (i + 1) / 20 on average."""
-  wobble = 1 + 0.1 * RNG.normal(size=(50, 1))
+  wobble = 1 + 0.1 * np.random.default_rng(0).normal(size=(50, 1))
   return {
     name: factor * wobble / wobble.mean() * [[(i + 1) / 20, i + 1]]
     for i, name in enumerate(metrics.SEQUENCES)

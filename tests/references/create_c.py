@@ -166,12 +166,11 @@ CONSTANTS = {  # By variant and operation, severities 1 to 5; "imagenet" where a
   },
 }
 
-_random = np.random.RandomState(0)  # The reference draws from the legacy generator too.
-
 
 def glass_offsets(shape, reach, passes):
   sides = shape[0] - 2 * reach, shape[1] - 2 * reach
-  return _random.randint(-reach, reach, size=(passes, *sides, 2))
+  draw = np.random.RandomState(0)  # The reference draws from the legacy generator too.
+  return draw.randint(-reach, reach, size=(passes, *sides, 2))
 
 
 def constants(variant, name):
