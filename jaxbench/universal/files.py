@@ -133,7 +133,8 @@ def _patch(delta: np.ndarray, told: dict[str, Any], folder: pathlib.Path) -> Uni
   last = delta.shape[0] - _MARGIN
   mask = np.zeros((*delta.shape[:2], 1), np.float32)
   mask[last - side : last, last - side : last] = 1
-  return Universal(jnp.asarray(delta), jnp.asarray(mask), None, PATCH, told)
+  inside = np.clip(delta, 0, 1)  # Its code clips images with it.
+  return Universal(jnp.asarray(inside), jnp.asarray(mask), None, PATCH, told)
 
 
 # The first that fits: AdvCLIP's files have a delta too, which is never used.
