@@ -45,7 +45,7 @@ def load(place: str, *, download: bool = False) -> Universal:
   for name, read in _KINDS.items():
     if name in tensors:
       delta = np.asarray(tensors[name], np.float32)
-      delta = delta[0].transpose(1, 2, 0) if delta.ndim == 4 else delta
+      delta = delta[0].transpose(1, 2, 0) if delta.ndim == 4 and len(delta) == 1 else delta
       if delta.ndim != 3 or delta.shape[0] != delta.shape[1] or delta.shape[2] != 3:
         raise errors.InputError(f"{folder}: {name} has shape {delta.shape}, not side x side x 3")
       if not np.isfinite(delta).all():

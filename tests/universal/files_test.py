@@ -91,6 +91,7 @@ def test_what_is_saved_is_loaded(tmp_path):
   [
     ({"x": np.zeros(3, np.float32)}, {}, "holds x, and no uap or delta_param or delta"),
     ({"delta": np.zeros((3, 4), np.float32)}, {}, "not side x side x 3"),
+    ({"delta": np.zeros((2, 3, 8, 8), np.float32)}, {}, "not side x side x 3"),  # Two of them.
     ({"delta": np.full((8, 8, 3), np.nan, np.float32)}, {}, "no numbers"),
     ({"delta": np.zeros((8, 8, 3), np.float32)}, {"epsilon": 12}, "not in .0, 1."),
     ({"uap": np.zeros((8, 8, 3), np.float32)}, {}, "known for 224 pixels"),
