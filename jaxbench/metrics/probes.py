@@ -46,7 +46,7 @@ class Probed(NamedTuple):
 
   @property
   def mean_of_kinds(self) -> float:
-    """As ARO reports relations."""
+    """As ARO reports relations, but that it leaves out symmetric ones, by a list of its own."""
     return float(np.mean([share for share, _ in self.by_kind.values()]))
 
   @property

@@ -10,7 +10,7 @@ import numpy as np
 from flax import struct
 from numpy.typing import ArrayLike
 
-from jaxbench import devices
+from jaxbench import devices, errors
 
 NOTHING = -1  # In place of what is found, where a similarity is no number.
 TOLERANCE = 1e-6  # Cosines that differ by no more are equal: so much comes of rounding.
@@ -116,10 +116,15 @@ def ranks(queries: ArrayLike, owners: ArrayLike, items: ArrayLike, of_items: Arr
     items: [G, D] float32, unit rows.
     of_items: [G] int32, whose each item is; every owner of a query has one.
 
+  Raises:
+    InputError: one has none.
+
   Example:
     >>> found = retrieval.ranks(images, np.arange(len(images)), captions, pairs.owners)
     >>> recall_at_5 = (found.rank < 5).mean()
   """
+  if lost := sorted(set(np.unique(owners)) - set(np.unique(of_items))):
+    raise errors.InputError(f"{len(lost)} owners of queries have no item, {lost[0]} first")
   gallery = Gallery.of(items, of_items)
   arrays = np.asarray(queries, np.float32), np.asarray(owners, np.int32)
   batches = devices.stream(find(), devices.replicate(gallery), arrays, ROWS)

@@ -45,7 +45,7 @@ def load(place: str, *, download: bool = False) -> Universal:
   for name, read in _KINDS.items():
     if name in tensors:
       delta = np.asarray(tensors[name], np.float32)
-      delta = delta[0].transpose(1, 2, 0) if delta.ndim == 4 else delta
+      delta = delta[0].transpose(1, 2, 0) if delta.ndim == 4 and len(delta) == 1 else delta
       if delta.ndim != 3 or delta.shape[0] != delta.shape[1] or delta.shape[2] != 3:
         raise errors.InputError(f"{folder}: {name} has shape {delta.shape}, not side x side x 3")
       if not np.isfinite(delta).all():
@@ -133,7 +133,8 @@ def _patch(delta: np.ndarray, told: dict[str, Any], folder: pathlib.Path) -> Uni
   last = delta.shape[0] - _MARGIN
   mask = np.zeros((*delta.shape[:2], 1), np.float32)
   mask[last - side : last, last - side : last] = 1
-  return Universal(jnp.asarray(delta), jnp.asarray(mask), None, PATCH, told)
+  inside = np.clip(delta, 0, 1)  # Its code clips images with it.
+  return Universal(jnp.asarray(inside), jnp.asarray(mask), None, PATCH, told)
 
 
 # The first that fits: AdvCLIP's files have a delta too, which is never used.

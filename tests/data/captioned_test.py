@@ -52,6 +52,12 @@ def test_every_form_gives_the_same_ids_and_captions(form, tmp_path, folder):
   assert pairs.source[1].image.shape == (24, 24, 3)
 
 
+def test_a_list_without_a_header_loses_no_caption(tmp_path, folder):
+  file = captioned.flickr(tmp_path / "x_karpathy.txt")
+  file.write_text(file.read_text().partition("\n")[2])
+  assert _said(data.retrieval(file, images=str(folder))) == _plain(captioned.PLAIN)
+
+
 def test_no_order_matters(tmp_path, folder):
   turned = dict(reversed(captioned.CAPTIONS.items()))
   one = data.retrieval(captioned.albef(tmp_path / "a.json"), images=str(folder))

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from references import probes
 
 from jaxbench import data, errors
@@ -44,6 +45,23 @@ def test_aro_shows_what_is_in_the_box(tmp_path, folder):
   whole = data.load(f"{probes.sugarcrepe(tmp_path / 'other')}(images={folder!r})")
   np.testing.assert_array_equal(probe[0].image, whole[0].image[3:12, 2:10])
   assert not probe.space.ties_are_right
+
+
+@pytest.mark.parametrize(
+  "box", [(2, 3, 8, 9), (-2, -1, 8, 9), (20, 19, 9, 8), (-1, 2, 30, 5), (1.5, 2.5, 7.2, 6.6)]
+)
+def test_a_box_is_cut_out_as_by_pillow(box, tmp_path, folder):
+  """With which the authors cut: black where it leaves the image, its corners rounded."""
+  file = probes.aro(tmp_path / "vg_relation.json")
+  cases = [
+    case | {f"bbox_{side}": value for side, value in zip("xywh", box, strict=True)}
+    for case in json.loads(file.read_text())
+  ]
+  file.write_text(json.dumps(cases))
+  found = data.probe(file, images=folder)[1].image
+  x, y, width, height = box
+  whole = Image.open(f"{folder}/{probes.IMAGES[1]}")
+  np.testing.assert_array_equal(found, whole.crop((x, y, x + width, y + height)))
 
 
 def test_winoground_is_an_example_for_each_image(tmp_path, folder):

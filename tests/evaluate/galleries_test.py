@@ -1,7 +1,11 @@
 """Runs in which all of one side of a retrieval set, or of both, is attacked, and then ranked."""
 
 import dataclasses
+import itertools
+import random
 import runpy
+import signal
+import time
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +15,7 @@ import torch
 from references import captioned, checkpoints, command
 
 from jaxbench import config, data, errors, metrics, models, plan, records, report, retrieval
-from jaxbench.evaluate import runner
+from jaxbench.evaluate import galleries, runner
 
 WORDS = ("a red bus", "two dogs on grass", "an old man", "the sea at night")
 CAPTIONS = {
@@ -21,29 +25,33 @@ CAPTIONS = {
 EPSILON = 16 / 255
 
 
+def _settings(name, model, **changes):
+  asked = config.Config(
+    models=(model,),
+    data=(name,),
+    attacks=config.Attacks(surrogates=(model, f"{model}[tokens]"), epsilons=(0.0, EPSILON)),
+    joint=config.Joint(
+      names=("sga(scales=(0.5,), steps=2)", "co_attack(steps=2)"),
+      texts="leaf(rho=3, alphabet='xyz')",
+    ),
+    slots=2,
+    block=4,
+  )
+  return config.checked(dataclasses.replace(asked, **changes))
+
+
 @pytest.fixture(scope="module")
 def finished(model, tmp_path_factory):
   patch = pytest.MonkeyPatch()
   root = tmp_path_factory.mktemp("root")
   patch.setenv("XDG_CACHE_HOME", str(root / "xdg"))
   name = str(captioned.shards(root / "wds_flickr30k", CAPTIONS))
-  settings = config.checked(
-    config.Config(
-      models=(model,),
-      data=(name,),
-      attacks=config.Attacks(
-        transfer=("fgsm", "pgd(steps=2)"),
-        surrogates=(model, f"{model}[tokens]"),
-        epsilons=(0.0, EPSILON),
-      ),
-      text_attacks=config.TextAttacks(names=("leaf(rho=3, alphabet='xyz')",)),
-      joint=config.Joint(
-        names=("sga(scales=(0.5,), steps=2)", "co_attack(steps=2)"),
-        texts="leaf(rho=3, alphabet='xyz')",
-      ),
-      slots=2,
-      block=4,
-    )
+  both = _settings(name, model)
+  settings = _settings(
+    name,
+    model,
+    attacks=dataclasses.replace(both.attacks, transfer=("fgsm", "pgd(steps=2)")),
+    text_attacks=config.TextAttacks(names=("leaf(rho=3, alphabet='xyz')",)),
   )
   made = plan.make(settings)
   runner.run(settings, made, root / "run", quiet=True)
@@ -157,6 +165,64 @@ def test_both_sides_are_ranked_as_what_they_became(finished, model, name):
   assert (again == became) == (name == "co_attack")
   ranks = {row["example"]: row["rank"] for row in still}
   assert any(row["rank"] != ranks[row["example"]] for row in moved)
+
+
+class _KilledError(Exception):
+  pass
+
+
+def test_killed_again_and_again_it_ends_with_the_same_rows(finished, model, monkeypatch, tmp_path):
+  """Attacks on both sides, after some more pieces of their galleries each time."""
+  name, _, rows, _ = finished
+  settings, pieces = _settings(name, model), itertools.count(1)
+  keep, deaths = galleries._keep, 0
+
+  def kept(file, piece):
+    if next(pieces) % 9 == 0:
+      raise _KilledError
+    keep(file, piece)
+
+  monkeypatch.setattr(galleries, "_keep", kept)
+  while True:
+    try:
+      runner.run(settings, made := plan.make(settings), tmp_path / "run", quiet=True)
+      break
+    except _KilledError:
+      deaths += 1
+  assert deaths > 3
+  cells = {cell.id for cell in made.cells}
+  expected = [row for row in rows if row["cell"] in cells]
+  assert records.read(tmp_path / "run").to_pylist() == expected
+
+
+def _files(workdir):
+  """How many pieces of galleries and parts of records there are."""
+  return command.parts(workdir) + len(list(workdir.glob("galleries/*/*.npy")))
+
+
+@pytest.mark.slow
+def test_processes_that_are_killed_leave_the_same_rows(model, tmp_path):
+  """The command line, at moments that nobody chose: between its files or in the midst of one."""
+  captioned.shards(tmp_path / "wds_flickr30k", CAPTIONS)
+  asked = ["--config=configs/joint.py:tiny", f"--config.models={model}"]
+  asked += [f"--config.data_root={tmp_path}", "--config.limit=6"]
+  asked += ["--config.block=4", "--config.slots=2"]
+  command.run(*asked, f"--workdir={tmp_path / 'whole'}")
+  draw, workdir, deaths = random.Random(time.time_ns()), tmp_path / "run", 0
+  while True:
+    enough = _files(workdir) + draw.randint(5, 15)
+    process = command.start(*asked, f"--workdir={workdir}")
+    while process.poll() is None and _files(workdir) < enough:
+      time.sleep(0.02)
+    time.sleep(draw.uniform(0, 0.1))
+    process.kill()
+    _, err = process.communicate()
+    if process.returncode == 0:
+      break
+    assert process.returncode == -signal.SIGKILL, err
+    deaths += 1
+  assert deaths >= 2
+  assert records.read(workdir).equals(records.read(tmp_path / "whole"))
 
 
 @pytest.mark.slow

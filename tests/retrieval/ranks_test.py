@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from jaxbench import models, retrieval
+from jaxbench import errors, models, retrieval
 
 DIMENSIONS = 16
 
@@ -136,6 +136,14 @@ def test_ranks_of_pooled_logits_are_another_thing():
   np.testing.assert_allclose(found.margin, [0.4], atol=1e-6)
   pooled = models.pooled(lambda images: similarities, [(0,), (1, 2), (3,)])(jnp.zeros((1, 1, 1, 3)))
   assert (pooled > pooled[0, 0]).sum() == 1
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3])
+def test_who_has_nothing_that_could_be_found_is_refused(lost):
+  images, captions, owners = _world(0, images=4)
+  left = owners != lost
+  with pytest.raises(errors.InputError, match=f"1 owners of queries have no item, {lost} first"):
+    retrieval.ranks(images, np.arange(4), captions[left], owners[left])
 
 
 def test_what_is_no_number_is_found_by_nobody():

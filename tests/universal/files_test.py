@@ -62,14 +62,15 @@ def test_a_penalised_one_is_a_tanh_without_a_radius(tmp_path):
 
 
 def test_a_patch_covers_its_square_and_nothing_else(tmp_path):
-  patch = np.random.default_rng(0).random((1, 3, 224, 224), np.float32)
+  patch = np.random.default_rng(0).uniform(-0.2, 1.2, (1, 3, 224, 224)).astype(np.float32)
   # Its class has a second tensor that nothing reads.
   folder = _write(tmp_path / "a", {"uap": patch, "delta": np.zeros_like(patch)})
   images = _images(224)
   found = np.asarray(universal.apply(universal.load(folder), images))
   inside = np.zeros((224, 224, 1), bool)
   inside[172:210, 172:210] = True
-  np.testing.assert_array_equal(found, np.where(inside, patch[0].transpose(1, 2, 0), images))
+  pixels = np.clip(patch[0].transpose(1, 2, 0), 0, 1)  # What it learnt beyond black and white.
+  np.testing.assert_array_equal(found, np.where(inside, pixels, images))
   with pytest.raises(errors.InputError, match="for images of 224 pixels"):
     universal.apply(universal.load(folder), _images(32))
 
@@ -88,6 +89,7 @@ def test_what_is_saved_is_loaded(tmp_path):
   [
     ({"x": np.zeros(3, np.float32)}, {}, "holds x, and no uap or delta_param or delta"),
     ({"delta": np.zeros((3, 4), np.float32)}, {}, "not side x side x 3"),
+    ({"delta": np.zeros((2, 3, 8, 8), np.float32)}, {}, "not side x side x 3"),  # Two of them.
     ({"delta": np.full((8, 8, 3), np.nan, np.float32)}, {}, "no numbers"),
     ({"delta": np.zeros((8, 8, 3), np.float32)}, {"epsilon": 12}, "not in .0, 1."),
     ({"uap": np.zeros((8, 8, 3), np.float32)}, {}, "known for 224 pixels"),

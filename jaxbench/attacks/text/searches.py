@@ -200,16 +200,19 @@ def listed(
   with them is claimed.
 
   Raises:
-    InputError: the file cannot be read.
+    InputError: the file cannot be read, or lists other than single words.
   """
   _check(objective, target, edits=edits)
   try:
     content = pathlib.Path(file).read_bytes()
-    table = {word.lower(): tuple(map(str, others)) for word, others in json.loads(content).items()}
+    table = {word.lower(): _several(others) for word, others in json.loads(content).items()}
   except (OSError, ValueError, AttributeError, TypeError) as error:
     raise errors.InputError(
       f'{file} lists no substitutes, {{"word": ["other"]}}: {errors.reason(error)}'
     ) from error
+  for word, others in table.items():
+    if several := [each for each in (word, *others) if " " in each]:
+      raise errors.InputError(f"{file} has {several[0]!r} for {word!r}: one word stands for one")
   return Listed(table, edits, objective, hashlib.sha256(content).hexdigest(), target)
 
 
@@ -229,6 +232,12 @@ def _check(objective: str, target: str | None, **counts: int) -> None:
   for name, count in counts.items():
     if count < 1:
       raise errors.InputError(f"{name}={count} must be at least 1")
+
+
+def _several(others: list[str] | str) -> tuple[str, ...]:
+  if isinstance(others, str):  # Its letters would be words.
+    raise TypeError(f"{others!r} is no list")
+  return tuple(map(str, others))
 
 
 def _files(words: Words | None) -> dict[str, str]:

@@ -88,8 +88,11 @@ def _coco(content: dict[str, Any]) -> Iterator[Entry]:
 
 
 def _text(path: pathlib.Path, _: str) -> list[Entry]:
-  """Lines `name.jpg,caption` below a header; captions have commas too."""
-  return _gathered(path, [line.partition(".jpg,") for line in _lines(path)[1:]], ".jpg")
+  """Lines `name.jpg,caption`, below a header if there is one; captions have commas too."""
+  first, *rest = lines = _lines(path)
+  return _gathered(
+    path, [line.partition(".jpg,") for line in (lines if ".jpg," in first else rest)], ".jpg"
+  )
 
 
 def _token(path: pathlib.Path, _: str) -> list[Entry]:

@@ -77,10 +77,18 @@ class Probe(Source):
   def __getitem__(self, index: int) -> Example:
     """The case `ids[index]`, cut out if it has a box."""
     image = self._images[self._rows[index]].image
-    if (box := self._boxes[index]) is not None:
-      left, top, width, height = box
-      image = np.ascontiguousarray(image[top : top + height, left : left + width])
-    return Example(image, 0)
+    box = self._boxes[index]
+    return Example(image if box is None else _cut_out(image, box), 0)
+
+
+def _cut_out(image: np.ndarray, box: Box) -> np.ndarray:
+  """As Pillow cuts out, with which the authors do: black where a box leaves the image."""
+  left, top, width, height = box
+  found = np.zeros((height, width, *image.shape[2:]), image.dtype)
+  inside = image[max(top, 0) : max(top + height, 0), max(left, 0) : max(left + width, 0)]
+  row, column = max(-top, 0), max(-left, 0)
+  found[row : row + inside.shape[0], column : column + inside.shape[1]] = inside
+  return found
 
 
 def _texts(cases: Sequence[Case]) -> Iterator[str]:
@@ -167,9 +175,11 @@ def _sugarcrepe(kind: str, key: str, each: dict[str, str]) -> Case:
 def _aro(key: str, each: dict[str, Any]) -> Case:
   """Yuksekgonul et al., 2023 (arXiv:2210.01936)."""
   kind = each["relation_name"] if "relation_name" in each else "_".join(each["attributes"])
-  left, top, width, height = (int(each[f"bbox_{side}"]) for side in "xywh")
+  x, y, width, height = (each[f"bbox_{side}"] for side in ("x", "y", "w", "h"))
+  left, top = round(x), round(y)  # Pillow rounds corners.
+  box = left, top, round(x + width) - left, round(y + height) - top
   options = each["true_caption"], each["false_caption"]
-  return Case(f"{kind}/{key}", each["image_path"], options, (left, top, width, height))
+  return Case(f"{kind}/{key}", each["image_path"], options, box)
 
 
 def _winoground(each: dict[str, Any]) -> Iterator[Case]:

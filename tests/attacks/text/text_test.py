@@ -265,3 +265,9 @@ def test_wrong_input_is_told(tmp_path):
     text.Words.read(tmp_path / "empty.txt")
   with pytest.raises(errors.InputError, match="lists no substitutes"):
     text.listed(file=tmp_path / "empty.txt")
+  (tmp_path / "list.json").write_text(json.dumps({"dog": "cat"}))
+  with pytest.raises(errors.InputError, match="'cat' is no list"):
+    text.listed(file=tmp_path / "list.json")
+  (tmp_path / "list.json").write_text(json.dumps({"dog": ["cat", "hot dog"]}))
+  with pytest.raises(errors.InputError, match="has 'hot dog' for 'dog': one word"):
+    text.listed(file=tmp_path / "list.json")
