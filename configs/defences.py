@@ -1,7 +1,7 @@
 """Which test-time defences survive somebody who knows them: three attackers on each, and the base.
 
 Command: python -m jaxbench --config=configs/defences.py:tiny --workdir=runs/defences
-Run time: `tiny` took 72 seconds on 2 CPU cores, 24 once it was compiled, the first fifth of
+Run time: `tiny` took 63 seconds on 2 CPU cores, 27 once it was compiled, the first fifth of
 `digits` 19 minutes of one; of the whole --plan tells, an inner loop of 20 steps makes each gradient
 some 80 times as dear.
 Expected: `tiny` at 8/255: neither two bits nor TTC of one step withstands. Of 48 scans digits-clip

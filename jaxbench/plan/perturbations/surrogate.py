@@ -113,7 +113,7 @@ class FromSurrogate(Adversary):
       images[harvest.rows] = harvest.fetch("image")
       for name, values in harvest.costs.items():
         costs.setdefault(name, np.zeros(len(images), np.int32))[harvest.rows] = values
-    logits = verdict.logits(surrogate, images, evaluator.slots, quick=True)
+    logits = verdict.logits(surrogate, images, evaluator.slots)
     if broken := int((~np.isfinite(logits)).any(axis=-1).sum()):
       raise errors.InputError(
         f"the logits of its surrogate are not finite on {broken} of {len(images)} images"
