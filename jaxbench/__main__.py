@@ -12,7 +12,12 @@ from jaxbench.distributed import interrupt
 
 if __name__ == "__main__":  # What follows takes time to import.
   interrupt.stop_at_once("jaxbench", "the same command continues the run")
+  import gc
   import sys
+
+  # Imports and traces make millions of objects that stay: to look through them all as often as
+  # Python does takes a tenth of a small run.
+  gc.set_threshold(50_000, 20, 100)
 
   from jaxbench import commands
 

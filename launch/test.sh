@@ -9,6 +9,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 install test 3500
 "$PYTHON" -m pip install --quiet --no-deps --requirement "$ROOT/tests/writers.txt"
 cd "$ROOT"
+# Where it is set, each of the processes that tests start would compile all of our Python anew.
+unset PYTHONDONTWRITEBYTECODE
 # By file: tests of one file share what they compile and run. tests/conftest.py orders the files.
 tests=("$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder)
 if [ "${1:-}" = --slow ]; then exec "${tests[@]}" -m slow "${@:2}"; fi

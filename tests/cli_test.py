@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
 from references.command import ROOT, call, parts, run, start
 
 from jaxbench import records
+from jaxbench.evaluate import runner
 
 SLOW = pytest.mark.slow
 SMALL = (
@@ -75,7 +77,7 @@ def test_every_cell_has_every_example_once(reference):
 def test_a_finished_run_is_not_computed_again(reference):
   workdir, out, _ = reference
   before = {part.name for part in (workdir / "records").iterdir()}
-  again, _ = run(*SMALL, f"--workdir={workdir}")
+  again, _ = call("jaxbench", *SMALL, f"--workdir={workdir}")
   assert again == out
   assert {part.name for part in (workdir / "records").iterdir()} == before
 
@@ -196,7 +198,7 @@ def test_another_batch_size_gives_the_same_verdicts(reference, tmp_path):
 
 
 def test_the_plan_is_printed_and_nothing_is_run(tmp_path):
-  out, _ = run(*SMALL, f"--workdir={tmp_path / 'run'}", "--plan")
+  out, _ = call("jaxbench", *SMALL, f"--workdir={tmp_path / 'run'}", "--plan")
   assert "5 cells, at most" in out
   assert out.count("#") == 5
   assert not (tmp_path / "run").exists()
@@ -249,7 +251,7 @@ def test_bad_input_is_one_line_and_status_2(arguments, message, tmp_path):
 
 def test_a_workdir_of_another_configuration_is_refused(reference):
   arguments = (*SMALL, f"--workdir={reference[0]}", "--config.seed=7")
-  _, err = run(*arguments, status=2)
+  _, err = call("jaxbench", *arguments, status=2)
   assert "config.seed is 0 there and 7 here" in err
 
 
@@ -305,18 +307,11 @@ def test_a_report_that_cannot_be_written_is_one_line(arguments, message, referen
   assert not (tmp_path / "page.html").exists()
 
 
-FULL = """
-import jax, jaxbench.__main__ as command
-from jaxbench import config, run
-def fail(settings, options):
-  raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
-run._run, command.asked = fail, config.Config
-print(command.main([]))
-"""
+def test_a_device_without_memory_is_one_line_with_the_way_out(monkeypatch, tmp_path):
+  def fail(*_, **__):
+    raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes.")
 
-
-def test_a_device_without_memory_is_one_line_with_the_way_out():
-  process = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True)
-  assert process.stdout == "1\n"
-  (line,) = process.stderr.splitlines()
+  monkeypatch.setattr(runner, "run", fail)
+  _, err = call("jaxbench", *SMALL, f"--workdir={tmp_path / 'run'}", status=1)
+  (line,) = err.splitlines()
   assert "Lower --config.slots" in line

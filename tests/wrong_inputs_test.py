@@ -7,21 +7,15 @@ import importlib
 import itertools
 import json
 import pathlib
-import sys
 
-import grain  # noqa: F401 -- It defines flags, which flagsaver would take away again.
 import numpy as np
 import pytest
-from absl.testing import flagsaver
 from PIL import Image
+from references.command import main
 from safetensors import numpy as safetensors
 
-from jaxbench import __main__ as program
-from jaxbench import command_line, commands, config, plan
+from jaxbench import commands, config, plan
 from jaxbench.evaluate import runner
-
-# ml_collections reads configs with it.
-pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
 LINES = pathlib.Path(__file__).with_name("wrong_inputs.txt").read_text().splitlines()
 LISTED = [
@@ -75,15 +69,7 @@ def command(monkeypatch):
   def call(name, *arguments):
     if name in commands.PROGRAMS:
       return importlib.import_module(commands.PROGRAMS[name][0]).main(arguments)
-    line = ["jaxbench", name, *arguments]
-    with flagsaver.flagsaver():
-      try:
-        commands.start(line)
-        line.insert(1, "--nocompilation_cache")
-        monkeypatch.setattr(sys, "argv", line)  # Where ml_collections looks for --config.FIELD.
-        return program.main(command_line.parse(line))
-      except SystemExit as error:
-        return error.code
+    return main([name, *arguments])
 
   return call
 

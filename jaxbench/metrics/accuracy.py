@@ -1,6 +1,5 @@
 """Proportions of examples, with exact intervals."""
 
-import functools
 from typing import NamedTuple
 
 import scipy
@@ -14,7 +13,6 @@ class Proportion(NamedTuple):
   high: float
 
 
-@functools.lru_cache(10_000)  # A millisecond each, and the same counts come again in many cells.
 def proportion(count: int, total: int, confidence: float = 0.95) -> Proportion:
   """`count` of `total`, with the exact binomial interval (Clopper & Pearson, 1934).
 
@@ -23,5 +21,8 @@ def proportion(count: int, total: int, confidence: float = 0.95) -> Proportion:
   """
   if total < 1:
     raise ValueError("there are no examples")
-  interval = scipy.stats.binomtest(count, total).proportion_ci(confidence, method="exact")
-  return Proportion(count / total, float(interval.low), float(interval.high))
+  tail, wrong = (1 - confidence) / 2, total - count
+  # Not `scipy.stats`, whose import takes as long as a small report and which looks for the roots.
+  low = scipy.special.betaincinv(count, wrong + 1, tail) if count else 0.0
+  high = scipy.special.betaincinv(count + 1, wrong, 1 - tail) if wrong else 1.0
+  return Proportion(count / total, float(low), float(high))

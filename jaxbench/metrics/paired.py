@@ -89,14 +89,14 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
   total = len(first)
   only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
   discordant = only_first + only_second
-  p_value = scipy.stats.binomtest(only_first, discordant).pvalue if discordant else 1.0
+  tail = scipy.special.bdtr(min(only_first, only_second), discordant, 0.5)  # Either is as long.
   # A resample of examples is one of their three kinds.
   shares = np.array([only_first, only_second, total - discordant]) / total
   times = np.random.default_rng(0).multinomial(total, shares, size=_RESAMPLES)
   low, high = np.quantile((times[:, 0] - times[:, 1]) / total, (0.025, 0.975))
   difference = (only_first - only_second) / total
   return Comparison(
-    total, only_first, only_second, difference, float(p_value), float(low), float(high)
+    total, only_first, only_second, difference, min(2 * float(tail), 1.0), float(low), float(high)
   )
 
 

@@ -215,7 +215,8 @@ def test_runs_of_other_sets_are_known_as_before():
 
 
 def test_the_config_through_the_command_line(tmp_path, model, root):
-  out, _ = command.run(
+  out, _ = command.call(
+    "jaxbench",
     "--config=configs/retrieval.py:tiny",
     f"--workdir={tmp_path / 'run'}",
     f"--config.models={model}",

@@ -10,6 +10,10 @@ import platform
 import re
 import subprocess
 import sys
+import warnings
+from unittest import mock
+
+from absl.testing import flagsaver
 
 ROOT = pathlib.Path(__file__).parents[2]
 CACHE = ROOT / ".jax_cache"  # Compiled programs, by processor.
@@ -76,11 +80,30 @@ def call(name, *arguments, status=0):
   program = importlib.import_module(name)
   if hasattr(program, "__path__"):
     program = importlib.import_module(f"{name}.__main__")
+  begin = main if name == "jaxbench" else program.main
   out, err = io.StringIO(), io.StringIO()
   with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-    ended = program.main([str(argument) for argument in arguments])
+    ended = begin([str(argument) for argument in arguments])
   assert ended == status, err.getvalue()
   return out.getvalue(), err.getvalue()
+
+
+def main(arguments):
+  """The exit status of `jaxbench ARGUMENTS`, in this process."""
+  import grain  # noqa: F401 -- It defines flags, which flagsaver would take away again.
+
+  from jaxbench import __main__ as program
+  from jaxbench import command_line, commands
+
+  line = ["jaxbench", *arguments]
+  with flagsaver.flagsaver(), warnings.catch_warnings(), mock.patch.object(sys, "argv", line):
+    # ml_collections reads configs with it, and looks for --config.FIELD in sys.argv.
+    warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
+    try:
+      commands.start(line)
+      return program.main(command_line.parse(line))
+    except SystemExit as error:
+      return error.code
 
 
 def parts(workdir):

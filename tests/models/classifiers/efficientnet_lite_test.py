@@ -57,7 +57,8 @@ def test_the_command_line_recognises_them(tmp_path):
   options = "--architecture=efficientnet_lite0"
   command.call("jaxbench.models.convert", FILE, tmp_path / "lite0", options)
   (tmp_path / "config.py").write_text(CONFIG)
-  command.run(
+  command.call(
+    "jaxbench",
     *(f"--config={tmp_path / 'config.py'}", f"--workdir={tmp_path / 'run'}"),
     *(f"--config.models={tmp_path / 'lite0'}", f"--config.data_root={tmp_path}"),
   )
