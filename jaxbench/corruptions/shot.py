@@ -34,7 +34,7 @@ def probabilities(photons: int) -> tuple[np.ndarray, np.ndarray]:
   counts = np.arange(photons + 1)
   outcomes = np.uint8(counts / float(photons) * 255)  # The reference's float64, not whole numbers.
   rates = np.arange(256)[:, None] / 255 * photons
-  special = scipy.special  # To the bit as `scipy.stats.poisson`, which takes half a second to import.
+  special = scipy.special  # To the bit as `scipy.stats.poisson`, which imports for half a second.
   fewer = counts[:-1]
   each = np.exp(special.xlogy(fewer, rates) - special.gammaln(fewer + 1) - rates)
   mass = np.concatenate([each, special.pdtrc(photons - 1, rates)], axis=1)
