@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import jax
-from jax.experimental import checkify
+import jax.numpy as jnp
 
 from jaxbench import errors
 
@@ -16,12 +16,10 @@ def checked(classifier: Callable[[jax.Array], jax.Array]) -> Callable[[jax.Array
   Example:
     >>> logits = checked(classifier)(images)
   """
-  program = jax.jit(checkify.checkify(lambda model, images: model(images)))
 
   def call(images: jax.Array) -> jax.Array:
-    error, logits = program(classifier, images)
-    if message := error.get():
-      raise errors.InputError(message.split(" (`check`")[0])
-    return logits
+    if not jnp.all((images >= 0) & (images <= 1)):
+      raise errors.InputError("images must be in [0, 1]; do not normalise them")
+    return classifier(images)
 
   return call

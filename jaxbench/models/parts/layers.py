@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
-from jax.experimental import checkify
 
 from jaxbench import errors
 from jaxbench.models.parts.convolution import convolve
@@ -42,9 +41,6 @@ class Network(nnx.Module):
   ) -> jax.Array:
     """float32 [B, H, W, 3] in [0, 1] -> (images - mean) / std, in the computation's dtype."""
     require_floats(images)
-    checkify.debug_check(
-      jnp.all((images >= 0) & (images <= 1)), "images must be in [0, 1]; do not normalise them"
-    )
     shift, scale = (jnp.asarray(x, images.dtype).reshape(1, 1, 1, -1) for x in (mean, std))
     return ((images - shift) / scale).astype(self.compute_dtype)
 
