@@ -33,7 +33,7 @@ gc.freeze()
 gc.set_threshold(50_000, 20, 100)
 
 ROOT = pathlib.Path(__file__).parents[1]
-_MANY = 8_000  # Mappings of memory; what one file adds to them must fit beside.
+_MANY = 20_000  # Mappings of memory; what one file adds to them must fit beside.
 pytest_plugins = ("references.budget", "references.usual")
 
 # Those that take long, the longest first.

@@ -93,7 +93,7 @@ def test_captions_look_among_all_attacked_images(finished, model):
     chances = jax.nn.log_softmax(classifier(images))
     return -jnp.take_along_axis(chances, jnp.asarray(labels)[:, None], axis=1).sum()
 
-  moved = np.clip(images + EPSILON * np.sign(jax.grad(loss)(jnp.asarray(images))), 0, 1)
+  moved = np.clip(images + EPSILON * np.sign(jax.jit(jax.grad(loss))(images)), 0, 1)
   unit = _unit(clip.encode_image(moved))
   expected = retrieval.ranks(np.asarray(texts), pairs.owners, unit, labels)
   found = _of(rows, "text_to_image", "transfer(fgsm", EPSILON)

@@ -28,7 +28,10 @@ def run(tmp_path_factory):
       prompts=("simple",),
       corruptions=config.Corruptions(names=("contrast",), severities=(1, 5)),
       attacks=config.Attacks(
-        names=("fgsm",), smallest=("pgd(steps=3)",), epsilons=(1 / 255, 8 / 255)
+        names=("fgsm",),
+        smallest=("pgd(steps=3)",),
+        epsilons=(1 / 255, 8 / 255),
+        tolerance=1 / 255,
       ),
       limit=40,
       slots=5,

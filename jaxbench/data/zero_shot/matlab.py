@@ -4,7 +4,7 @@ import pathlib
 from typing import Any
 
 import numpy as np
-import scipy.io
+import scipy
 
 from jaxbench.data import image_files
 from jaxbench.data.annotated import Annotated
