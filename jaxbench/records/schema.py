@@ -93,9 +93,10 @@ def table(cell: Mapping[str, Any], columns: Mapping[str, Any]) -> pa.Table:
   for field in SCHEMA:
     if field.name in columns:
       arrays.append(pa.array(columns[field.name], field.type))
+    elif (shared := cell.get(field.name)) is None:
+      arrays.append(pa.nulls(rows, field.type))
     else:
-      repeated = pa.repeat(pa.scalar(cell.get(field.name), plain(field.type)), rows)
-      arrays.append(repeated.cast(field.type))
+      arrays.append(pa.repeat(pa.scalar(shared, plain(field.type)), rows).cast(field.type))
   return pa.Table.from_arrays(arrays, schema=SCHEMA)
 
 
