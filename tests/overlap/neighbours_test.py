@@ -91,10 +91,11 @@ def test_what_is_found_by_approximation_has_its_exact_cosine(settings):
 
 def test_the_program_is_compiled_once_for_all_shards():
   draw, settings = np.random.default_rng(5), overlap.Settings(6)
-  queries = _unit(draw, 10)
+  queries, sizes = _unit(draw, 10), []
   for rows in (900, 1000, 1024):
     _find(queries, _unit(draw, rows), settings)
-  assert kernel.program(settings)._cache_size() == 1
+    sizes.append(kernel.program(settings)._cache_size())
+  assert len(set(sizes)) == 1  # Other tests may have compiled it for other numbers of queries.
 
 
 @pytest.mark.parametrize(
