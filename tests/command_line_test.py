@@ -4,16 +4,11 @@ import json
 import pathlib
 import sys
 
-import grain  # noqa: F401 -- It defines flags, which flagsaver would take away again.
 import pytest
-from absl.testing import flagsaver
+from references.command import main
 
-from jaxbench import __main__ as program
-from jaxbench import command_line, plan
+from jaxbench import plan
 from jaxbench.evaluate import runner
-
-# ml_collections reads configs with it.
-pytestmark = pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
 
 ROOT = pathlib.Path(__file__).parents[1]
 QUICKSTART, CLIP_AUTO = (
@@ -32,18 +27,11 @@ SMALL = (
 
 
 @pytest.fixture
-def command(capsys, monkeypatch):
+def command(capsys):
   """The program, which leaves JAX's settings and the flags of the process as they were."""
 
   def call(*arguments):
-    line = ["jaxbench", "--nocompilation_cache", *arguments]
-    monkeypatch.setattr(sys, "argv", line)  # Where ml_collections looks for --config.FIELD.
-    with flagsaver.flagsaver():
-      try:
-        status = program.main(command_line.parse(line))
-      except SystemExit as error:
-        status = error.code
-    return status, *capsys.readouterr()
+    return main(["--nocompilation_cache", *arguments]), *capsys.readouterr()
 
   return call
 

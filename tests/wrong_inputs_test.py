@@ -3,7 +3,6 @@
 The list is in wrong_inputs.txt: a command line, and below it, indented, what is told.
 """
 
-import importlib
 import itertools
 import json
 import pathlib
@@ -14,7 +13,7 @@ from PIL import Image
 from references.command import main
 from safetensors import numpy as safetensors
 
-from jaxbench import commands, config, plan
+from jaxbench import config, plan
 from jaxbench.evaluate import runner
 
 LINES = pathlib.Path(__file__).with_name("wrong_inputs.txt").read_text().splitlines()
@@ -57,21 +56,14 @@ def here(tmp_path_factory):
 
 
 @pytest.fixture
-def command(monkeypatch):
-  """Any command, as its own process would run it; no evaluation begins."""
+def no_work(monkeypatch):
+  """No evaluation begins."""
 
   def begin(*_, **__):
     raise AssertionError("work has begun")
 
   monkeypatch.setattr(runner, "run", begin)
   monkeypatch.delenv("JAXBENCH_DATA", raising=False)
-
-  def call(name, *arguments):
-    if name in commands.PROGRAMS:
-      return importlib.import_module(commands.PROGRAMS[name][0]).main(arguments)
-    return main([name, *arguments])
-
-  return call
 
 
 def test_the_list_is_long_and_nothing_is_in_it_twice():
@@ -80,11 +72,10 @@ def test_the_list_is_long_and_nothing_is_in_it_twice():
 
 
 @pytest.mark.parametrize(("line", "told"), LISTED, ids=[line for line, _ in LISTED])
-def test_wrong_input_is_one_line_and_status_2(
-  line, told, command, here, tmp_path, capsys, monkeypatch
-):
+@pytest.mark.usefixtures("no_work")
+def test_wrong_input_is_one_line_and_status_2(line, told, here, tmp_path, capsys, monkeypatch):
   monkeypatch.chdir(tmp_path)
-  status = command(*line.format(here=here).replace("WORK", f"--workdir={tmp_path / 'run'}").split())
+  status = main(line.format(here=here).replace("WORK", f"--workdir={tmp_path / 'run'}").split())
   out, err = capsys.readouterr()
   assert (status, out) == (2, "")
   assert err.count("\n") == 1, err

@@ -89,7 +89,7 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> Comparison:
   total = len(first)
   only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
   discordant = only_first + only_second
-  tail = scipy.special.bdtr(min(only_first, only_second), discordant, 0.5)  # Either is as long.
+  tail = scipy.special.bdtr(min(only_first, only_second), discordant, 0.5)  # Both are as heavy.
   # A resample of examples is one of their three kinds.
   shares = np.array([only_first, only_second, total - discordant]) / total
   times = np.random.default_rng(0).multinomial(total, shares, size=_RESAMPLES)

@@ -161,6 +161,7 @@ def test_checked_mode_refuses_images_outside_the_unit_interval(classifier, scans
   for wrong in (images[:2] * 255, (images[:2] - 0.5) / 0.5):
     with pytest.raises(errors.InputError, match=r"must be in \[0, 1\]"):
       checked(wrong)
+    assert jax.jit(classifier.__call__)(wrong).shape == (2, 10)  # Unchecked mode pays nothing.
 
 
 @pytest.mark.slow
