@@ -16,6 +16,7 @@ from flax import struct
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from jaxbench import threefry
 from jaxbench.telemetry import clock
 
 _AXIS = "data"
@@ -180,7 +181,7 @@ def example_keys(seed: int, perturbation: jax.Array, examples: jax.Array) -> jax
   """
 
   def key(example: jax.Array) -> jax.Array:
-    folded = jax.random.key(seed)
+    folded = threefry.quick(jax.random.key(seed))
     for word in (*perturbation, *example):
       folded = jax.random.fold_in(folded, word)
     return folded

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from jaxbench import threefry
 from jaxbench.attacks.parts.norms import Norm
 
 Classifier = Callable[[jax.Array], jax.Array]  # A pytree callable: [B, H, W, 3] -> [B, K].
@@ -26,7 +27,7 @@ class Averaged:
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Mean logits [B, K] over the same few draws every time."""
-    keys = jax.random.split(jax.random.key(0), self.draws)
+    keys = jax.random.split(threefry.quick(jax.random.key(0)), self.draws)
     each = jax.vmap(lambda image, key: logits_of(self.classifier, image, key), (0, None))
     return jax.lax.map(lambda key: each(images, key), keys).mean(axis=0)
 

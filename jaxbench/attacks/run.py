@@ -10,7 +10,7 @@ import numpy as np
 from flax import struct
 from tqdm.auto import tqdm
 
-from jaxbench import callables, devices, errors
+from jaxbench import callables, devices, errors, threefry
 from jaxbench.attacks import arguments
 from jaxbench.attacks.base import Attack, Averaged, Cascade, Classifier
 from jaxbench.attacks.engine import batching, checks, outcome, verdict, view
@@ -224,4 +224,4 @@ def search(
 
 @jax.jit
 def _keys(key: jax.Array, rows: jax.Array) -> jax.Array:
-  return jax.vmap(functools.partial(jax.random.fold_in, key))(rows)
+  return jax.vmap(functools.partial(jax.random.fold_in, threefry.quick(key)))(rows)

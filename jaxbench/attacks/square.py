@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from jaxbench import errors
+from jaxbench import errors, threefry
 from jaxbench.attacks.base import Attack, Classifier, Example, Progress, logits_of
 from jaxbench.attacks.parts import losses, norms, square_windows
 
@@ -76,7 +76,11 @@ def square(
   def init(example: Example, run: jax.Array | int = 0) -> SquareState:
     example = example.fold_in(run)
     clean, epsilon = example.clean, example.epsilon
-    windows = jax.random.fold_in(jax.random.key(0), run) if compat == "official" else example.key
+    windows = (
+      jax.random.fold_in(threefry.quick(jax.random.key(0)), run)
+      if compat == "official"
+      else example.key
+    )
     start = example.kept(draw.start(windows, example.key, clean, epsilon))
     start = ball.project(clean, start, epsilon)
     return SquareState(

@@ -7,7 +7,7 @@ An image is read as 8 bits and comes back on the 8-bit grid, cut down as the ref
 import jax
 import jax.numpy as jnp
 
-from jaxbench import errors
+from jaxbench import errors, threefry
 from jaxbench.corruptions import c_bar
 from jaxbench.corruptions.base import VARIANTS, Corruption, floor, rint
 from jaxbench.corruptions.blur import gaussian_blur
@@ -126,7 +126,7 @@ def corrupt(
     level = level, jax.tree.map(jnp.asarray, overlays)
   # Counters for arrays that the compiler may divide would take a CPU four times as long.
   with jax.threefry_partitionable(False):
-    draws = corruption.draw(key, image.shape, level)
+    draws = corruption.draw(threefry.quick(key), image.shape, level)
   pixels = corruption.apply(rint(image * 255), draws, level)
   return stored(floor(jnp.clip(pixels, 0.0, 255.0)) / 255, storage)
 

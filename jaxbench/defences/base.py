@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
-from jaxbench import errors
+from jaxbench import errors, threefry
 
 BACKWARDS = ("exact", "bpda", "smooth")
 COMPAT = ("clean", "official")
@@ -48,7 +48,7 @@ class Defence:
 
   def __call__(self, images: jax.Array, key: jax.Array | None = None) -> jax.Array:
     """Logits; all images share the draws of the `key`, by default that of the seed."""
-    key = jax.random.key(self.seed) if key is None else key
+    key = threefry.quick(jax.random.key(self.seed) if key is None else key)
     return jax.vmap(self.one, (0, None))(images, key)
 
   @property

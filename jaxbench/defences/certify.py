@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy
 
-from jaxbench import errors
+from jaxbench import errors, threefry
 from jaxbench.defences.smooth import Smooth
 
 ABSTAINS = -1  # The prediction of whoever does not know.
@@ -142,7 +142,7 @@ def _check(alpha: float, *samples: int) -> None:
 
 def _keys(key: jax.Array, images: int, each: int) -> jax.Array:
   """Keys [images, each], by place."""
-  rows = jax.vmap(functools.partial(jax.random.fold_in, key))(jnp.arange(images))
+  rows = jax.vmap(functools.partial(jax.random.fold_in, threefry.quick(key)))(jnp.arange(images))
   return jax.vmap(lambda row: jax.random.split(row, each))(rows)
 
 

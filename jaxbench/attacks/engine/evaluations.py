@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 
+from jaxbench import threefry
 from jaxbench.attacks.base import logits_of
 
 _VERDICT = 0x7665_7264  # Folded into the keys of examples, from which searches draw as well.
@@ -32,8 +33,7 @@ class Repeated:
     """
 
     def own(word: jax.Array) -> jax.Array:
-      key = jax.random.wrap_key_data(word, impl="threefry2x32")
-      return jax.random.fold_in(jax.random.fold_in(key, _VERDICT), self.seed)
+      return jax.random.fold_in(jax.random.fold_in(threefry.wrap(word), _VERDICT), self.seed)
 
     keys = jax.vmap(own)(words)
 

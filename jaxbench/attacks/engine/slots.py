@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from jaxbench import threefry
 from jaxbench.attacks.base import Classifier, Example
 from jaxbench.attacks.engine import next_run
 from jaxbench.attacks.engine.job import NOBODY, Job, Search, Waiting, admit
@@ -71,7 +72,7 @@ def _begin(search: Search, waiting: Waiting) -> Slots:
 
 def _blank(like: jax.ShapeDtypeStruct) -> Any:
   if jax.dtypes.issubdtype(like.dtype, jax.dtypes.prng_key):
-    return jax.random.split(jax.random.key(0), like.shape)
+    return jax.random.split(threefry.quick(jax.random.key(0)), like.shape)
   return np.zeros(like.shape, like.dtype)
 
 
@@ -159,7 +160,7 @@ def advance(search: Search) -> Callable[..., tuple[Slots, Job, Report]]:
 
 def _start(search: Search, job: Job, stage: jax.Array) -> Any:
   """States [S] at the beginning of a run."""
-  keys = jax.random.wrap_key_data(job.words, impl="threefry2x32")
+  keys = threefry.wrap(job.words)
   keys = jax.vmap(jax.random.fold_in, (0, None))(keys, stage)
   label = jnp.zeros_like(job.label) if search.aimed else job.label
   examples = Example(keys, job.clean, label, job.epsilon, job.mask, job.start)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxbench import errors
+from jaxbench import errors, threefry
 from jaxbench.corruptions.base import floor, rint
 from jaxbench.corruptions.motion import IM_ROUNDS
 from jaxbench.corruptions.sequences import affine, blur, noise, tilt, weather
@@ -79,7 +79,7 @@ def film(
     pixels = rint(image[top:bottom, left:right] * 255)
     # Counters for arrays that the compiler may divide would take a CPU four times as long.
     with jax.threefry_partitionable(False):
-      return made.start(key, pixels, jax.tree.map(jnp.asarray, constants))
+      return made.start(threefry.quick(key), pixels, jax.tree.map(jnp.asarray, constants))
 
   def frame(state: Any, index: jax.Array) -> tuple[Any, jax.Array]:
     now = jax.tree.map(lambda leaf: jnp.asarray(leaf)[index], frames)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import jax
 import numpy as np
 
-from jaxbench import attacks, config, defences, devices, errors, spec
+from jaxbench import attacks, config, defences, devices, errors, spec, threefry
 from jaxbench.attacks.engine import evaluations
 from jaxbench.blocks import Block
 from jaxbench.plan import defending
@@ -98,8 +98,7 @@ def _program(part: int, samples: int) -> Callable[..., jax.Array]:
 
   def program(classifier: Any, images: jax.Array, words: jax.Array) -> jax.Array:
     smoothed = _smoothed(classifier, images.shape[1])
-    keys = jax.vmap(lambda word: jax.random.wrap_key_data(word, impl="threefry2x32"))(words)
-    keys = jax.vmap(jax.random.fold_in, (0, None))(keys, part)
+    keys = jax.vmap(jax.random.fold_in, (0, None))(threefry.wrap(words), part)
     return defences.votes(smoothed, attacks.as_float(images), keys, samples)
 
   return devices.shard(program)
