@@ -28,14 +28,19 @@ def quick(key: jax.Array) -> jax.Array:
   Args:
     key: any that `jax.random.key` makes; those of other generators stay as they are.
   """
-  threefry = str(jax.random.key_impl(key)) == _NAME
-  return wrap(jax.random.key_data(key)) if threefry else key
+  return wrap(jax.random.key_data(key)) if key.dtype == _threefry() else key
 
 
 def wrap(words: jax.Array) -> jax.Array:
   """Keys [...] of what `jax.random.key_data` tells of them, uint32 [..., 2]; see `quick`."""
   cpu = jax.default_backend() == "cpu"
   return jax.random.wrap_key_data(words, impl=_WRITTEN_OUT if cpu else _NAME)
+
+
+@functools.cache
+def _threefry() -> Any:
+  """The dtype of JAX's own keys."""
+  return jax.eval_shape(lambda: jax.random.key(0, impl=_NAME)).dtype
 
 
 def _block(key: jax.Array, high: jax.Array, low: jax.Array) -> tuple[jax.Array, jax.Array]:
