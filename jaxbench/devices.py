@@ -181,7 +181,7 @@ def example_keys(seed: int, perturbation: jax.Array, examples: jax.Array) -> jax
   """
 
   def key(example: jax.Array) -> jax.Array:
-    folded = threefry.quick(jax.random.key(seed))
+    folded = threefry.key(seed)
     for word in (*perturbation, *example):
       folded = jax.random.fold_in(folded, word)
     return folded

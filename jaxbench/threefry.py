@@ -31,7 +31,12 @@ def quick(key: jax.Array) -> jax.Array:
   return wrap(jax.random.key_data(key)) if key.dtype == _threefry() else key
 
 
-def wrap(words: jax.Array) -> jax.Array:
+def key(seed: int) -> jax.Array:
+  """That of `jax.random.key`; see `quick`."""
+  return quick(jax.random.key(seed))
+
+
+def wrap(words: jax.Array | np.ndarray) -> jax.Array:
   """Keys [...] of what `jax.random.key_data` tells of them, uint32 [..., 2]; see `quick`."""
   cpu = jax.default_backend() == "cpu"
   return jax.random.wrap_key_data(words, impl=_WRITTEN_OUT if cpu else _NAME)

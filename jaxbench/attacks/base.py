@@ -27,7 +27,7 @@ class Averaged:
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Mean logits [B, K] over the same few draws every time."""
-    keys = jax.random.split(threefry.quick(jax.random.key(0)), self.draws)
+    keys = jax.random.split(threefry.key(0), self.draws)
     each = jax.vmap(lambda image, key: logits_of(self.classifier, image, key), (0, None))
     return jax.lax.map(lambda key: each(images, key), keys).mean(axis=0)
 

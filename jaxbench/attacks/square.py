@@ -76,11 +76,7 @@ def square(
   def init(example: Example, run: jax.Array | int = 0) -> SquareState:
     example = example.fold_in(run)
     clean, epsilon = example.clean, example.epsilon
-    windows = (
-      jax.random.fold_in(threefry.quick(jax.random.key(0)), run)
-      if compat == "official"
-      else example.key
-    )
+    windows = jax.random.fold_in(threefry.key(0), run) if compat == "official" else example.key
     start = example.kept(draw.start(windows, example.key, clean, epsilon))
     start = ball.project(clean, start, epsilon)
     return SquareState(

@@ -48,7 +48,7 @@ class Defence:
 
   def __call__(self, images: jax.Array, key: jax.Array | None = None) -> jax.Array:
     """Logits; all images share the draws of the `key`, by default that of the seed."""
-    key = threefry.quick(jax.random.key(self.seed) if key is None else key)
+    key = threefry.key(self.seed) if key is None else threefry.quick(key)
     return jax.vmap(self.one, (0, None))(images, key)
 
   @property
