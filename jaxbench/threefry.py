@@ -39,7 +39,7 @@ def key(seed: int) -> jax.Array:
 def wrap(words: jax.Array | np.ndarray) -> jax.Array:
   """Keys [...] of what `jax.random.key_data` tells of them, uint32 [..., 2]; see `quick`."""
   cpu = jax.default_backend() == "cpu"
-  return jax.random.wrap_key_data(words, impl=_WRITTEN_OUT if cpu else _NAME)
+  return jax.random.wrap_key_data(jnp.asarray(words), impl=_WRITTEN_OUT if cpu else _NAME)
 
 
 @functools.cache
