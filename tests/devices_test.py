@@ -47,6 +47,24 @@ def test_products_are_exact_float32():
   assert "HIGHEST" in text
 
 
+def test_of_a_network_the_cpus_library_gets_products_alone():
+  """With what surrounds them a ConvNeXt's gradient takes 1.3 times as long."""
+
+  def network(weights, rows):
+    hidden = rows @ weights
+    return (hidden * jax.scipy.special.erf(hidden) + 1).sum(axis=1)
+
+  given = devices.replicate(jnp.ones((64, 64))), jnp.ones((512, 64))
+  default, ours = (
+    devices.shard(network, network=flag).lower(*given).compile() for flag in (False, True)
+  )
+  np.testing.assert_allclose(ours(*given), default(*given), rtol=1e-5)
+  calls = [line for line in ours.as_text().splitlines() if '"kind":"__ynn_fusion"' in line]
+  assert all("dot_general" in line for line in calls)
+  if devices.compiler_options():
+    assert calls
+
+
 def test_keys_come_from_ids_not_from_positions():
   ids = np.stack([data.hash_id(f"image {i}") for i in range(6)])
   perturbation = data.hash_id("noise")

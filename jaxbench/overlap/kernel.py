@@ -111,7 +111,7 @@ def program(settings: Settings) -> Callable[..., Any]:
     kept = slice(settings.neighbours)
     return Nearest(-negative[:, kept], rows[:, kept]), tuple(x[None] for x in seen)
 
-  return devices.shard(update)
+  return devices.shard(update, network=False)
 
 
 def _cosines(query: jax.Array, rows: jax.Array, vectors: jax.Array, inverse: jax.Array) -> Any:

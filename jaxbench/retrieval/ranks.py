@@ -101,7 +101,7 @@ def find() -> Callable[..., Ranks]:
     similarities = queries @ gallery.items.T
     return judged(similarities, gallery.members[owners], gallery.owners, gallery.tolerance)
 
-  return devices.shard(program)
+  return devices.shard(program, network=False)
 
 
 def ranks(queries: ArrayLike, owners: ArrayLike, items: ArrayLike, of_items: ArrayLike) -> Ranks:

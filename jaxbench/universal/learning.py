@@ -227,7 +227,7 @@ def _slope() -> Callable[..., Any]:
     with jax.default_matmul_precision("highest"):
       return jax.value_and_grad(loss)(delta, model, images, target)
 
-  return jax.jit(program)
+  return jax.jit(program, compiler_options=devices.compiler_options())
 
 
 def _unit(vectors: jax.Array) -> jax.Array:

@@ -108,7 +108,7 @@ def _ours(name: str) -> Callable[[int], float]:
     keys = jax.vmap(jax.random.key)(examples)
     return jax.vmap(one)(keys, attacks.as_float(images))
 
-  program = devices.shard(corrupt)
+  program = devices.shard(corrupt, network=False)
   count = _IMAGES.value * devices.mesh().size
   examples = devices.scatter(np.arange(count))
   images = devices.scatter(np.resize(photographs(), (count, 224, 224, 3)))

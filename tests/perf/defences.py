@@ -19,7 +19,7 @@ import numpy as np
 from absl import app, flags
 from flax import nnx
 
-from jaxbench import data, defences, errors, models
+from jaxbench import data, defences, devices, errors, models
 from jaxbench.corruptions import jpeg
 
 _TINY = flags.DEFINE_bool("tiny", False, "The digits' CLIP.")
@@ -53,7 +53,11 @@ def _gradient(classifier: Any, images: jax.Array) -> jax.Array:
 
 
 def _compiled(function: Callable[..., Any], classifier: Any, images: jax.Array) -> Any:
-  return jax.jit(function).lower(classifier, images).compile()
+  return (
+    jax.jit(function, compiler_options=devices.compiler_options())
+    .lower(classifier, images)
+    .compile()
+  )
 
 
 def _seconds(program: Any, classifier: Any, images: jax.Array) -> float:

@@ -134,7 +134,8 @@ def _ours(network: Any, images: np.ndarray) -> dict[str, Callable[[], Any]]:
   }
   if len(images) % devices.mesh().size:
     arguments = network, jnp.asarray(images)
-    compiled = {name: jax.jit(program) for name, program in programs.items()}
+    options = devices.compiler_options()
+    compiled = {n: jax.jit(each, compiler_options=options) for n, each in programs.items()}
   else:
     arguments = devices.replicate(network), devices.scatter(images)
     compiled = {name: devices.shard(program) for name, program in programs.items()}

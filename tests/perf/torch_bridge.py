@@ -25,7 +25,7 @@ from absl import app, flags
 from references import checkpoints, parity
 from references.writers import timm
 
-from jaxbench import models
+from jaxbench import devices, models
 
 _NETWORKS = flags.DEFINE_list(
   "networks", ["tf_efficientnet_lite0", "resnet50", "vit_base_patch32_224"], "As timm has them."
@@ -67,7 +67,8 @@ def _of_torch(module: torch.nn.Module, images: np.ndarray) -> dict[str, Callable
 
 def _of_jax(model: Any, images: np.ndarray) -> dict[str, Callable[[], Any]]:
   x = jnp.asarray(images)
-  compiled = {name: jax.jit(program) for name, program in PROGRAMS.items()}
+  options = devices.compiler_options()
+  compiled = {name: jax.jit(each, compiler_options=options) for name, each in PROGRAMS.items()}
   return {
     name: lambda program=program: program(model, x).block_until_ready()
     for name, program in compiled.items()

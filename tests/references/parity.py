@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from jaxbench import models
+from jaxbench import devices, models
 
 
 def randomize(model, seed=0):
@@ -40,7 +40,7 @@ def assert_same(ours, torch_forward, config, batch=2, gradient=True, within=1e-4
   if gradient:
     found, slope = _with_gradient(ours, images)
   else:
-    found = jax.jit(lambda model, x: model(x))(ours, jnp.asarray(images))
+    found = _compiled(lambda model, x: model(x))(ours, jnp.asarray(images))
   reference = expected.detach().numpy()
   assert found.shape == reference.shape
   assert np.ptp(reference) > 1e-3
@@ -67,6 +67,11 @@ def _standardize(pixels, config):
   return ((pixels - mean) / std).permute(0, 3, 1, 2)
 
 
+def _compiled(function):
+  """As runs compile it."""
+  return jax.jit(function, compiler_options=devices.compiler_options())
+
+
 def _with_gradient(model, images):
   """Outputs, and the gradient of the sum of their first column: one program, compiled once."""
 
@@ -74,7 +79,7 @@ def _with_gradient(model, images):
     outputs = model(x)
     return outputs[:, 0].sum(), outputs
 
-  program = jax.jit(jax.grad(first, has_aux=True))
+  program = _compiled(jax.grad(first, has_aux=True))
   slope, outputs = program(jnp.asarray(images), model)
   return outputs, slope
 

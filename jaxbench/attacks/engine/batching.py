@@ -186,7 +186,7 @@ def _advance(search: Search) -> jax.stages.Wrapped:
 
 @functools.cache
 def _compact(size: int) -> Callable[..., Any]:
-  return devices.shard(slots.compact(size))
+  return devices.shard(slots.compact(size), network=False)
 
 
 class _Flight(NamedTuple):

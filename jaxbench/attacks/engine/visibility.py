@@ -36,7 +36,7 @@ def measure() -> Callable[..., Visibility]:
     before, after = as_float(clean), as_float(perturbed)
     return jax.lax.platform_dependent(before, after, cpu=_one_by_one, default=jax.vmap(_beside))
 
-  return devices.shard(measured)
+  return devices.shard(measured, network=False)
 
 
 def _one_by_one(before: jax.Array, after: jax.Array) -> Visibility:

@@ -160,7 +160,7 @@ def photographs(folder: str) -> str | None:
 def _storing(storage: str) -> Callable[..., jax.Array]:
   """Apart from the corruptions: compiled once, not with each of them."""
   keep = jax.vmap(functools.partial(corruptions.stored, storage=storage))
-  return devices.shard(lambda _, images: keep(images), donate=(1,))
+  return devices.shard(lambda _, images: keep(images), donate=(1,), network=False)
 
 
 @functools.cache
@@ -178,7 +178,7 @@ def _corrupting(name: str, variant: str, im_round: str, seed: int) -> Callable[.
     keys = devices.example_keys(seed, hashed, examples)
     return jax.vmap(corrupt_image)(keys, attacks.as_float(images))
 
-  return devices.shard(corrupt)
+  return devices.shard(corrupt, network=False)
 
 
 @functools.cache
@@ -189,7 +189,7 @@ def _mapped(function: Callable[..., jax.Array], seed: int) -> Callable[..., jax.
     made = jax.vmap(function, (0, 0, None))(keys, attacks.as_float(images), severity)
     return jnp.clip(made, 0, 1).astype(jnp.float32)
 
-  return devices.shard(corrupt)
+  return devices.shard(corrupt, network=False)
 
 
 @functools.cache

@@ -102,4 +102,4 @@ def inside(norm: norms.Norm) -> Callable[..., jax.Array]:
     images, _ = verdict.inside(norm, images, attacks.as_float(clean), epsilons)
     return images
 
-  return devices.shard(kept)
+  return devices.shard(kept, network=False)

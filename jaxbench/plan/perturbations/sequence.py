@@ -156,7 +156,8 @@ def _programs(
   def advance(index: jax.Array, state: Any) -> tuple[Any, jax.Array]:
     return jax.vmap(film.frame, (0, None))(state, index)
 
-  return film, devices.shard(start), devices.shard(advance)
+  begin, go_on = (devices.shard(each, network=False) for each in (start, advance))
+  return film, begin, go_on
 
 
 @functools.cache
@@ -172,4 +173,4 @@ def _compare() -> Callable[..., changes.Change]:
   def compare(_: tuple[()], before: jax.Array, after: jax.Array) -> changes.Change:
     return jax.vmap(changes.change)(before, after)
 
-  return devices.shard(compare)
+  return devices.shard(compare, network=False)

@@ -148,7 +148,7 @@ def _program(learnt: Learnt, bounded: bool) -> Callable[..., jax.Array]:
     del examples
     return _shown(learnt, bounded, inputs, images)
 
-  return devices.shard(perturbed)
+  return devices.shard(perturbed, network=False)
 
 
 @functools.cache
@@ -159,7 +159,7 @@ def _measure(learnt: Learnt) -> Callable[..., jax.Array]:
     change = _shown(learnt, True, inputs, images) - attacks.as_float(images)
     return jax.vmap(norms.get(learnt.norm).size)(change)
 
-  return devices.shard(measured)
+  return devices.shard(measured, network=False)
 
 
 def _shown(learnt: Learnt, bounded: bool, inputs: Any, images: jax.Array) -> jax.Array:
