@@ -10,8 +10,15 @@ import re
 
 from jaxbench import errors
 
+HELD = "notebook:"  # How the names of models begin that only this process has.
+FILE = re.compile(r"(?P<file>.+\.py)(:(?P<argument>.*))?", re.DOTALL)
 WEIGHTS = (".safetensors", ".safetensors.index.json", ".pt", ".pth", ".pth.tar", ".bin", ".ckpt")
 _OF_SEVERAL = re.compile(rf"(?P<file>.*({'|'.join(map(re.escape, WEIGHTS))})):(?P<key>.+)")
+
+
+def is_own(name: str) -> bool:
+  """Whether a model is of somebody's own code: "mine.py:argument", or one of a notebook."""
+  return name.startswith(HELD) or FILE.fullmatch(name) is not None
 
 
 def without_revision(name: str) -> str:

@@ -1,11 +1,13 @@
 """Every config of the repository can be planned on what it ships."""
 
 import ast
+import dataclasses
 import importlib.util
 import inspect
 import pathlib
 import re
 
+import jax
 import pytest
 
 from jaxbench import attacks, config, corruptions, errors, plan, spec
@@ -94,9 +96,39 @@ def test_protocols_on_imagenet_are_those_of_their_papers():
   assert full == attacks.autoattack(norm="linf")
   assert (bench.limit, bench.native, bench.subset) == (0, False, "robustbench")
   assert bench.attacks.epsilons == pytest.approx([4 / 255])
-  for settings in (clip, bench):
-    assert settings.attacks.search_dtype == "float32"
   assert bench.data == ("imagenet",)
+
+
+@pytest.mark.parametrize("name", ["coop", "robust_clip", "robustbench", "tecoa16"])
+def test_published_protocols_are_searched_in_float32_on_any_device(name):
+  arguments = ("attacked",) if name == "coop" else ()
+  settings = _load(name).get_config(*arguments)
+  assert settings.published
+  assert settings.attacks.search_dtype == "float32"
+
+
+@pytest.mark.parametrize(
+  ("device", "models", "surrogates", "dtype"),
+  [
+    ("cpu", ("digits-clip",), (), "float32"),
+    ("gpu", ("digits-clip", "digits-resnet"), (), "bfloat16"),
+    ("tpu", ("base+fare.pt",), ("timm:resnet50", "digits-clip"), "bfloat16"),
+    ("gpu", ("digits-clip", "digits-clip|ttc"), (), "float32"),
+    ("gpu", ("mine.py:robust",), (), "float32"),
+    ("gpu", ("notebook:model",), (), "float32"),
+    ("gpu", ("digits-clip",), ("digits-resnet+mine.py",), "float32"),
+  ],
+)
+def test_searches_are_in_half_precision_where_no_model_loses_by_it(
+  device, models, surrogates, dtype, monkeypatch
+):
+  monkeypatch.setattr(jax, "default_backend", lambda: device)
+  attacked = config.Attacks(transfer=("mim",) if surrogates else (), surrogates=surrogates)
+  settings = config.Config(models=models, data=("digits",), attacks=attacked)
+  assert config.checked(settings).attacks.search_dtype == dtype
+  for asked in ("float32", "bfloat16"):  # Who asks for one has it.
+    told = dataclasses.replace(settings, attacks=config.Attacks(search_dtype=asked))
+    assert config.checked(told).attacks.search_dtype == asked
 
 
 def test_imagenet_c_bar_is_ten_other_corruptions():

@@ -8,8 +8,12 @@ from typing import Any
 from jaxbench import errors
 from jaxbench.config.assigned import entries
 from jaxbench.config.lists import read_names, read_numbers
+from jaxbench.config.precision import search_dtype
 from jaxbench.config.schema import (
   AUTO,
+  AUTO_DTYPE,
+  BFLOAT16,
+  FLOAT32,
   Attacks,
   Config,
   Corruptions,
@@ -21,7 +25,6 @@ from jaxbench.records.directions import DIRECTIONS
 
 _SHARE = re.compile(r"(?!0*(\.0*)?%)\d{1,2}(\.\d+)?%|100%")
 _LARGEST_SEED = 2**32 - 1  # Of what is larger, keys hold the last 32 bits.
-_DTYPES = ("float32", "bfloat16")  # In which attacks may search.
 
 
 def check_argument(argument: str, *known: str) -> None:
@@ -36,7 +39,7 @@ def check_argument(argument: str, *known: str) -> None:
 
 
 def checked(settings: Config) -> Config:
-  """A copy of `settings` with every list in its proper type.
+  """A copy of `settings` with every list in its proper type, and the dtype of searches chosen.
 
   The command line makes strings of `4/255` and of `a,b`; here they become what was meant.
 
@@ -67,7 +70,10 @@ def checked(settings: Config) -> Config:
   _check_retrieval(settings.retrieval)
   if settings.joint.names and not settings.attacks.epsilons:
     raise _no_epsilon()
-  return settings
+  if settings.attacks.search_dtype != AUTO_DTYPE:
+    return settings
+  attacked = dataclasses.replace(settings.attacks, search_dtype=search_dtype(settings))
+  return dataclasses.replace(settings, attacks=attacked)
 
 
 def _typed(settings: Config) -> Config:
@@ -129,8 +135,8 @@ def _check_corruptions(corruptions: Corruptions) -> None:
 
 
 def _check_attacks(attacks: Attacks) -> None:
-  if attacks.search_dtype not in _DTYPES:
-    raise errors.unknown("--config.attacks.search_dtype", attacks.search_dtype, _DTYPES)
+  if attacks.search_dtype not in (dtypes := (AUTO_DTYPE, FLOAT32, BFLOAT16)):
+    raise errors.unknown("--config.attacks.search_dtype", attacks.search_dtype, dtypes)
   _check_bool("attacks.quantize", attacks.quantize)
   if not all(epsilon >= 0 for epsilon in attacks.epsilons):
     raise errors.InputError("--config.attacks.epsilons: a radius is not negative")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from jaxbench.records import directions
 
 AUTO = 0  # The fastest slots that fit the memory of a device; "auto" on the command line.
+AUTO_DTYPE, FLOAT32, BFLOAT16 = "auto", "float32", "bfloat16"  # Of searches.
 Slots = Annotated[int, "or auto"]
 Limit = Annotated[int | str, "or a share, as 1%"]
 
@@ -72,7 +73,9 @@ class Attacks:
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
   quantize: bool = False  # Attack images of 8 bits: what is classified is rounded to them.
-  search_dtype: str = "float32"  # "bfloat16" searches in it; verdicts are always in float32.
+  # "float32", "bfloat16", or whichever of them is the faster on the devices, see
+  # `precision.search_dtype`. Verdicts are always in float32.
+  search_dtype: str = AUTO_DTYPE
 
 
 @dataclasses.dataclass

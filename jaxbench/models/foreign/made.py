@@ -1,19 +1,16 @@
 """Models that somebody else makes: a Python file, "mine.py:argument", a package, a notebook."""
 
 import hashlib
-import re
 from typing import Any, NamedTuple
 
 import jax
 
-from jaxbench import errors, user_file
+from jaxbench import errors, model_names, user_file
 from jaxbench.models.architectures import Model, family
 from jaxbench.models.foreign import packages
 from jaxbench.models.foreign.custom import Custom, CustomConfig, digest
 from jaxbench.models.preprocess import Preprocess
 from jaxbench.models.weights.checkpoint import Description, parameters
-
-_NAME = re.compile(r"(?P<file>.+\.py)(:(?P<argument>.*))?", re.DOTALL)
 
 
 class _Made(NamedTuple):
@@ -25,9 +22,6 @@ class _Made(NamedTuple):
 _made: dict[str, _Made] = {}  # A model may be large: of each name the last one.
 
 
-_HELD = "notebook:"  # How the names of models begin that only this process has.
-
-
 def hold(name: str, model: Any) -> str:
   """Keeps a model of this process, and returns the name by which it is known from now on.
 
@@ -35,13 +29,13 @@ def hold(name: str, model: Any) -> str:
     InputError: it is none.
   """
   kept = _as_model(name, model)
-  _made[_HELD + name] = _Made("", kept, _digest("", kept))
-  return _HELD + name
+  _made[model_names.HELD + name] = _Made("", kept, _digest("", kept))
+  return model_names.HELD + name
 
 
 def is_name(name: str) -> bool:
   """Whether a model's name is that of a file, of another package's model, or of one held here."""
-  return name.startswith(_HELD) or _NAME.fullmatch(name) is not None or packages.is_name(name)
+  return model_names.is_own(name) or packages.is_name(name)
 
 
 def load(name: str, *, download: bool = False) -> Model | Custom:
@@ -74,9 +68,9 @@ def _parameters(model: Model | Custom) -> int:
 
 
 def _make(name: str, download: bool) -> _Made:
-  if name.startswith(_HELD) and name not in _made:
+  if name.startswith(model_names.HELD) and name not in _made:
     raise errors.InputError(f"{name} was a model of another process; hand it over again")
-  parts = _NAME.fullmatch(name)
+  parts = model_names.FILE.fullmatch(name)
   content = user_file.digest(parts["file"]) if parts else ""
   if name not in _made or _made[name].content != content:
     if parts is None:
