@@ -36,11 +36,7 @@ def get_config(where: str = "clean") -> config.Config:
   config.check_argument(where, "clean", "attacked", "tiny")
   clean = where == "clean"
   steps = 3 if where == "tiny" else 100
-  pgd = config.Attacks(
-    names=(f"pgd(steps={steps}, step_size={1 / 255})",),
-    epsilons=(4 / 255,),
-    search_dtype="float32",  # As the protocol has it, on any device.
-  )
+  pgd = config.Attacks(names=(f"pgd(steps={steps}, step_size={1 / 255})",), epsilons=(4 / 255,))
   return config.Config(
     models=("openai/clip-vit-base-patch16",),
     data=SETS,

@@ -49,7 +49,6 @@ def _attacks(numbers: str = "", epsilons: tuple[float, ...] = (2 / 255, 4 / 255)
       }
     ),
     epsilons=epsilons,
-    search_dtype="float32",  # As the protocol has it, on any device.
   )
 
 

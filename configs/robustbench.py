@@ -22,11 +22,7 @@ def get_config(where: str = "imagenet") -> config.Config:
     models=("digits-clip", "digits-clip-robust") if digits else ("models/resnet50",),
     data=("digits",) if digits else ("imagenet",),
     prompts=("openai_80",),
-    attacks=config.Attacks(
-      names=("autoattack",),
-      epsilons=(8 / 255 if digits else 4 / 255,),
-      search_dtype="float32",  # As the protocol has it, on any device.
-    ),
+    attacks=config.Attacks(names=("autoattack",), epsilons=(8 / 255 if digits else 4 / 255,)),
     subset="" if digits else "robustbench",
     published=("robustbench",),
   )

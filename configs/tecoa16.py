@@ -51,7 +51,6 @@ def get_config(where: str = "") -> config.Config:
         f"pgd(steps={steps}, step_size={1 / 255})" for steps in ((3,) if tiny else (10, 100))
       ),
       epsilons=(1 / 255, 4 / 255),
-      search_dtype="float32",  # Figures are compared on any device in the same.
     ),
     limit=4 if tiny else 0,
     preprocess="resize(short=256, interpolation='bilinear')",

@@ -1,7 +1,6 @@
 """Every config of the repository can be planned on what it ships."""
 
 import ast
-import dataclasses
 import importlib.util
 import inspect
 import pathlib
@@ -96,15 +95,9 @@ def test_protocols_on_imagenet_are_those_of_their_papers():
   assert full == attacks.autoattack(norm="linf")
   assert (bench.limit, bench.native, bench.subset) == (0, False, "robustbench")
   assert bench.attacks.epsilons == pytest.approx([4 / 255])
+  for settings in (clip, bench):
+    assert settings.attacks.search_dtype == "float32"
   assert bench.data == ("imagenet",)
-
-
-@pytest.mark.parametrize("name", ["coop", "robust_clip", "robustbench", "tecoa16"])
-def test_published_protocols_are_searched_in_float32_on_any_device(name):
-  arguments = ("attacked",) if name == "coop" else ()
-  settings = _load(name).get_config(*arguments)
-  assert settings.published
-  assert settings.attacks.search_dtype == "float32"
 
 
 @pytest.mark.parametrize(
@@ -123,12 +116,11 @@ def test_searches_are_in_half_precision_where_no_model_loses_by_it(
   device, models, surrogates, dtype, monkeypatch
 ):
   monkeypatch.setattr(jax, "default_backend", lambda: device)
-  attacked = config.Attacks(transfer=("mim",) if surrogates else (), surrogates=surrogates)
-  settings = config.Config(models=models, data=("digits",), attacks=attacked)
-  assert config.checked(settings).attacks.search_dtype == dtype
-  for asked in ("float32", "bfloat16"):  # Who asks for one has it.
-    told = dataclasses.replace(settings, attacks=config.Attacks(search_dtype=asked))
-    assert config.checked(told).attacks.search_dtype == asked
+  transfer = ("mim",) if surrogates else ()
+  for asked, used in (("auto", dtype), ("float32", "float32"), ("bfloat16", "bfloat16")):
+    attacked = config.Attacks(search_dtype=asked, transfer=transfer, surrogates=surrogates)
+    settings = config.Config(models=models, data=("digits",), attacks=attacked)
+    assert config.checked(settings).attacks.search_dtype == used
 
 
 def test_imagenet_c_bar_is_ten_other_corruptions():

@@ -73,9 +73,9 @@ class Attacks:
   epsilons: tuple[float, ...] = (4 / 255,)  # In [0, 1] pixel units.
   tolerance: float = 1 / 2550  # Of a bisection; in pixel units.
   quantize: bool = False  # Attack images of 8 bits: what is classified is rounded to them.
-  # "float32", "bfloat16", or whichever of them is the faster on the devices, see
-  # `precision.search_dtype`. Verdicts are always in float32.
-  search_dtype: str = AUTO_DTYPE
+  # "bfloat16" searches in it, "auto" where that is faster, see `precision.search_dtype`. Verdicts
+  # are always in float32.
+  search_dtype: str = FLOAT32
 
 
 @dataclasses.dataclass
