@@ -26,7 +26,8 @@ _CAN_MAP = jax.__version_info__ >= (0, 8)
 # ViT-B/32 gradient compiles in 10 s instead of 62 on an H100, and runs at the same speed.
 _GPU_OPTIONS = {"xla_gpu_enable_triton_gemm": False}
 # With matrix products XLA 0.10 hands its library what surrounds them, and sums, and writes out for
-# it what is broadcast: a ConvNeXt's gradient took 1.3 times as long, in twice the memory.
+# it what is broadcast: with GELUs between products, a gradient took 1.2 times as long, in twice the
+# memory.
 _CPU_OPTIONS = {"xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT"}
 # On a CPU LLVM's optimisations take much of the time to compile; products of matrices, which are
 # libraries', take most of the time to run.
