@@ -114,8 +114,8 @@ def shard(
   others. Nothing is communicated, so devices whose loops end at different times never wait for
   one another. Matrix products and convolutions run in full float32 whatever the hardware prefers.
   Arguments whose positions are in `donate` may be overwritten. Without a `network` in it a program
-  is compiled as JAX compiles by default, which suits corruptions. What is `quick` to compile is for
-  what runs a few times, and goes into no row: it rounds otherwise.
+  is compiled on a CPU as JAX compiles by default, which suits corruptions. What is `quick` to
+  compile is for what runs a few times, and goes into no row: it rounds otherwise.
   """
 
   def on_device(replicated: Replicated, *arrays: Any) -> Any:
@@ -129,25 +129,28 @@ def shard(
     )
     return mapped(replicated, *arrays)
 
-  options = compiler_options() if network else {}
-  if quick and jax.default_backend() == "cpu":
-    options = _QUICK_CPU_OPTIONS
   return jax.jit(
-    on_mesh if _CAN_MAP else on_device, donate_argnums=donate, compiler_options=options
+    on_mesh if _CAN_MAP else on_device,
+    donate_argnums=donate,
+    compiler_options=compiler_options(network=network, quick=quick),
   )
 
 
-def compiler_options() -> dict[str, Any]:
-  """With which networks are fast on the backend: `jax.jit(network, compiler_options=...)`."""
-  backend = jax.default_backend()
-  if backend == "cpu":
-    return _CPU_OPTIONS if _has_cpu_options() else {}
-  return _GPU_OPTIONS if backend == "gpu" else {}
+def compiler_options(*, network: bool = True, quick: bool = False) -> dict[str, Any]:
+  """With which a program is fast on the backend: `jax.jit(..., compiler_options=)`; see `shard`."""
+  match jax.default_backend():
+    case "gpu":
+      return _GPU_OPTIONS
+    case "cpu" if quick:
+      return _QUICK_CPU_OPTIONS
+    case "cpu" if network and _has_cpu_options():
+      return _CPU_OPTIONS
+  return {}
 
 
 @functools.cache
 def _has_cpu_options() -> bool:
-  """Whether this jaxlib has them: earlier ones make no such fusions, later ones may be renamed."""
+  """Whether this jaxlib has them: earlier ones make no such fusions, later ones may lack them."""
   if jax.__version_info__ < (0, 10):
     return False
   try:
