@@ -156,8 +156,8 @@ def _programs(
   def advance(index: jax.Array, state: Any) -> tuple[Any, jax.Array]:
     return jax.vmap(film.frame, (0, None))(state, index)
 
-  begin, go_on = (devices.shard(each, network=False) for each in (start, advance))
-  return film, begin, go_on
+  shard = functools.partial(devices.shard, network=False)
+  return film, shard(start), shard(advance)
 
 
 @functools.cache
