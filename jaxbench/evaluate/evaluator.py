@@ -267,10 +267,14 @@ class Evaluator:
 
   def _load_surrogate(self, members: tuple[Member, ...]) -> devices.Replicated:
     """What images for transfer are made on: a classifier, several as one, or an image encoder."""
-    dtype = self.settings.attacks.search_dtype
     loaded = [evaluations.single(self.classifier(member).tree()) for member in members]
-    whole = loaded[0] if len(loaded) == 1 else attacks.ensemble(loaded)
+    whole = loaded[0] if len(loaded) == 1 else self._together(loaded)
+    dtype = self.settings.attacks.search_dtype
     return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
+
+  def _together(self, classifiers: list[Any]) -> Any:
+    """Several surrogates as one."""
+    return attacks.ensemble(classifiers)
 
 
 def _prompts(loaded: Any, names: Sequence[str]) -> defences.Prompts:

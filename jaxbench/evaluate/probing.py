@@ -72,14 +72,11 @@ class OptionQueries(Evaluator):
     goal = attacks.Pair(chooser.options[:, 0], chooser.options[:, 1:], tie)
     return devices.replicate(attacks.Aimed(chooser.classifier, goal))
 
-  def _load_surrogate(self, members: tuple[Member, ...]) -> devices.Replicated:
-    """See `Evaluator`; several classifiers have the goal of each of them."""
-    if len(members) == 1:
-      return super()._load_surrogate(members)
-    dtype = self.settings.attacks.search_dtype
-    aimed = [self.classifier(member).tree() for member in members]
-    whole = attacks.Aimed(attacks.ensemble([one.classifier for one in aimed]), aimed[0].goal)
-    return devices.replicate(whole if dtype == "float32" else whole.compute_in(dtype))
+  def _together(self, classifiers: list[Any]) -> Any:
+    """All of them have the goal of the first."""
+    return attacks.Aimed(
+      attacks.ensemble([one.classifier for one in classifiers]), classifiers[0].goal
+    )
 
   def _load_chooser(self, member: Member) -> devices.Replicated:
     loaded, classifier, _ = self.parts(member)

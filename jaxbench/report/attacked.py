@@ -49,14 +49,13 @@ def attacked(
   same = [cell for cell in cells if cell["norm"] == norm]
   epsilons = sorted(run["identity"]["config"]["attacks"]["epsilons"])
   main = epsilons[len(epsilons) // 2]
-  names = list(dict.fromkeys(map(_name, _at(same, main))))
-  lines = [
-    _line(each, names, _at(cells_of(each, same), main), by_cell, main) for each in classifiers
-  ]
-  curves = []
+  names = list(dict.fromkeys(map(_name, _by_epsilon(same, epsilons)[main])))
+  lines, curves = [], []
   for each in classifiers:
-    own, plain = cells_of(each, same), tables_of(cells_of(each, clean), by_cell)
-    shares = [_worst(_at(own, epsilon), by_cell, epsilon, len(names)) for epsilon in epsilons]
+    own = _by_epsilon(cells_of(each, same), epsilons)
+    lines.append(_line(each, names, own[main], by_cell, main))
+    plain = tables_of(cells_of(each, clean), by_cell)
+    shares = [_worst(own[epsilon], by_cell, epsilon, len(names)) for epsilon in epsilons]
     if plain and all(shares):
       right = metrics.is_correct(plain[0]).to_numpy()
       found = [metrics.proportion(int(right.sum()), len(right)), *filter(None, shares)]
@@ -70,13 +69,16 @@ def attacked(
   return Attacked(wording.format_epsilon(main), norm, names, lines, plot)
 
 
-def _at(cells: list[Row], epsilon: float) -> list[Row]:
-  """Those that tell of an epsilon: of attacks at it, and of searches up to it or further."""
-  return [
-    cell
-    for cell in cells
-    if (cell["kind"] == kinds.SMALLEST and cell["epsilon"] >= epsilon) or cell["epsilon"] == epsilon
-  ]
+def _by_epsilon(cells: list[Row], epsilons: list[float]) -> dict[float, list[Row]]:
+  """Those that tell of each: attacks at it, and searches up to it or further."""
+  found: dict[float, list[Row]] = {epsilon: [] for epsilon in epsilons}
+  for cell in cells:
+    reach = cell["epsilon"]
+    searched = cell["kind"] == kinds.SMALLEST
+    for epsilon in [each for each in epsilons if each <= reach] if searched else [reach]:
+      if epsilon in found:
+        found[epsilon].append(cell)
+  return found
 
 
 def _name(cell: Row) -> str:

@@ -18,6 +18,8 @@ COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#8c
 _FINEST = 400  # Steps of a curve from end to end; finer ones are not seen.
 _BRIGHT = 47  # Percent, from which black stands out of cividis more than white does.
 _LONGEST = 26  # Letters of a name beside a heat map.
+_LETTERS = 9  # Of a line, in an inch.
+_FEW = 8  # Settings that are all named, however long.
 _LARGEST = 1.4  # Pixels of a page for each point of a figure.
 DASHES = ("-", "--", ":", "-.")
 MARKS = ("o", "^", "D", "v")
@@ -63,14 +65,22 @@ def accuracy_curves(
     size: one of `WIDTHS`; a small one has no labels at its axes.
   """
   with _axes(title, axis, size) as (axes, svg):
+    seen = slice(None, None, -(-len(settings) // _FINEST))
     for curve in curves:
-      positions = range(len(curve.values))
+      positions = range(len(curve.values))[seen]
       style: Any = {"color": curve.color, "marker": "o", "markersize": 3, "gid": curve.choice}
-      axes.plot(positions, curve.values, curve.dash, **style)
+      axes.plot(positions, curve.values[seen], curve.dash, **style)
       band: Any = {"color": curve.color, "alpha": 0.08, "lw": 0, "gid": curve.choice}
-      axes.fill_between(positions, curve.low, curve.high, **band)
-    axes.set_xticks(range(len(settings)), settings)
+      axes.fill_between(positions, curve.low[seen], curve.high[seen], **band)
+    axes.set_xticks(*_legible(settings, WIDTHS[size][0]))
     return svg()
+
+
+def _legible(settings: Sequence[str], width: float) -> tuple[Sequence[int], Sequence[str]]:
+  """Places and labels of those at an axis; of many, as many as fit side by side."""
+  letters = sum(len(setting) + 1 for setting in settings)
+  step = -(-letters // round(_LETTERS * width)) if len(settings) > _FEW else 1
+  return range(len(settings))[::step], settings[::step]
 
 
 class Steps(NamedTuple):
@@ -136,7 +146,7 @@ def _axes(title: str, axis: str, size: str = "plot") -> Iterator[tuple[Any, Call
   width, height = WIDTHS[size]
   with figure_of(width, height) as figure:
     axes = figure.add_subplot()
-    axes.set(title=textwrap.fill(title, round(9 * width)), ylim=(-3, 103))
+    axes.set(title=textwrap.fill(title, round(_LETTERS * width)), ylim=(-3, 103))
     axes.set_yticks(range(0, 101, 25))
     if size == "plot":
       axes.set(xlabel=axis, ylabel="accuracy, %")

@@ -40,10 +40,10 @@ _NETWORKS = flags.DEFINE_list(
 _COMPILED = flags.DEFINE_bool("compiled", True, "Measure torch.compile too.")
 _HALF = flags.DEFINE_bool("half", False, "Compute in bfloat16; torch under autocast.")
 _REPEATS = flags.DEFINE_integer("repeats", 4, "Calls in a turn, of which the best counts.")
+_TURNS = flags.DEFINE_integer("turns", 3, "Of each side, one after another.")
 _ALONE = flags.DEFINE_bool(
   "alone", False, "One thread each, in seconds of CPU: for a machine that others use too."
 )
-_TURNS = 3
 _ACTIVATIONS = {"gelu_tanh": "gelu_pytorch_tanh"}  # Names of transformers', where they differ.
 
 
@@ -183,7 +183,7 @@ def _seconds(*calls: Callable[[], Any]) -> list[float]:
   """
   clock = time.process_time if _ALONE.value else time.perf_counter
   best = [float("inf")] * len(calls)
-  for _ in range(_TURNS):
+  for _ in range(_TURNS.value):
     for i, call in enumerate(calls):
       call()
       for _ in range(_REPEATS.value):

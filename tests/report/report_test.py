@@ -193,6 +193,29 @@ def test_only_attacks_without_gradients_have_a_query_budget(backwards):
   assert ("queries, epsilon 0.1" in plot) == (backwards == 0)
 
 
+def _accuracies(count, letters):
+  """A plot of as many settings, whose names are as long."""
+  curve = plots.Curve("a", "#0072b2", "-", [50.0] * count, [40.0] * count, [60.0] * count)
+  settings = [f"s{index:0{letters - 1}}" for index in range(count)]
+  return plots.accuracy_curves("of many", "setting", settings, [curve])
+
+
+@pytest.mark.parametrize(("count", "letters"), [(4, 20), (6, 5), (17, 4), (10_000, 6)])
+def test_an_axis_names_as_many_settings_as_can_be_read(count, letters):
+  named = re.findall(r">(s\d+)<", _accuracies(count, letters))
+  assert named[0] == f"s{0:0{letters - 1}}"
+  if count <= 8:
+    assert len(named) == count
+  else:
+    assert 3 <= len(named) <= 38 / (letters + 1) + 1
+    steps = np.diff([int(name[1:]) for name in named])
+    assert len(set(steps)) == 1
+
+
+def test_plots_of_many_settings_are_no_larger():
+  assert len(_accuracies(10_000, 6)) < 2 * len(_accuracies(400, 6))
+
+
 def test_numbers_of_a_heat_map_stand_out_from_their_colour():
   """At least 4.5 to 1, as WCAG 2.1 asks for (relative luminance by its definition)."""
   values = [float(value) for value in range(101)]
