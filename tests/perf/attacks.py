@@ -360,7 +360,7 @@ def _curve(title: str, subject: Any, largest: float, slots: int) -> None:
       images,
       labels,
       largest,
-      tolerance=largest / 32,
+      tolerance=largest / 320,  # A twentieth of a step of the curve.
       key=jax.random.key(SEED),
       slots=slots,
     )

@@ -2,7 +2,8 @@
 
 With jaxlib 0.10 on one core, XLA's takes 7 to 20 times as long for each channel by itself (its
 gradient 8 to 230 times, with strides the most), 1.4 to 5 times in groups (its gradient 50 times),
-and 1.5 times for the gradient of an image or of many channels at few positions.
+1.5 times for the gradient of an image or of many channels at few positions, and 6 to 20 times where
+a kernel has more elements than its map.
 
 Arrays are x [B, H, W, I], kernel [h, w, I / groups, O] and y [B, H', W', O].
 """
@@ -68,8 +69,10 @@ def choose(x: tuple[int, ...], kernel: tuple[int, ...], window: Window) -> Code 
     return DEPTHWISE if undilated or stride == 1 else None
   if window.groups > 1:
     return GROUPED
-  positions = math.prod(_places(x[1:3], size, window))
-  if math.prod(size) > 1 and inputs >= _MANY_CHANNELS and positions <= _FEW_POSITIONS:
+  positions, length = math.prod(_places(x[1:3], size, window)), math.prod(size)
+  # Of a kernel larger than its map XLA makes the map, for which it has plain loops alone.
+  most = _FEW_POSITIONS if inputs >= _MANY_CHANNELS else length - 1
+  if length > 1 and positions <= most:
     return PRODUCT
   if inputs <= 4 and stride > 1 and min(size) >= 3 * stride and undilated:
     return IMAGE

@@ -59,8 +59,10 @@ CASES = {
   "a prime number of groups": Case(_CPU.GROUPED, (1, 5, 6, 28), (3, 3, 4, 42), (2, 1), "SAME", 7),
   "multiplied": Case(_CPU.DEPTHWISE, (1, 5, 5, 4), (3, 3, 1, 8), groups=4),
   "product": Case(_CPU.PRODUCT, (2, 6, 6, 256), (3, 3, 256, 8), (2, 2), ((1, 1), (1, 1))),
-  "image": Case(_CPU.IMAGE, (2, 13, 12, 3), (7, 7, 3, 4), (2, 2), ((3, 3), (3, 3))),
-  "same image": Case(_CPU.IMAGE, (2, 12, 13, 3), (7, 7, 3, 4), (2, 2)),
+  "larger than its map": Case(_CPU.PRODUCT, (2, 2, 3, 5), (3, 3, 5, 4), (1, 1), "SAME"),
+  "larger than what it makes": Case(_CPU.PRODUCT, (1, 7, 6, 3), (3, 5, 3, 4), (2, 2), "SAME"),
+  "image": Case(_CPU.IMAGE, (2, 17, 16, 3), (7, 7, 3, 4), (2, 2), ((3, 3), (3, 3))),
+  "same image": Case(_CPU.IMAGE, (2, 14, 15, 3), (7, 7, 3, 4), (2, 2)),
   "left to XLA": Case(None, (1, 5, 5, 3), (3, 3, 3, 4)),
   "strided and dilated": Case(None, (1, 9, 9, 4), (3, 3, 1, 4), (2, 2), "SAME", 4, (2, 2)),
 }
@@ -100,7 +102,7 @@ def test_the_same_numbers_and_gradients_as_xla(case):
     _close(found, wanted)
 
 
-@pytest.mark.parametrize("name", ["strided", "grouped", "product", "image"])
+@pytest.mark.parametrize("name", ["strided", "grouped", "product", "larger than its map", "image"])
 def test_the_same_numbers_as_torch(name):
   case = CASES[name]
   image, kernel, fed_back = case.arrays()
