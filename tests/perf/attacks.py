@@ -369,13 +369,13 @@ def _curve(title: str, subject: Any, largest: float, slots: int) -> None:
     torch_seconds = time.perf_counter() - began
     alone = np.array([left[part].cpu().numpy().mean() for left, _ in runs])
     spent, gradients = int(found.backwards.sum()), sum(count for _, count in runs)
+    work = f"work {gradients / spent:.1f}x, " if spent else ""
     print(
       f"curve, {title}, {part}, 16 epsilons to {largest * 255:g}/255, {len(images)} images: "
       f"{spent / len(images):.1f} gradients and {found.forwards.mean():.1f} forward passes per "
       f"image (torch {gradients / len(images):.1f} gradients), {seconds:.1f} s (torch "
-      f"{torch_seconds:.1f}); work {gradients / max(spent, 1):.1f}x, time "
-      f"{torch_seconds / seconds:.2f}x, largest difference of the curves "
-      f"{np.abs(found.accuracy(epsilons) - alone).max():.3f}",
+      f"{torch_seconds:.1f}); {work}time {torch_seconds / seconds:.2f}x, largest difference of the "
+      f"curves {np.abs(found.accuracy(epsilons) - alone).max():.3f}",
       flush=True,
     )
 
