@@ -2,7 +2,7 @@
 
 With jaxlib 0.10 on one core, XLA's takes 7 to 20 times as long for each channel by itself (its
 gradient 8 to 230 times, with strides the most), 1.4 to 5 times in groups (its gradient 50 times),
-1.5 times for the gradient of an image or of many channels at few positions, and 6 to 20 times where
+1.5 times for the gradient of an image or of many channels at few positions, and 4 to 20 times where
 a kernel has more elements than its map.
 
 Arrays are x [B, H, W, I], kernel [h, w, I / groups, O] and y [B, H', W', O].
