@@ -49,13 +49,15 @@ def attacked(
   same = [cell for cell in cells if cell["norm"] == norm]
   epsilons = sorted(run["identity"]["config"]["attacks"]["epsilons"])
   main = epsilons[len(epsilons) // 2]
-  names = list(dict.fromkeys(map(_name, _by_epsilon(same, epsilons)[main])))
-  lines, curves = [], []
+  told = _by_epsilon(same, epsilons)
+  names = list(dict.fromkeys(map(_name, told[main])))
+  lines = [_line(each, names, cells_of(each, told[main]), by_cell, main) for each in classifiers]
+  curves = []
   for each in classifiers:
-    own = _by_epsilon(cells_of(each, same), epsilons)
-    lines.append(_line(each, names, own[main], by_cell, main))
     plain = tables_of(cells_of(each, clean), by_cell)
-    shares = [_worst(own[epsilon], by_cell, epsilon, len(names)) for epsilon in epsilons]
+    shares = [
+      _worst(cells_of(each, told[epsilon]), by_cell, epsilon, len(names)) for epsilon in epsilons
+    ]
     if plain and all(shares):
       right = metrics.is_correct(plain[0]).to_numpy()
       found = [metrics.proportion(int(right.sum()), len(right)), *filter(None, shares)]
@@ -73,10 +75,8 @@ def _by_epsilon(cells: list[Row], epsilons: list[float]) -> dict[float, list[Row
   """Those that tell of each: attacks at it, and searches up to it or further."""
   found: dict[float, list[Row]] = {epsilon: [] for epsilon in epsilons}
   for cell in cells:
-    reach = cell["epsilon"]
-    searched = cell["kind"] == kinds.SMALLEST
-    for epsilon in [each for each in epsilons if each <= reach] if searched else [reach]:
-      if epsilon in found:
+    for epsilon in found if cell["kind"] == kinds.SMALLEST else [cell["epsilon"]]:
+      if epsilon in found and epsilon <= cell["epsilon"]:
         found[epsilon].append(cell)
   return found
 

@@ -65,13 +65,13 @@ def accuracy_curves(
     size: one of `WIDTHS`; a small one has no labels at its axes.
   """
   with _axes(title, axis, size) as (axes, svg):
-    seen = slice(None, None, -(-len(settings) // _FINEST))
+    seen = np.unique(np.linspace(0, len(settings) - 1, _FINEST).round().astype(int))
     for curve in curves:
-      positions = range(len(curve.values))[seen]
+      values, low, high = (np.asarray(ends)[seen] for ends in (curve.values, curve.low, curve.high))
       style: Any = {"color": curve.color, "marker": "o", "markersize": 3, "gid": curve.choice}
-      axes.plot(positions, curve.values[seen], curve.dash, **style)
+      axes.plot(seen, values, curve.dash, **style)
       band: Any = {"color": curve.color, "alpha": 0.08, "lw": 0, "gid": curve.choice}
-      axes.fill_between(positions, curve.low[seen], curve.high[seen], **band)
+      axes.fill_between(seen, low, high, **band)
     axes.set_xticks(*_legible(settings, WIDTHS[size][0]))
     return svg()
 

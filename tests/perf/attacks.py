@@ -43,11 +43,13 @@ SEED, REPEATS = 0, 10
 WHOLE = ("apgd-ce", "apgd-t", "fab-t", "square")
 
 
-def _digits(name: str) -> tuple[Any, torch.nn.Module, np.ndarray, np.ndarray]:
+def _digits(
+  name: str, count: int | None = None
+) -> tuple[Any, torch.nn.Module, np.ndarray, np.ndarray]:
   clip = models.load(name)
   source = data.load("digits")
   ours = models.zero_shot(clip, source.class_names, models.templates("simple"))
-  images, labels = data.load_images(source, range(len(source)), models.Preprocess(32))
+  images, labels = data.load_images(source, range(count or len(source)), models.Preprocess(32))
   return ours, towers.Classifier(ours, clip.config), images.astype(np.float32) / 255, labels
 
 
@@ -396,16 +398,14 @@ def main(_: list[str]) -> None:
   if "survivors" in _PARTS.value:
     _survivors(_clip(_EXAMPLES.value, certain=True), _SLOTS.value)
   if "robust" in _PARTS.value:
-    ours, theirs, images, labels = _digits("digits-clip-robust")
-    few = (ours, theirs, images[:64], labels[:64])
+    few = _digits("digits-clip-robust", 64)
     title = "AutoAttack, 500 queries, 64 scans, robust twin, 8/255"
     _compare(title, few, 8 / 255, 32, parts=WHOLE, queries=500)
   if "cascade" in _PARTS.value:
     _cascade()
   if "curve" in _PARTS.value:
     for name, largest in (("digits-clip", 6 / 255), ("digits-clip-robust", 32 / 255)):
-      some = (x[: _SCANS.value] if isinstance(x, np.ndarray) else x for x in _digits(name))
-      _curve(name, tuple(some), largest, 32)
+      _curve(name, _digits(name, _SCANS.value), largest, 32)
   if "curve-clip" in _PARTS.value:
     _curve("ViT-B/32 size", _clip(_EXAMPLES.value), 1 / 255, _SLOTS.value)
 

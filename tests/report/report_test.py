@@ -193,9 +193,10 @@ def test_only_attacks_without_gradients_have_a_query_budget(backwards):
   assert ("queries, epsilon 0.1" in plot) == (backwards == 0)
 
 
-def _accuracies(count, letters):
+def _accuracies(count, letters, last=50.0):
   """A plot of as many settings, whose names are as long."""
-  curve = plots.Curve("a", "#0072b2", "-", [50.0] * count, [40.0] * count, [60.0] * count)
+  values = [50.0] * (count - 1) + [last]
+  curve = plots.Curve("a", "#0072b2", "-", values, [40.0] * count, [60.0] * count)
   settings = [f"s{index:0{letters - 1}}" for index in range(count)]
   return plots.accuracy_curves("of many", "setting", settings, [curve])
 
@@ -214,6 +215,11 @@ def test_an_axis_names_as_many_settings_as_can_be_read(count, letters):
 
 def test_plots_of_many_settings_are_no_larger():
   assert len(_accuracies(10_000, 6)) < 2 * len(_accuracies(400, 6))
+
+
+@pytest.mark.parametrize("count", [2, 399, 401, 10_001])
+def test_a_curve_ends_at_the_last_setting(count):
+  assert _accuracies(count, 6, last=0.0) != _accuracies(count, 6)
 
 
 def test_numbers_of_a_heat_map_stand_out_from_their_colour():
